@@ -1,0 +1,1 @@
+//! Content: every byte is a pure function of a seed and an address.

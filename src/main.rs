@@ -1,0 +1,3 @@
+//! The `seedfs` command.
+
+fn main() {}
