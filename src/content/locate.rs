@@ -1,0 +1,105 @@
+//! Where bytes come from: content is an encrypted address, so it can be decrypted.
+
+use aes::Block;
+use aes::cipher::BlockCipherDecrypt;
+
+use super::address::{Address, Source};
+use super::key::Key;
+use super::{BLOCK_BYTES, MAX_FILE_BYTES, compare};
+
+/// A stretch of data that is content of some address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// Where it begins in the data.
+    pub at: usize,
+    /// How long it is.
+    pub len: usize,
+    /// Whose content it is: `data[at..at + len]` are the bytes at `source`, `source + 1`, ...
+    pub source: Source,
+}
+
+/// Windows decrypted at once. The last `BLOCK_BYTES` of them only confirm those before them and
+/// are decrypted again by the next batch.
+const WINDOWS: usize = 1024;
+
+/// The first batch, and the first after a run has ended: enough for all phases of a block.
+const FIRST_WINDOWS: usize = 4 * BLOCK_BYTES;
+
+/// See [`Content::locate`](super::Content::locate).
+pub(super) fn locate(
+    key: &Key,
+    data: &[u8],
+    is_known: &dyn Fn(&Address) -> bool,
+    found: &mut dyn FnMut(Located),
+) {
+    let mut windows = [Block::default(); WINDOWS];
+    let mut batch = FIRST_WINDOWS;
+    let mut next = 0;
+    let mut explained = 0;
+    while data.len() - next >= BLOCK_BYTES {
+        let count = batch.min(data.len() - next - (BLOCK_BYTES - 1));
+        let windows = &mut windows[..count];
+        for (window, bytes) in windows.iter_mut().zip(data[next..].windows(BLOCK_BYTES)) {
+            window.copy_from_slice(bytes);
+        }
+        key.cipher().decrypt_blocks(windows);
+        let Some((index, address)) = first_candidate(windows, is_known) else {
+            let is_last = count == data.len() - next - (BLOCK_BYTES - 1);
+            next += if is_last { count } else { count - BLOCK_BYTES };
+            batch = (batch * 2).min(WINDOWS);
+            continue;
+        };
+        let run = extend(key, data, explained, next + index, address);
+        if run.len < BLOCK_BYTES {
+            next += index + 1;
+            continue;
+        }
+        explained = run.at + run.len;
+        found(run);
+        // The windows that reach past the run's end are not its own, and may be of the next run
+        // even when chance let this one take that one's first bytes.
+        next = explained - (BLOCK_BYTES - 1);
+        batch = FIRST_WINDOWS;
+    }
+}
+
+/// The first window that decrypts to the address before that of the window right after it, or to
+/// an address that is known.
+fn first_candidate(
+    windows: &[Block],
+    is_known: &dyn Fn(&Address) -> bool,
+) -> Option<(usize, Address)> {
+    windows.iter().enumerate().find_map(|(index, window)| {
+        let address = Address::from_bytes((*window).into());
+        let confirmed = windows.get(index + BLOCK_BYTES).is_some_and(|after| {
+            window[..10] == after[..10]
+                && address.next() == Some(Address::from_bytes((*after).into()))
+        });
+        (confirmed || is_known(&address)).then_some((index, address))
+    })
+}
+
+/// The run around the window at `at`, as far as the data agrees with the content.
+fn extend(key: &Key, data: &[u8], explained: usize, at: usize, address: Address) -> Located {
+    let Source { file, offset } = address.source();
+    let after = &data[at + BLOCK_BYTES..];
+    let room = MAX_FILE_BYTES - offset - BLOCK_BYTES as u64;
+    let after = &after[..after.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
+    let right = compare::first_difference(key, file, offset + BLOCK_BYTES as u64, after)
+        .unwrap_or(after.len());
+    let end = at + BLOCK_BYTES + right;
+    if at < explained {
+        let taken = (explained - at) as u64;
+        let source = Source { file, offset: offset + taken };
+        return Located { at: explained, len: end - explained, source };
+    }
+    let before = &data[explained..at];
+    let reach = before.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+    let before = &before[before.len() - reach..];
+    let left = compare::matching_suffix(key, file, offset - reach as u64, before);
+    Located {
+        at: at - left,
+        len: end - at + left,
+        source: Source { file, offset: offset - left as u64 },
+    }
+}
