@@ -1,0 +1,146 @@
+//! What was typed, before anybody asks what it means.
+
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A dataset as it was asked for on the command line or in a TOML or JSON file.
+///
+/// Every field is optional and may hold anything: what it means, and whether it may stand, is
+/// decided in one place, [`validate`](Self::validate), in words that are ours. Only a field that
+/// does not exist is refused while reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// The version of this structure: 1. It is accepted so that `.status/config.json` can be fed
+    /// back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// The text from which all content follows; `0` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Value>,
+    /// How many nodes; 1 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Value>,
+    /// How many processes each node has; 1 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<Value>,
+    /// How many files each process has; 1 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Value>,
+    /// How many generations of everything; if left out there is one, and no directory for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<Value>,
+    /// The size of each file; [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<Value>,
+    /// The template of the paths; if left out, one directory for each coordinate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Value>,
+}
+
+impl DatasetConfig {
+    /// This configuration, with what it leaves out taken from `lower`: the command line is merged
+    /// over a file.
+    #[must_use]
+    pub fn merged_over(self, lower: Self) -> Self {
+        Self {
+            schema: self.schema.or(lower.schema),
+            seed: self.seed.or(lower.seed),
+            nodes: self.nodes.or(lower.nodes),
+            processes: self.processes.or(lower.processes),
+            files: self.files.or(lower.files),
+            iterations: self.iterations.or(lower.iterations),
+            size: self.size.or(lower.size),
+            layout: self.layout.or(lower.layout),
+        }
+    }
+}
+
+/// A value as it was typed.
+///
+/// Numbers and text mean the same: `nodes = 4` and `nodes = "4"`, and a seed of `42` is the text
+/// `42`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// Text, or a whole number too large for [`Integer`](Self::Integer) in its decimal digits.
+    Text(String),
+    /// A fraction or a truth value, which no option takes. It is kept to be shown in the refusal:
+    /// the digits that were typed are lost by now, so it must not become a seed.
+    Unusable(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(number) => number.fmt(f),
+            Self::Text(text) | Self::Unusable(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        i64::try_from(number).map_or_else(|_| Self::Text(number.to_string()), Self::Integer)
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Text(text) | Self::Unusable(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl Visitor<'_> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text or a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Unusable(format!("{number:?}")))
+    }
+
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Unusable(truth.to_string()))
+    }
+}

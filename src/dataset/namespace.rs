@@ -1,0 +1,255 @@
+//! The tree as arithmetic: inode, path and coordinates computed from one another.
+
+use super::dimensions::Dimensions;
+use super::names::{self, Names};
+use super::{Coordinates, Inode, Layout, MAX_INODES};
+
+/// The dataset's tree, of which nothing is stored but the shape.
+///
+/// All files are equally deep, one level for each component of the layout, and all directories of
+/// a level have the same number of entries, its *fan-out*. So the tree is a mixed-radix number:
+/// level by level, from the root, its nodes are counted in the order of their paths, and the inode
+/// number is that index behind all the levels above.
+///
+/// ```text
+///   layout a_{node}/{file:02}, 2 nodes, 3 files
+///
+///   level   fan-out   inodes   index = index of the parent × fan-out + position of the name
+///   0             1        1   the root
+///   1             2     2..4   a_0 a_1
+///   2             3    4..10   a_0/00 a_0/01 a_0/02 a_1/00 a_1/01 a_1/02
+/// ```
+///
+/// Up the tree is a division, down a multiplication; a name's position comes from the numbers in
+/// it. Every question costs at most a step for each level, whatever the number of files.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    layout: Layout,
+    dimensions: Dimensions,
+    /// The root's level first, the files' last.
+    levels: Vec<Level>,
+    inode_count: u64,
+}
+
+/// What stands behind an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A directory of the layout.
+    Directory,
+    /// A file of the dataset.
+    File(Coordinates),
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    names: Names,
+    /// The inode number of the first node.
+    first_inode: u64,
+    /// How many nodes, in all directories together.
+    count: u64,
+}
+
+/// A node by its level and its index there.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    index: u64,
+}
+
+impl Namespace {
+    /// The namespace of a layout that was checked against these dimensions, or the number of its
+    /// inodes when they are [`MAX_INODES`] or more.
+    pub(super) fn new(layout: Layout, dimensions: Dimensions) -> Result<Self, u128> {
+        let inode_count = count_inodes(&layout, &dimensions);
+        let inode_count =
+            u64::try_from(inode_count).ok().filter(|n| *n < MAX_INODES).ok_or(inode_count)?;
+        let mut last = Level { names: Names::root(), first_inode: Inode::ROOT.get(), count: 1 };
+        let mut levels = Vec::with_capacity(layout.components().len() + 1);
+        for component in layout.components() {
+            let names = Names::new(component, &dimensions);
+            let first_inode = last.first_inode + last.count;
+            let count = last.count * names.fan_out();
+            levels.push(std::mem::replace(&mut last, Level { names, first_inode, count }));
+        }
+        levels.push(last);
+        Ok(Self { layout, dimensions, levels, inode_count })
+    }
+
+    /// What an inode is; `None` if it is not the dataset's.
+    #[must_use]
+    pub fn node(&self, inode: Inode) -> Option<Node> {
+        self.node_at(self.place(inode)?)
+    }
+
+    /// The inode of a file; `None` if the dataset has no such file.
+    #[must_use]
+    pub fn inode(&self, file: Coordinates) -> Option<Inode> {
+        if !self.dimensions.contains(file) {
+            return None;
+        }
+        let index = self
+            .levels
+            .iter()
+            .fold(0, |index, level| index * level.names.fan_out() + level.names.position(file));
+        self.levels.last().map(|level| level.inode(index))
+    }
+
+    /// The entry of a directory by its name, which must be spelt exactly as the layout spells it.
+    #[must_use]
+    pub fn lookup(&self, parent: Inode, name: &[u8]) -> Option<Inode> {
+        let (parent, level) = self.children(parent)?;
+        let position = level.names.read(name)?;
+        Some(level.inode(parent.index * level.names.fan_out() + position))
+    }
+
+    /// The directory in which an inode stands; the root stands in itself.
+    #[must_use]
+    pub fn parent(&self, inode: Inode) -> Option<Inode> {
+        let place = self.place(inode)?;
+        let Some(depth) = place.depth.checked_sub(1) else {
+            return Some(Inode::ROOT);
+        };
+        let fan_out = self.levels.get(place.depth)?.names.fan_out();
+        self.levels.get(depth).map(|level| level.inode(place.index / fan_out))
+    }
+
+    /// How many entries a directory has; `None` if it is none.
+    #[must_use]
+    pub fn entry_count(&self, directory: Inode) -> Option<u64> {
+        self.children(directory).map(|(_, level)| level.names.fan_out())
+    }
+
+    /// The entry of a directory by its place in the order of numbers, with its name appended to
+    /// `name`; `None`, and nothing appended, past the last one or when this is no directory.
+    pub fn entry(&self, directory: Inode, index: u64, name: &mut String) -> Option<(Inode, Node)> {
+        let (parent, level) = self.children(directory)?;
+        let fan_out = level.names.fan_out();
+        if index >= fan_out {
+            return None;
+        }
+        let child = Place { depth: parent.depth + 1, index: parent.index * fan_out + index };
+        let node = self.node_at(child)?;
+        level.names.write(index, name);
+        Some((level.inode(child.index), node))
+    }
+
+    /// Appends the name of an inode, which for the root is empty; false if it is not the dataset's.
+    pub fn name(&self, inode: Inode, name: &mut String) -> bool {
+        let place = self.place(inode);
+        let level = place.and_then(|place| self.levels.get(place.depth));
+        let (Some(place), Some(level)) = (place, level) else {
+            return false;
+        };
+        level.names.write(place.index % level.names.fan_out(), name);
+        true
+    }
+
+    /// Appends the path of an inode below the root, which for the root is empty; false if it is
+    /// not the dataset's.
+    pub fn path(&self, inode: Inode, path: &mut String) -> bool {
+        let Some(place) = self.place(inode) else {
+            return false;
+        };
+        let mut below = self.levels.get(place.depth).map_or(1, |level| level.count);
+        for (depth, level) in self.levels.iter().take(place.depth + 1).enumerate().skip(1) {
+            if depth > 1 {
+                path.push('/');
+            }
+            below /= level.names.fan_out();
+            level.names.write(place.index / below % level.names.fan_out(), path);
+        }
+        true
+    }
+
+    /// The file that a path below the root names; only the dataset's own spelling is read.
+    #[must_use]
+    pub fn coordinates(&self, path: &str) -> Option<Coordinates> {
+        match self.node(self.resolve(path)?)? {
+            Node::File(file) => Some(file),
+            Node::Directory => None,
+        }
+    }
+
+    /// The inode that a path below the root names; the root's own path is empty.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> Option<Inode> {
+        if path.is_empty() {
+            return Some(Inode::ROOT);
+        }
+        path.split('/').try_fold(Inode::ROOT, |parent, name| self.lookup(parent, name.as_bytes()))
+    }
+
+    /// How many entries of a directory are directories: what its link count is made of.
+    #[must_use]
+    pub fn subdirectory_count(&self, directory: Inode) -> u64 {
+        match self.children(directory) {
+            Some((parent, level)) if parent.depth + 2 < self.levels.len() => level.names.fan_out(),
+            _ => 0,
+        }
+    }
+
+    /// How many files and directories there are, the root among them; the inodes are 1 up to this.
+    #[must_use]
+    pub fn inode_count(&self) -> u64 {
+        self.inode_count
+    }
+
+    pub(super) fn file_count(&self) -> u64 {
+        self.levels.last().map_or(0, |files| files.count)
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(super) fn dimensions(&self) -> Dimensions {
+        self.dimensions
+    }
+
+    fn place(&self, inode: Inode) -> Option<Place> {
+        if inode.get() > self.inode_count {
+            return None;
+        }
+        let depth = self.levels.partition_point(|level| level.first_inode <= inode.get());
+        let depth = depth.checked_sub(1)?;
+        let index = inode.get() - self.levels.get(depth)?.first_inode;
+        Some(Place { depth, index })
+    }
+
+    /// A directory's place, and the level on which its entries stand.
+    fn children(&self, directory: Inode) -> Option<(Place, &Level)> {
+        let place = self.place(directory)?;
+        Some((place, self.levels.get(place.depth + 1)?))
+    }
+
+    fn node_at(&self, place: Place) -> Option<Node> {
+        if place.depth + 1 < self.levels.len() {
+            return Some(Node::Directory);
+        }
+        let mut file = Coordinates::default();
+        let mut index = place.index;
+        for level in self.levels.iter().rev() {
+            let fan_out = level.names.fan_out();
+            level.names.set_coordinates(index % fan_out, &mut file)?;
+            index /= fan_out;
+        }
+        Some(Node::File(file))
+    }
+}
+
+impl Level {
+    fn inode(&self, index: u64) -> Inode {
+        Inode::new(self.first_inode + index)
+    }
+}
+
+/// At most 2^80 files below at most 4095 directories each: no sum here reaches 2^128.
+fn count_inodes(layout: &Layout, dimensions: &Dimensions) -> u128 {
+    let mut level_count = 1;
+    let mut total = 1;
+    for component in layout.components() {
+        level_count *= names::fan_out(component, dimensions);
+        total += level_count;
+    }
+    total
+}

@@ -1,0 +1,202 @@
+//! From what was typed to what it means, with every objection at once.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::config::{DatasetConfig, Value};
+use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
+use super::{Dataset, Dimensions, Layout, MAX_SIZE_BYTES, Namespace, parse_size};
+
+/// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
+pub const DEFAULT_SIZE_BYTES: u64 = 1 << 30;
+/// The seed when none is given.
+pub const DEFAULT_SEED: &str = "0";
+
+/// The version of [`DatasetConfig`].
+pub(super) const SCHEMA: u64 = 1;
+const MAX_SEED_BYTES: usize = 1024;
+/// A longer value is cut when it is shown.
+const MAX_SHOWN_CHARS: usize = 80;
+
+/// One value that cannot stand.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{option} '{}': {message}", shown(value))]
+pub struct ConfigError {
+    /// The option as it is typed, like `--size`.
+    pub option: &'static str,
+    /// The value as it was typed.
+    pub value: String,
+    /// What is wrong with it where that is not plain, and what is accepted.
+    pub message: String,
+}
+
+/// All that is wrong with a configuration, in the order of the options; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    /// One on each line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl DatasetConfig {
+    /// The dataset that this describes.
+    ///
+    /// # Errors
+    ///
+    /// Everything that cannot stand, so that it is put right in one go.
+    pub fn validate(&self) -> Result<Dataset, ConfigErrors> {
+        let mut errors = Errors::default();
+        let dataset = self.build(&mut errors);
+        match dataset {
+            Some(dataset) if errors.0.is_empty() => Ok(dataset),
+            _ => Err(ConfigErrors(errors.0)),
+        }
+    }
+
+    /// `None` if there is an error that leaves no dataset to look at further; all options are
+    /// looked at before the first `?`.
+    fn build(&self, errors: &mut Errors) -> Option<Dataset> {
+        errors.schema(self.schema.as_ref());
+        let seed = errors.seed(self.seed.as_ref());
+        let nodes = errors.count("--nodes", self.nodes.as_ref(), MAX_U16_DIMENSION);
+        let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
+        let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
+        let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
+        let size_bytes = errors.size(self.size.as_ref());
+        let has_iterations = self.iterations.is_some();
+        let layout_text = self.layout.as_ref().map_or_else(
+            || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
+            Value::to_string,
+        );
+        let layout = errors.layout(&layout_text);
+
+        let dimensions = Dimensions {
+            iterations: iterations?.try_into().ok()?,
+            nodes: nodes?.try_into().ok()?,
+            processes: processes?.try_into().ok()?,
+            files: files?,
+        };
+        let layout = layout?;
+        if let Err(error) = layout.check(&dimensions) {
+            errors.add("--layout", layout_text, error.to_string());
+            return None;
+        }
+        let namespace = Namespace::new(layout, dimensions)
+            .map_err(|count| errors.too_many(&dimensions, count))
+            .ok()?;
+        Some(Dataset { seed: seed?, size_bytes: size_bytes?, has_iterations, namespace })
+    }
+}
+
+#[derive(Default)]
+struct Errors(Vec<ConfigError>);
+
+impl Errors {
+    fn add(&mut self, option: &'static str, value: impl Into<String>, message: impl Into<String>) {
+        self.0.push(ConfigError { option, value: value.into(), message: message.into() });
+    }
+
+    fn schema(&mut self, typed: Option<&Value>) {
+        let text = typed.map(Value::to_string);
+        if let Some(value) = text.filter(|text| *text != SCHEMA.to_string()) {
+            self.add("schema", value, format!("accepted is {SCHEMA}"));
+        }
+    }
+
+    fn seed(&mut self, typed: Option<&Value>) -> Option<String> {
+        let Some(value) = typed else {
+            return Some(DEFAULT_SEED.to_owned());
+        };
+        let text = value.to_string();
+        let is_text = !matches!(value, Value::Unusable(_));
+        if is_text
+            && (1..=MAX_SEED_BYTES).contains(&text.len())
+            && !text.contains(|c: char| c.is_control())
+        {
+            return Some(text);
+        }
+        let quotes = if is_text { "" } else { ", in quotes" };
+        let accepted = format!(
+            "accepted is text of 1 to {MAX_SEED_BYTES} bytes without control characters{quotes}"
+        );
+        self.add("--seed", text, accepted);
+        None
+    }
+
+    fn count(&mut self, option: &'static str, typed: Option<&Value>, max: u64) -> Option<u64> {
+        let Some(value) = typed else {
+            return Some(1);
+        };
+        let text = value.to_string();
+        // `parse` alone would take a plus sign.
+        let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let count = text.parse().ok().filter(|count| is_digits && (1..=max).contains(count));
+        if count.is_none() {
+            self.add(option, text, format!("accepted is a whole number from 1 to {max}"));
+        }
+        count
+    }
+
+    fn size(&mut self, typed: Option<&Value>) -> Option<u64> {
+        const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+        let Some(value) = typed else {
+            return Some(DEFAULT_SIZE_BYTES);
+        };
+        let text = value.to_string();
+        match parse_size(&text) {
+            Ok(bytes @ 1..=MAX_SIZE_BYTES) => return Some(bytes),
+            Ok(_) => self.add("--size", text, ACCEPTED),
+            Err(error) => self.add("--size", text, format!("{error}; {ACCEPTED}")),
+        }
+        None
+    }
+
+    fn layout(&mut self, text: &str) -> Option<Layout> {
+        Layout::parse(text).map_err(|error| self.add("--layout", text, error.to_string())).ok()
+    }
+
+    fn too_many(&mut self, dimensions: &Dimensions, count: u128) {
+        let Dimensions { iterations, nodes, processes, files } = dimensions;
+        self.add(
+            "--nodes × --processes × --files × --iterations",
+            format!("{nodes} × {processes} × {files} × {iterations}"),
+            format!(
+                "these are {count} files and directories; accepted are fewer than 2^61 together"
+            ),
+        );
+    }
+}
+
+/// A value as an error shows it: on one line, and not for ever.
+fn shown(value: &str) -> String {
+    let mut shown = String::new();
+    for (index, c) in value.chars().enumerate() {
+        if index == MAX_SHOWN_CHARS {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
