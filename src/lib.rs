@@ -1,6 +1,25 @@
 //! seedfs: a filesystem whose files are generated from a seed, and a judge of what is written.
 //!
-//! The layers, each of which may use only those above it: [`dataset`], [`content`].
+//! The layers, each of which may use only those before it:
+//!
+//! | layer | what lives there |
+//! |---|---|
+//! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
+//! | [`content`] | the bytes: generate, compare, locate |
+//! | [`overlay`] | what was written, as extents |
+//! | [`verdict`] | extents against expectation |
+//! | [`status`] | the verdict as JSON |
+//! | [`fs`] | the filesystem's operations on plain types |
+//! | [`fuse`] | the kernel's side: convert, call, reply |
+//! | [`cli`] | the command line |
+//!
+//! `docs/architecture.md` says what each layer never does.
 
+pub mod cli;
 pub mod content;
 pub mod dataset;
+pub mod fs;
+pub mod fuse;
+pub mod overlay;
+pub mod status;
+pub mod verdict;

@@ -79,3 +79,11 @@ pub struct Source {
     /// The byte of that content, counted from 0; below 2^52.
     pub offset: u64,
 }
+
+impl Source {
+    /// The byte `by` bytes further on in the same content.
+    #[must_use]
+    pub const fn advance(self, by: u64) -> Self {
+        Self { file: self.file, offset: self.offset.saturating_add(by) }
+    }
+}

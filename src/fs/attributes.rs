@@ -1,0 +1,234 @@
+//! Attributes: what `stat` shows, and what may be set.
+
+use super::{Error, Filesystem, Place, Result, now};
+use crate::dataset::Inode;
+use crate::overlay::{Base, Size, Timestamp};
+use crate::status::StatusNode;
+
+/// The kind of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+}
+
+/// What `stat` shows of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// The inode number.
+    pub inode: Inode,
+    /// Directory or file.
+    pub kind: Kind,
+    /// Size and allocation; 0 for directories.
+    pub size: Size,
+    /// Permission bits, set-id and sticky bits included.
+    pub mode: u16,
+    /// Number of links; for directories 2 and one for each directory in it, saturating.
+    pub links: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Time of the last read, as far as somebody set it.
+    pub accessed: Timestamp,
+    /// Time of the last change of the content.
+    pub modified: Timestamp,
+    /// Time of the last change of content or attributes.
+    pub changed: Timestamp,
+    /// Whether this may be remembered: it changes only through the mount. Not so under `.status`.
+    pub cacheable: bool,
+}
+
+/// A time to be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeChange {
+    /// The time of the call.
+    Now,
+    /// This time.
+    To(Timestamp),
+}
+
+/// Attributes to be set; `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetAttributes {
+    /// Permission bits.
+    pub mode: Option<u16>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Size: cuts, or grows by a hole.
+    pub size_bytes: Option<u64>,
+    /// Time of the last read.
+    pub accessed: Option<TimeChange>,
+    /// Time of the last change of the content.
+    pub modified: Option<TimeChange>,
+}
+
+/// What a caller wants to do with an inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccessMask {
+    /// Read it.
+    pub read: bool,
+    /// Write to it.
+    pub write: bool,
+    /// Execute or search it.
+    pub execute: bool,
+}
+
+/// All times of a dataset until somebody changes something: the same on every mount and machine, so
+/// that backup tools, which remember them, see the same files. 2020-01-01 00:00:00 UTC.
+pub(super) const DATASET_TIME: Timestamp = Timestamp { seconds: 1_577_836_800, nanoseconds: 0 };
+
+/// The largest file: offsets are signed in the kernel.
+pub(super) const FILE_BYTES_MAX: u64 = i64::MAX as u64;
+
+const DIRECTORY_MODE: u16 = 0o755;
+const FILE_MODE: u16 = 0o644;
+const STATUS_DIRECTORY_MODE: u16 = 0o555;
+const STATUS_FILE_MODE: u16 = 0o444;
+
+impl Filesystem {
+    /// The attributes of an inode.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is no such inode.
+    pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
+        let (kind, mode, links, base) = match self.place(inode)? {
+            Place::Status(node) => return self.status_attributes(inode, node),
+            Place::File(file) => {
+                let size_bytes = self.dataset.size_bytes(file);
+                let size = Size { size_bytes, allocated_bytes: size_bytes };
+                (Kind::File, FILE_MODE, 1, size)
+            }
+            Place::Directory => {
+                let links = 2 + self.dataset.namespace().subdirectory_count(inode);
+                let links = u32::try_from(links).unwrap_or(u32::MAX);
+                (Kind::Directory, DIRECTORY_MODE, links, Size::default())
+            }
+        };
+        let (size, set) = match self.overlay.get(inode) {
+            Some(record) => record.size_and_attributes(),
+            None => Default::default(),
+        };
+        Ok(Attributes {
+            inode,
+            kind,
+            size: size.unwrap_or(base),
+            mode: set.mode.unwrap_or(mode),
+            links,
+            uid: set.uid.unwrap_or(self.options.uid),
+            gid: set.gid.unwrap_or(self.options.gid),
+            accessed: set.accessed.unwrap_or(DATASET_TIME),
+            modified: set.modified.unwrap_or(DATASET_TIME),
+            changed: set.changed.unwrap_or(DATASET_TIME),
+            cacheable: true,
+        })
+    }
+
+    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Result<Attributes> {
+        let (kind, mode, size_bytes) = match node {
+            StatusNode::Document(document) => {
+                (Kind::File, STATUS_FILE_MODE, self.status_size_bytes(document)?)
+            }
+            _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
+        };
+        let time = now();
+        Ok(Attributes {
+            inode,
+            kind,
+            size: Size { size_bytes, allocated_bytes: size_bytes },
+            mode,
+            // What filesystems say that do not count the directories in a directory.
+            links: 1,
+            uid: self.options.uid,
+            gid: self.options.gid,
+            accessed: time,
+            modified: time,
+            changed: time,
+            cacheable: false,
+        })
+    }
+
+    /// Sets attributes, all or none, and returns what they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`] under `.status`, [`Error::IsDirectory`] for the size of a directory,
+    /// [`Error::TooLarge`] past the largest size, [`Error::Mismatch`] for a size past the expected
+    /// one where mismatches are rejected, [`Error::NoSpace`] where no record can be made.
+    pub fn set_attributes(&self, inode: Inode, set: &SetAttributes) -> Result<Attributes> {
+        let resize = match (self.place(inode)?, set.size_bytes) {
+            (Place::Status(_), _) => return Err(Error::ReadOnly),
+            (_, None) => None,
+            (Place::Directory, Some(_)) => return Err(Error::IsDirectory),
+            (_, Some(size_bytes)) if size_bytes > FILE_BYTES_MAX => return Err(Error::TooLarge),
+            (Place::File(file), Some(size_bytes)) => {
+                let base = Base { file, size_bytes: self.dataset.size_bytes(file) };
+                if size_bytes > base.size_bytes {
+                    self.refuse_growth()?;
+                }
+                Some((base, size_bytes))
+            }
+        };
+        let record = self.overlay.get_or_insert(inode)?;
+        let time = now();
+        if let Some((base, size_bytes)) = resize {
+            record.resize(base, size_bytes, time);
+        }
+        let at = |change| match change {
+            TimeChange::Now => time,
+            TimeChange::To(time) => time,
+        };
+        record.set_attributes(|attributes| {
+            attributes.mode = set.mode.map(|mode| mode & 0o7777).or(attributes.mode);
+            attributes.uid = set.uid.or(attributes.uid);
+            attributes.gid = set.gid.or(attributes.gid);
+            attributes.accessed = set.accessed.map(at).or(attributes.accessed);
+            attributes.modified = set.modified.map(at).or(attributes.modified);
+            attributes.changed = Some(time);
+        });
+        self.attributes(inode)
+    }
+
+    /// Whether a user may do something to an inode, by its permission bits.
+    ///
+    /// On a mount with `default_permissions` the kernel decides this by itself; this is for callers
+    /// without one. Of the user's groups only `gid` counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], and [`Error::Permission`] where the answer is no.
+    pub fn access(&self, inode: Inode, mask: AccessMask, uid: u32, gid: u32) -> Result<()> {
+        let attributes = self.attributes(inode)?;
+        let bits = if uid == attributes.uid {
+            attributes.mode >> 6
+        } else if gid == attributes.gid {
+            attributes.mode >> 3
+        } else {
+            attributes.mode
+        };
+        let root = uid == 0;
+        // Root may read and write anything, and execute what anybody may.
+        let executable = attributes.kind == Kind::Directory || attributes.mode & 0o111 != 0;
+        let allowed = (!mask.read || bits & 4 != 0 || root)
+            && (!mask.write || bits & 2 != 0 || root)
+            && (!mask.execute || bits & 1 != 0 || (root && executable));
+        if allowed { Ok(()) } else { Err(Error::Permission) }
+    }
+
+    /// Drops the set-id bits, as a write by anybody but the owner must.
+    pub(super) fn drop_set_id(&self, inode: Inode) {
+        let Some(record) = self.overlay.get(inode) else { return };
+        record.set_attributes(|attributes| {
+            if let Some(mode) = &mut attributes.mode {
+                // Where the group may not execute, its set-id bit means something else: locking.
+                let group = if *mode & 0o010 == 0 { 0 } else { 0o2000 };
+                *mode &= !(0o4000 | group);
+            }
+        });
+    }
+}

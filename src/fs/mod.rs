@@ -1,0 +1,152 @@
+//! The filesystem's operations, on plain types: inode numbers in, attributes and bytes out.
+//!
+//! There is no FUSE here, no errno and no mount: everything can be called from a test. An operation
+//! resolves its inode by arithmetic, asks the overlay whether anybody changed it, and makes the
+//! answer. Two kinds of inodes exist, told apart by their number alone:
+//!
+//! * the dataset's directories and files, which may have a record in the overlay;
+//! * `.status` and what is below it, made when it is opened.
+//!
+//! What each operation does and which error it gives is written down in `docs/semantics.md`.
+
+mod attributes;
+mod directory;
+mod error;
+mod io;
+mod space;
+mod status_files;
+mod xattr;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::content::Content;
+use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::overlay::{Limits, Overlay, Timestamp};
+use crate::status::{Counters, EventLog, Snapshot, StatusNode};
+
+pub use attributes::{AccessMask, Attributes, Kind, SetAttributes, TimeChange};
+pub use directory::DirectoryEntry;
+pub use error::Error;
+pub use io::{CachePolicy, Opened, Seek};
+pub use space::Space;
+
+use status_files::StatusFiles;
+
+/// The outcome of an operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a write does when something in it is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMismatch {
+    /// It is recorded, and the write succeeds: the verdict tells.
+    #[default]
+    Record,
+    /// Nothing of it is recorded, and the write fails.
+    Reject,
+}
+
+/// Where reads of the dataset's files go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Every read reaches the filesystem.
+    #[default]
+    Direct,
+    /// The kernel keeps what was read in its page cache.
+    Page,
+}
+
+/// What a mount is asked to be, beside its dataset.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How much may be held in memory.
+    pub limits: Limits,
+    /// What a wrong write does.
+    pub on_mismatch: OnMismatch,
+    /// Where reads go.
+    pub cache: CacheMode,
+    /// Whether the root lists `.status`.
+    pub list_status: bool,
+    /// This node's number in a cluster, shown in the summary.
+    pub node_id: Option<u32>,
+    /// The owner of everything.
+    pub uid: u32,
+    /// The group of everything.
+    pub gid: u32,
+}
+
+/// A filesystem that shows a dataset and judges what is written to it.
+#[derive(Debug)]
+pub struct Filesystem {
+    dataset: Dataset,
+    content: Content,
+    overlay: Overlay,
+    counters: Counters,
+    events: EventLog,
+    options: Options,
+    status_files: StatusFiles,
+}
+
+/// What an inode number stands for.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Directory,
+    File(Coordinates),
+    Status(StatusNode),
+}
+
+impl Filesystem {
+    /// A filesystem over a dataset, with nothing written yet.
+    #[must_use]
+    pub fn new(dataset: Dataset, options: Options) -> Self {
+        Self {
+            content: Content::new(dataset.seed()),
+            dataset,
+            overlay: Overlay::new(options.limits),
+            counters: Counters::default(),
+            events: EventLog::default(),
+            options,
+            status_files: StatusFiles::default(),
+        }
+    }
+
+    /// The dataset that it shows.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// What it was asked to be.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn place(&self, inode: Inode) -> Result<Place> {
+        match self.dataset.namespace().node(inode) {
+            Some(Node::Directory) => Ok(Place::Directory),
+            Some(Node::File(file)) => Ok(Place::File(file)),
+            None => StatusNode::of(&self.dataset, inode).map(Place::Status).ok_or(Error::NotFound),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            dataset: &self.dataset,
+            content: &self.content,
+            overlay: &self.overlay,
+            counters: &self.counters,
+            events: &self.events,
+            node_id: self.options.node_id,
+        }
+    }
+}
+
+/// The time of a change.
+fn now() -> Timestamp {
+    // A clock before 1970 is broken; its changes are dated 1970.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanoseconds: since.subsec_nanos(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Sizes and counts of the whole filesystem.
+
+use super::Filesystem;
+
+/// What `statfs` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// The unit of the block counts, in bytes.
+    pub block_bytes: u32,
+    /// Blocks of the dataset.
+    pub blocks: u64,
+    /// Blocks that are free: the dataset takes no storage, so all but the kept bytes.
+    pub blocks_free: u64,
+    /// Files of the dataset.
+    pub files: u64,
+    /// Files that nobody has changed.
+    pub files_free: u64,
+    /// The longest name, in bytes.
+    pub name_bytes_max: u32,
+}
+
+/// The block size that everything reports.
+const BLOCK_BYTES: u32 = 4096;
+
+/// `NAME_MAX` of Linux.
+const NAME_BYTES_MAX: u32 = 255;
+
+impl Filesystem {
+    /// Sizes and counts. A dataset larger than the fields can say is shown as the largest number.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
+        let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
+        let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
+        let files = self.dataset.file_count();
+        Space {
+            block_bytes: BLOCK_BYTES,
+            blocks,
+            blocks_free: blocks.saturating_sub(kept),
+            files,
+            files_free: files.saturating_sub(self.overlay.len() as u64),
+            name_bytes_max: NAME_BYTES_MAX,
+        }
+    }
+}

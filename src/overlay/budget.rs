@@ -1,0 +1,125 @@
+//! The bounds on what the overlay may hold.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much the overlay may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that are nobody's content, in all files together.
+    pub kept_bytes: u64,
+    /// Records and extents together: some 100 to 300 bytes of memory each.
+    pub extents: u64,
+}
+
+impl Default for Limits {
+    /// 1 GiB of kept bytes, and 16 Mi extents.
+    fn default() -> Self {
+        Self { kept_bytes: 1 << 30, extents: 1 << 24 }
+    }
+}
+
+/// What the overlay holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes that are kept as bytes.
+    pub kept_bytes: u64,
+    /// Records and extents together.
+    pub extents: u64,
+}
+
+/// A limit that a change would have crossed; nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetFull {
+    /// More bytes than may be kept.
+    #[error("the limit of kept bytes is reached")]
+    KeptBytes,
+    /// More records and extents than may be held.
+    #[error("the limit of extents is reached")]
+    Extents,
+}
+
+/// Counts what is held against the limits; shared by all records.
+#[derive(Debug)]
+pub struct Budget {
+    limits: Limits,
+    kept_bytes: AtomicU64,
+    extents: AtomicU64,
+}
+
+impl Budget {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, kept_bytes: AtomicU64::new(0), extents: AtomicU64::new(0) }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What is held now.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage {
+            kept_bytes: self.kept_bytes.load(Ordering::Relaxed),
+            extents: self.extents.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes what a change needs beyond what it frees, or nothing at all.
+    pub(super) fn exchange(&self, freed: Usage, needed: Usage) -> Result<(), BudgetFull> {
+        if !exchange(&self.kept_bytes, self.limits.kept_bytes, freed.kept_bytes, needed.kept_bytes) {
+            return Err(BudgetFull::KeptBytes);
+        }
+        if !exchange(&self.extents, self.limits.extents, freed.extents, needed.extents) {
+            // Undo the first half: giving back cannot fail.
+            exchange(&self.kept_bytes, u64::MAX, needed.kept_bytes, freed.kept_bytes);
+            return Err(BudgetFull::Extents);
+        }
+        Ok(())
+    }
+
+    /// Gives back what is no longer held.
+    pub(super) fn release(&self, freed: Usage) {
+        exchange(&self.kept_bytes, u64::MAX, freed.kept_bytes, 0);
+        exchange(&self.extents, u64::MAX, freed.extents, 0);
+    }
+}
+
+/// Replaces `freed` by `needed` in a count that must not grow past `limit`; a count that shrinks may
+/// stay above it.
+fn exchange(count: &AtomicU64, limit: u64, freed: u64, needed: u64) -> bool {
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            let after = held.saturating_sub(freed).checked_add(needed)?;
+            (needed <= freed || after <= limit).then_some(after)
+        })
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(kept_bytes: u64, extents: u64) -> Usage {
+        Usage { kept_bytes, extents }
+    }
+
+    #[test]
+    fn a_refused_exchange_changes_nothing() {
+        let budget = Budget::new(Limits { kept_bytes: 100, extents: 2 });
+        budget.exchange(Usage::default(), usage(100, 1)).unwrap();
+        assert_eq!(budget.exchange(Usage::default(), usage(1, 0)), Err(BudgetFull::KeptBytes));
+        assert_eq!(budget.exchange(usage(50, 0), usage(10, 2)), Err(BudgetFull::Extents));
+        assert_eq!(budget.usage(), usage(100, 1));
+    }
+
+    #[test]
+    fn replacing_bytes_at_the_limit_is_free() {
+        let budget = Budget::new(Limits { kept_bytes: 100, extents: 2 });
+        budget.exchange(Usage::default(), usage(100, 1)).unwrap();
+        budget.exchange(usage(60, 1), usage(60, 1)).unwrap();
+        budget.release(usage(100, 1));
+        assert_eq!(budget.usage(), Usage::default());
+    }
+}

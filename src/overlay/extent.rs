@@ -1,0 +1,106 @@
+//! One run of bytes of a written file, and what stands in it.
+
+use bytes::Bytes;
+
+use crate::content::Source;
+
+/// What stands in an extent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The content of some address, beginning at this byte of it.
+    Seed {
+        /// Where the first byte of the extent comes from.
+        source: Source,
+        /// Whether somebody wrote it. The base of a file's first record is not written: it reads
+        /// as it always did, and has yet to arrive.
+        written: bool,
+    },
+    /// Zeros that somebody wrote.
+    Zeros,
+    /// Anything else, exactly as it was written.
+    Bytes(Bytes),
+}
+
+/// A run of bytes and what stands in it. Never empty; `Bytes` are exactly `length` long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// How many bytes.
+    pub length: u64,
+    /// What they are.
+    pub piece: Piece,
+}
+
+impl Piece {
+    /// Content that somebody wrote.
+    #[must_use]
+    pub fn written(source: Source) -> Self {
+        Self::Seed { source, written: true }
+    }
+}
+
+impl Extent {
+    /// Bytes that this extent takes from the budget.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        match &self.piece {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Seed { .. } | Piece::Zeros => 0,
+        }
+    }
+
+    /// The part from `start` to `end`, counted from the extent's own beginning.
+    ///
+    /// Must hold: `start < end <= self.length`.
+    #[must_use]
+    pub fn slice(&self, start: u64, end: u64) -> Self {
+        let piece = match &self.piece {
+            Piece::Seed { source, written } => {
+                Piece::Seed { source: source.advance(start), written: *written }
+            }
+            Piece::Zeros => Piece::Zeros,
+            Piece::Bytes(bytes) => Piece::Bytes(bytes.slice(to_index(start)..to_index(end))),
+        };
+        Self { length: end - start, piece }
+    }
+
+    /// The same part, for keeping: a small rest of a large piece does not hold on to the whole.
+    pub(super) fn slice_to_keep(&self, start: u64, end: u64) -> Self {
+        let mut part = self.slice(start, end);
+        if let Piece::Bytes(bytes) = &mut part.piece
+            && part.length * 2 < self.length
+        {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+        part
+    }
+
+    /// Takes in the extent that follows this one, where the two are one run of the same thing.
+    pub(super) fn absorb(&mut self, next: &Self) -> bool {
+        let joined = match (&mut self.piece, &next.piece) {
+            (
+                Piece::Seed { source, written },
+                Piece::Seed { source: next_source, written: next_written },
+            ) => *written == *next_written && source.advance(self.length) == *next_source,
+            (Piece::Zeros, Piece::Zeros) => true,
+            (Piece::Bytes(bytes), Piece::Bytes(next_bytes))
+                if bytes.len() + next_bytes.len() <= JOINED_BYTES_MAX =>
+            {
+                *bytes = [&bytes[..], &next_bytes[..]].concat().into();
+                true
+            }
+            _ => false,
+        };
+        if joined {
+            self.length += next.length;
+        }
+        joined
+    }
+}
+
+/// Kept pieces are joined up to this size: larger, and a stream of small writes would copy the same
+/// bytes again and again; smaller, and each of those writes would cost an extent.
+const JOINED_BYTES_MAX: usize = 4096;
+
+/// Kept bytes lie in memory, so their lengths fit.
+pub(super) fn to_index(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}

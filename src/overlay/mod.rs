@@ -1,0 +1,113 @@
+//! The overlay: what has been written over the dataset, kept as extents.
+//!
+//! A file that nobody has touched has no record here at all. The first change to it makes a
+//! [`Record`], and from then on the record says what the file *has*; what it *should* have stays
+//! arithmetic. A record is a size and a list of extents:
+//!
+//! ```text
+//!   offset 0            12345 12346                    1 GiB        size
+//!          |  Seed ───────▶|B|  Seed ───────────────────▶|  (hole)    |
+//!
+//!   Seed   equal to the content of some address: the address is kept, 24 bytes for any length
+//!   Zeros  zeros that somebody wrote: no storage either
+//!   Bytes  anything else, kept as it came, within the budget
+//!   (none) a hole: nobody wrote it, it reads as zeros
+//! ```
+//!
+//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one unwritten
+//! `Seed` extent over its whole length: it reads as it did before, but it does not count as arrived.
+//! That flag is the coverage, kept to the byte: no byte can count twice, because no byte can be in
+//! two extents.
+//!
+//! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
+//! one extent, whether its bytes are its own or another file's.
+//!
+//! This layer never generates content while a lock is held: [`recognise`] turns the bytes of a write
+//! into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so that it
+//! can be filled afterwards. It does not judge either: that is the next layer's.
+
+mod budget;
+mod extent;
+mod extent_map;
+mod recognise;
+mod record;
+mod runs;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::dataset::Inode;
+
+pub use budget::{Budget, BudgetFull, Limits, Usage};
+pub use extent::{Extent, Piece};
+pub use extent_map::ExtentMap;
+pub use recognise::{Expectation, Recogniser, Recognised};
+pub use record::{Attributes, Base, Record, Size, Timestamp, View, Written};
+pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
+
+/// All records, by inode number.
+#[derive(Debug)]
+pub struct Overlay {
+    records: DashMap<Inode, Arc<Record>>,
+    budget: Arc<Budget>,
+}
+
+impl Overlay {
+    /// An overlay with nothing in it that may grow to `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { records: DashMap::new(), budget: Arc::new(Budget::new(limits)) }
+    }
+
+    /// What is kept at the moment, and what may be.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The record of an inode, where there is one.
+    #[must_use]
+    pub fn get(&self, inode: Inode) -> Option<Arc<Record>> {
+        // The guard of the map's shard ends here: nothing slow happens under it.
+        self.records.get(&inode).map(|record| Arc::clone(&record))
+    }
+
+    /// The record of an inode, made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetFull`] where the limit of records is reached.
+    pub fn get_or_insert(&self, inode: Inode) -> Result<Arc<Record>, BudgetFull> {
+        if let Some(record) = self.get(inode) {
+            return Ok(record);
+        }
+        match self.records.entry(inode) {
+            dashmap::Entry::Occupied(entry) => Ok(Arc::clone(entry.get())),
+            dashmap::Entry::Vacant(entry) => {
+                let record = Arc::new(Record::new(Arc::clone(&self.budget))?);
+                Ok(Arc::clone(&entry.insert(record)))
+            }
+        }
+    }
+
+    /// The records there are at this moment, in no order.
+    ///
+    /// Copies the list of pointers (16 bytes a record), so that nobody who walks it holds up a write.
+    #[must_use]
+    pub fn records(&self) -> Vec<(Inode, Arc<Record>)> {
+        self.records.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()
+    }
+
+    /// How many inodes have a record.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether nothing has ever been changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}

@@ -1,0 +1,187 @@
+//! The names under `.status`: arithmetic over the dataset's own names.
+//!
+//! ```text
+//!     bit 63  62                32 31            0
+//!        | 1 | 0 |        0       | a fixed number |   .status, summary.json, nodes, ...
+//!        | 1 | 0 |        1       | node           |   nodes/node_<node>.json
+//!        | 1 | 1 | the inode number of a dataset's  |   files/<path>, files/<path>.json
+//!                  directory or file
+//! ```
+
+use std::fmt::Write as _;
+
+use crate::dataset::{Dataset, Inode, Node};
+
+/// The name of the directory, at the root of the mount.
+pub const STATUS_NAME: &str = ".status";
+
+const STATUS: u64 = 1 << 63;
+const NODES: u64 = STATUS | 1 << 32;
+const MIRROR: u64 = STATUS | 1 << 62;
+const SUFFIX: &str = ".json";
+
+/// One of the files under `.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Document {
+    /// `summary.json`
+    Summary,
+    /// `config.json`
+    Config,
+    /// `mismatches.json`
+    Mismatches,
+    /// `nodes/node_<node>.json`
+    Node(u16),
+    /// `files/<path>.json`
+    File(Inode),
+}
+
+/// What an inode number under `.status` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusNode {
+    /// `.status` itself.
+    Root,
+    /// `.status/nodes`
+    Nodes,
+    /// `.status/files`, or a directory below it: that of the dataset's directory.
+    Files(Inode),
+    /// A file.
+    Document(Document),
+}
+
+/// The files at the top, in the order in which they are listed.
+const TOP: [(&str, StatusNode); 5] = [
+    ("config.json", StatusNode::Document(Document::Config)),
+    ("files", StatusNode::Files(Inode::ROOT)),
+    ("mismatches.json", StatusNode::Document(Document::Mismatches)),
+    ("nodes", StatusNode::Nodes),
+    ("summary.json", StatusNode::Document(Document::Summary)),
+];
+
+impl StatusNode {
+    /// What an inode number stands for; `None` where it is not one of `.status`.
+    #[must_use]
+    pub fn of(dataset: &Dataset, inode: Inode) -> Option<Self> {
+        let number = inode.get();
+        if number & STATUS == 0 {
+            return None;
+        }
+        if number & MIRROR == MIRROR {
+            let inode = Inode::new(number & !MIRROR);
+            return Some(match dataset.namespace().node(inode)? {
+                Node::Directory => Self::Files(inode),
+                Node::File(_) => Self::Document(Document::File(inode)),
+            });
+        }
+        if number & NODES == NODES {
+            let node = u16::try_from(number & !NODES).ok()?;
+            return (u32::from(node) < dataset.dimensions().nodes)
+                .then_some(Self::Document(Document::Node(node)));
+        }
+        match number & !STATUS {
+            0 => Some(Self::Root),
+            1 => Some(Self::Nodes),
+            2 => Some(Self::Document(Document::Summary)),
+            3 => Some(Self::Document(Document::Config)),
+            4 => Some(Self::Document(Document::Mismatches)),
+            _ => None,
+        }
+    }
+
+    /// The inode number.
+    #[must_use]
+    pub fn inode(self) -> Inode {
+        Inode::new(match self {
+            Self::Root => STATUS,
+            Self::Nodes => STATUS | 1,
+            Self::Document(Document::Summary) => STATUS | 2,
+            Self::Document(Document::Config) => STATUS | 3,
+            Self::Document(Document::Mismatches) => STATUS | 4,
+            Self::Document(Document::Node(node)) => NODES | u64::from(node),
+            Self::Files(inode) | Self::Document(Document::File(inode)) => MIRROR | inode.get(),
+        })
+    }
+
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_directory(self) -> bool {
+        !matches!(self, Self::Document(_))
+    }
+
+    /// The directory that it is in; `None` for `.status` itself, which is in the root.
+    #[must_use]
+    pub fn parent(self, dataset: &Dataset) -> Option<Self> {
+        match self {
+            Self::Root => None,
+            Self::Document(Document::Node(_)) => Some(Self::Nodes),
+            Self::Files(inode) | Self::Document(Document::File(inode)) if inode != Inode::ROOT => {
+                dataset.namespace().parent(inode).map(Self::Files)
+            }
+            _ => Some(Self::Root),
+        }
+    }
+
+    /// The entry of a name in this directory.
+    #[must_use]
+    pub fn lookup(self, dataset: &Dataset, name: &[u8]) -> Option<Self> {
+        match self {
+            Self::Root => {
+                TOP.iter().find(|(top, _)| top.as_bytes() == name).map(|(_, node)| *node)
+            }
+            Self::Nodes => {
+                let name = std::str::from_utf8(name).ok()?;
+                let digits = name.strip_prefix("node_")?.strip_suffix(SUFFIX)?;
+                let node: u16 = digits.parse().ok()?;
+                let known = u32::from(node) < dataset.dimensions().nodes;
+                (known && digits == node.to_string())
+                    .then_some(Self::Document(Document::Node(node)))
+            }
+            Self::Files(directory) => {
+                let namespace = dataset.namespace();
+                let of = |name: &[u8]| {
+                    let inode = namespace.lookup(directory, name)?;
+                    Some((inode, namespace.node(inode)?))
+                };
+                if let Some((inode, Node::Directory)) = of(name) {
+                    return Some(Self::Files(inode));
+                }
+                match of(name.strip_suffix(SUFFIX.as_bytes())?)? {
+                    (inode, Node::File(_)) => Some(Self::Document(Document::File(inode))),
+                    (_, Node::Directory) => None,
+                }
+            }
+            Self::Document(_) => None,
+        }
+    }
+
+    /// The entry at a position in this directory; its name is appended to `name`.
+    #[must_use]
+    pub fn entry(self, dataset: &Dataset, index: u64, name: &mut String) -> Option<Self> {
+        match self {
+            Self::Root => {
+                let (top, node) = TOP.get(usize::try_from(index).ok()?)?;
+                name.push_str(top);
+                Some(*node)
+            }
+            Self::Nodes => {
+                let node = u16::try_from(index).ok()?;
+                if u32::from(node) >= dataset.dimensions().nodes {
+                    return None;
+                }
+                // Writing to a string does not fail.
+                let _ = write!(name, "node_{node}{SUFFIX}");
+                Some(Self::Document(Document::Node(node)))
+            }
+            Self::Files(directory) => {
+                let (inode, node) = dataset.namespace().entry(directory, index, name)?;
+                Some(match node {
+                    Node::Directory => Self::Files(inode),
+                    Node::File(_) => {
+                        name.push_str(SUFFIX);
+                        Self::Document(Document::File(inode))
+                    }
+                })
+            }
+            Self::Document(_) => None,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The verdict: what a path has, against what it should have.
+//!
+//! Nothing is remembered here. A verdict is computed from the extents whenever somebody asks, so
+//! writing the right bytes over wrong ones heals it, and there is no second book that could
+//! disagree with the first.
+//!
+//! ```text
+//!   untouched   never written
+//!   incomplete  all that was written is right, some is missing
+//!   verified    exactly the expected size, every byte written and right
+//!   mismatch    something is wrong, or there are bytes past the expected end
+//! ```
+//!
+//! Every expected byte is in exactly one of four states, and the tally keeps that sum:
+//! `expected = untouched + matched + missing + wrong`. Bytes past the expected end are `extra`.
+//!
+//! Only what is not the expected address is looked at closely: kept bytes are compared with the
+//! content that belongs there, runs of zeros and of other addresses only at their edges, where a
+//! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file.
+
+mod class;
+mod judge;
+
+pub use class::Class;
+pub use judge::{HEAD_BYTES, Head, Judge, WrongRange};
+
+/// The verdict on a path, or on a whole dataset. In the order of severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Exactly the expected size, every byte written and right.
+    Verified,
+    /// Never written.
+    Untouched,
+    /// All that was written is right, some is missing.
+    Incomplete,
+    /// Something is wrong, or there are bytes past the expected end.
+    Mismatch,
+}
+
+impl Verdict {
+    /// The name that users see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Untouched => "untouched",
+            Self::Incomplete => "incomplete",
+            Self::Mismatch => "mismatch",
+        }
+    }
+}
+
+/// What became of the bytes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Bytes that the file should have.
+    pub expected: u64,
+    /// Expected bytes that nobody wrote and that still read as expected.
+    pub untouched: u64,
+    /// Expected bytes that were written and are right.
+    pub matched: u64,
+    /// Expected bytes that are gone: cut off, or in a hole.
+    pub missing: u64,
+    /// Expected bytes that were written and are wrong.
+    pub wrong: u64,
+    /// Bytes past the expected end.
+    pub extra: u64,
+}
+
+impl Tally {
+    /// The tally of a file that nobody has written to.
+    #[must_use]
+    pub fn untouched(expected: u64) -> Self {
+        Self { expected, untouched: expected, ..Self::default() }
+    }
+
+    /// The verdict that follows.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.wrong > 0 || self.extra > 0 {
+            Verdict::Mismatch
+        } else if self.matched == self.expected {
+            Verdict::Verified
+        } else if self.untouched == self.expected {
+            Verdict::Untouched
+        } else {
+            Verdict::Incomplete
+        }
+    }
+}
+
+/// How many files have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileTally {
+    /// Files that nobody has written to.
+    pub untouched: u64,
+    /// Files that are right as far as they go.
+    pub incomplete: u64,
+    /// Files that are whole and right.
+    pub verified: u64,
+    /// Files with something wrong.
+    pub mismatch: u64,
+}
+
+impl FileTally {
+    /// Counts one more file.
+    pub fn add(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Untouched => &mut self.untouched,
+            Verdict::Incomplete => &mut self.incomplete,
+            Verdict::Verified => &mut self.verified,
+            Verdict::Mismatch => &mut self.mismatch,
+        } += 1;
+    }
+
+    /// The verdict on all of them: the worst, where some verified and some untouched files are
+    /// together what one such file would be, incomplete.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.mismatch > 0 {
+            Verdict::Mismatch
+        } else if self.incomplete > 0 || (self.untouched > 0 && self.verified > 0) {
+            Verdict::Incomplete
+        } else if self.verified > 0 {
+            Verdict::Verified
+        } else {
+            Verdict::Untouched
+        }
+    }
+}
