@@ -15,11 +15,12 @@
 //!
 //! `docs/architecture.md` says what each layer never does.
 
-pub mod cli;
+
 pub mod content;
 pub mod dataset;
 pub mod fs;
 pub mod fuse;
+
 pub mod overlay;
 pub mod status;
 pub mod verdict;

@@ -65,6 +65,8 @@ pub struct SetAttributes {
     pub accessed: Option<TimeChange>,
     /// Time of the last change of the content.
     pub modified: Option<TimeChange>,
+    /// Whether the set-id bits go: the caller is not privileged to change such a file.
+    pub drop_set_id: bool,
 }
 
 /// What a caller wants to do with an inode.
@@ -191,6 +193,11 @@ impl Filesystem {
             attributes.modified = set.modified.map(at).or(attributes.modified);
             attributes.changed = Some(time);
         });
+        // A new owner must not inherit the power that the old one gave the file.
+        let chown = (set.uid.is_some() || set.gid.is_some()) && set.mode.is_none();
+        if (chown || set.drop_set_id) && self.is_file(inode) {
+            self.drop_set_id(inode);
+        }
         self.attributes(inode)
     }
 

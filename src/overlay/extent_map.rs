@@ -70,7 +70,7 @@ impl ExtentMap {
     }
 
     /// The extents that touch a range, cut to it, in order.
-    pub fn range(&self, range: Range<u64>) -> impl Iterator<Item = (u64, Extent)> + '_ {
+    pub fn range(&self, range: Range<u64>) -> impl Iterator<Item = (u64, Extent)> + use<'_> {
         self.touching(&range).map(move |(offset, extent)| {
             let start = range.start.max(offset);
             let end = range.end.min(offset + extent.length);
@@ -161,15 +161,19 @@ impl ExtentMap {
             .sum()
     }
 
-    fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, &Extent)> + '_ {
+    fn touching(
+        &self,
+        range: &Range<u64>,
+    ) -> impl Iterator<Item = (u64, &Extent)> + use<'_> {
         let range = range.clone();
         let (one, tree) = match &self.store {
             Store::One(one) => (one.as_ref(), None),
             Store::Many(tree) => (None, Some(tree)),
         };
+        let bounds = range.clone();
         let one = one
-            .filter(|(offset, extent)| {
-                *offset < range.end && offset + extent.length > range.start
+            .filter(move |(offset, extent)| {
+                *offset < bounds.end && offset + extent.length > bounds.start
             })
             .map(|(offset, extent)| (*offset, extent));
         let many = tree.into_iter().flat_map(move |tree| {

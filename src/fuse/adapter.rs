@@ -1,0 +1,687 @@
+//! fuser's trait, answered by the filesystem's operations.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fuser::{
+    AccessFlags, BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation,
+    INodeNo, InitFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+
+use super::errno::errno;
+use crate::dataset::Inode;
+use crate::fs::{
+    AccessMask, Attributes, CachePolicy, Error, Filesystem, Kind, Result, Seek, SetAttributes,
+    TimeChange,
+};
+use crate::overlay::Timestamp;
+
+/// How long the kernel may remember names and attributes: they change only through the mount, and
+/// the kernel knows what goes through it.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// Inode numbers are never used twice.
+const GENERATION: Generation = Generation(0);
+
+/// Requests that the kernel may have under way in the background: reads ahead and asynchronous I/O.
+const BACKGROUND_MAX: u16 = 64;
+
+/// What we would like from the kernel, each for a reason; what an older one lacks, we go without.
+const WANTED: [InitFlags; 6] = [
+    // Several reads of one directory, or look-ups in it, at a time.
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    // `ls -l` and `find` get the attributes together with the names.
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+    // Direct reads and writes of several requests go out at once.
+    InitFlags::FUSE_ASYNC_DIO,
+    // Files that bypass the page cache can be mapped all the same.
+    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each write.
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+];
+
+/// Answers the kernel's requests.
+pub(super) struct Adapter {
+    filesystem: Arc<Filesystem>,
+}
+
+impl Adapter {
+    pub(super) fn new(filesystem: Arc<Filesystem>) -> Self {
+        Self { filesystem }
+    }
+}
+
+thread_local! {
+    /// What is read goes through here: one buffer a thread, as large as its largest request.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs one operation. Should it ever panic, the reply is dropped, which answers EIO, and the event
+/// loop goes on: one system call must not end the mount.
+fn guarded(operation: &'static str, run: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        tracing::error!(operation, "a bug in seedfs: the operation panicked and was answered EIO");
+    }
+}
+
+/// Sends the outcome by one of the reply's two doors.
+macro_rules! answer {
+    ($operation:literal, $reply:ident, $outcome:expr, $send:expr) => {
+        guarded($operation, move || {
+            let outcome: Result<_> = (|| $outcome)();
+            match outcome {
+                Ok(value) => $send($reply, value),
+                Err(error) => {
+                    log_failure($operation, error);
+                    $reply.error(errno(error));
+                }
+            }
+        })
+    };
+}
+
+/// Loud where somebody will want to know why a tool failed, quiet where failing is ordinary.
+fn log_failure(operation: &'static str, error: Error) {
+    match error {
+        Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
+        _ => tracing::trace!(operation, %error),
+    }
+}
+
+impl fuser::Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        for flag in WANTED {
+            if config.add_capabilities(flag).is_err() {
+                tracing::info!(?flag, "this kernel does not offer it: going on without");
+            }
+        }
+        // Both fail only for values that are out of range, and then keep what they have.
+        let _ = config.set_max_background(BACKGROUND_MAX);
+        tracing::info!(abi = %config.kernel_abi(), "the kernel has answered");
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        answer!(
+            "lookup",
+            reply,
+            {
+                let inode = self.filesystem.lookup(inode(parent), name.as_bytes())?;
+                self.filesystem.attributes(inode)
+            },
+            send_entry
+        );
+    }
+
+    fn getattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: Option<FileHandle>,
+        reply: ReplyAttr,
+    ) {
+        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), send_attributes);
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let set = SetAttributes {
+            mode: mode.map(permissions),
+            uid,
+            gid,
+            size_bytes: size,
+            accessed: atime.map(time_change),
+            modified: mtime.map(time_change),
+            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets it.
+            drop_set_id: size.is_some() && request.uid() != 0,
+        };
+        answer!("setattr", reply, self.filesystem.set_attributes(inode(ino), &set), send_attributes);
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let for_writing = flags.acc_mode() != OpenAccMode::O_RDONLY;
+        answer!(
+            "open",
+            reply,
+            self.filesystem.open(inode(ino), for_writing),
+            |reply: ReplyOpen, opened: crate::fs::Opened| {
+                reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
+            }
+        );
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        guarded("read", move || {
+            BUFFER.with_borrow_mut(|buffer| {
+                let size = size as usize;
+                if buffer.len() < size {
+                    buffer.resize(size, 0);
+                }
+                let out = &mut buffer[..size];
+                match self.filesystem.read(inode(ino), handle.0, offset, out) {
+                    Ok(length) => reply.data(&out[..length]),
+                    Err(error) => reply.error(errno(error)),
+                }
+            });
+        });
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let drop_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        // Requests are at most 16 MiB.
+        let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        answer!(
+            "write",
+            reply,
+            self.filesystem.write(inode(ino), offset, data, drop_set_id),
+            |reply: ReplyWrite, ()| reply.written(length)
+        );
+    }
+
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn fsync(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        // What a write has answered is in its extents already.
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        guarded("release", move || {
+            self.filesystem.release(handle.0);
+            reply.ok();
+        });
+    }
+
+    fn lseek(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        answer!(
+            "lseek",
+            reply,
+            {
+                let seek = match whence {
+                    libc::SEEK_DATA => Seek::Data,
+                    libc::SEEK_HOLE => Seek::Hole,
+                    // The kernel answers the others itself.
+                    _ => return Err(Error::Invalid),
+                };
+                let offset = u64::try_from(offset).map_err(|_| Error::PastEnd)?;
+                let found = self.filesystem.seek(inode(ino), offset, seek)?;
+                i64::try_from(found).map_err(|_| Error::PastEnd)
+            },
+            ReplyLseek::offset
+        );
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        guarded("readdir", move || {
+            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
+                let number = INodeNo(entry.inode.get());
+                !reply.add(number, entry.next_cursor, file_type(entry.kind), entry.name)
+            });
+            match outcome {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(errno(error)),
+            }
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        guarded("readdirplus", move || {
+            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
+                // An entry that is listed has attributes.
+                let Ok(attributes) = self.filesystem.attributes(entry.inode) else { return true };
+                let number = INodeNo(entry.inode.get());
+                let remembered = remembered(&attributes);
+                let attr = file_attr(&attributes);
+                let next = entry.next_cursor;
+                !reply.add(number, next, entry.name, &remembered, &attr, GENERATION)
+            });
+            match outcome {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(errno(error)),
+            }
+        });
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        guarded("statfs", move || {
+            let space = self.filesystem.space();
+            reply.statfs(
+                space.blocks,
+                space.blocks_free,
+                space.blocks_free,
+                space.files,
+                space.files_free,
+                space.block_bytes,
+                space.name_bytes_max,
+                space.block_bytes,
+            );
+        });
+    }
+
+    fn access(&self, request: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        let mask = AccessMask {
+            read: mask.contains(AccessFlags::R_OK),
+            write: mask.contains(AccessFlags::W_OK),
+            execute: mask.contains(AccessFlags::X_OK),
+        };
+        answer!(
+            "access",
+            reply,
+            self.filesystem.access(inode(ino), mask, request.uid(), request.gid()),
+            send_done
+        );
+    }
+
+    fn getxattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        answer!(
+            "getxattr",
+            reply,
+            self.filesystem.xattr(inode(ino), name.as_bytes()),
+            |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
+        );
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer!(
+            "listxattr",
+            reply,
+            self.filesystem.xattr_names(inode(ino)),
+            |reply: ReplyXattr, names: &[&str]| {
+                let list: Vec<u8> =
+                    names.iter().flat_map(|name| name.bytes().chain([0])).collect();
+                send_xattr(reply, size, &list);
+            }
+        );
+    }
+
+    fn setxattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        _value: &[u8],
+        _flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        answer!(
+            "setxattr",
+            reply,
+            self.filesystem.set_xattr(inode(ino), name.as_bytes()),
+            send_done
+        );
+    }
+
+    fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!(
+            "removexattr",
+            reply,
+            self.filesystem.set_xattr(inode(ino), name.as_bytes()),
+            send_done
+        );
+    }
+
+    fn create(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn mknod(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn mkdir(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn symlink(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _target: &Path,
+        reply: ReplyEntry,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn link(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _parent: INodeNo,
+        _name: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn unlink(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn rmdir(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _new_parent: INodeNo,
+        _new_name: &OsStr,
+        _flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(errno(Error::FixedNames));
+    }
+
+    fn readlink(&self, _request: &Request, _ino: INodeNo, reply: ReplyData) {
+        reply.error(errno(Error::Invalid));
+    }
+
+    fn fallocate(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _offset: u64,
+        _length: u64,
+        _mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(errno(Error::NotSupported));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the trait has them")]
+    fn copy_file_range(
+        &self,
+        _request: &Request,
+        _ino_in: INodeNo,
+        _handle_in: FileHandle,
+        _offset_in: u64,
+        _ino_out: INodeNo,
+        _handle_out: FileHandle,
+        _offset_out: u64,
+        _length: u64,
+        _flags: fuser::CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        // The one errno on which the kernel copies by reading and writing instead.
+        reply.error(Errno::ENOSYS);
+    }
+}
+
+fn send_done(reply: ReplyEmpty, (): ()) {
+    reply.ok();
+}
+
+fn send_entry(reply: ReplyEntry, attributes: Attributes) {
+    reply.entry_with_ttls(
+        &remembered(&attributes),
+        &REMEMBERED,
+        &file_attr(&attributes),
+        GENERATION,
+    );
+}
+
+fn send_attributes(reply: ReplyAttr, attributes: Attributes) {
+    reply.attr(&remembered(&attributes), &file_attr(&attributes));
+}
+
+/// A caller that offers no room asks for the size.
+fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
+    match u32::try_from(value.len()) {
+        Ok(length) if room == 0 => reply.size(length),
+        Ok(length) if length <= room => reply.data(value),
+        _ => reply.error(Errno::ERANGE),
+    }
+}
+
+fn remembered(attributes: &Attributes) -> Duration {
+    if attributes.cacheable { REMEMBERED } else { Duration::ZERO }
+}
+
+fn inode(number: INodeNo) -> Inode {
+    Inode::new(number.0)
+}
+
+fn open_flags(cache: CachePolicy) -> FopenFlags {
+    match cache {
+        CachePolicy::Direct => {
+            FopenFlags::FOPEN_DIRECT_IO
+                | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES
+                | FopenFlags::FOPEN_NOFLUSH
+        }
+        CachePolicy::Page => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
+        CachePolicy::Frozen => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NOFLUSH,
+    }
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Directory => FileType::Directory,
+        Kind::File => FileType::RegularFile,
+    }
+}
+
+/// The bits of a mode that are permissions.
+fn permissions(mode: u32) -> u16 {
+    // The mask leaves twelve bits.
+    u16::try_from(mode & 0o7777).unwrap_or_default()
+}
+
+fn file_attr(attributes: &Attributes) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(attributes.inode.get()),
+        size: attributes.size.size_bytes,
+        blocks: attributes.size.allocated_bytes.div_ceil(512),
+        atime: system_time(attributes.accessed),
+        mtime: system_time(attributes.modified),
+        ctime: system_time(attributes.changed),
+        crtime: UNIX_EPOCH,
+        kind: file_type(attributes.kind),
+        perm: attributes.mode,
+        nlink: attributes.links,
+        uid: attributes.uid,
+        gid: attributes.gid,
+        rdev: 0,
+        blksize: IO_BYTES,
+        flags: 0,
+    }
+}
+
+/// What `stat` recommends for reads and writes: one request of the usual largest size.
+const IO_BYTES: u32 = 1 << 20;
+
+fn system_time(time: Timestamp) -> SystemTime {
+    let whole = Duration::from_secs(time.seconds.unsigned_abs());
+    let second =
+        if time.seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    second
+        .and_then(|second| second.checked_add(Duration::from_nanos(time.nanoseconds.into())))
+        .unwrap_or(UNIX_EPOCH)
+}
+
+fn time_change(time: TimeOrNow) -> TimeChange {
+    match time {
+        TimeOrNow::Now => TimeChange::Now,
+        TimeOrNow::SpecificTime(time) => TimeChange::To(timestamp(time)),
+    }
+}
+
+/// A time that fuser read from a request.
+///
+/// Before 1970 it subtracts the nanoseconds where they are to be added, so they are found mirrored
+/// here (fuser 0.18, `system_time_from_time`): 1.25 s before the epoch means -1 s and 0.25 s.
+fn timestamp(time: SystemTime) -> Timestamp {
+    let signed = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => {
+            Timestamp { seconds: signed(after.as_secs()), nanoseconds: after.subsec_nanos() }
+        }
+        Err(before) => {
+            let before = before.duration();
+            Timestamp { seconds: -signed(before.as_secs()), nanoseconds: before.subsec_nanos() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_1970_survive_the_library() {
+        // What fuser makes of -2 s and 0.75 s after.
+        let read = UNIX_EPOCH - Duration::new(2, 750_000_000);
+        let time = timestamp(read);
+        assert_eq!(time, Timestamp { seconds: -2, nanoseconds: 750_000_000 });
+        assert_eq!(system_time(time), UNIX_EPOCH - Duration::new(1, 250_000_000));
+    }
+
+    #[test]
+    fn no_time_panics() {
+        for seconds in [i64::MIN, -1, 0, 1, i64::MAX] {
+            for nanoseconds in [0, 1, 999_999_999] {
+                let _ = system_time(Timestamp { seconds, nanoseconds });
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Which errno each error becomes.
+
+use fuser::Errno;
+
+use crate::fs::Error;
+
+/// The errno of an error.
+///
+/// The names follow what the manual pages of the system calls say; a row that one could argue about
+/// has its reason beside it.
+pub(super) fn errno(error: Error) -> Errno {
+    match error {
+        Error::NotFound => Errno::ENOENT,
+        Error::NotDirectory => Errno::ENOTDIR,
+        Error::IsDirectory => Errno::EISDIR,
+        // Not EPERM: tools tell "this filesystem does not change" from "you may not".
+        Error::FixedNames | Error::ReadOnly => Errno::EROFS,
+        // Of `access`. What may be attempted at all is checked by the kernel.
+        Error::Permission => Errno::EACCES,
+        // What a disk that notices it would say, and what every tool takes for lost data.
+        Error::Mismatch => Errno::EIO,
+        Error::NoSpace => Errno::ENOSPC,
+        Error::TooLarge => Errno::EFBIG,
+        Error::PastEnd => Errno::ENXIO,
+        Error::NoAttribute => Errno::ENODATA,
+        Error::FixedAttribute => Errno::EPERM,
+        Error::NotSupported => Errno::EOPNOTSUPP,
+        Error::Invalid => Errno::EINVAL,
+        Error::BadHandle => Errno::EBADF,
+    }
+}

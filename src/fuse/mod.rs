@@ -1,0 +1,13 @@
+//! The kernel's side: requests are converted, the filesystem is called, the outcome is the reply.
+//!
+//! This is the only place that knows fuser. It decides nothing: which errno an error becomes is one
+//! table ([`errno`]), how long the kernel may remember an answer follows from what the filesystem
+//! says of it ([`adapter`]), and everything about the mount itself is in [`session`].
+
+mod adapter;
+mod errno;
+mod mountpoint;
+mod session;
+
+pub use mountpoint::{Mountpoint, MountpointError, is_seedfs, mounts};
+pub use session::{KernelOption, MountError, MountOptions, OptionError, serve, unmount};
