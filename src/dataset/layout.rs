@@ -158,7 +158,7 @@ impl Layout {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(LayoutError::Missing(missing.join(" and ")))
+        Err(LayoutError::Missing(missing.join(", ")))
     }
 
     fn check_lengths(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
@@ -315,3 +315,6 @@ fn check_unambiguous(parts: &[Part], dimensions: &Dimensions) -> Result<(), Layo
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
