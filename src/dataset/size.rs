@@ -37,7 +37,11 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
         return Err(SizeError::Syntax);
     }
-    if is_bytes(unit.trim_start())? && number.contains('.') {
+    let unit = unit.trim_start();
+    if !is_unit(unit) {
+        return Err(SizeError::Syntax);
+    }
+    if number.contains('.') && matches!(unit, "" | "b" | "B") {
         return Err(SizeError::Fraction);
     }
     // The grammar is ours, and stricter than the crate's; what is left to it is the arithmetic.
@@ -47,16 +51,11 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     })
 }
 
-/// Whether the unit is the byte itself.
-fn is_bytes(unit: &str) -> Result<bool, SizeError> {
-    match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => Ok(true),
-        unit => {
-            let mut letters = unit.chars();
-            let prefix = letters.next().is_some_and(|c| "kmgtpe".contains(c));
-            let suffix = matches!(letters.as_str(), "" | "i" | "b" | "ib");
-            if prefix && suffix { Ok(false) } else { Err(SizeError::Syntax) }
-        }
+fn is_unit(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    match lower.strip_prefix(['k', 'm', 'g', 't', 'p', 'e']) {
+        Some(suffix) => matches!(suffix, "" | "b" | "i" | "ib"),
+        None => matches!(lower.as_str(), "" | "b"),
     }
 }
 

@@ -48,17 +48,26 @@ fn split(path: &str) -> (&str, &str) {
 }
 
 fn all_coordinates(dimensions: Dimensions) -> Vec<Coordinates> {
+    let last = last_file(dimensions);
     let mut all = Vec::new();
-    for generation in 0..dimensions.iterations as u16 {
-        for node in 0..dimensions.nodes as u16 {
-            for process in 0..dimensions.processes as u16 {
-                for file in 0..dimensions.files as u32 {
+    for generation in 0..=last.generation {
+        for node in 0..=last.node {
+            for process in 0..=last.process {
+                for file in 0..=last.file {
                     all.push(Coordinates { generation, node, process, file });
                 }
             }
         }
     }
     all
+}
+
+fn last_file(dimensions: Dimensions) -> Coordinates {
+    let mut file = Coordinates::default();
+    for axis in Axis::ALL {
+        axis.set(&mut file, dimensions.along(axis) - 1).expect("the dimension is in its field");
+    }
+    file
 }
 
 fn spell(template: &str, file: Coordinates) -> String {
@@ -251,13 +260,7 @@ fn only_the_canonical_spelling_is_a_name() {
 /// Asks about the first and last file and their surroundings; loops over nothing.
 fn assert_spans(dataset: &Dataset, last_path: &str) {
     let namespace = dataset.namespace();
-    let Dimensions { iterations, nodes, processes, files } = dataset.dimensions();
-    let last = Coordinates {
-        generation: (iterations - 1) as u16,
-        node: (nodes - 1) as u16,
-        process: (processes - 1) as u16,
-        file: (files - 1) as u32,
-    };
+    let last = last_file(dataset.dimensions());
     let last_inode = Inode::new(namespace.inode_count());
     assert_eq!(namespace.inode(last), Some(last_inode));
     assert_eq!(namespace.node(last_inode), Some(Node::File(last)));
@@ -337,11 +340,12 @@ fn any_template() -> impl Strategy<Value = String> {
         let mut template = String::new();
         for (axis, (before, width, is_named)) in order.into_iter().zip(pieces) {
             template.push_str(before);
-            match (is_named, width) {
-                (false, _) => {}
-                (true, 0) => template.push_str(&format!("{{{}}}", axis.name())),
-                (true, _) => template.push_str(&format!("{{{}:0{width}}}", axis.name())),
-            }
+            let placeholder = match (is_named, width) {
+                (false, _) => String::new(),
+                (true, 0) => format!("{{{}}}", axis.name()),
+                (true, _) => format!("{{{}:0{width}}}", axis.name()),
+            };
+            template.push_str(&placeholder);
         }
         (template + end).trim_matches('/').replace("//", "/")
     })
@@ -391,6 +395,33 @@ proptest! {
             }
             if let Some(path) = path_of(namespace, inode) {
                 prop_assert_eq!(namespace.resolve(&path), Some(inode));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_with_one_byte_more_or_less_is_another_name_or_none(
+        template in any_template(),
+        index in 0..200_u64,
+        at in any::<prop::sample::Index>(),
+        added in prop::sample::select(b"001+ a/".to_vec()),
+    ) {
+        let dimensions = Dimensions { iterations: 2, nodes: 11, processes: 11, files: 1 << 32 };
+        if let Some(dataset) = dataset(Some(&template), dimensions) {
+            let namespace = dataset.namespace();
+            let mut name = String::new();
+            if namespace.entry(Inode::ROOT, index, &mut name).is_some() {
+                let mut longer = name.clone().into_bytes();
+                longer.insert(at.index(longer.len() + 1), added);
+                let mut shorter = name.into_bytes();
+                shorter.remove(at.index(shorter.len()));
+                for edited in [longer, shorter] {
+                    let mut spelt = String::new();
+                    if let Some(found) = namespace.lookup(Inode::ROOT, &edited) {
+                        prop_assert!(namespace.name(found, &mut spelt));
+                        prop_assert_eq!(spelt.as_bytes(), &edited[..]);
+                    }
+                }
             }
         }
     }
