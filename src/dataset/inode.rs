@@ -10,7 +10,7 @@ use std::fmt;
 /// |---|---|
 /// | 0 | nobody's: the kernel means "no inode" by it |
 /// | `1..2^61` | the dataset's, computed from the layout; see [`Namespace`](super::Namespace) |
-/// | `2^61..2^63` | names made after the mount: files and directories that the dataset does not know |
+/// | `2^61..2^63` | names made after the mount, which the dataset does not know |
 /// | `2^63..2^64` | `.status` |
 pub const MAX_INODES: u64 = 1 << 61;
 

@@ -18,7 +18,13 @@ const RESERVED_NAME: &str = ".status";
 /// Where the files stand: path components of literal text and numbers.
 ///
 /// A placeholder, `{iteration}`, `{node}`, `{process}` or `{file}`, stands for a coordinate;
-/// `{file:06}` pads it with zeros to six digits; `{{` and `}}` are the braces themselves.
+/// `{file:06}` pads it with zeros to six digits; `{{` and `}}` are the braces themselves. Each
+/// coordinate stands there once; one that is always 0 may be left out.
+///
+/// A path gives its coordinates back, and has one spelling only. To that end a number is read as
+/// far as its digits go, unless all its values have the same count of digits, and a template in
+/// which that would not find the number's end is refused.
+///
 /// [`Display`](fmt::Display) gives the template back, in its one canonical spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -158,7 +164,7 @@ impl Layout {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(LayoutError::Missing(missing.join(" and ")))
+        Err(LayoutError::Missing(missing.join(", ")))
     }
 
     fn check_lengths(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
@@ -315,3 +321,6 @@ fn check_unambiguous(parts: &[Part], dimensions: &Dimensions) -> Result<(), Layo
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,7 +243,7 @@ impl Level {
     }
 }
 
-/// At most 2^80 files below at most 4095 directories each: no sum here reaches 2^128.
+/// No sum here reaches 2^128: a level has at most 2^80 nodes, and a path at most 2048 components.
 fn count_inodes(layout: &Layout, dimensions: &Dimensions) -> u128 {
     let mut level_count = 1;
     let mut total = 1;
@@ -253,3 +253,6 @@ fn count_inodes(layout: &Layout, dimensions: &Dimensions) -> u128 {
     }
     total
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,11 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
         return Err(SizeError::Syntax);
     }
-    if is_bytes(unit.trim_start())? && number.contains('.') {
+    let unit = unit.trim_start();
+    if !is_unit(unit) {
+        return Err(SizeError::Syntax);
+    }
+    if number.contains('.') && matches!(unit, "" | "b" | "B") {
         return Err(SizeError::Fraction);
     }
     // The grammar is ours, and stricter than the crate's; what is left to it is the arithmetic.
@@ -47,16 +51,11 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     })
 }
 
-/// Whether the unit is the byte itself.
-fn is_bytes(unit: &str) -> Result<bool, SizeError> {
-    match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => Ok(true),
-        unit => {
-            let mut letters = unit.chars();
-            let prefix = letters.next().is_some_and(|c| "kmgtpe".contains(c));
-            let suffix = matches!(letters.as_str(), "" | "i" | "b" | "ib");
-            if prefix && suffix { Ok(false) } else { Err(SizeError::Syntax) }
-        }
+fn is_unit(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    match lower.strip_prefix(['k', 'm', 'g', 't', 'p', 'e']) {
+        Some(suffix) => matches!(suffix, "" | "b" | "i" | "ib"),
+        None => matches!(lower.as_str(), "" | "b"),
     }
 }
 
@@ -66,4 +65,73 @@ fn is_bytes(unit: &str) -> Result<bool, SizeError> {
 #[must_use]
 pub fn format_size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn units_are_binary() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("4096B", 4096),
+            ("1k", 1 << 10),
+            ("1MiB", 1 << 20),
+            ("10G", 10 << 30),
+            ("10GB", 10 << 30),
+            ("10GiB", 10 << 30),
+            ("10gib", 10 << 30),
+            (" 10 GiB ", 10 << 30),
+            ("2T", 2 << 40),
+            ("4P", 4 << 50),
+            ("15E", 15 << 60),
+            ("1.5M", 3 << 19),
+            ("0.5KiB", 512),
+            ("0.3K", 307),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "", " ", "G", "-1", "+1", "-10G", "ten", "10X", "10Gi B", "1i", "1iB", "10GG", "1e3",
+            "0x10", "1_000", "1,5M", "1.M", ".5M", "1.2.3M", "1 0", "10G 5M", "٣", "10\0", "∞",
+        ] {
+            assert_eq!(parse_size(text), Err(SizeError::Syntax), "{text:?}");
+        }
+        for text in ["1.5", "1.0B", "0.1 b"] {
+            assert_eq!(parse_size(text), Err(SizeError::Fraction), "{text:?}");
+        }
+        for text in ["16E", "18446744073709551616", "99999999999999999999999999999P"] {
+            assert_eq!(parse_size(text), Err(SizeError::TooLarge), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn people_read_binary_units() {
+        assert_eq!(format_size(0), "0 B");
+        assert_eq!(format_size(512), "512 B");
+        assert_eq!(format_size(10 << 30), "10.0 GiB");
+        assert_eq!(format_size(3 << 19), "1.5 MiB");
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_they_are_written(bytes in any::<u64>()) {
+            prop_assert_eq!(parse_size(&bytes.to_string()), Ok(bytes));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in r"[0-9.]{0,25} ?[kMGTPEiBx]{0,3}|\PC{0,12}") {
+            let _ = parse_size(&text);
+            let _ = format_size(text.len() as u64);
+        }
+    }
 }

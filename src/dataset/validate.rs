@@ -200,3 +200,6 @@ fn shown(value: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALL: Dimensions = Dimensions { iterations: 1, nodes: 1, processes: 1, files: 1 };
+const LARGE: Dimensions = Dimensions { iterations: 1, nodes: 10, processes: 11, files: 1_000_000 };
+
+fn accepts(text: &str, dimensions: &Dimensions) -> Result<(), LayoutError> {
+    Layout::parse(text)?.check(dimensions)
+}
+
+#[test]
+fn spells_a_template_as_it_was_read() {
+    for text in [
+        "node_{node}/process_{process}",
+        "{node:01}-{process:020}",
+        "a/b/c",
+        "{{{node}}}",
+        "{{node}}",
+        "größe/{file:06}.dat",
+        "..{node}",
+        "x/.status",
+    ] {
+        assert_eq!(Layout::parse(text).map(|layout| layout.to_string()), Ok(text.to_owned()));
+    }
+}
+
+#[test]
+fn refuses_each_malformed_template_with_its_reason() {
+    for (text, reason) in [
+        ("", "a path component is empty"),
+        ("/a", "a path component is empty"),
+        ("a/", "a path component is empty"),
+        ("a//b", "a path component is empty"),
+        ("a/./b", "`.` is not a name"),
+        ("..", "`..` is not a name"),
+        (".status", "`.status` at the root is reserved"),
+        (".status/{file}", "`.status` at the root is reserved"),
+        ("a\0b", r"control character '\0'"),
+        ("a\nb", r"control character '\n'"),
+        ("a\u{85}", r"control character '\u{85}'"),
+        ("a{file", "a brace has no partner; accepted are {name} for a number, {{ and }} for"),
+        ("a}", "a brace has no partner"),
+        ("{fi/le}", "a brace has no partner"),
+        (
+            "{rank}",
+            "`{rank}` is not a placeholder; accepted are {iteration}, {node}, {process} and",
+        ),
+        ("{}", "`{}` is not a placeholder"),
+        ("{File}", "`{File}` is not a placeholder"),
+        ("{file:6}", "`:6` is not a width; accepted are :01 to :020"),
+        ("{file:}", "`:` is not a width"),
+        ("{file:00}", "`:00` is not a width"),
+        ("{file:021}", "`:021` is not a width"),
+        ("{file:006}", "`:006` is not a width"),
+        ("{file:0 6}", "`:0 6` is not a width"),
+        ("{file}/{node}/{file}", "`{file}` stands there twice; accepted is each placeholder once"),
+    ] {
+        let error = accepts(text, &SMALL).expect_err(text).to_string();
+        assert!(error.contains(reason), "{text:?}: {error}");
+        assert!(error.contains("accepted"), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn asks_for_every_coordinate_that_tells_files_apart() {
+    let error = accepts("{node}", &LARGE).expect_err("two are missing").to_string();
+    assert!(error.contains("names {process}, {file}"), "{error}");
+    let iterations = Dimensions { iterations: 2, ..SMALL };
+    let error = accepts("{node}", &iterations).expect_err("no iteration").to_string();
+    assert!(error.contains("names {iteration}"), "{error}");
+    assert_eq!(accepts("fixed", &SMALL), Ok(()));
+}
+
+#[test]
+fn refuses_numbers_whose_end_nobody_can_find() {
+    let dimensions = Dimensions { processes: 1, ..LARGE };
+    for (text, placeholder, fixed) in [
+        ("{node}{file}", "`{node}`", "`{node:01}`"),
+        ("{file}0{node}", "`{file}`", "`{file:06}`"),
+        ("{file:05}{node}", "`{file:05}`", "`{file:06}`"),
+        ("{node:01}/{file}9", "`{file}`", "`{file:06}`"),
+        ("{process}{node:02}{file}", "`{process}`", "`{process:01}`"),
+    ] {
+        let error = accepts(text, &dimensions).expect_err(text).to_string();
+        assert!(error.contains(placeholder), "{text}: {error}");
+        assert!(error.contains(&format!("accepted is {fixed}")), "{text}: {error}");
+        let mended = text.replace(placeholder.trim_matches('`'), fixed.trim_matches('`'));
+        assert_eq!(accepts(&mended, &dimensions), Ok(()), "{mended}");
+    }
+    for text in ["{node:01}{file}", "{node}/{file}", "{node}x{file}", "7{node}é{file}"] {
+        assert_eq!(accepts(text, &dimensions), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn counts_the_bytes_of_the_longest_name_and_path() {
+    let files = Dimensions { files: 1001, ..SMALL };
+    let name = |literal: usize| format!("d/{}{{file}}", "x".repeat(literal));
+    assert_eq!(accepts(&name(251), &files), Ok(()));
+    assert_eq!(
+        accepts(&name(252), &files),
+        Err(LayoutError::NameTooLong { number: 2, bytes: 256 })
+    );
+    assert_eq!(
+        accepts(&format!("{}{{node:020}}", "x".repeat(236)), &SMALL),
+        Err(LayoutError::NameTooLong { number: 1, bytes: 256 })
+    );
+
+    assert_eq!(accepts(&format!("x{}", "/x".repeat(2047)), &SMALL), Ok(()));
+    assert_eq!(
+        accepts(&format!("xx{}", "/x".repeat(2047)), &SMALL),
+        Err(LayoutError::PathTooLong { bytes: 4096 })
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in r"[a{}:/.0-9]{0,12}|\PC{0,20}") {
+        if let Ok(layout) = Layout::parse(&text) {
+            let canonical = layout.to_string();
+            prop_assert_eq!(&canonical, &text);
+            prop_assert_eq!(Layout::parse(&canonical), Ok(layout));
+        }
+    }
+}

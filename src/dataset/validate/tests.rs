@@ -1,0 +1,253 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::dataset::Coordinates;
+
+fn from_toml(text: &str) -> DatasetConfig {
+    toml::from_str(text).expect("the test's TOML is well-formed")
+}
+
+fn refusal(text: &str) -> String {
+    from_toml(text).validate().expect_err(text).to_string()
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let dataset = DatasetConfig::default().validate().expect("nothing is a dataset");
+    assert_eq!(dataset.seed(), "0");
+    assert_eq!(
+        dataset.dimensions(),
+        Dimensions { iterations: 1, nodes: 1, processes: 1, files: 1 }
+    );
+    assert_eq!(dataset.size_bytes(Coordinates::default()), 1 << 30);
+    assert_eq!(dataset.layout().to_string(), "node_{node}/process_{process}");
+}
+
+#[test]
+fn numbers_and_text_mean_the_same() {
+    let numbers = from_toml("seed = 42\nnodes = 4\nsize = 4096").validate();
+    let text = from_toml("seed = '42'\nnodes = '4'\nsize = '4K'").validate();
+    let config = |dataset: Result<Dataset, _>| dataset.map(|dataset| dataset.to_config());
+    assert_eq!(config(numbers), config(text));
+    assert_eq!(from_toml("seed = -7").validate().map(|d| d.seed().to_owned()), Ok("-7".into()));
+    let huge: DatasetConfig =
+        serde_json::from_str(r#"{"seed": 18446744073709551615}"#).expect("it is JSON");
+    assert_eq!(huge.validate().map(|d| d.seed().to_owned()), Ok(u64::MAX.to_string()));
+}
+
+#[test]
+fn every_refusal_names_option_value_and_what_is_accepted() {
+    let counts = "accepted is a whole number from 1 to 65536";
+    let files = "accepted is a whole number from 1 to 4294967296";
+    let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+    let seed = "accepted is text of 1 to 1024 bytes without control characters";
+    for (typed, expected) in [
+        ("schema = 2", "schema '2': accepted is 1".to_owned()),
+        ("seed = ''", format!("--seed '': {seed}")),
+        (r#"seed = "a\u0000b\n""#, format!(r"--seed 'a\u{{0}}b\n': {seed}")),
+        ("seed = 1.50", format!("--seed '1.5': {seed}, in quotes")),
+        ("seed = true", format!("--seed 'true': {seed}, in quotes")),
+        ("nodes = 0", format!("--nodes '0': {counts}")),
+        ("nodes = 65537", format!("--nodes '65537': {counts}")),
+        ("nodes = -1", format!("--nodes '-1': {counts}")),
+        ("nodes = '+1'", format!("--nodes '+1': {counts}")),
+        ("nodes = ''", format!("--nodes '': {counts}")),
+        ("nodes = 2.0", format!("--nodes '2.0': {counts}")),
+        ("processes = 'many'", format!("--processes 'many': {counts}")),
+        ("files = 4294967297", format!("--files '4294967297': {files}")),
+        (
+            "files = '99999999999999999999999'",
+            format!("--files '99999999999999999999999': {files}"),
+        ),
+        ("iterations = 0", format!("--iterations '0': {counts}")),
+        ("size = 0", format!("--size '0': {size}")),
+        ("size = 4503599627370497", format!("--size '4503599627370497': {size}")),
+        ("size = -1", format!("--size '-1': this is not a number with a unit; {size}")),
+        ("size = '16E'", format!("--size '16E': this is 16 EiB or more; {size}")),
+        (
+            "size = 1.5",
+            format!(
+                "--size '1.5': a byte has no fraction; accepted with a unit, like 1.5M; {size}"
+            ),
+        ),
+        (
+            "layout = 'a//b'",
+            "--layout 'a//b': a path component is empty; accepted are names with a single / \
+             between them"
+                .to_owned(),
+        ),
+        (
+            "nodes = 2\nlayout = 'x'",
+            "--layout 'x': files would share a path; accepted is a layout that also names {node}"
+                .to_owned(),
+        ),
+        (
+            "iterations = 2\nlayout = 'x'",
+            "--layout 'x': files would share a path; accepted is a layout that also names \
+             {iteration}"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(refusal(typed), expected, "{typed}");
+    }
+}
+
+#[test]
+fn the_extremes_are_accepted() {
+    let seed = "s".repeat(1024);
+    for typed in [
+        "nodes = 65536",
+        "processes = 65536",
+        "iterations = 65536",
+        "files = 4294967296",
+        "size = 1",
+        "size = '4P'",
+        "schema = 1",
+        &format!("seed = '{seed}'"),
+        "seed = ' ü \"x\" '",
+    ] {
+        assert!(from_toml(typed).validate().is_ok(), "{typed}");
+    }
+    assert!(refusal(&format!("seed = '{seed}s'")).contains("1024 bytes"));
+}
+
+#[test]
+fn all_errors_are_told_at_once_in_the_order_of_the_options() {
+    let errors = from_toml(
+        "layout = '{rank}'\nsize = 0\niterations = 0\nfiles = 0\nprocesses = 0\nnodes = 0\n\
+         seed = ''\nschema = 0",
+    )
+    .validate()
+    .expect_err("everything is wrong");
+    let options: Vec<_> = errors.iter().map(|error| error.option).collect();
+    assert_eq!(
+        options,
+        [
+            "schema",
+            "--seed",
+            "--nodes",
+            "--processes",
+            "--files",
+            "--iterations",
+            "--size",
+            "--layout"
+        ]
+    );
+    assert_eq!(errors.to_string().lines().count(), 8);
+
+    let with_missing = refusal("seed = ''\nnodes = 2\nsize = 0\nlayout = 'x'");
+    assert_eq!(with_missing.lines().count(), 3, "{with_missing}");
+}
+
+#[test]
+fn too_many_files_are_refused_with_their_product() {
+    assert!(from_toml("nodes = 65536\nprocesses = 65536\nfiles = 268435456").validate().is_ok());
+    let error = refusal("nodes = 65536\nprocesses = 65536\nfiles = 536870912");
+    assert!(error.contains("'65536 × 65536 × 536870912 × 1'"), "{error}");
+    assert!(error.contains("2305843013508726785 files and directories"), "{error}");
+    assert!(error.contains("accepted are fewer than 2^61"), "{error}");
+    let largest = "nodes = 65536\nprocesses = 65536\nfiles = 4294967296\niterations = 65536";
+    assert!(refusal(largest).contains("4294967296 × 65536'"));
+    let one_name = format!("{largest}\nlayout = '{{node}}_{{file}}_{{process}}_{{iteration}}'");
+    assert!(refusal(&one_name).contains("1208925819614629174706177 files"));
+}
+
+#[test]
+fn long_values_are_cut_where_they_are_shown() {
+    let error = refusal(&format!("nodes = '{}'", "é".repeat(10_000)));
+    assert!(error.contains(&format!("'{}…'", "é".repeat(80))), "{error}");
+}
+
+#[test]
+fn the_command_line_wins_over_a_file() {
+    let typed = DatasetConfig { nodes: Some("3".into()), ..DatasetConfig::default() };
+    let file = from_toml(
+        "schema = 1\nseed = 7\nnodes = 0\nprocesses = 2\nfiles = 5\niterations = 4\nsize = '1K'\n\
+         layout = '{iteration}/{node}/{process}/{file}'",
+    );
+    let merged = typed.merged_over(file.clone());
+    assert_eq!(merged, DatasetConfig { nodes: Some("3".into()), ..file.clone() });
+    assert_eq!(file.clone().merged_over(DatasetConfig::default()), file);
+    assert!(merged.validate().is_ok());
+}
+
+#[test]
+fn an_unknown_field_is_refused_by_name() {
+    let json = serde_json::from_str::<DatasetConfig>(r#"{"nodes": 2, "ndoes": 3}"#);
+    let toml = toml::from_str::<DatasetConfig>("ndoes = 3");
+    assert!(json.expect_err("it is unknown").to_string().contains("unknown field `ndoes`"));
+    assert!(toml.expect_err("it is unknown").to_string().contains("unknown field `ndoes`"));
+    let list = serde_json::from_str::<DatasetConfig>(r#"{"nodes": [2]}"#);
+    assert!(list.expect_err("a list").to_string().contains("expected text or a whole number"));
+}
+
+#[test]
+fn the_canonical_configuration_is_complete() {
+    let dataset = from_toml("seed = 42\nnodes = 4\nsize = '10G'").validate().expect("it is valid");
+    assert_eq!(
+        serde_json::to_string(&dataset.to_config()).expect("it is JSON"),
+        r#"{"schema":1,"seed":"42","nodes":4,"processes":1,"files":1,"size":10737418240,"#
+            .to_owned()
+            + r#""layout":"node_{node}/process_{process}"}"#
+    );
+    let one = from_toml("iterations = 1").validate().expect("it is valid").to_config();
+    assert_eq!(one.iterations, Some(Value::Integer(1)));
+    assert_eq!(one.layout, Some("iteration_{iteration}/node_{node}/process_{process}".into()));
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_can_be_fed_back(
+        seed in r#"[\PC"'\\]{1,40}"#,
+        nodes in 1..=65536_u64,
+        processes in 1..=100_u64,
+        files in 1..=100_000_u64,
+        iterations in prop::option::of(1..=10_u64),
+        size in 1..=MAX_SIZE_BYTES,
+        layout in prop::option::of(Just("{iteration}/ü{{{process:03}/{node:05}{file}")),
+    ) {
+        let typed = DatasetConfig {
+            seed: Some(seed.clone().into()),
+            nodes: Some(nodes.into()),
+            processes: Some(processes.to_string().into()),
+            files: Some(files.into()),
+            iterations: iterations.map(Into::into),
+            size: Some(size.into()),
+            layout: layout.map(Into::into),
+            ..DatasetConfig::default()
+        };
+        let dataset = typed.validate().expect("it is valid");
+        prop_assert_eq!(dataset.seed(), &seed);
+        let printed = dataset.to_config();
+        let json = serde_json::to_string(&printed).expect("it is JSON");
+        let toml = toml::to_string(&printed).expect("it is TOML");
+        for read in [serde_json::from_str(&json).expect("JSON"), from_toml(&toml)] {
+            prop_assert_eq!(&read, &printed);
+            let again = read.validate().expect("it is still valid");
+            prop_assert_eq!(again.to_config(), printed.clone());
+            prop_assert_eq!(again.dimensions(), dataset.dimensions());
+            prop_assert_eq!(again.layout(), dataset.layout());
+            prop_assert_eq!(again.namespace().inode_count(), dataset.namespace().inode_count());
+        }
+    }
+
+    #[test]
+    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 7)) {
+        let mut values = texts.into_iter().map(|text| Some(Value::from(text)));
+        let mut next = || values.next().flatten();
+        let typed = DatasetConfig {
+            schema: None,
+            seed: next(),
+            nodes: next(),
+            processes: next(),
+            files: next(),
+            iterations: next(),
+            size: next(),
+            layout: next(),
+        };
+        if let Err(errors) = typed.validate() {
+            prop_assert!(errors.iter().count() > 0);
+            prop_assert!(errors.iter().all(|error| error.message.contains("accepted")));
+        }
+    }
+}
