@@ -15,7 +15,7 @@
 //!
 //! `docs/architecture.md` says what each layer never does.
 
-
+pub mod cli;
 pub mod content;
 pub mod dataset;
 pub mod fs;

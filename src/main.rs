@@ -1,3 +1,7 @@
 //! The `seedfs` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seedfs::cli::run()
+}

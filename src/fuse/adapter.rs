@@ -159,7 +159,12 @@ impl fuser::Filesystem for Adapter {
             // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets it.
             drop_set_id: size.is_some() && request.uid() != 0,
         };
-        answer!("setattr", reply, self.filesystem.set_attributes(inode(ino), &set), send_attributes);
+        answer!(
+            "setattr",
+            reply,
+            self.filesystem.set_attributes(inode(ino), &set),
+            send_attributes
+        );
     }
 
     fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -397,8 +402,7 @@ impl fuser::Filesystem for Adapter {
             reply,
             self.filesystem.xattr_names(inode(ino)),
             |reply: ReplyXattr, names: &[&str]| {
-                let list: Vec<u8> =
-                    names.iter().flat_map(|name| name.bytes().chain([0])).collect();
+                let list: Vec<u8> = names.iter().flat_map(|name| name.bytes().chain([0])).collect();
                 send_xattr(reply, size, &list);
             }
         );
@@ -632,8 +636,11 @@ const IO_BYTES: u32 = 1 << 20;
 
 fn system_time(time: Timestamp) -> SystemTime {
     let whole = Duration::from_secs(time.seconds.unsigned_abs());
-    let second =
-        if time.seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    let second = if time.seconds < 0 {
+        UNIX_EPOCH.checked_sub(whole)
+    } else {
+        UNIX_EPOCH.checked_add(whole)
+    };
     second
         .and_then(|second| second.checked_add(Duration::from_nanos(time.nanoseconds.into())))
         .unwrap_or(UNIX_EPOCH)

@@ -87,9 +87,8 @@ struct Mount {
 }
 
 fn all_mounts() -> io::Result<Vec<Mount>> {
-    let mounts = Process::myself()
-        .and_then(|process| process.mountinfo())
-        .map_err(|error| match error {
+    let mounts =
+        Process::myself().and_then(|process| process.mountinfo()).map_err(|error| match error {
             ProcError::Io(error, _) => error,
             error => io::Error::other(error),
         })?;

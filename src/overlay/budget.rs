@@ -68,7 +68,8 @@ impl Budget {
 
     /// Takes what a change needs beyond what it frees, or nothing at all.
     pub(super) fn exchange(&self, freed: Usage, needed: Usage) -> Result<(), BudgetFull> {
-        if !exchange(&self.kept_bytes, self.limits.kept_bytes, freed.kept_bytes, needed.kept_bytes) {
+        if !exchange(&self.kept_bytes, self.limits.kept_bytes, freed.kept_bytes, needed.kept_bytes)
+        {
             return Err(BudgetFull::KeptBytes);
         }
         if !exchange(&self.extents, self.limits.extents, freed.extents, needed.extents) {

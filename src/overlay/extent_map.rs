@@ -155,16 +155,11 @@ impl ExtentMap {
 
     fn covered_in(&self, range: &Range<u64>) -> u64 {
         self.touching(range)
-            .map(|(offset, extent)| {
-                range.end.min(offset + extent.length) - range.start.max(offset)
-            })
+            .map(|(offset, extent)| range.end.min(offset + extent.length) - range.start.max(offset))
             .sum()
     }
 
-    fn touching(
-        &self,
-        range: &Range<u64>,
-    ) -> impl Iterator<Item = (u64, &Extent)> + use<'_> {
+    fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, &Extent)> + use<'_> {
         let range = range.clone();
         let (one, tree) = match &self.store {
             Store::One(one) => (one.as_ref(), None),
@@ -195,8 +190,7 @@ impl ExtentMap {
             Store::Many(tree) => tree,
         };
         change(&mut tree);
-        self.store =
-            if tree.len() > 1 { Store::Many(tree) } else { Store::One(tree.pop_first()) };
+        self.store = if tree.len() > 1 { Store::Many(tree) } else { Store::One(tree.pop_first()) };
     }
 }
 

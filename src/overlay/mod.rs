@@ -42,7 +42,7 @@ use crate::dataset::Inode;
 pub use budget::{Budget, BudgetFull, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
-pub use recognise::{Expectation, Recogniser, Recognised};
+pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::{Attributes, Base, Record, Size, Timestamp, View, Written};
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 

@@ -11,9 +11,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::extent::{Extent, Piece};
-use super::runs::{
-    FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range,
-};
+use super::runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 use crate::content::{Address, Content, Located, MAX_FILE_BYTES, Source};
 use crate::dataset::Coordinates;
 
@@ -85,12 +83,7 @@ impl Recogniser<'_> {
     }
 
     /// Separates right from wrong in the bytes that have an expectation; the rest is wrong.
-    fn take_apart(
-        &self,
-        expectation: Option<Expectation>,
-        inside: usize,
-        pieces: &mut Pieces<'_>,
-    ) {
+    fn take_apart(&self, expectation: Option<Expectation>, inside: usize, pieces: &mut Pieces<'_>) {
         let data = pieces.data;
         let offset = pieces.offset;
         let mut runs = Vec::new();
@@ -102,7 +95,8 @@ impl Recogniser<'_> {
         if inside < data.len() {
             runs.push(inside..data.len());
         }
-        let right = |at: usize| expectation.map(|expectation| expectation.source(offset + at as u64));
+        let right =
+            |at: usize| expectation.map(|expectation| expectation.source(offset + at as u64));
         let mut done = 0;
         let mut groups = differing_groups(&runs).peekable();
         while let Some(group_runs) = groups.next() {
@@ -110,7 +104,10 @@ impl Recogniser<'_> {
             let next = groups.peek().map_or(data.len(), |next| group_range(next).start);
             if let Some(expectation) = expectation
                 && group.end <= inside
-                && self.is_flipped(expectation.source(offset + group.start as u64), &data[group.clone()])
+                && self.is_flipped(
+                    expectation.source(offset + group.start as u64),
+                    &data[group.clone()],
+                )
             {
                 for run in group_runs {
                     pieces.push_right(done..run.start, right(done));

@@ -124,9 +124,7 @@ impl StatusNode {
     #[must_use]
     pub fn lookup(self, dataset: &Dataset, name: &[u8]) -> Option<Self> {
         match self {
-            Self::Root => {
-                TOP.iter().find(|(top, _)| top.as_bytes() == name).map(|(_, node)| *node)
-            }
+            Self::Root => TOP.iter().find(|(top, _)| top.as_bytes() == name).map(|(_, node)| *node),
             Self::Nodes => {
                 let name = std::str::from_utf8(name).ok()?;
                 let digits = name.strip_prefix("node_")?.strip_suffix(SUFFIX)?;

@@ -167,9 +167,11 @@ impl Bench<'_> {
 
     fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], actual: &[u8]) {
         let range = offset + run.start as u64..offset + run.end as u64;
-        if self.group.as_ref().is_some_and(|group| {
-            range.start - group.range.end > GAP_BYTES_MAX as u64
-        }) {
+        if self
+            .group
+            .as_ref()
+            .is_some_and(|group| range.start - group.range.end > GAP_BYTES_MAX as u64)
+        {
             self.close_group();
         }
         let group = self.group.get_or_insert_with(|| Group {

@@ -1,0 +1,97 @@
+//! `seedfs cat`
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Failure;
+use super::dataset_args::DatasetArguments;
+use crate::content::Content;
+use crate::dataset::{Dataset, Value, parse_size};
+
+/// Write a file of the dataset to standard output, with no mount
+///
+/// The bytes are those that the same options mount.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:
+  seedfs cat --seed 42 --nodes 4 --processes 8 --size 10G node_2/process_1 | sha256sum")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    dataset: DatasetArguments,
+
+    /// Begin at this byte, 0 to the file's size
+    #[arg(long, value_name = "SIZE", default_value = "0", allow_hyphen_values = true)]
+    offset: Value,
+
+    /// Write this many bytes, or up to the end if there are fewer [default: all]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    length: Option<Value>,
+
+    /// A path in the dataset, like node_2/process_1
+    #[arg(value_name = "PATH")]
+    path: String,
+}
+
+/// How much is generated between two writes: enough to keep the cores busy, and no more memory.
+const PIECE_BYTES: usize = 4 << 20;
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let dataset = arguments.dataset.dataset()?;
+    let path = arguments.path.trim_start_matches('/');
+    let file = dataset.namespace().coordinates(path).ok_or_else(|| {
+        Failure::usage(format!(
+            "path '{}': not a file of this dataset; accepted are paths like '{}'",
+            arguments.path,
+            first_path(&dataset)
+        ))
+    })?;
+    let size_bytes = dataset.size_bytes(file);
+    let start = size("--offset", &arguments.offset)?;
+    if start > size_bytes {
+        return Err(Failure::usage(format!(
+            "--offset '{}': past the end; accepted is 0 to {size_bytes}",
+            arguments.offset
+        )));
+    }
+    let length = match &arguments.length {
+        None => u64::MAX,
+        Some(length) => size("--length", length)?,
+    };
+    let end = start.saturating_add(length).min(size_bytes);
+
+    let content = Content::new(dataset.seed());
+    let mut buffer = vec![0; PIECE_BYTES];
+    let mut stdout = io::stdout().lock();
+    let mut offset = start;
+    while offset < end {
+        let length = usize::try_from(end - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let piece = &mut buffer[..length];
+        content.fill_parallel(file, offset, piece);
+        if let Err(error) = stdout.write_all(piece) {
+            return Failure::output(&error);
+        }
+        offset += length as u64;
+    }
+    match stdout.flush() {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Failure::output(&error),
+    }
+}
+
+fn size(option: &str, value: &Value) -> Result<u64, Failure> {
+    let text = value.to_string();
+    parse_size(&text).map_err(|error| {
+        Failure::usage(format!("{option} '{text}': {error}; accepted is a size, like 4096 or 1M"))
+    })
+}
+
+/// The first file there is, as an example.
+fn first_path(dataset: &Dataset) -> String {
+    let namespace = dataset.namespace();
+    let mut path = String::new();
+    if let Some(inode) = namespace.inode(crate::dataset::Coordinates::default()) {
+        namespace.path(inode, &mut path);
+    }
+    path
+}

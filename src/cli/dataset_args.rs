@@ -1,0 +1,85 @@
+//! The options that describe a dataset, shared by all commands that need one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use crate::dataset::{Dataset, DatasetConfig, Value};
+
+/// The dataset.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Dataset")]
+pub(super) struct DatasetArguments {
+    /// Read the dataset from a TOML or JSON file, like a mount's .status/config.json; options on the
+    /// command line come before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The text from which all content follows [default: 0]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    seed: Option<Value>,
+
+    /// How many nodes, 1 to 65536 [default: 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    nodes: Option<Value>,
+
+    /// How many processes each node has, 1 to 65536 [default: 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    processes: Option<Value>,
+
+    /// How many files each process has, 1 to 2^32 [default: 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    files: Option<Value>,
+
+    /// How many generations of everything, 1 to 65536; without it there is one, and no directory
+    /// for it
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    iterations: Option<Value>,
+
+    /// The size of each file, 1 byte to 4 PiB (2^52) [default: 1G]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    size: Option<Value>,
+
+    /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
+    /// padded as in {file:06} [default: node_{node}/process_{process}, with /file_{file} behind it
+    /// where there are several, and iteration_{iteration}/ before it with --iterations]
+    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
+    layout: Option<Value>,
+}
+
+impl DatasetArguments {
+    /// The dataset, or everything that is wrong with it.
+    pub(super) fn dataset(&self) -> Result<Dataset, Failure> {
+        let typed = DatasetConfig {
+            schema: None,
+            seed: self.seed.clone(),
+            nodes: self.nodes.clone(),
+            processes: self.processes.clone(),
+            files: self.files.clone(),
+            iterations: self.iterations.clone(),
+            size: self.size.clone(),
+            layout: self.layout.clone(),
+        };
+        let merged = match &self.config {
+            None => typed,
+            Some(path) => typed.merged_over(read_config(path)?),
+        };
+        merged.validate().map_err(Failure::usage)
+    }
+}
+
+/// A file whose name ends in `.toml` is TOML, any other is JSON.
+fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
+    let refuse = |reason: &str| {
+        let reason = reason.trim_end();
+        Failure::usage(format!("--config '{}': {reason}", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|error| refuse(&error.to_string()))?;
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        toml::from_str(&text).map_err(|error| refuse(&error.to_string()))
+    } else {
+        serde_json::from_str(&text).map_err(|error| refuse(&error.to_string()))
+    }
+}

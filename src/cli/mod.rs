@@ -1,0 +1,132 @@
+//! The command line: what was typed, what it means, and the exit code.
+//!
+//! One file for each subcommand. What clap reads stays text until the dataset has been validated
+//! whole, so that everything that is wrong is said at once, in our words.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | fine |
+//! | 1 | the verdict is mismatch or incomplete |
+//! | 2 | wrong usage: nothing was done |
+//! | 3 | the system failed |
+
+mod cat;
+mod completions;
+mod dataset_args;
+mod locate;
+mod man;
+mod mount;
+mod mount_target;
+mod status;
+mod umount;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// A FUSE filesystem whose files take no storage, and a judge of what is written to it.
+///
+/// Every byte of a seedfs dataset is a pure function of a seed and of its address, generated when it
+/// is read. What is written to it is compared with what belongs there, and the verdict, down to the
+/// wrong byte and where it came from, is read as JSON from files under .status in the mount.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seedfs",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_long_help = EXIT_CODES
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  fine
+  1  the verdict is mismatch or incomplete
+  2  wrong usage: nothing was done
+  3  the system failed
+
+Sizes are in bytes, or with a binary unit: 4096, 1M, 1MiB and 1MB are 2^20 bytes for the last three, \
+10G and 10GiB are the same.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Mount(mount::Arguments),
+    Umount(umount::Arguments),
+    Status(status::Arguments),
+    Cat(cat::Arguments),
+    Locate(locate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// It was asked for something that cannot be: nothing was done.
+    Usage(String),
+    /// The system did not let it.
+    System(String),
+}
+
+impl Failure {
+    fn usage(message: impl Display) -> Self {
+        Self::Usage(message.to_string())
+    }
+
+    fn system(message: impl Display) -> Self {
+        Self::System(message.to_string())
+    }
+
+    /// A failure to write to standard output; that a reader has had enough is none.
+    fn output(error: &io::Error) -> Result<ExitCode, Self> {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(Self::system(format!("cannot write to standard output: {error}")))
+    }
+}
+
+/// The exit code of a verdict that is mismatch or incomplete.
+const BAD_VERDICT: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+const SYSTEM_FAILED: u8 = 3;
+
+/// Parses the command line, runs the command and says how it went.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Mount(arguments) => mount::run(&arguments),
+        Command::Umount(arguments) => umount::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Cat(arguments) => cat::run(&arguments),
+        Command::Locate(arguments) => locate::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
+    };
+    let (code, message) = match outcome {
+        Ok(code) => return code,
+        Err(Failure::Usage(message)) => (WRONG_USAGE, message),
+        Err(Failure::System(message)) => (SYSTEM_FAILED, message),
+    };
+    let mut stderr = io::stderr().lock();
+    for line in message.lines() {
+        // There is nobody left to tell.
+        let _ = writeln!(stderr, "seedfs: {line}");
+    }
+    code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

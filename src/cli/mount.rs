@@ -1,0 +1,288 @@
+//! `seedfs mount`
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Write};
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::Failure;
+use super::dataset_args::DatasetArguments;
+use crate::dataset::{Dataset, Value, parse_size};
+use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
+use crate::fuse::{self, KernelOption, MountError, MountOptions, Mountpoint, MountpointError};
+use crate::overlay::Limits;
+use crate::status::STATUS_NAME;
+
+/// Mount a dataset
+///
+/// Returns when the mount answers; the daemon goes on in the background until it is unmounted or gets
+/// SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    dataset: DatasetArguments,
+
+    #[command(flatten)]
+    judge: JudgeArguments,
+
+    #[command(flatten)]
+    mount: MountArguments,
+
+    /// An empty directory
+    #[arg(value_name = "MOUNTPOINT")]
+    mountpoint: PathBuf,
+}
+
+const EXAMPLES: &str = "Examples:
+  seedfs mount --seed 42 --nodes 4 --processes 8 --size 10G /mnt/seed
+  dd if=/mnt/seed/node_2/process_1 of=/dev/null bs=1M
+  seedfs mount --config /mnt/seed/.status/config.json /mnt/twin
+
+The daemon's log goes to --log FILE, or with --foreground to standard error; the variable SEEDFS_LOG \
+sets how much it says: error, warn, info (the default), debug, trace.";
+
+/// How what is written is judged and kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Writing and status")]
+struct JudgeArguments {
+    /// Keep at most this many bytes that are nobody's content; a write past it fails with ENOSPC
+    #[arg(long, value_name = "SIZE", default_value = "1G", allow_hyphen_values = true)]
+    keep: Value,
+
+    /// Keep at most this many extents, some 100 to 300 bytes of memory each; a write past it fails
+    /// with ENOSPC
+    #[arg(long, value_name = "N", default_value_t = Limits::default().extents)]
+    extent_limit: u64,
+
+    /// What a write of wrong bytes does: succeed and be recorded, or fail with EIO
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "record")]
+    on_mismatch: OnMismatchArgument,
+
+    /// This node's number in a cluster, shown in .status/summary.json
+    #[arg(long, value_name = "K")]
+    node_id: Option<u32>,
+
+    /// List .status in the root; it can be opened by name in any case
+    #[arg(long)]
+    list_status: bool,
+}
+
+/// How it is mounted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Mount")]
+struct MountArguments {
+    /// Where reads go: each to seedfs, or through the kernel's page cache
+    #[arg(long, value_enum, value_name = "MODE", default_value = "direct")]
+    cache: CacheArgument,
+
+    /// Event loops that answer the kernel [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Let other users use the mount; unless you are root, /etc/fuse.conf must say user_allow_other
+    #[arg(long)]
+    allow_other: bool,
+
+    /// Options for the kernel's mount table: ro, rw, exec, noexec, suid, nosuid, dev, nodev, atime,
+    /// noatime, sync, async, dirsync, fsname=NAME
+    #[arg(short = 'o', value_name = "OPTION", value_delimiter = ',')]
+    options: Vec<KernelOption>,
+
+    /// Stay in the foreground until it is unmounted
+    #[arg(long)]
+    foreground: bool,
+
+    /// Append the daemon's log to a file
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// Be the daemon of a parent that waits for the word on standard output
+    #[arg(long, hide = true)]
+    daemon: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnMismatchArgument {
+    Record,
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CacheArgument {
+    Direct,
+    Page,
+}
+
+/// What the daemon says when the mount answers.
+const READY: &str = "ready";
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    // All of it before anything is done, also where the daemon will do it again.
+    let dataset = arguments.dataset.dataset();
+    let options = arguments.judge.options(arguments.mount.cache);
+    let (dataset, options) = match (dataset, options) {
+        (Ok(dataset), Ok(options)) => (dataset, options),
+        (Err(Failure::Usage(first)), Err(Failure::Usage(second))) => {
+            return Err(Failure::Usage(format!("{first}\n{second}")));
+        }
+        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+    };
+    let mountpoint = Mountpoint::new(&arguments.mountpoint).map_err(|error| match error {
+        MountpointError::Unreadable(..) => Failure::system(error),
+        _ => Failure::usage(error),
+    })?;
+    if arguments.mount.foreground || arguments.mount.daemon {
+        serve(arguments, dataset, options, &mountpoint)
+    } else {
+        start_daemon(&mountpoint)
+    }
+}
+
+impl JudgeArguments {
+    fn options(&self, cache: CacheArgument) -> Result<Options, Failure> {
+        let keep = self.keep.to_string();
+        let kept_bytes = parse_size(&keep).map_err(|error| {
+            Failure::usage(format!("--keep '{keep}': {error}; accepted is a size, like 0 or 1G"))
+        })?;
+        Ok(Options {
+            limits: Limits { kept_bytes, extents: self.extent_limit },
+            on_mismatch: match self.on_mismatch {
+                OnMismatchArgument::Record => OnMismatch::Record,
+                OnMismatchArgument::Reject => OnMismatch::Reject,
+            },
+            cache: match cache {
+                CacheArgument::Direct => CacheMode::Direct,
+                CacheArgument::Page => CacheMode::Page,
+            },
+            list_status: self.list_status,
+            node_id: self.node_id,
+            uid: Uid::effective().as_raw(),
+            gid: Gid::effective().as_raw(),
+        })
+    }
+}
+
+fn serve(
+    arguments: &Arguments,
+    dataset: Dataset,
+    options: Options,
+    mountpoint: &Mountpoint,
+) -> Result<ExitCode, Failure> {
+    let mount = &arguments.mount;
+    start_log(mount)?;
+    let mount_options = MountOptions {
+        allow_other: mount.allow_other,
+        threads: mount.threads,
+        kernel: mount.options.clone(),
+    };
+    let daemon = mount.daemon;
+    if daemon {
+        // Out of the caller's terminal: its Ctrl-C is not meant for us. It fails only for the leader
+        // of a process group, which a child just started is not.
+        let _ = setsid();
+    }
+    let path = mountpoint.path().to_owned();
+    let filesystem = Arc::new(Filesystem::new(dataset, options));
+    fuse::serve(filesystem, mountpoint, &mount_options, move || {
+        // Nobody may be listening; the mount is there all the same.
+        let mut stdout = io::stdout();
+        if daemon {
+            let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
+            leave_terminal();
+        } else {
+            let _ = announce(&mut stdout, &path);
+        }
+    })
+    .map_err(|error: MountError| {
+        tracing::error!(%error, "the mount failed");
+        Failure::system(error)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs this command again as the daemon, and waits until its mount answers or it has said why not.
+fn start_daemon(mountpoint: &Mountpoint) -> Result<ExitCode, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::system(format!("cannot find the seedfs program: {error}")))?;
+    let mut child = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .arg("--daemon")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::system(format!("cannot start the daemon: {error}")))?;
+    let mut said = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        // No word is the answer no, whatever the reason.
+        let _ = BufReader::new(stdout).read_line(&mut said);
+    }
+    if said.trim_end() == READY {
+        return match announce(&mut io::stdout(), mountpoint.path()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Failure::output(&error),
+        };
+    }
+    let status = child
+        .wait()
+        .map_err(|error| Failure::system(format!("cannot wait for the daemon: {error}")))?;
+    match status.code().and_then(|code| u8::try_from(code).ok()) {
+        // It has said why on our standard error.
+        Some(code) if code != 0 => Ok(code.into()),
+        _ => Err(Failure::system(format!("the daemon ended before it had mounted: {status}"))),
+    }
+}
+
+fn announce(out: &mut impl Write, path: &std::path::Path) -> io::Result<()> {
+    let path = path.display();
+    writeln!(out, "mounted on {path}")?;
+    writeln!(out, "status: {path}/{STATUS_NAME}/summary.json, or 'seedfs status {path}'")?;
+    writeln!(out, "unmount: seedfs umount {path}")
+}
+
+/// Lets go of the caller's terminal, pipes and directory, so that nobody waits for the daemon.
+fn leave_terminal() {
+    let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") else { return };
+    let null = null.as_fd();
+    // Each can fail only if the descriptor is bad, and this one was just opened.
+    let _ = dup2_stdin(null);
+    let _ = dup2_stdout(null);
+    let _ = dup2_stderr(null);
+    let _ = chdir("/");
+}
+
+/// Sends the log to the file, or in the foreground to standard error, or nowhere.
+fn start_log(mount: &MountArguments) -> Result<(), Failure> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .with_env_var("SEEDFS_LOG")
+        .from_env()
+        .map_err(|error| {
+            let accepted = "accepted is error, warn, info, debug or trace";
+            Failure::usage(format!("the variable SEEDFS_LOG: {error}; {accepted}"))
+        })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    match &mount.log {
+        Some(path) => {
+            let file =
+                OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+                    Failure::usage(format!(
+                        "--log '{}': {error}; accepted is a file that can be written to",
+                        path.display()
+                    ))
+                })?;
+            builder.with_ansi(false).with_writer(file).init();
+        }
+        None if mount.foreground => builder.with_writer(io::stderr).init(),
+        None => {}
+    }
+    Ok(())
+}

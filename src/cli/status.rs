@@ -1,0 +1,131 @@
+//! `seedfs status`
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{BAD_VERDICT, Failure, mount_target};
+use crate::dataset::format_size;
+use crate::status::STATUS_NAME;
+
+/// Show the verdict and the totals of a mount
+///
+/// Exits with 1 where the verdict is mismatch or incomplete.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print .status/summary.json as it is
+    #[arg(long)]
+    json: bool,
+
+    /// Where it is mounted; without it, the only seedfs there is
+    #[arg(value_name = "MOUNT")]
+    mount: Option<PathBuf>,
+}
+
+/// How many wrong ranges are shown.
+const SHOWN_RANGES: usize = 5;
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mount = mount_target::find(arguments.mount.as_deref())?;
+    let (text, summary) = read(&mount, "summary.json")?;
+    let report = if arguments.json {
+        text
+    } else {
+        let (_, mismatches) = read(&mount, "mismatches.json")?;
+        describe(&mount, &summary, &mismatches)
+    };
+    if let Err(error) = io::stdout().write_all(report.as_bytes()) {
+        Failure::output(&error)?;
+    }
+    match summary["verdict"].as_str() {
+        Some("mismatch" | "incomplete") => Ok(BAD_VERDICT.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn read(mount: &Path, name: &str) -> Result<(String, Value), Failure> {
+    let path = mount.join(STATUS_NAME).join(name);
+    let refuse =
+        |error: String| Failure::system(format!("cannot read '{}': {error}", path.display()));
+    let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    let value = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    Ok((text, value))
+}
+
+/// The summary for people. Writing to a string does not fail.
+fn describe(mount: &Path, summary: &Value, mismatches: &Value) -> String {
+    let count = |value: &Value| value.as_u64().unwrap_or_default();
+    // Sums over a whole dataset may be larger than 64 bits, which JSON readers round.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown rounded")]
+    let size = |value: &Value| match value.as_u64() {
+        Some(bytes) => format_size(bytes),
+        None => format_size(value.as_f64().unwrap_or_default() as u64),
+    };
+    let mut text = String::new();
+    let _ = writeln!(text, "{}: {}", mount.display(), summary["verdict"].as_str().unwrap_or("?"));
+    let files = &summary["files"];
+    let _ = writeln!(
+        text,
+        "  files    {} in all: {} verified, {} incomplete, {} mismatch, {} untouched",
+        count(&files["total"]),
+        count(&files["verified"]),
+        count(&files["incomplete"]),
+        count(&files["mismatch"]),
+        count(&files["untouched"]),
+    );
+    let bytes = &summary["bytes"];
+    let _ = writeln!(
+        text,
+        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
+        size(&bytes["expected"]),
+        size(&bytes["matched"]),
+        size(&bytes["missing"]),
+        size(&bytes["wrong"]),
+        size(&bytes["extra"]),
+    );
+    for name in ["reads", "writes"] {
+        let meter = &summary[name];
+        let _ = writeln!(
+            text,
+            "  {name:<8} {} operations, {}, now {}/s",
+            count(&meter["operations"]),
+            size(&meter["bytes"]),
+            size(&meter["bytes_per_s"]),
+        );
+    }
+    let kept = &summary["kept"];
+    let _ = writeln!(
+        text,
+        "  kept     {} of {}, {} of {} extents",
+        size(&kept["bytes"]),
+        size(&kept["bytes_limit"]),
+        count(&kept["extents"]),
+        count(&kept["extents_limit"]),
+    );
+    let ranges = mismatches["ranges"].as_array().map_or(&[][..], Vec::as_slice);
+    if !ranges.is_empty() {
+        let _ = writeln!(text, "  the latest wrong ranges that were written:");
+    }
+    for range in ranges.iter().rev().take(SHOWN_RANGES) {
+        let _ = write!(
+            text,
+            "    {} at {}, {} bytes: {}",
+            range["path"].as_str().unwrap_or("?"),
+            count(&range["offset"]),
+            count(&range["length"]),
+            range["class"].as_str().unwrap_or("?"),
+        );
+        let source = &range["source"];
+        if source.is_object() {
+            let path = source["path"].as_str().unwrap_or("another dataset");
+            let _ = write!(text, ", from {path} at {}", count(&source["offset"]));
+        }
+        text.push('\n');
+    }
+    text
+}

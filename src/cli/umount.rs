@@ -1,0 +1,39 @@
+//! `seedfs umount`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::{Failure, mount_target};
+use crate::fuse;
+
+/// Unmount a dataset
+///
+/// What was written is gone with the mount: read the verdict before. Also removes what is left of a
+/// mount whose daemon has ended.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Take it out of sight at once, and serve the files that are open until they are closed
+    #[arg(long)]
+    lazy: bool,
+
+    /// Where it is mounted
+    #[arg(value_name = "MOUNT")]
+    mount: PathBuf,
+}
+
+/// How long the name may take to go after the kernel has agreed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let path = mount_target::find(Some(&arguments.mount))?;
+    fuse::unmount(&path, arguments.lazy).map_err(Failure::system)?;
+    let start = Instant::now();
+    while fuse::is_seedfs(&path).map_err(Failure::system)? && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(ExitCode::SUCCESS)
+}
