@@ -11,7 +11,6 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use super::Failure;
 use super::dataset_args::DatasetArguments;
@@ -121,6 +120,9 @@ enum CacheArgument {
     Direct,
     Page,
 }
+
+/// How much the log says.
+const LOG_VARIABLE: &str = "SEEDFS_LOG";
 
 /// What the daemon says when the mount answers.
 const READY: &str = "ready";
@@ -261,14 +263,12 @@ fn leave_terminal() {
 
 /// Sends the log to the file, or in the foreground to standard error, or nowhere.
 fn start_log(mount: &MountArguments) -> Result<(), Failure> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .with_env_var("SEEDFS_LOG")
-        .from_env()
-        .map_err(|error| {
-            let accepted = "accepted is error, warn, info, debug or trace";
-            Failure::usage(format!("the variable SEEDFS_LOG: {error}; {accepted}"))
-        })?;
+    // fuser warns of an unmount by somebody else, which is how most mounts end.
+    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,fuser=error".to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+        let accepted = "accepted is error, warn, info, debug or trace";
+        Failure::usage(format!("the variable {LOG_VARIABLE} '{wanted}': {error}; {accepted}"))
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     match &mount.log {
         Some(path) => {
