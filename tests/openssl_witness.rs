@@ -1,5 +1,7 @@
 //! The `openssl` command makes the same bytes: the promise that the manual gives to everyone.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::process::{Command, Stdio};
 
 use seedfs::content::{Address, Content};

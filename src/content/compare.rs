@@ -5,9 +5,13 @@
 
 use std::ops::Range;
 
-use super::Coordinates;
 use super::key::Key;
 use super::keystream::{PIECE_BYTES, Piece};
+use super::{BLOCK_BYTES, Coordinates};
+
+/// What is compared first. Data that is not the content at all shows it at once, and should not
+/// cost a whole piece.
+const FIRST_STEP_BYTES: usize = 256;
 
 /// See [`Content::first_difference`](super::Content::first_difference).
 pub(super) fn first_difference(
@@ -16,35 +20,37 @@ pub(super) fn first_difference(
     offset: u64,
     data: &[u8],
 ) -> Option<usize> {
-    let mut piece = Piece::new();
+    let mut piece = Piece::new(file);
     let mut at = 0;
+    let mut step = FIRST_STEP_BYTES;
     while at < data.len() {
-        let right = piece.at(key, file, offset.wrapping_add(at as u64), data.len() - at);
+        let wanted = step.min(data.len() - at);
+        let right = piece.at(key, offset.wrapping_add(at as u64), wanted);
         let have = &data[at..at + right.len()];
         if have != right {
             return Some(at + equal_prefix(have, right));
         }
         at += right.len();
+        step = PIECE_BYTES;
     }
     None
 }
 
 /// See [`Content::matching_suffix`](super::Content::matching_suffix).
 pub(super) fn matching_suffix(key: &Key, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-    let mut piece = Piece::new();
+    let mut piece = Piece::new(file);
     let mut end = data.len();
-    // Most callers ask about a short stretch: begin small.
-    let mut step = 64;
+    let mut step = FIRST_STEP_BYTES;
     while end > 0 {
         let start = end.saturating_sub(step);
-        let right = piece.at(key, file, offset.wrapping_add(start as u64), end - start);
+        let right = piece.at(key, offset.wrapping_add(start as u64), end - start);
         let have = &data[start..end];
         if have != right {
             return data.len() - end + equal_suffix(have, right);
         }
         end = start;
-        // A piece that begins within a block holds up to 15 bytes less.
-        step = (step * 2).min(PIECE_BYTES - 15);
+        // What begins within a block finds up to 15 bytes less room in a piece.
+        step = PIECE_BYTES - BLOCK_BYTES;
     }
     data.len()
 }
@@ -57,12 +63,12 @@ pub(super) fn differing_runs(
     data: &[u8],
     run: &mut dyn FnMut(Range<usize>),
 ) {
-    let mut piece = Piece::new();
+    let mut piece = Piece::new(file);
     // Where the run that is still open began: a run may cross the borders of pieces.
     let mut open: Option<usize> = None;
     let mut at = 0;
     while at < data.len() {
-        let right = piece.at(key, file, offset.wrapping_add(at as u64), data.len() - at);
+        let right = piece.at(key, offset.wrapping_add(at as u64), data.len() - at);
         let have = &data[at..at + right.len()];
         if have == right {
             if let Some(start) = open.take() {
