@@ -10,7 +10,7 @@ use std::time::Duration;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Block};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use seedfs::content::Content;
+use seedfs::content::{Address, Content};
 use seedfs::dataset::Coordinates;
 
 const KIB: usize = 1024;
@@ -75,7 +75,7 @@ fn compare(c: &mut Criterion) {
 
 fn locate(c: &mut Criterion) {
     let foreign = Content::new("another seed");
-    let is_known = |address: &seedfs::content::Address| address.file.node < 4;
+    let is_known = |address: &Address| address.file.node < 4;
     each_size(c, "locate_own", |content, buffer| {
         content.locate(buffer, &is_known, &mut |run| {
             black_box(run);
@@ -85,7 +85,7 @@ fn locate(c: &mut Criterion) {
         foreign.locate(buffer, &|_| false, &mut |_| unreachable!());
     });
     each_size(c, "locate_foreign_known", |_, buffer| {
-        let dataset = |a: &seedfs::content::Address| {
+        let dataset = |a: &Address| {
             a.file.node < 4
                 && a.file.process < 8
                 && a.file.file == 0
