@@ -5,7 +5,7 @@ use crate::dataset::Coordinates;
 use super::BLOCK_BYTES;
 
 /// The bits of an address that hold the block.
-const BLOCK_MASK: u64 = (1 << 48) - 1;
+pub(super) const BLOCK_MASK: u64 = (1 << 48) - 1;
 
 /// The address of one block of content: what is encrypted to make it.
 ///
@@ -23,12 +23,14 @@ impl Address {
     /// The block of `file` in which the byte at `offset` stands.
     ///
     /// The offset counts modulo [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES).
+    #[inline]
     #[must_use]
     pub const fn containing(file: Coordinates, offset: u64) -> Self {
         Self { file, block: (offset / BLOCK_BYTES as u64) & BLOCK_MASK }
     }
 
     /// The sixteen bytes of the address, as the drawing in [`content`](super) has them.
+    #[inline]
     #[must_use]
     pub const fn to_bytes(self) -> [u8; BLOCK_BYTES] {
         let Coordinates { generation, node, process, file } = self.file;
@@ -38,6 +40,7 @@ impl Address {
     }
 
     /// The address that these sixteen bytes stand for. Total: each value is an address.
+    #[inline]
     #[must_use]
     pub const fn from_bytes(bytes: [u8; BLOCK_BYTES]) -> Self {
         let [g0, g1, n0, n1, p0, p1, f0, f1, f2, f3, b0, b1, b2, b3, b4, b5] = bytes;
@@ -53,6 +56,7 @@ impl Address {
     }
 
     /// The next block of the same file; `None` after the last one.
+    #[inline]
     #[must_use]
     pub const fn next(self) -> Option<Self> {
         if self.block < BLOCK_MASK {
@@ -63,6 +67,7 @@ impl Address {
     }
 
     /// The first byte of the block.
+    #[inline]
     #[must_use]
     pub const fn source(self) -> Source {
         Source { file: self.file, offset: (self.block & BLOCK_MASK) * BLOCK_BYTES as u64 }

@@ -5,9 +5,13 @@
 
 use std::ops::Range;
 
-use super::Coordinates;
 use super::key::Key;
 use super::keystream::{PIECE_BYTES, Piece};
+use super::{BLOCK_BYTES, Coordinates};
+
+/// What is compared first. Data that is not the content at all shows it at once, and should not
+/// cost a whole piece.
+const FIRST_STEP_BYTES: usize = 256;
 
 /// See [`Content::first_difference`](super::Content::first_difference).
 pub(super) fn first_difference(
@@ -16,35 +20,37 @@ pub(super) fn first_difference(
     offset: u64,
     data: &[u8],
 ) -> Option<usize> {
-    let mut piece = Piece::new();
+    let mut piece = Piece::new(file);
     let mut at = 0;
+    let mut step = FIRST_STEP_BYTES;
     while at < data.len() {
-        let right = piece.at(key, file, offset.wrapping_add(at as u64), data.len() - at);
+        let wanted = step.min(data.len() - at);
+        let right = piece.at(key, offset.wrapping_add(at as u64), wanted);
         let have = &data[at..at + right.len()];
         if have != right {
             return Some(at + equal_prefix(have, right));
         }
         at += right.len();
+        step = PIECE_BYTES;
     }
     None
 }
 
 /// See [`Content::matching_suffix`](super::Content::matching_suffix).
 pub(super) fn matching_suffix(key: &Key, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-    let mut piece = Piece::new();
+    let mut piece = Piece::new(file);
     let mut end = data.len();
-    // Most callers ask about a short stretch: begin small.
-    let mut step = 64;
+    let mut step = FIRST_STEP_BYTES;
     while end > 0 {
         let start = end.saturating_sub(step);
-        let right = piece.at(key, file, offset.wrapping_add(start as u64), end - start);
+        let right = piece.at(key, offset.wrapping_add(start as u64), end - start);
         let have = &data[start..end];
         if have != right {
             return data.len() - end + equal_suffix(have, right);
         }
         end = start;
-        // A piece that begins within a block holds up to 15 bytes less.
-        step = (step * 2).min(PIECE_BYTES - 15);
+        // What begins within a block finds up to 15 bytes less room in a piece.
+        step = PIECE_BYTES - BLOCK_BYTES;
     }
     data.len()
 }
@@ -57,30 +63,19 @@ pub(super) fn differing_runs(
     data: &[u8],
     run: &mut dyn FnMut(Range<usize>),
 ) {
-    let mut piece = Piece::new();
-    // Where the run that is still open began: runs cross the borders of pieces.
+    let mut piece = Piece::new(file);
+    // Where the run that is still open began: a run may cross the borders of pieces.
     let mut open: Option<usize> = None;
     let mut at = 0;
     while at < data.len() {
-        let right = piece.at(key, file, offset.wrapping_add(at as u64), data.len() - at);
+        let right = piece.at(key, offset.wrapping_add(at as u64), data.len() - at);
         let have = &data[at..at + right.len()];
-        let mut seen = 0;
-        while seen < have.len() {
-            let (have, right) = (&have[seen..], &right[seen..]);
-            if let Some(start) = open {
-                let different = different_prefix(have, right);
-                seen += different;
-                if different < have.len() {
-                    run(start..at + seen);
-                    open = None;
-                }
-            } else {
-                let equal = equal_prefix(have, right);
-                seen += equal;
-                if equal < have.len() {
-                    open = Some(at + seen);
-                }
+        if have == right {
+            if let Some(start) = open.take() {
+                run(start..at);
             }
+        } else {
+            open = walk(have, right, at, open, run);
         }
         at += have.len();
     }
@@ -89,9 +84,41 @@ pub(super) fn differing_runs(
     }
 }
 
-/// How many bytes agree from the beginning.
+/// Steps from border to border of the runs in one piece, which begins at `base`. Takes the start
+/// of the run that is open before it, and gives that of the one open behind it.
+fn walk(
+    have: &[u8],
+    right: &[u8],
+    base: usize,
+    mut open: Option<usize>,
+    run: &mut dyn FnMut(Range<usize>),
+) -> Option<usize> {
+    let mut at = 0;
+    while at < have.len() {
+        if let Some(start) = open {
+            at += different_prefix(&have[at..], &right[at..]);
+            if at < have.len() {
+                run(start..base + at);
+                open = None;
+            }
+        } else {
+            at += equal_prefix(&have[at..], &right[at..]);
+            if at < have.len() {
+                open = Some(base + at);
+            }
+        }
+    }
+    open
+}
+
+/// What is compared at once before single bytes are looked at: a vector register or two.
+const CHUNK: usize = 32;
+
+/// How many bytes agree from the beginning. `a` and `b` are equally long, here and below.
 fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+    let chunks = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
+    let whole = CHUNK * chunks.take_while(|(a, b)| a == b).count();
+    whole + a[whole..].iter().zip(&b[whole..]).take_while(|(a, b)| a == b).count()
 }
 
 /// How many bytes agree, counted backwards from the end.
@@ -101,5 +128,12 @@ fn equal_suffix(a: &[u8], b: &[u8]) -> usize {
 
 /// How many bytes differ from the beginning.
 fn different_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a != b).count()
+    let chunks = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
+    let whole = CHUNK * chunks.take_while(|(a, b)| all_differ(a, b)).count();
+    whole + a[whole..].iter().zip(&b[whole..]).take_while(|(a, b)| a != b).count()
+}
+
+/// Looks at all bytes whatever the first ones say, which the compiler turns into vector code.
+fn all_differ(a: &[u8; CHUNK], b: &[u8; CHUNK]) -> bool {
+    a.iter().zip(b).fold(0, |equal, (a, b)| equal | u8::from(a == b)) == 0
 }

@@ -1,4 +1,18 @@
 //! Where bytes come from: content is an encrypted address, so it can be decrypted.
+//!
+//! A *window* is sixteen bytes at any place of the data. Each decrypts to an address, and says
+//! nothing by itself: every value is one. But when the window right behind it decrypts to the next
+//! address, or the address is one that the dataset has, the window is content, and generating and
+//! comparing on both sides shows how far it reaches.
+//!
+//! No window has two explanations. The cipher is a permutation of the 2^128 blocks: a window is
+//! the content of one address and of no other. Two runs that both hold a whole block at the same
+//! place are therefore the same run. Only at their ragged ends, less than a block, can two runs
+//! claim the same bytes, when the content after one happens to be that before the other: a byte
+//! once in 256 borders. Then the run that comes first has it.
+//!
+//! The windows are decrypted in batches of a fixed size: few at first, so that located data costs
+//! one batch and then one fast comparison, and more with each batch in which nothing was found.
 
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
@@ -65,18 +79,23 @@ pub(super) fn locate(
 
 /// The first window that decrypts to the address before that of the window right after it, or to
 /// an address that is known.
+///
+/// Foreign data is rejected here, window by window: two plain passes are three times as fast as
+/// one that asks both questions of each.
 fn first_candidate(
     windows: &[Block],
     is_known: &dyn Fn(&Address) -> bool,
 ) -> Option<(usize, Address)> {
-    windows.iter().enumerate().find_map(|(index, window)| {
-        let address = Address::from_bytes((*window).into());
-        let confirmed = windows.get(index + BLOCK_BYTES).is_some_and(|after| {
-            window[..10] == after[..10]
-                && address.next() == Some(Address::from_bytes((*after).into()))
-        });
-        (confirmed || is_known(&address)).then_some((index, address))
-    })
+    let address = |window: &Block| Address::from_bytes((*window).into());
+    let after = windows.get(BLOCK_BYTES..).unwrap_or_default();
+    let confirmed = windows.iter().zip(after).position(|(window, after)| {
+        // Two addresses of one file begin alike; of foreign data almost none do.
+        window[..8] == after[..8] && address(window).next() == Some(address(after))
+    });
+    let before = &windows[..confirmed.unwrap_or(windows.len())];
+    let known = before.iter().position(|window| is_known(&address(window)));
+    let index = known.or(confirmed)?;
+    Some((index, address(&windows[index])))
 }
 
 /// The run around the window at `at`, as far as the data agrees with the content.

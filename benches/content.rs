@@ -1,0 +1,107 @@
+//! How fast content is generated, compared and located, in bytes per second.
+//!
+//! `raw_aes` is the yardstick: the cipher alone, over the same bytes, with no counters to write.
+//! `cargo bench --bench content -- fill` runs what has "fill" in its name.
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Block};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use seedfs::content::{Address, Content};
+use seedfs::dataset::Coordinates;
+
+const KIB: usize = 1024;
+const SIZES: [usize; 4] = [4 * KIB, 128 * KIB, 1024 * KIB, 16 * 1024 * KIB];
+const FILE: Coordinates = Coordinates { generation: 0, node: 3, process: 5, file: 7 };
+const OFFSET: u64 = 1 << 32;
+
+fn size_name(bytes: usize) -> String {
+    if bytes < 1024 * KIB {
+        format!("{}KiB", bytes / KIB)
+    } else {
+        format!("{}MiB", bytes / (1024 * KIB))
+    }
+}
+
+/// Runs `work` on a buffer of right content of each size.
+fn each_size(c: &mut Criterion, group: &str, mut work: impl FnMut(&Content, &mut [u8])) {
+    let content = Content::new("42");
+    let mut group = c.benchmark_group(group);
+    for bytes in SIZES {
+        let mut buffer = vec![0; bytes];
+        content.fill(FILE, OFFSET, &mut buffer);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(BenchmarkId::from_parameter(size_name(bytes)), |b| {
+            b.iter(|| work(&content, black_box(&mut buffer)));
+        });
+    }
+    group.finish();
+}
+
+fn raw_aes(c: &mut Criterion) {
+    let cipher = Aes128::new(&Block::default());
+    each_size(c, "raw_aes", |_, buffer| {
+        for piece in Block::slice_as_chunks_mut(buffer).0.chunks_mut(256) {
+            cipher.encrypt_blocks(piece);
+        }
+    });
+}
+
+fn fill(c: &mut Criterion) {
+    each_size(c, "fill", |content, buffer| content.fill(FILE, OFFSET, buffer));
+    each_size(c, "fill_unaligned", |content, buffer| content.fill(FILE, OFFSET + 5, buffer));
+    each_size(c, "fill_parallel", |content, buffer| content.fill_parallel(FILE, OFFSET, buffer));
+}
+
+fn compare(c: &mut Criterion) {
+    each_size(c, "first_difference", |content, buffer| {
+        assert_eq!(content.first_difference(FILE, OFFSET, buffer), None);
+    });
+    each_size(c, "first_difference_parallel", |content, buffer| {
+        assert_eq!(content.first_difference_parallel(FILE, OFFSET, buffer), None);
+    });
+    each_size(c, "differing_runs_none", |content, buffer| {
+        content.differing_runs(FILE, OFFSET, buffer, &mut |_| unreachable!());
+    });
+    each_size(c, "differing_runs_foreign", |content, buffer| {
+        let mut runs = 0;
+        content.differing_runs(FILE, OFFSET + 16, buffer, &mut |_| runs += 1);
+        black_box(runs);
+    });
+}
+
+fn locate(c: &mut Criterion) {
+    let foreign = Content::new("another seed");
+    let is_known = |address: &Address| address.file.node < 4;
+    each_size(c, "locate_own", |content, buffer| {
+        content.locate(buffer, &is_known, &mut |run| {
+            black_box(run);
+        });
+    });
+    each_size(c, "locate_foreign", |_, buffer| {
+        foreign.locate(buffer, &|_| false, &mut |_| unreachable!());
+    });
+    each_size(c, "locate_foreign_known", |_, buffer| {
+        let dataset = |a: &Address| {
+            a.file.node < 4
+                && a.file.process < 8
+                && a.file.file == 0
+                && a.file.generation == 0
+                && a.block < 1 << 40
+        };
+        foreign.locate(buffer, &dataset, &mut |_| unreachable!());
+    });
+}
+
+fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+}
+
+criterion_group! { name = content; config = quick(); targets = raw_aes, fill, compare, locate }
+criterion_main!(content);
