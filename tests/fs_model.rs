@@ -261,7 +261,7 @@ impl Checked {
         assert_eq!(attributes.size.size_bytes, model.bytes.len() as u64);
         let data = model.state.iter().filter(|state| **state != State::Hole).count();
         assert_eq!(attributes.size.allocated_bytes, data as u64);
-        let mut out = vec![0xee; PAST_END as usize + 6000];
+        let mut out = vec![0xee; (PAST_END + SIZE) as usize + 1];
         let read = self.filesystem.read(self.inodes[file], 0, 0, &mut out).unwrap();
         assert!(out[..read] == model.bytes[..], "the bytes of file {file}");
     }
