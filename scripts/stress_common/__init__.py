@@ -3,7 +3,8 @@
     options   the arguments that several scripts take, and how a wrong one is refused
     content   where the expected bytes come from: `seedfs cat`, a local file, a mount's config
     streams   sources and sinks of bytes, and the loops that copy and compare them
-    crew      one process for each task, started together, timed alone, ended with their parent
+    crew      one process for each task, started together and timed alone
+    lifetime  what ends every process and command with the one that started it
     verify    many comparisons at once, and what is said about them
     report    what is said after a run, for people and as JSON
 

@@ -9,6 +9,7 @@ import subprocess
 from typing import List, NamedTuple, Optional
 
 from .errors import UsageError
+from .lifetime import dying_with_me
 from .streams import CommandSource
 
 _CONFIG_IN_MOUNT = os.path.join(".status", "config.json")
@@ -115,7 +116,7 @@ class SeedContent:
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, check=False,
+                stderr=subprocess.PIPE, check=False, preexec_fn=dying_with_me(),
             )
         except OSError as error:
             raise UsageError(f"--seedfs {self._command}: {error.strerror}") from error

@@ -11,13 +11,11 @@ has failed before), the parent opens the gate by writing a byte for each: so all
 time that the kernel needs to wake them, however long their preparations took.
 
 No process outlives its parent: the parent ends them on its way out, whatever the way, and where it
-is killed without one the kernel does (PR_SET_PDEATHSIG). Commands that they read from end by the
-closed pipe.
+is killed without one the kernel does. The commands that they read from end with them (lifetime).
 """
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -25,10 +23,10 @@ import time
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from .errors import StressError, reason_of
+from .lifetime import die_with
 
 _ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _END_TIMEOUT_SECONDS = 5
-_PR_SET_PDEATHSIG = 1
 
 
 class Outcome(NamedTuple):
@@ -154,7 +152,7 @@ class _Crew:
 
 def _work(task: Any, channel: Any, gate: int, parent: int) -> None:
     """A process's whole life."""
-    _die_with(parent)
+    die_with(parent)
     # Ctrl-C reaches the whole group; the parent alone answers it, once, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -171,10 +169,3 @@ def _work(task: Any, channel: Any, gate: int, parent: int) -> None:
     except Exception as error:  # pylint: disable=broad-except
         # Whatever it is, it is this task's failure, and the run must hear of it.
         channel.send(Outcome(error=reason_of(error)))
-
-
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have gone before the call.
-    if os.getppid() != parent:
-        os._exit(1)

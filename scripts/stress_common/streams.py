@@ -13,6 +13,7 @@ import time
 from typing import List, NamedTuple, Optional
 
 from .errors import StressError
+from .lifetime import dying_with_me
 from .options import DIRECT_ALIGNMENT_BYTES
 
 # Python 3.9 does not name it.
@@ -62,7 +63,7 @@ class CommandSource:
         self._stderr_fd = os.memfd_create("stderr")
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr_fd,
-            bufsize=0,
+            bufsize=0, preexec_fn=dying_with_me(),
         )
         self._fd = self._process.stdout.fileno()
         try:

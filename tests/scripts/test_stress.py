@@ -402,9 +402,16 @@ class EndTest(ScriptCase):
         )
         workers = children_of(script.pid)
         self.assertEqual(len(workers), 3)
+        # They hang without writing, so no closed pipe ends them.
+        commands = [pid for worker in workers for pid in children_of(worker)]
+        self.assertEqual(len(commands), 3)
+        self.addCleanup(end_all, workers + commands)
         script.send_signal(number)
         code = script.wait(timeout=60)
-        wait_until(lambda: not any(is_running(pid) for pid in workers), "the workers' end")
+        wait_until(
+            lambda: not any(is_running(pid) for pid in workers + commands),
+            "the end of the workers and their commands",
+        )
         return code
 
     def test_interrupted(self) -> None:
@@ -474,6 +481,13 @@ def children_of(pid: int) -> List[int]:
     """The processes that a process has started."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(word) for word in file.read().split()]
+
+
+def end_all(pids: List[int]) -> None:
+    """Kills what a failed test has left running."""
+    for pid in pids:
+        if is_running(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
