@@ -17,6 +17,7 @@ mod locate;
 mod man;
 mod mount;
 mod mount_target;
+mod reset;
 mod status;
 mod umount;
 
@@ -58,6 +59,7 @@ enum Command {
     Mount(mount::Arguments),
     Umount(umount::Arguments),
     Status(status::Arguments),
+    Reset(reset::Arguments),
     Cat(cat::Arguments),
     Locate(locate::Arguments),
     Completions(completions::Arguments),
@@ -103,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Mount(arguments) => mount::run(&arguments),
         Command::Umount(arguments) => umount::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Reset(arguments) => reset::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

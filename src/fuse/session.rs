@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
@@ -114,8 +114,12 @@ pub fn serve(
     let signals_handle = signals.handle();
 
     let config = config(options);
-    let mut session = Session::new(Adapter::new(filesystem), path, &config)
+    let notifier = Arc::new(OnceLock::new());
+    let adapter = Adapter::new(filesystem, Arc::clone(&notifier));
+    let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
+    // It was empty: this is the only place that fills it.
+    let _ = notifier.set(session.notifier());
     let unmounter = session.unmount_callable();
     let watcher = thread::Builder::new()
         .name("signals".to_owned())

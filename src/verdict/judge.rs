@@ -43,15 +43,18 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Hands every wrong range of one write to `found`: what lies around it is not looked at.
+    pub fn judge_pieces(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) {
+        let mut bench = self.bench(written, found);
+        for (offset, extent) in written.extents.iter() {
+            bench.extent(offset, extent);
+        }
+        bench.close_group();
+    }
+
     /// Counts every byte, and hands every wrong range to `found`, in order.
     pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
-        let mut bench = Bench {
-            judge: self,
-            written,
-            tally: Tally { expected: self.expectation.size_bytes, ..Tally::default() },
-            group: None,
-            found,
-        };
+        let mut bench = self.bench(written, found);
         let mut done = 0;
         for (offset, extent) in written.extents.iter() {
             bench.hole(done..offset);
@@ -61,6 +64,17 @@ impl Judge<'_> {
         bench.hole(done..written.size_bytes.max(self.expectation.size_bytes));
         bench.close_group();
         bench.tally
+    }
+}
+
+impl Judge<'_> {
+    fn bench<'a>(
+        &'a self,
+        written: &'a Written,
+        found: &'a mut dyn FnMut(WrongRange),
+    ) -> Bench<'a> {
+        let tally = Tally { expected: self.expectation.size_bytes, ..Tally::default() };
+        Bench { judge: self, written, tally, group: None, found }
     }
 }
 
