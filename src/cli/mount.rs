@@ -22,8 +22,8 @@ use crate::status::STATUS_NAME;
 
 /// Mount a dataset
 ///
-/// Returns when the mount answers; the daemon goes on in the background until it is unmounted or gets
-/// SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
+/// Returns when the mount answers; the daemon goes on in the background until it is unmounted or
+/// gets SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -46,8 +46,8 @@ const EXAMPLES: &str = "Examples:
   dd if=/mnt/seed/node_2/process_1 of=/dev/null bs=1M
   seedfs mount --config /mnt/seed/.status/config.json /mnt/twin
 
-The daemon's log goes to --log FILE, or with --foreground to standard error; the variable SEEDFS_LOG \
-sets how much it says: error, warn, info (the default), debug, trace.";
+The daemon's log goes to --log FILE, or with --foreground to standard error; the variable \
+SEEDFS_LOG sets how much it says: error, warn, info (the default), debug, trace.";
 
 /// How what is written is judged and kept.
 #[derive(Debug, Args)]
@@ -188,8 +188,8 @@ fn serve(
     };
     let daemon = mount.daemon;
     if daemon {
-        // Out of the caller's terminal: its Ctrl-C is not meant for us. It fails only for the leader
-        // of a process group, which a child just started is not.
+        // Out of the caller's terminal: its Ctrl-C is not meant for us. It fails only for the
+        // leader of a process group, which a child just started is not.
         let _ = setsid();
     }
     let path = mountpoint.path().to_owned();

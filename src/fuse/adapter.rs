@@ -44,7 +44,8 @@ const WANTED: [InitFlags; 6] = [
     InitFlags::FUSE_ASYNC_DIO,
     // Files that bypass the page cache can be mapped all the same.
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each write.
+    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each
+    // write.
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
 
@@ -156,7 +157,8 @@ impl fuser::Filesystem for Adapter {
             size_bytes: size,
             accessed: atime.map(time_change),
             modified: mtime.map(time_change),
-            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets it.
+            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets
+            // it.
             drop_set_id: size.is_some() && request.uid() != 0,
         };
         answer!(

@@ -9,8 +9,8 @@ use crate::content::Source;
 
 /// The extents of one file: none overlap, none are empty, and neighbours that can be joined are.
 ///
-/// Most written files end as one extent, so one is kept in place and only more than one make a tree:
-/// a verified file costs no allocation here.
+/// Most written files end as one extent, so one is kept in place and only more than one make a
+/// tree: a verified file costs no allocation here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtentMap {
     store: Store,
@@ -113,7 +113,8 @@ impl ExtentMap {
         self.len() == 0
     }
 
-    /// What the extents that touch a range take from the budget, the kept bytes counted only inside.
+    /// What the extents that touch a range take from the budget, the kept bytes counted only
+    /// inside.
     pub(super) fn usage_in(&self, range: &Range<u64>) -> Usage {
         let mut usage = Usage::default();
         for (offset, extent) in self.touching(range) {
