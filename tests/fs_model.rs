@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode};
 use seedfs::fs::{Error, Filesystem, Options, Seek, SetAttributes};
@@ -422,7 +423,12 @@ fn heal(checked: &mut Checked, ranges: &[Range<u64>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        // Beside this file: commit what it writes there, and the failure stays found.
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_filesystem_is_the_model(operations in prop::collection::vec(operations(), 1..25)) {

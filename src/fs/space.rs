@@ -22,15 +22,18 @@ pub struct Space {
 /// The block size that everything reports.
 const BLOCK_BYTES: u32 = 4096;
 
+/// Tools multiply by the block size, and count bytes in signed 64 bits.
+const BLOCKS_MAX: u64 = i64::MAX as u64 / BLOCK_BYTES as u64;
+
 /// `NAME_MAX` of Linux.
 const NAME_BYTES_MAX: u32 = 255;
 
 impl Filesystem {
-    /// Sizes and counts. A dataset larger than the fields can say is shown as the largest number.
+    /// Sizes and counts. A dataset of 8 EiB or more is shown as that.
     #[must_use]
     pub fn space(&self) -> Space {
         let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
-        let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
+        let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
         let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
         let files = self.dataset.file_count();
         Space {

@@ -59,6 +59,7 @@ impl Judge<'_> {
             done = offset + extent.length;
         }
         bench.hole(done..written.size_bytes.max(self.expectation.size_bytes));
+        bench.close_group();
         bench.tally
     }
 }
