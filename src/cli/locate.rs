@@ -48,6 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             let name = format!("'{}'", path.display());
             let file = File::open(path)
                 .map_err(|error| Failure::usage(format!("cannot open {name}: {error}")))?;
+            if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                return Err(Failure::usage(format!("{name} is a directory: a file is needed")));
+            }
             (Box::new(file), name)
         }
     };

@@ -44,7 +44,7 @@ fn check(path: &Path) -> Result<PathBuf, Failure> {
     });
     match fuse::is_seedfs(&resolved) {
         Ok(true) => Ok(resolved),
-        Ok(false) => Err(refuse("is not one")),
+        Ok(false) => Err(refuse("is not a mounted seedfs")),
         Err(error) => Err(Failure::system(error)),
     }
 }
