@@ -1,5 +1,7 @@
 //! The committed manual pages and the shells' completions are those of this program.
 
+#![allow(clippy::expect_used, reason = "a helper that fails is a failed test")]
+
 mod common;
 
 use std::collections::BTreeMap;

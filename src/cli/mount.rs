@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -65,7 +66,7 @@ struct JudgeArguments {
         long,
         value_name = "N",
         default_value_t = Limits::default().extents,
-        value_parser = |text: &str| whole_number(text, 0, u64::MAX),
+        value_parser = |text: &str| whole_number(text, &(0..=u64::MAX)),
         allow_hyphen_values = true
     )]
     extent_limit: u64,
@@ -78,7 +79,7 @@ struct JudgeArguments {
     #[arg(
         long,
         value_name = "K",
-        value_parser = |text: &str| whole_number(text, 0, u32::MAX),
+        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
         allow_hyphen_values = true
     )]
     node_id: Option<u32>,
@@ -100,7 +101,7 @@ struct MountArguments {
     #[arg(
         long,
         value_name = "N",
-        value_parser = |text: &str| whole_number(text, NonZeroUsize::MIN, THREADS_MAX),
+        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
         allow_hyphen_values = true
     )]
     threads: Option<NonZeroUsize>,
@@ -133,11 +134,11 @@ const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 /// Reads a number, and says what is accepted where it is none.
 fn whole_number<T: FromStr + PartialOrd + Display>(
     text: &str,
-    min: T,
-    max: T,
+    accepted: &RangeInclusive<T>,
 ) -> Result<T, String> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| is_digits && (&min..=&max).contains(&number));
+    let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+    let (min, max) = (accepted.start(), accepted.end());
     number.ok_or_else(|| format!("accepted is a whole number from {min} to {max}"))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `docs/architecture.md` says why; the tables here say what.
 
+#![allow(clippy::expect_used, reason = "a helper that fails is a failed test")]
+
 mod source;
 
 use std::collections::BTreeSet;
