@@ -22,7 +22,7 @@
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
 //!
-//! This layer never generates content while a lock is held: [`recognise`] turns the bytes of a
+//! This layer never generates content while a lock is held: `recognise` turns the bytes of a
 //! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
 //! that it can be filled afterwards. It does not judge either: that is the next layer's.
 
