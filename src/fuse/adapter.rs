@@ -25,7 +25,7 @@ use crate::overlay::Timestamp;
 
 /// How long the kernel may remember names and attributes: they change only through the mount, and
 /// the kernel knows what goes through it.
-const REMEMBERED: Duration = Duration::from_hours(24);
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
