@@ -92,12 +92,13 @@ fn a_trillion_files_of_a_tebibyte() {
     assert_eq!(mount.status("files/node_999/process_7/file_999999.json")["verdict"], "untouched");
 }
 
-/// The memory of the daemon that serves a mount: the process whose last argument is the mount point.
+/// The memory of the daemon that serves a mount: the process with `--daemon` and the mount point
+/// among its arguments.
 fn resident_bytes(mount: &Mount) -> u64 {
     let wanted = mount.path().as_os_str().as_encoded_bytes();
     for process in procfs::process::all_processes().unwrap().flatten() {
         let Ok(command) = process.cmdline() else { continue };
-        let daemon = command.last().is_some_and(|last| last == "--daemon");
+        let daemon = command.iter().any(|word| word == "--daemon");
         if daemon && command.iter().any(|word| word.as_bytes() == wanted) {
             return process.status().unwrap().vmrss.unwrap() * 1024;
         }

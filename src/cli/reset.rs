@@ -12,8 +12,8 @@ use crate::status::STATUS_NAME;
 
 /// Put a mount back to untouched
 ///
-/// Everything that was written is forgotten, and every name is the dataset's again; with a path, only
-/// what is under that name. The counters go on. Without this command: echo reset >
+/// Everything that was written is forgotten, and every name is the dataset's again; with a path,
+/// only what is under that name. The counters go on. Without this command: echo reset >
 /// MOUNT/.status/control.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -316,8 +316,8 @@ impl Filesystem {
     ///
     /// # Errors
     ///
-    /// [`Error::PastEnd`] where there is none, [`Error::NotFound`], [`Error::NotSupported`] for what
-    /// is not a file of the dataset.
+    /// [`Error::PastEnd`] where there is none, [`Error::NotFound`], [`Error::NotSupported`] for
+    /// what is not a file of the dataset.
     pub fn seek(&self, inode: Inode, offset: u64, seek: Seek) -> Result<u64> {
         let Place::File(base) = self.place(inode)? else { return Err(Error::NotSupported) };
         let data = seek == Seek::Data;

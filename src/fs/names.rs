@@ -49,8 +49,8 @@ const SET_GID: u16 = 0o2000;
 impl Filesystem {
     /// Makes a file, a directory, a symbolic link or a device under a new name.
     ///
-    /// In a directory with the set-group-ID bit it belongs to the directory's group, and a directory
-    /// inherits the bit.
+    /// In a directory with the set-group-ID bit it belongs to the directory's group, and a
+    /// directory inherits the bit.
     ///
     /// # Errors
     ///

@@ -124,8 +124,9 @@ impl Filesystem {
         })
     }
 
-    /// One line of shell that prints the file's content: AES-128 in counter mode over zeros, from the
-    /// file's first address on. `openssl` complains when `head` has enough, hence the redirection.
+    /// One line of shell that prints the file's content: AES-128 in counter mode over zeros, from
+    /// the file's first address on. `openssl` complains when `head` has enough, hence the
+    /// redirection.
     fn openssl_command(&self, file: Coordinates) -> String {
         let key = hex::encode(self.content.key());
         let iv = hex::encode(Address { file, block: 0 }.to_bytes());

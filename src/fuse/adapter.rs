@@ -25,7 +25,7 @@ use crate::overlay::Timestamp;
 
 /// How long the kernel may remember names and attributes: they change only through the mount, and
 /// the kernel knows what goes through it.
-const REMEMBERED: Duration = Duration::from_hours(24);
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -46,7 +46,8 @@ const WANTED: [InitFlags; 7] = [
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
     // A server that exports the mount finds inodes again that the kernel has forgotten.
     InitFlags::FUSE_EXPORT_SUPPORT,
-    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each write.
+    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each
+    // write.
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
 
@@ -76,11 +77,16 @@ fn guarded(operation: &'static str, run: impl FnOnce()) {
     }
 }
 
+/// A scope for `?`.
+fn attempt<T>(operation: impl FnOnce() -> Result<T>) -> Result<T> {
+    operation()
+}
+
 /// Sends the outcome by one of the reply's two doors.
 macro_rules! answer {
     ($operation:literal, $reply:ident, $outcome:expr, $send:expr) => {
         guarded($operation, move || {
-            let outcome: Result<_> = (|| $outcome)();
+            let outcome = attempt(|| $outcome);
             match outcome {
                 Ok(value) => $send($reply, value),
                 Err(error) => {
@@ -101,8 +107,9 @@ fn log_failure(operation: &'static str, error: Error) {
 }
 
 impl Adapter {
-    /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks before
-    /// it can drop what it remembers, and whoever holds them may be waiting for this event loop.
+    /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
+    /// before it can drop what it remembers, and whoever holds them may be waiting for this event
+    /// loop.
     fn control(&self, command: &[u8], reply: ReplyWrite) {
         let filesystem = Arc::clone(&self.filesystem);
         let notifier = Arc::clone(&self.notifier);
@@ -199,7 +206,8 @@ impl fuser::Filesystem for Adapter {
             size_bytes: size,
             accessed: atime.map(time_change),
             modified: mtime.map(time_change),
-            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets it.
+            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets
+            // it.
             drop_set_id: size.is_some() && request.uid() != 0,
         };
         answer!(

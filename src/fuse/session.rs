@@ -91,8 +91,8 @@ pub enum MountError {
     Unmount(PathBuf, String),
 }
 
-/// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted, by
-/// somebody else or because of SIGINT, SIGTERM or SIGHUP.
+/// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted,
+/// by somebody else or because of SIGINT, SIGTERM or SIGHUP.
 ///
 /// # Errors
 ///
@@ -157,8 +157,8 @@ fn config(options: &MountOptions) -> Config {
     config
 }
 
-/// The first signal unmounts. Where files are still open, the mount goes out of sight and the daemon
-/// goes on for them; the second signal does not wait for that.
+/// The first signal unmounts. Where files are still open, the mount goes out of sight and the
+/// daemon goes on for them; the second signal does not wait for that.
 fn unmount_on_signal(mut signals: Signals, mut unmounter: SessionUnmounter, path: &Path) {
     let mut signals = signals.forever();
     if signals.next().is_none() {

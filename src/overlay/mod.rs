@@ -14,17 +14,17 @@
 //!   (none) a hole: nobody wrote it, it reads as zeros
 //! ```
 //!
-//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one unwritten
-//! `Seed` extent over its whole length: it reads as it did before, but it does not count as arrived.
-//! That flag is the coverage, kept to the byte: no byte can count twice, because no byte can be in
-//! two extents.
+//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one
+//! unwritten `Seed` extent over its whole length: it reads as it did before, but it does not count
+//! as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because no
+//! byte can be in two extents.
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
 //!
-//! This layer never generates content while a lock is held: [`recognise`] turns the bytes of a write
-//! into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so that it
-//! can be filled afterwards. It does not judge either: that is the next layer's.
+//! This layer never generates content while a lock is held: `recognise` turns the bytes of a
+//! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
+//! that it can be filled afterwards. It does not judge either: that is the next layer's.
 
 mod budget;
 mod extent;
@@ -164,7 +164,8 @@ impl Overlay {
 
     /// The records there are at this moment, in no order.
     ///
-    /// Copies the list of pointers (16 bytes a record), so that nobody who walks it holds up a write.
+    /// Copies the list of pointers (16 bytes a record), so that nobody who walks it holds up a
+    /// write.
     #[must_use]
     pub fn records(&self) -> Vec<(Inode, Arc<Record>)> {
         self.records.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()

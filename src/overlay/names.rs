@@ -4,8 +4,8 @@
 //! [`Directory`], which holds an entry for each name that was removed, added or replaced; all other
 //! names stay arithmetic. A directory that was made has all its names here.
 //!
-//! One lock for all names: an operation like rename looks at several directories at once, and none of
-//! them is held longer than it takes to move an entry.
+//! One lock for all names: an operation like rename looks at several directories at once, and none
+//! of them is held longer than it takes to move an entry.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -34,8 +34,8 @@ pub enum Entry {
 #[derive(Debug, Default)]
 pub struct Directory {
     entries: HashMap<Name, (Entry, Position)>,
-    /// The names that the dataset does not have, in the order in which they were made: a listing that
-    /// goes on while names come and go neither skips nor repeats one.
+    /// The names that the dataset does not have, in the order in which they were made: a listing
+    /// that goes on while names come and go neither skips nor repeats one.
     added: BTreeMap<u64, Name>,
     /// The directory that it is in and its name there, where it was made.
     place: Option<(Inode, Name)>,

@@ -133,7 +133,8 @@ pub struct RecordStat {
     pub links: u32,
 }
 
-/// What a file has: its size and its extents. Bytes past the last extent, or between two, are holes.
+/// What a file has: its size and its extents. Bytes past the last extent, or between two, are
+/// holes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// The file's size. No extent reaches past it.
@@ -444,8 +445,8 @@ impl Record {
         self.state.lock().written.as_ref()?.extents.continuation(offset)
     }
 
-    /// Puts pieces, in order and without gaps between them, over what stood there, and grows the file
-    /// to hold them. `now` becomes the time of the change.
+    /// Puts pieces, in order and without gaps between them, over what stood there, and grows the
+    /// file to hold them. `now` becomes the time of the change.
     ///
     /// # Errors
     ///

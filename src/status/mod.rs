@@ -1,8 +1,8 @@
 //! The status: what is known, as JSON.
 //!
-//! A document is made when somebody opens it, whole, from the extents as they are at that moment, and
-//! does not change afterwards. Making one takes each record's lock for as long as it takes to copy a
-//! list of extents, so a benchmark that is being watched does not notice.
+//! A document is made when somebody opens it, whole, from the extents as they are at that moment,
+//! and does not change afterwards. Making one takes each record's lock for as long as it takes to
+//! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
 //! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
 //! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], and the totals of
@@ -183,8 +183,8 @@ impl Snapshot<'_> {
         })
     }
 
-    /// What is gone altogether: directories of the dataset that were removed, and in directories that
-    /// were made in their place, the names that were not made again.
+    /// What is gone altogether: directories of the dataset that were removed, and in directories
+    /// that were made in their place, the names that were not made again.
     fn missing_directories(&self) -> Vec<Missing> {
         let namespace = self.dataset.namespace();
         self.overlay.with_names(|tree| {

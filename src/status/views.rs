@@ -1,7 +1,7 @@
 //! What the documents look like: the fields of the JSON, in their order.
 //!
-//! These types are the interface that users' scripts read. They are made from the domain's types and
-//! are never used for anything else, so that neither can change the other by accident. The JSON
+//! These types are the interface that users' scripts read. They are made from the domain's types
+//! and are never used for anything else, so that neither can change the other by accident. The JSON
 //! Schemas under `docs/schema/` describe them; a test holds the two together.
 
 use serde::Serialize;
@@ -41,7 +41,8 @@ pub(super) struct FilesView {
     mismatch: u64,
 }
 
-/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing + wrong`.
+/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
+/// wrong`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BytesView {
     expected: u128,
