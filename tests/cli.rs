@@ -399,9 +399,12 @@ fn a_reader_that_has_enough_is_no_failure() {
 
 const LOCATE_OPTIONS: [&str; 4] = ["--seed=42", "--nodes=2", "--processes=2", "--size=1M"];
 
+/// A run of a mixture: where, how long, and whose bytes from where.
+type Run = (u64, u64, Option<(&'static str, u64)>);
+
 /// Junk, a piece of one file, a piece of another that begins at an odd offset, junk, a piece of a
 /// file that the options do not describe, and the first file again.
-fn mixture() -> (Vec<u8>, Vec<(u64, u64, Option<(&'static str, u64)>)>) {
+fn mixture() -> (Vec<u8>, Vec<Run>) {
     let cat = |path: &str, offset: u64, length: u64| {
         let (offset, length) = (format!("--offset={offset}"), format!("--length={length}"));
         let dataset = ["cat", "--seed=42", "--nodes=3", "--processes=2", "--size=1M"];

@@ -11,7 +11,8 @@ use std::path::Path;
 use common::{run, text};
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 7] = ["mount", "umount", "status", "cat", "locate", "completions", "man"];
+const SUBCOMMANDS: [&str; 8] =
+    ["mount", "umount", "status", "reset", "cat", "locate", "completions", "man"];
 
 /// What `#[arg(hide)]` keeps from users.
 const HIDDEN: &str = "--daemon";

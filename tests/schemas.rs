@@ -56,6 +56,10 @@ fn damage(mount: &Mount) {
     write_at(mount, DAMAGED, 60_001, &[right[60_001] ^ 0x10]);
     write_at(mount, DAMAGED, 80_000, b"something that nobody generated");
     write_at(mount, DAMAGED, right.len() as u64, b"tail");
+    fs::write(mount.join(".copy.tmp"), &other[..5000]).expect("it can be made");
+    fs::write(mount.join("notes"), b"something else\n").expect("it can be made");
+    fs::create_dir(mount.join("made")).expect("it can be made");
+    std::os::unix::fs::symlink("made", mount.join("link")).expect("it can be made");
 }
 
 fn classes(document: &Value) -> Vec<&str> {
@@ -66,7 +70,7 @@ fn classes(document: &Value) -> Vec<&str> {
 const EACH_CLASS: [&str; 6] = ["misplaced", "stale", "zeroed", "flipped", "foreign", "foreign"];
 
 fn assert_all_valid(mount: &Mount) {
-    for name in ["summary", "config", "mismatches"] {
+    for name in ["summary", "config", "mismatches", "others"] {
         assert_valid(name, &mount.status(&format!("{name}.json")));
     }
     for node in 0..2 {
@@ -199,7 +203,7 @@ fn without_each_field(document: &Value, check: &mut dyn FnMut(&str, &Value)) {
 fn no_field_may_be_missing_but_iterations() {
     let mount = mount();
     damage(&mount);
-    for name in ["summary", "config", "node", "file", "mismatches"] {
+    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
         let validator = validator(name);
         without_each_field(&example(&mount, name), &mut |field, less| {
             let may_be_missing = field == "/iterations";
@@ -228,7 +232,7 @@ fn every_field_is_described() {
             _ => {}
         }
     }
-    for name in ["summary", "config", "node", "file", "mismatches"] {
+    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
         let text = fs::read_to_string(path).expect("the schema is there");

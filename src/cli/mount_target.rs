@@ -15,11 +15,11 @@ pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
         (None, _) => Err(Failure::usage("no seedfs is mounted: name one, or see 'seedfs mount'")),
         (Some(only), []) => Ok(only),
         (Some(last), others) => {
-            let names: Vec<String> =
+            let all: Vec<String> =
                 others.iter().chain([&last]).map(|path| path.display().to_string()).collect();
             Err(Failure::usage(format!(
                 "several seedfs are mounted, name one of them: {}",
-                names.join(", ")
+                all.join(", ")
             )))
         }
     }

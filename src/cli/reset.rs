@@ -1,7 +1,7 @@
 //! `seedfs reset`
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .and_then(|mut control| control.write_all(command.as_bytes()));
     match written {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Err(Failure::usage(format!(
-            "path '{}': not in this dataset; accepted is the path of one of its files or directories",
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::usage(format!(
+            "path '{}': not in this dataset; accepted is the path of a file or directory of it",
             arguments.path.as_deref().unwrap_or_default()
         ))),
         Err(error) => {

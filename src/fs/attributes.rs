@@ -2,7 +2,7 @@
 
 use super::{Error, Filesystem, Kind, Place, Result, now};
 use crate::dataset::Inode;
-use crate::overlay::{Size, Timestamp};
+use crate::overlay::{Directory, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
@@ -127,7 +127,7 @@ impl Filesystem {
         let of_dataset = self.dataset.namespace().subdirectory_count(directory);
         let more = if self.overlay.names_changed() {
             self.overlay.with_names(|tree| {
-                tree.directory(directory).map_or(0, |changed| changed.extra_subdirectories())
+                tree.directory(directory).map_or(0, Directory::extra_subdirectories)
             })
         } else {
             0

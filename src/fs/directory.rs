@@ -78,8 +78,8 @@ impl Filesystem {
     ) -> Result<()> {
         let place = self.place(directory)?;
         match place {
-            Place::Directory | Place::Status(StatusNode::Root | StatusNode::Nodes) => {}
-            Place::Status(StatusNode::Files(_)) => {}
+            Place::Directory
+            | Place::Status(StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_)) => {}
             _ => return Err(Error::NotDirectory),
         }
         let kind = Kind::Directory;

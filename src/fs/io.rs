@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
 use crate::content::{Address, BLOCK_BYTES};
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
@@ -141,7 +141,7 @@ impl Filesystem {
             return Err(Error::TooLarge);
         }
         let record = self.overlay.get(inode);
-        let expectation = self.expectation(self.judged(base, record.as_ref()));
+        let expectation = self.expectation(judged(base, record.as_ref()));
         let recogniser =
             Recogniser { content: &self.content, is_known: &|address| self.is_known(address) };
         let pieces = recogniser
@@ -215,7 +215,7 @@ impl Filesystem {
         size_bytes: u64,
     ) -> Result<()> {
         let record = self.overlay.get(inode);
-        match self.expectation(self.judged(base, record.as_ref())) {
+        match self.expectation(judged(base, record.as_ref())) {
             Some(expectation) if size_bytes > expectation.size_bytes => self.refuse(),
             _ => Ok(()),
         }
@@ -268,7 +268,7 @@ impl Filesystem {
                 let length = inside.end - inside.start;
                 let pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
                 let record = self.overlay.get(inode);
-                let expectation = self.expectation(self.judged(base, record.as_ref()));
+                let expectation = self.expectation(judged(base, record.as_ref()));
                 self.store(inode, base, expectation, &pieces)?;
             }
             _ => {}
@@ -306,7 +306,7 @@ impl Filesystem {
             };
         let pieces = shifted(&extents, range, to_offset);
         let record = self.overlay.get(to_inode);
-        let expectation = self.expectation(self.judged(to_base, record.as_ref()));
+        let expectation = self.expectation(judged(to_base, record.as_ref()));
         self.store(to_inode, to_base, expectation, &pieces)?;
         self.counters.wrote(length);
         Ok(length)

@@ -154,15 +154,6 @@ impl Filesystem {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
-    /// The file of the dataset whose content belongs in an inode: that of its name.
-    fn judged(&self, base: Option<Base>, record: Option<&Arc<Record>>) -> Option<Coordinates> {
-        match record.map_or(Judged::ByNumber, |record| record.judged()) {
-            Judged::ByNumber => base.map(|base| base.file),
-            Judged::As(file) => Some(file),
-            Judged::Nowhere => None,
-        }
-    }
-
     fn is_file(&self, inode: Inode) -> bool {
         matches!(self.place(inode), Ok(Place::File(_)))
     }
@@ -176,6 +167,15 @@ impl Filesystem {
             events: &self.events,
             node_id: self.options.node_id,
         }
+    }
+}
+
+/// The file of the dataset whose content belongs in an inode: that of its name.
+fn judged(base: Option<Base>, record: Option<&Arc<Record>>) -> Option<Coordinates> {
+    match record.map_or(Judged::ByNumber, |record| record.judged()) {
+        Judged::ByNumber => base.map(|base| base.file),
+        Judged::As(file) => Some(file),
+        Judged::Nowhere => None,
     }
 }
 

@@ -247,7 +247,6 @@ impl Filesystem {
             {
                 Err(Error::Invalid)
             }
-            (RenameMode::Exchange | RenameMode::NoReplace, _) | (_, None) => Ok(()),
             (RenameMode::Replace, Some((to, Kind::Directory))) => {
                 if !is_directory {
                     Err(Error::IsDirectory)
@@ -258,7 +257,7 @@ impl Filesystem {
                 }
             }
             (RenameMode::Replace, Some(_)) if is_directory => Err(Error::NotDirectory),
-            (RenameMode::Replace, Some(_)) => Ok(()),
+            _ => Ok(()),
         }
     }
 

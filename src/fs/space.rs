@@ -1,6 +1,7 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
+use crate::overlay::Tree;
 
 /// What `statfs` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Filesystem {
         let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
         let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
         let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
-        let more = self.overlay.with_names(|tree| tree.names_more());
+        let more = self.overlay.with_names(Tree::names_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
         let budget = self.overlay.budget();
         Space {

@@ -1,6 +1,6 @@
 //! Extended attributes: what a file is, for whoever holds only the file, and what users add.
 
-use super::{Error, Filesystem, Place, Result, now};
+use super::{Error, Filesystem, Place, Result, judged, now};
 use crate::content::Address;
 use crate::dataset::{Coordinates, Inode};
 
@@ -45,7 +45,7 @@ impl Filesystem {
     pub fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Vec<u8>> {
         if let Some(computed) = COMPUTED.into_iter().find(|known| known.as_bytes() == name) {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-            return self.computed_xattr(file, computed);
+            return Ok(self.computed_xattr(file, computed));
         }
         let value = self.overlay.get(inode).and_then(|record| record.xattr(name));
         value.map(|value| value.to_vec()).ok_or(Error::NoAttribute)
@@ -106,20 +106,20 @@ impl Filesystem {
         })
     }
 
-    fn computed_xattr(&self, file: Coordinates, name: &str) -> Result<Vec<u8>> {
+    fn computed_xattr(&self, file: Coordinates, name: &str) -> Vec<u8> {
         let value = match name {
             // Four integers: this cannot fail.
             ADDRESS => serde_json::to_string(&file).unwrap_or_default(),
             OPENSSL => self.openssl_command(file),
             _ => self.snapshot().verdict(file).name().to_owned(),
         };
-        Ok(value.into_bytes())
+        value.into_bytes()
     }
 
     /// The file of the dataset whose name an inode has.
     fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
         Ok(match self.place(inode)? {
-            Place::File(base) => self.judged(base, self.overlay.get(inode).as_ref()),
+            Place::File(base) => judged(base, self.overlay.get(inode).as_ref()),
             _ => None,
         })
     }

@@ -512,11 +512,11 @@ impl fuser::Filesystem for Adapter {
             reply,
             {
                 let new = new_node(request, Kind::File, mode, None);
-                let made = self.filesystem.make(inode(parent), name.as_bytes(), &new)?;
-                Ok((made, self.filesystem.open(made.inode, true)?))
+                let attributes = self.filesystem.make(inode(parent), name.as_bytes(), &new)?;
+                Ok((attributes, self.filesystem.open(attributes.inode, true)?))
             },
-            |reply: ReplyCreate, (made, opened): (Attributes, Opened)| {
-                let attr = file_attr(&made);
+            |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
+                let attr = file_attr(&attributes);
                 let handle = FileHandle(opened.handle);
                 reply.created(&REMEMBERED, &attr, GENERATION, handle, open_flags(opened.cache));
             }

@@ -26,6 +26,7 @@
 //! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
 //! that it can be filled afterwards. It does not judge either: that is the next layer's.
 
+mod attributes;
 mod budget;
 mod extent;
 mod extent_map;
@@ -33,6 +34,8 @@ mod names;
 mod recognise;
 mod record;
 mod runs;
+mod written;
+mod xattrs;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,15 +44,15 @@ use dashmap::DashMap;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
 
+pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 pub use budget::{Budget, BudgetFull, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
 pub use names::{Directory, Entry, Name, Tree};
 pub use recognise::{Expectation, Recognised, Recogniser};
-pub use record::{
-    Attributes, Base, Created, Judged, Kind, Record, RecordStat, Size, Timestamp, View, Written,
-};
+pub use record::Record;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
+pub use written::{Base, View, Written};
 
 /// All records, by inode number.
 #[derive(Debug)]

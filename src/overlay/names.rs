@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
+use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
-use super::record::Kind;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 
 /// A name; any bytes but `/` and NUL.

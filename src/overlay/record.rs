@@ -6,233 +6,41 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
+use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
-use super::extent::{Extent, Piece, to_index};
-use super::extent_map::ExtentMap;
-use crate::content::{Content, Source};
-use crate::dataset::Coordinates;
-
-/// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
-    /// Whole seconds since the epoch, rounded down.
-    pub seconds: i64,
-    /// 0 to 999,999,999 nanoseconds after `seconds`.
-    pub nanoseconds: u32,
-}
-
-/// The kind of an inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A directory.
-    Directory,
-    /// A regular file.
-    File,
-    /// A symbolic link.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A socket.
-    Socket,
-    /// A character device, with its number.
-    CharacterDevice(u32),
-    /// A block device, with its number.
-    BlockDevice(u32),
-}
-
-impl Kind {
-    /// The name that users see.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Directory => "directory",
-            Self::File => "file",
-            Self::Symlink => "symlink",
-            Self::Fifo => "fifo",
-            Self::Socket => "socket",
-            Self::CharacterDevice(_) => "character device",
-            Self::BlockDevice(_) => "block device",
-        }
-    }
-}
-
-/// What the content of a file is held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Judged {
-    /// The file of the dataset that its inode number stands for: it has the name it began with.
-    #[default]
-    ByNumber,
-    /// The file of the dataset whose name it has got.
-    As(Coordinates),
-    /// Nothing: its name is not the dataset's.
-    Nowhere,
-}
-
-/// What makes an inode.
-#[derive(Clone, Debug)]
-pub struct Created {
-    /// Its kind, for ever.
-    pub kind: Kind,
-    /// Permission bits.
-    pub mode: u16,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// When.
-    pub time: Timestamp,
-    /// Where a symbolic link points.
-    pub target: Option<Box<[u8]>>,
-}
-
-/// Attributes that somebody set; `None` is what the dataset gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attributes {
-    /// Time of the last read, as far as somebody set it: reads do not change it.
-    pub accessed: Option<Timestamp>,
-    /// Time of the last change of the content.
-    pub modified: Option<Timestamp>,
-    /// Time of the last change of the content or the attributes.
-    pub changed: Option<Timestamp>,
-    /// Permission bits, set-id and sticky bits included.
-    pub mode: Option<u16>,
-    /// Owner.
-    pub uid: Option<u32>,
-    /// Group.
-    pub gid: Option<u32>,
-}
-
-/// What a file is before anybody wrote to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Base {
-    /// The file whose content it shows.
-    pub file: Coordinates,
-    /// Its size.
-    pub size_bytes: u64,
-}
-
-/// How large a file is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// The offset behind the last byte.
-    pub size_bytes: u64,
-    /// Bytes that are not in holes.
-    pub allocated_bytes: u64,
-}
-
-/// What a record says of an inode's attributes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordStat {
-    /// The size, where it is not what the dataset says.
-    pub size: Option<Size>,
-    /// The attributes that somebody set.
-    pub attributes: Attributes,
-    /// How many names it has.
-    pub links: u32,
-}
-
-/// What a file has: its size and its extents. Bytes past the last extent, or between two, are
-/// holes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// The file's size. No extent reaches past it.
-    pub size_bytes: u64,
-    /// What stands where.
-    pub extents: ExtentMap,
-}
-
-impl Written {
-    /// What a file has before anybody wrote to it; one that was made has nothing.
-    #[must_use]
-    pub fn of(base: Option<Base>) -> Self {
-        let Some(base) = base else { return Self::default() };
-        let mut extents = ExtentMap::default();
-        let source = Source { file: base.file, offset: 0 };
-        let piece = Piece::Seed { source, written: false };
-        extents.insert(0, Extent { length: base.size_bytes, piece });
-        Self { size_bytes: base.size_bytes, extents }
-    }
-}
-
-impl Written {
-    /// Reads bytes, holes as zeros. What lies past the size reads as zeros too.
-    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) {
-        let range = offset..offset.saturating_add(out.len() as u64);
-        fill(content, self.extents.range(range), offset, out);
-    }
-}
-
-/// Fills a buffer that begins at `offset` of the file from the extents that touch it.
-fn fill(
-    content: &Content,
-    extents: impl Iterator<Item = (u64, Extent)>,
-    offset: u64,
-    out: &mut [u8],
-) {
-    let mut done = 0;
-    for (start, extent) in extents {
-        let start = to_index(start - offset);
-        let end = start + to_index(extent.length);
-        out[done..start].fill(0);
-        match &extent.piece {
-            Piece::Seed { source, .. } => {
-                content.fill(source.file, source.offset, &mut out[start..end]);
-            }
-            Piece::Zeros => out[start..end].fill(0),
-            Piece::Bytes(bytes) => out[start..end].copy_from_slice(bytes),
-        }
-        done = end;
-    }
-    out[done..].fill(0);
-}
-
-/// The extents of a range, and the size, as they were at one moment.
-#[derive(Debug)]
-pub struct View {
-    /// The file's size.
-    pub size_bytes: u64,
-    /// The extents in the range, cut to it, in order; what is between them is a hole.
-    pub extents: SmallVec<[(u64, Extent); 2]>,
-}
-
-impl View {
-    /// Fills a buffer that begins at `offset`, where the view begins too; the caller cuts it to the
-    /// size first.
-    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) {
-        fill(content, self.extents.into_iter(), offset, out);
-    }
-}
+use super::extent::Extent;
+use super::written::{Base, View, Written};
+use crate::content::Source;
 
 /// The record of one inode.
 ///
 /// One short lock each: it is held for moving extents about, never while content is made.
 #[derive(Debug)]
 pub struct Record {
-    budget: Arc<Budget>,
-    state: Mutex<State>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    attributes: Attributes,
+pub(super) struct State {
+    pub(super) attributes: Attributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
     /// What few files need.
-    rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Box<Rare>>,
 }
 
 /// What a file of the dataset needs only when its name changes or somebody gives it an attribute,
 /// and what every inode needs that was made.
 #[derive(Debug)]
-struct Rare {
+pub(super) struct Rare {
     /// Of an inode that was made; `None` for one of the dataset's.
     created: Option<(Kind, Option<Box<[u8]>>)>,
     /// How many names it has. For directories only whether it has one.
     links: u32,
     judged: Judged,
-    xattrs: BTreeMap<Box<[u8]>, Bytes>,
+    pub(super) xattrs: BTreeMap<Box<[u8]>, Bytes>,
 }
 
 impl Default for Rare {
@@ -248,7 +56,7 @@ impl Rare {
 }
 
 /// What an extended attribute takes from the kept bytes.
-fn xattr_bytes(name: &[u8], value: &[u8]) -> u64 {
+pub(super) fn xattr_bytes(name: &[u8], value: &[u8]) -> u64 {
     (name.len() + value.len()) as u64
 }
 
@@ -333,47 +141,6 @@ impl Record {
         if judged != Judged::ByNumber || state.rare.is_some() {
             state.rare.get_or_insert_default().judged = judged;
         }
-    }
-
-    /// The value of an extended attribute.
-    #[must_use]
-    pub fn xattr(&self, name: &[u8]) -> Option<Bytes> {
-        self.state.lock().rare.as_ref()?.xattrs.get(name).cloned()
-    }
-
-    /// The names of the extended attributes.
-    #[must_use]
-    pub fn xattr_names(&self) -> Vec<Box<[u8]>> {
-        let state = self.state.lock();
-        state.rare.iter().flat_map(|rare| rare.xattrs.keys().cloned()).collect()
-    }
-
-    /// Sets an extended attribute, or removes it. `allowed` is asked whether, given that there is
-    /// one already or not.
-    ///
-    /// # Errors
-    ///
-    /// What `allowed` says, and [`BudgetFull`]; nothing was changed.
-    pub fn set_xattr<E: From<BudgetFull>>(
-        &self,
-        name: &[u8],
-        value: Option<&[u8]>,
-        time: Timestamp,
-        allowed: impl FnOnce(bool) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let state = &mut *self.state.lock();
-        let old = state.rare.as_ref().and_then(|rare| rare.xattrs.get(name));
-        allowed(old.is_some())?;
-        let bytes = |value: &[u8]| Usage { kept_bytes: xattr_bytes(name, value), extents: 0 };
-        let freed = old.map_or(Usage::default(), |old| bytes(old));
-        self.budget.exchange(freed, value.map_or(Usage::default(), bytes))?;
-        let rare = state.rare.get_or_insert_default();
-        match value {
-            Some(value) => rare.xattrs.insert(name.into(), Bytes::copy_from_slice(value)),
-            None => rare.xattrs.remove(name),
-        };
-        state.attributes.changed = Some(time);
-        Ok(())
     }
 
     /// The attributes that somebody set.

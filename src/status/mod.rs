@@ -10,6 +10,8 @@
 
 mod counters;
 mod events;
+mod others;
+mod recount;
 mod tree;
 mod views;
 
@@ -17,16 +19,17 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Entry, Expectation, Extent, Judged, Kind, Overlay, Piece, Written};
-use crate::verdict::{Judge, Tally, Verdict, WrongRange};
+use crate::overlay::{Extent, Overlay, Piece, Written};
+use crate::verdict::Verdict;
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
 pub use tree::{Document, STATUS_NAME, StatusNode};
 
+use recount::{Changed, Found};
 use views::{
-    EventView, ExtentView, FileView, KeptView, MeterView, MismatchesView, NodeView, OtherView,
-    OthersView, ProcessView, RangeView, SCHEMA, SummaryView, Totals, WritesView,
+    EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, ProcessView, RangeView,
+    SCHEMA, SummaryView, Totals, WritesView,
 };
 
 /// How many wrong ranges the document of one file lists.
@@ -67,163 +70,6 @@ impl Snapshot<'_> {
     #[must_use]
     pub fn verdict(&self, file: Coordinates) -> Verdict {
         self.tally(file, self.found(file)).verdict()
-    }
-
-    fn expectation(&self, file: Coordinates) -> Expectation {
-        Expectation { file, size_bytes: self.dataset.size_bytes(file) }
-    }
-
-    /// What stands under the name of a file of the dataset.
-    fn found(&self, file: Coordinates) -> Found {
-        let namespace = self.dataset.namespace();
-        let Some(own) = namespace.inode(file) else { return Found::Missing };
-        if !self.overlay.names_changed() {
-            return self.found_at(own, Kind::File);
-        }
-        let mut path = String::new();
-        namespace.path(own, &mut path);
-        let mut at = (Inode::ROOT, Kind::Directory);
-        for name in path.split('/') {
-            match self.overlay.lookup(self.dataset, at.0, name.as_bytes()) {
-                Some(next) => at = next,
-                None => return Found::Missing,
-            }
-        }
-        self.found_at(at.0, at.1)
-    }
-
-    fn found_at(&self, inode: Inode, kind: Kind) -> Found {
-        if kind != Kind::File {
-            return Found::NoFile;
-        }
-        match self.overlay.get(inode).and_then(|record| record.written()) {
-            Some(written) => Found::Written(written),
-            None => Found::As(inode),
-        }
-    }
-
-    fn tally(&self, file: Coordinates, found: Found) -> Tally {
-        self.judge(file, found, &mut |_| {})
-    }
-
-    /// Holds what was found against what belongs there.
-    fn judge(&self, file: Coordinates, found: Found, range: &mut dyn FnMut(WrongRange)) -> Tally {
-        let expectation = self.expectation(file);
-        let expected = expectation.size_bytes;
-        let judge = Judge { content: self.content, expectation };
-        match found {
-            Found::Written(written) => judge.judge(&written, range),
-            Found::As(inode) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(own)) if own == file => Tally::untouched(expected),
-                Some(Node::File(own)) => {
-                    let base = Base { file: own, size_bytes: self.dataset.size_bytes(own) };
-                    judge.judge(&Written::of(Some(base)), range)
-                }
-                _ => judge.judge(&Written::default(), range),
-            },
-            Found::Missing => Tally { expected, missing: expected, ..Tally::default() },
-            Found::NoFile => Tally { expected, wrong: expected, ..Tally::default() },
-        }
-    }
-
-    /// Calls `each` for every file of the dataset that somebody wrote to or gave another name, and
-    /// for every one of its directories that is gone with all that was in it.
-    fn each_changed(&self, mut each: impl FnMut(Changed)) {
-        for (inode, record) in self.overlay.records() {
-            if let Some(Node::File(file)) = self.dataset.namespace().node(inode)
-                && record.judged() == Judged::ByNumber
-                && record.links() > 0
-                && let Some(written) = record.written()
-            {
-                each(Changed::File(file, self.tally(file, Found::Written(written))));
-            }
-        }
-        if self.overlay.names_changed() {
-            for (expected, found) in self.changed_names() {
-                let now = match found {
-                    None => None,
-                    Some((inode, kind)) => Some((inode, self.found_at(inode, kind))),
-                };
-                match (expected, now) {
-                    // Counted among the records, if it was written to; else it is as it always was.
-                    (Node::File(file), Some((inode, _)))
-                        if self.dataset.namespace().inode(file) == Some(inode) => {}
-                    (Node::File(file), found) => {
-                        let found = found.map_or(Found::Missing, |(_, found)| found);
-                        each(Changed::File(file, self.tally(file, found)));
-                    }
-                    (Node::Directory, _) => {}
-                }
-            }
-            for directory in self.missing_directories() {
-                each(Changed::Missing(directory));
-            }
-        }
-    }
-
-    /// The files of the dataset whose names were changed, with what the names stand for now.
-    fn changed_names(&self) -> Vec<(Node, Option<(Inode, Kind)>)> {
-        let namespace = self.dataset.namespace();
-        self.overlay.with_names(|tree| {
-            let mut changed = Vec::new();
-            for (directory, names) in tree.directories() {
-                let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                let is_own = stands_for == directory;
-                for (name, entry) in names.entries() {
-                    let Some(own) = namespace.lookup(stands_for, name) else { continue };
-                    let Some(node @ Node::File(_)) = namespace.node(own) else { continue };
-                    match entry {
-                        Entry::At(inode, kind) => changed.push((node, Some((inode, kind)))),
-                        Entry::Removed if is_own => changed.push((node, None)),
-                        Entry::Removed => {}
-                    }
-                }
-            }
-            changed
-        })
-    }
-
-    /// What is gone altogether: directories of the dataset that were removed, and in directories
-    /// that were made in their place, the names that were not made again.
-    fn missing_directories(&self) -> Vec<Missing> {
-        let namespace = self.dataset.namespace();
-        self.overlay.with_names(|tree| {
-            let mut missing = Vec::new();
-            for (directory, names) in tree.directories() {
-                let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                if stands_for == directory {
-                    for (name, entry) in names.entries() {
-                        let own = namespace.lookup(directory, name);
-                        let Some(own) = own else { continue };
-                        let gone = namespace.node(own) == Some(Node::Directory)
-                            && !matches!(entry, Entry::At(_, Kind::Directory));
-                        if gone {
-                            missing.push(Missing { directory: own, except: Vec::new() });
-                        }
-                    }
-                } else {
-                    let made = names.entries().filter_map(|(name, entry)| {
-                        let own = namespace.lookup(stands_for, name)?;
-                        match (namespace.node(own)?, entry) {
-                            (Node::Directory, Entry::At(_, Kind::Directory))
-                            | (Node::File(_), Entry::At(..)) => Some(own),
-                            _ => None,
-                        }
-                    });
-                    missing.push(Missing { directory: stands_for, except: made.collect() });
-                }
-            }
-            missing
-        })
-    }
-
-    /// How many files of a node and a process, where those are given, are gone.
-    fn files_missing(&self, missing: &Missing, node: Option<u16>, process: Option<u16>) -> u64 {
-        let namespace = self.dataset.namespace();
-        let all = namespace.files_below(missing.directory, node, process);
-        let there: u64 =
-            missing.except.iter().map(|inode| namespace.files_below(*inode, node, process)).sum();
-        all.saturating_sub(there)
     }
 
     fn summary(&self) -> SummaryView {
@@ -364,66 +210,6 @@ impl Snapshot<'_> {
         }
     }
 
-    /// What has a name that the dataset does not have.
-    fn others(&self) -> OthersView {
-        let mut others = Vec::new();
-        let mut total = 0;
-        self.overlay.with_names(|tree| {
-            for (directory, names) in tree.directories() {
-                let stands_for = tree.stands_for(self.dataset, directory);
-                for (name, entry) in names.entries() {
-                    let Entry::At(inode, kind) = entry else { continue };
-                    let own = stands_for
-                        .and_then(|directory| self.dataset.namespace().lookup(directory, name));
-                    if own.is_some() {
-                        continue;
-                    }
-                    total += 1;
-                    if others.len() < OTHERS_MAX
-                        && let Some(mut path) = tree.path(self.dataset, directory)
-                    {
-                        if !path.is_empty() {
-                            path.push(b'/');
-                        }
-                        path.extend_from_slice(name);
-                        others.push((path, inode, kind));
-                    }
-                }
-            }
-        });
-        others.sort();
-        let files: Vec<_> =
-            others.into_iter().map(|(path, inode, kind)| self.other(&path, inode, kind)).collect();
-        OthersView { schema: SCHEMA, total, dropped: total - files.len() as u64, files }
-    }
-
-    fn other(&self, path: &[u8], inode: Inode, kind: Kind) -> OtherView {
-        let written = match (kind, self.found_at(inode, kind)) {
-            (_, Found::Written(written)) => written,
-            (_, Found::As(inode)) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => {
-                    let size_bytes = self.dataset.size_bytes(file);
-                    Written::of(Some(Base { file, size_bytes }))
-                }
-                _ => Written::default(),
-            },
-            _ => Written::default(),
-        };
-        OtherView {
-            path: String::from_utf8_lossy(path).into_owned(),
-            kind: kind.name(),
-            size_bytes: written.size_bytes,
-            kept_bytes: kept_bytes(&written),
-            extents: written
-                .extents
-                .iter()
-                .take(OTHER_EXTENTS_MAX)
-                .map(|(offset, extent)| ExtentView::new(self.dataset, offset, extent))
-                .collect(),
-            extents_total: written.extents.len() as u64,
-        }
-    }
-
     fn path_of(&self, file: Coordinates) -> String {
         self.dataset.namespace().inode(file).map_or_else(String::new, |inode| self.path(inode))
     }
@@ -433,36 +219,6 @@ impl Snapshot<'_> {
         self.dataset.namespace().path(inode, &mut path);
         path
     }
-}
-
-/// How many names `others.json` lists.
-const OTHERS_MAX: usize = 1000;
-
-/// How many extents of each it lists.
-const OTHER_EXTENTS_MAX: usize = 16;
-
-/// What stands under a name of the dataset.
-enum Found {
-    /// Nothing.
-    Missing,
-    /// A directory, a link, a device: no file.
-    NoFile,
-    /// A file that somebody wrote to.
-    Written(Written),
-    /// A file that nobody wrote to: it shows what its inode number stands for.
-    As(Inode),
-}
-
-/// What is not as the dataset has it.
-enum Changed {
-    File(Coordinates, Tally),
-    Missing(Missing),
-}
-
-/// The files below a directory of the dataset, except those below or in some of its entries.
-struct Missing {
-    directory: Inode,
-    except: Vec<Inode>,
 }
 
 fn kept_bytes(written: &Written) -> u64 {
