@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MOUNT_TIMEOUT_S = 20
 COMMAND_TIMEOUT_S = 900
 CASE_TIMEOUT_S = 1200
-LINES_SHOWN = 15
+LINES_SHOWN = 8
 
 
 class Failure(Exception):
@@ -72,6 +72,11 @@ def shortened(text: str) -> str:
     if len(lines) > 2 * LINES_SHOWN:
         lines[LINES_SHOWN:-LINES_SHOWN] = [f"[{len(lines) - 2 * LINES_SHOWN} lines]"]
     return "\n".join(lines)
+
+
+def explained(error: Exception) -> str:
+    """What is printed of an error."""
+    return str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
 
 
 def shown(command: Sequence[str]) -> str:
@@ -275,7 +280,7 @@ class Cases:
         except Unable:
             raise
         except Exception as error:  # pylint: disable=broad-except
-            problem = str(error) if isinstance(error, Failure) else repr(error)
+            problem = explained(error)
         finally:
             watchdog.cancel()
         if hangs.is_set():
@@ -289,7 +294,7 @@ class Cases:
         try:
             yield
         except (Failure, OSError) as error:
-            self._line(name, time.monotonic() - start, str(error), None)
+            self._line(name, time.monotonic() - start, explained(error), None)
 
     def conclude(self) -> int:
         """The closing line, and the exit code."""
