@@ -57,7 +57,9 @@ def only_range(status: Dict[str, Any]) -> Dict[str, Any]:
     return status["ranges"][0]
 
 
-def expect_range(status: Dict[str, Any], kind: str, block: range, different: range) -> Dict[str, Any]:
+def expect_range(
+    status: Dict[str, Any], kind: str, block: range, different: range
+) -> Dict[str, Any]:
     """One range of a class: no wrong byte is left out, and none beside the block is in it.
 
     Bytes at the edges that agree by chance may be in it or not.

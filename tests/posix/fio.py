@@ -17,7 +17,7 @@ JOBS = (
     ("sequential, crc32c", SEQUENTIAL),
     ("random overwrites, md5", RANDOM),
     ("random mixed sizes, md5", MIXED),
-    ("random overwrites, md5, four at once by libaio", (*RANDOM, "--ioengine=libaio", "--iodepth=4")),
+    ("random overwrites, md5, four at once", (*RANDOM, "--ioengine=libaio", "--iodepth=4")),
 )
 
 

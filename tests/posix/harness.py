@@ -124,7 +124,7 @@ class Mount(Place):
         super().__init__(path)
         self._log_path = f"{path}.log"
         with open(self._log_path, "wb") as log:
-            # In the foreground: it is our own child, so that no other daemon can be mistaken for it.
+            # In the foreground: it is our own child, and no other daemon can be mistaken for it.
             # Its own session: an interrupt at the terminal is for us, who then unmount.
             self._daemon = subprocess.Popen(
                 [seedfs_program(), "mount", "--foreground", *options, path],
@@ -185,16 +185,24 @@ class Mount(Place):
 class Workshop:
     """A temporary directory, everything mounted in it, and the end of all that."""
 
-    def __init__(self, directory: Optional[str] = None) -> None:
+    def __init__(self, directory: Optional[str] = None, in_memory: bool = False) -> None:
         self.path = tempfile.mkdtemp(prefix="seedfs-tools.", dir=directory)
         # Tests that become other users pass through here.
         os.chmod(self.path, 0o755)
         self._count = 0
         self._mounts: Set[Mount] = set()
+        self._in_memory = in_memory
+        if in_memory:
+            # Thousands of small files made and removed again: a disk would be what is measured.
+            run("mount", "-t", "tmpfs", "-o", "mode=755", "seedfs-tools", self.path)
 
     def close(self) -> None:
-        """Removes everything; a mount that would not go away keeps its files."""
-        shutil.rmtree(self.path)
+        """Removes everything; where a mount would not go away, it stays, with all that is in it."""
+        if self._in_memory:
+            run("umount", self.path)
+            os.rmdir(self.path)
+        else:
+            shutil.rmtree(self.path)
 
     def new_path(self, name: str) -> str:
         """A path that nothing has."""
@@ -315,13 +323,18 @@ class Cases:
         sys.stdout.flush()
 
 
-def main(script: str, body: Callable[[Workshop, Cases], None], work: Optional[str] = None) -> NoReturn:
-    """Runs a script's cases in a workshop that is gone afterwards, whatever ends it."""
+def main(
+    script: str, body: Callable[[Workshop, Cases], None], work: Optional[str] = None
+) -> NoReturn:
+    """Runs a script's cases in a workshop that is gone afterwards, whatever ends it.
+
+    It is a tmpfs, for which one must be root; or it is in the directory `work`.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As an exception: everything that was begun is ended on its way.
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     code = 3
-    workshop = Workshop(work)
+    workshop = Workshop(work, in_memory=work is None)
     try:
         cases = Cases(workshop)
         body(workshop, cases)

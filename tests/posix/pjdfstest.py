@@ -1,8 +1,8 @@
 """pjdfstest: what POSIX says of every call on names, one small test for each sentence.
 
-It runs on a tmpfs and on the mount. Whatever passes on the tmpfs must pass on the mount, but for the
-tests that pjdfstest-exclusions.txt names with a reason. A test named there that passes is a failure
-too: the list must not promise less than there is.
+It runs on a tmpfs and on the mount. Whatever passes on the tmpfs must pass on the mount, but for
+the tests that pjdfstest-exclusions.txt names with a reason. A test named there that passes is a
+failure too: the list must not promise less than there is.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def parse(output: str) -> Dict[str, Result]:
             results[name] = Result(match.group(2), "")
         elif line.startswith("Summary"):
             total = re.search(r"(\d+) total", line)
-            expect(total is not None and int(total.group(1)) == len(results), f"not understood: {line}")
+            understood = total is not None and int(total.group(1)) == len(results)
+            expect(understood, f"not understood: {line}")
             return results
         elif name is not None:
             result = results[name]
@@ -119,7 +120,8 @@ def run_cases(workshop: Workshop, cases: Cases, place: Place, label: str) -> Non
         with workshop.tmpfs() as other, workshop.tmpfs() as reference_place:
             reference = pjdfstest(workshop, reference_place, other)
             mount = pjdfstest(workshop, place, other)
-        expect(any(result.outcome == "ok" for result in reference.values()), "nothing passes at all")
+        passed = any(result.outcome == "ok" for result in reference.values())
+        expect(passed, "nothing passes at all")
         exclusions = read_exclusions()
         problems = compare(reference, mount, exclusions)
         remark = f"tmpfs: {counts(reference)}; here: {counts(mount)}; {len(exclusions)} excluded"

@@ -11,7 +11,7 @@ import hashlib
 import random
 import sqlite3
 
-from harness import Cases, Place, Workshop, expect, expect_equal
+from harness import Cases, Place, Workshop, expect_equal
 
 ROWS = 20_000
 WORDS = ("extent", "inode", "journal", "page", "seed", "verdict")

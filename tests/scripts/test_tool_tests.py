@@ -1,5 +1,5 @@
-"""What scripts/test-posix and scripts/test-copies decide, on results that are made up: each check must
-be able to fail. Whole runs with no mount are `scripts/test-posix --self-test` and the like.
+"""What scripts/test-posix and scripts/test-copies decide, on results that are made up: each check
+must be able to fail. Whole runs with no mount are `scripts/test-posix --self-test` and the like.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class PjdfstestTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
             file.write("# a comment\na::1 because of the kernel\n")
             file.flush()
-            self.assertEqual(pjdfstest.read_exclusions(file.name), {"a::1": "because of the kernel"})
+            exclusions = pjdfstest.read_exclusions(file.name)
+            self.assertEqual(exclusions, {"a::1": "because of the kernel"})
             file.write("a::2\n")
             file.flush()
             with self.assertRaises(harness.Failure):
