@@ -6,10 +6,11 @@ mod common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::Mount;
 use serde_json::Value;
@@ -340,4 +341,51 @@ fn status_files_are_whole_frozen_and_of_their_true_size() {
             .filter(|_| !nix::unistd::Uid::effective().is_root())
             .or(Some(libc::EROFS))
     );
+}
+
+#[test]
+fn a_store_keeps_bytes_on_disk_and_gives_the_space_back() {
+    let store = tempfile::tempdir().unwrap();
+    let used = || -> u64 {
+        let files = fs::read_dir(store.path()).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().blocks() * 512).sum()
+    };
+    let mut options = DATASET.to_vec();
+    let directory = store.path().display().to_string();
+    options.extend(["--store", &directory, "--store-limit", "3M", "--keep", "64K"]);
+    let mount = Mount::new(&options);
+    let foreign: Vec<u8> =
+        (0..2_000_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
+    let path = mount.join("notes");
+    fs::write(&path, &foreign).unwrap();
+    assert!(fs::read(&path).unwrap() == foreign);
+    assert!(used() >= 2_000_000);
+    let kept = mount.status("summary.json")["kept"].clone();
+    assert!(kept["stored_bytes"].as_u64().unwrap() >= 1_990_000, "{kept}");
+    assert!(kept["bytes"].as_u64().unwrap() <= 64 << 10, "{kept}");
+
+    let error = fs::write(mount.join("more"), &foreign).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
+    assert!(fs::read(&path).unwrap() == foreign, "what was accepted before is still there");
+    fs::remove_file(mount.join("more")).unwrap();
+
+    // A wrong piece in a file of the dataset is judged from the disk.
+    let open = OpenOptions::new().write(true).open(mount.join("node_0/process_0")).unwrap();
+    open.write_all_at(&foreign[..100_000], 4096).unwrap();
+    let document = file(&mount, "node_0/process_0");
+    let range = only_range(&document);
+    assert_eq!(range["class"], "foreign");
+    assert!(range["length"].as_u64().unwrap() > 99_990);
+
+    fs::write(mount.join(".status/control"), "reset").unwrap();
+    assert_eq!(mount.status("summary.json")["kept"]["stored_bytes"], 0);
+    assert!(used() < 200_000, "{} bytes on disk", used());
+    drop(open);
+    assert!(mount.unmount().status.success());
+    // The daemon ends a moment after its mount.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while fs::read_dir(store.path()).unwrap().count() > 0 {
+        assert!(Instant::now() < deadline, "the file outlived the mount");
+        thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -20,7 +20,7 @@ use super::dataset_args::DatasetArguments;
 use crate::dataset::{Dataset, Value, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{self, KernelOption, MountError, MountOptions, Mountpoint, MountpointError};
-use crate::overlay::Limits;
+use crate::overlay::{Limits, Store};
 use crate::status::STATUS_NAME;
 
 /// Mount a dataset
@@ -59,6 +59,15 @@ struct JudgeArguments {
     /// Keep at most this many bytes that are nobody's content; a write past it fails with ENOSPC
     #[arg(long, value_name = "SIZE", default_value = "1G", allow_hyphen_values = true)]
     keep: Value,
+
+    /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
+    /// file that gives back what is freed, and goes with the mount
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+
+    /// Let that file hold at most this much [default: what the disk has]
+    #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
+    store_limit: Option<Value>,
 
     /// Keep at most this many extents, some 100 to 300 bytes of memory each; a write past it fails
     /// with ENOSPC
@@ -184,10 +193,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 impl JudgeArguments {
     fn options(&self, cache: CacheArgument) -> Result<Options, Failure> {
-        let keep = self.keep.to_string();
-        let kept_bytes = parse_size(&keep).map_err(|error| {
-            Failure::usage(format!("--keep '{keep}': {error}; accepted is a size, like 0 or 1G"))
-        })?;
+        if let Some(directory) = self.store.as_ref().filter(|directory| !directory.is_dir()) {
+            return Err(Failure::usage(format!(
+                "--store '{}': not a directory; accepted is an existing directory",
+                directory.display()
+            )));
+        }
+        self.store_limit_bytes()?;
+        let kept_bytes = size("--keep", &self.keep)?;
         Ok(Options {
             limits: Limits { kept_bytes, extents: self.extent_limit },
             on_mismatch: match self.on_mismatch {
@@ -204,6 +217,26 @@ impl JudgeArguments {
             gid: Gid::effective().as_raw(),
         })
     }
+
+    fn store_limit_bytes(&self) -> Result<u64, Failure> {
+        self.store_limit.as_ref().map_or(Ok(u64::MAX), |limit| size("--store-limit", limit))
+    }
+
+    /// Makes the store, in the process that will use it.
+    fn make_store(&self) -> Result<Option<Store>, Failure> {
+        let Some(directory) = &self.store else { return Ok(None) };
+        Store::create(directory, self.store_limit_bytes()?).map(Some).map_err(|error| {
+            let directory = directory.display();
+            Failure::system(format!("--store '{directory}': cannot make a file there: {error}"))
+        })
+    }
+}
+
+fn size(option: &str, value: &Value) -> Result<u64, Failure> {
+    let text = value.to_string();
+    parse_size(&text).map_err(|error| {
+        Failure::usage(format!("{option} '{text}': {error}; accepted is a size, like 0 or 1G"))
+    })
 }
 
 fn serve(
@@ -226,7 +259,8 @@ fn serve(
         let _ = setsid();
     }
     let path = mountpoint.path().to_owned();
-    let filesystem = Arc::new(Filesystem::new(dataset, options));
+    let filesystem =
+        Arc::new(Filesystem::with_store(dataset, options, arguments.judge.make_store()?));
     fuse::serve(filesystem, mountpoint, &mount_options, move || {
         // Nobody may be listening; the mount is there all the same.
         let mut stdout = io::stdout();

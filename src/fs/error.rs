@@ -1,6 +1,6 @@
 //! What can go wrong in an operation.
 
-use crate::overlay::BudgetFull;
+use crate::overlay::{BudgetFull, StoreError};
 
 /// Why an operation failed. Which errno that becomes is decided where the kernel is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,9 @@ pub enum Error {
     /// More than the mount may hold.
     #[error("no room for what was written")]
     NoSpace,
+    /// Kept bytes cannot be written to the store or read from it.
+    #[error("the store of kept bytes has failed")]
+    Store,
     /// Past the largest offset that a file can have.
     #[error("file too large")]
     TooLarge,
@@ -65,6 +68,15 @@ pub enum Error {
     /// The handle was closed, or never opened.
     #[error("bad file handle")]
     BadHandle,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::NoSpace,
+            StoreError::Io(_) => Self::Store,
+        }
+    }
 }
 
 impl From<BudgetFull> for Error {

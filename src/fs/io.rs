@@ -119,7 +119,9 @@ impl Filesystem {
         let length = usize::try_from(length).unwrap_or(out.len());
         let out = &mut out[..length];
         match (view, base) {
-            (Some(view), _) => view.read(&self.content, offset, out),
+            (Some(view), _) => {
+                view.read(&self.content, offset, out).map_err(|_| Error::Store)?;
+            }
             (None, Some(base)) => self.content.fill(base.file, offset, out),
             // A file that was made always has a view.
             (None, None) => {}
@@ -144,9 +146,9 @@ impl Filesystem {
         let expectation = self.expectation(judged(base, record.as_ref()));
         let recogniser =
             Recogniser { content: &self.content, is_known: &|address| self.is_known(address) };
-        let pieces = recogniser
+        let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(inode, base, expectation, &pieces)?;
+        self.store(inode, base, expectation, &mut pieces)?;
         if drop_set_id {
             self.drop_set_id(inode);
         }
@@ -174,20 +176,21 @@ impl Filesystem {
         inode: Inode,
         base: Option<Base>,
         expectation: Option<Expectation>,
-        pieces: &[(u64, Extent)],
+        pieces: &mut [(u64, Extent)],
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
         {
             self.note_wrong(expectation, pieces)?;
         }
-        self.overlay
-            .get_or_insert(inode)
-            .and_then(|record| record.write(base, pieces, now()))
-            .inspect_err(|_| {
-                self.counters.no_space.fetch_add(1, Ordering::Relaxed);
-            })?;
-        Ok(())
+        let stored =
+            self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
+                Ok(self.overlay.get_or_insert(inode)?.write(base, pieces, now())?)
+            });
+        if stored == Err(Error::NoSpace) {
+            self.counters.no_space.fetch_add(1, Ordering::Relaxed);
+        }
+        stored
     }
 
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
@@ -266,10 +269,10 @@ impl Filesystem {
             }
             Allocate::Zeros { .. } if !inside.is_empty() => {
                 let length = inside.end - inside.start;
-                let pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
+                let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
                 let record = self.overlay.get(inode);
                 let expectation = self.expectation(judged(base, record.as_ref()));
-                self.store(inode, base, expectation, &pieces)?;
+                self.store(inode, base, expectation, &mut pieces)?;
             }
             _ => {}
         }
@@ -304,10 +307,10 @@ impl Filesystem {
                 Some(view) => view.extents,
                 None => Written::of(from_base).extents.range(range.clone()).collect(),
             };
-        let pieces = shifted(&extents, range, to_offset);
+        let mut pieces = shifted(&extents, range, to_offset);
         let record = self.overlay.get(to_inode);
         let expectation = self.expectation(judged(to_base, record.as_ref()));
-        self.store(to_inode, to_base, expectation, &pieces)?;
+        self.store(to_inode, to_base, expectation, &mut pieces)?;
         self.counters.wrote(length);
         Ok(length)
     }

@@ -26,7 +26,7 @@ use crate::content::Content;
 use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Timestamp};
+use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp};
 use crate::status::{Counters, EventLog, Snapshot, StatusNode};
 
 pub use crate::overlay::Kind;
@@ -110,10 +110,16 @@ impl Filesystem {
     /// A filesystem over a dataset, with nothing written yet.
     #[must_use]
     pub fn new(dataset: Dataset, options: Options) -> Self {
+        Self::with_store(dataset, options, None)
+    }
+
+    /// The same, with large pieces of kept bytes on disk.
+    #[must_use]
+    pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
         Self {
             content: Content::new(dataset.seed()),
             dataset,
-            overlay: Overlay::new(options.limits),
+            overlay: Overlay::new(options.limits, store),
             counters: Counters::default(),
             events: EventLog::default(),
             options,

@@ -26,7 +26,7 @@ pub(super) fn errno(error: Error) -> Errno {
         // Of `access`. What may be attempted at all is checked by the kernel.
         Error::Permission => Errno::EACCES,
         // What a disk that notices it would say, and what every tool takes for lost data.
-        Error::Mismatch => Errno::EIO,
+        Error::Mismatch | Error::Store => Errno::EIO,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooLarge => Errno::EFBIG,
         Error::PastEnd => Errno::ENXIO,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::store::Stored;
 use crate::content::Source;
 
 /// What stands in an extent.
@@ -19,6 +20,8 @@ pub enum Piece {
     Zeros,
     /// Anything else, exactly as it was written.
     Bytes(Bytes),
+    /// The same, on disk.
+    Stored(Stored),
 }
 
 /// A run of bytes and what stands in it. Never empty; `Bytes` are exactly `length` long.
@@ -43,7 +46,7 @@ impl Extent {
     pub(super) fn kept_bytes(&self) -> u64 {
         match &self.piece {
             Piece::Bytes(bytes) => bytes.len() as u64,
-            Piece::Seed { .. } | Piece::Zeros => 0,
+            Piece::Seed { .. } | Piece::Zeros | Piece::Stored(_) => 0,
         }
     }
 
@@ -58,6 +61,7 @@ impl Extent {
             }
             Piece::Zeros => Piece::Zeros,
             Piece::Bytes(bytes) => Piece::Bytes(bytes.slice(to_index(start)..to_index(end))),
+            Piece::Stored(stored) => Piece::Stored(stored.slice(start, end)),
         };
         Self { length: end - start, piece }
     }

@@ -94,7 +94,7 @@ impl ExtentMap {
         let (start, extent) = self.touching(&(before..offset)).next()?;
         match extent.piece {
             Piece::Seed { source, .. } => Some(source.advance(offset - start)),
-            Piece::Zeros | Piece::Bytes(_) => None,
+            Piece::Zeros | Piece::Bytes(_) | Piece::Stored(_) => None,
         }
     }
 

@@ -34,6 +34,7 @@ mod names;
 mod recognise;
 mod record;
 mod runs;
+mod store;
 mod written;
 mod xattrs;
 
@@ -52,6 +53,7 @@ pub use names::{Directory, Entry, Name, Tree};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
+pub use store::{Store, StoreError, Stored};
 pub use written::{Base, View, Written};
 
 /// All records, by inode number.
@@ -60,6 +62,7 @@ pub struct Overlay {
     records: DashMap<Inode, Arc<Record>>,
     names: names::Names,
     budget: Arc<Budget>,
+    store: Option<Arc<Store>>,
     /// The number of the next inode that is made. Never used twice, so a handle from before a file
     /// was removed can never mean another file.
     next_inode: AtomicU64,
@@ -68,13 +71,38 @@ pub struct Overlay {
 impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, store: Option<Store>) -> Self {
         Self {
             records: DashMap::new(),
             names: names::Names::default(),
             budget: Arc::new(Budget::new(limits)),
+            store: store.map(Arc::new),
             next_inode: AtomicU64::new(MAX_INODES),
         }
+    }
+
+    /// Where large pieces of kept bytes are, if not in memory.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_deref()
+    }
+
+    /// Moves large pieces of kept bytes to the store, where there is one: before they are written,
+    /// and under no lock.
+    ///
+    /// # Errors
+    ///
+    /// Where the store is full or broken. What was moved is given back with the pieces.
+    pub fn keep(&self, pieces: &mut [(u64, Extent)]) -> Result<(), StoreError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        for (_, extent) in pieces {
+            if let Piece::Bytes(bytes) = &extent.piece
+                && bytes.len() >= store::STORED_BYTES_MIN
+            {
+                extent.piece = Piece::Stored(store.put(bytes)?);
+            }
+        }
+        Ok(())
     }
 
     /// What is kept at the moment, and what may be.

@@ -1,5 +1,7 @@
 //! What a file has: a size and extents.
 
+use std::io;
+
 use smallvec::SmallVec;
 
 use super::extent::{Extent, Piece, to_index};
@@ -41,9 +43,13 @@ impl Written {
 
 impl Written {
     /// Reads bytes, holes as zeros. What lies past the size reads as zeros too.
-    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) {
+    ///
+    /// # Errors
+    ///
+    /// Where kept bytes are on disk and cannot be read.
+    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let range = offset..offset.saturating_add(out.len() as u64);
-        fill(content, self.extents.range(range), offset, out);
+        fill(content, self.extents.range(range), offset, out)
     }
 }
 
@@ -53,7 +59,7 @@ fn fill(
     extents: impl Iterator<Item = (u64, Extent)>,
     offset: u64,
     out: &mut [u8],
-) {
+) -> io::Result<()> {
     let mut done = 0;
     for (start, extent) in extents {
         let start = to_index(start - offset);
@@ -65,10 +71,12 @@ fn fill(
             }
             Piece::Zeros => out[start..end].fill(0),
             Piece::Bytes(bytes) => out[start..end].copy_from_slice(bytes),
+            Piece::Stored(stored) => stored.read(&mut out[start..end])?,
         }
         done = end;
     }
     out[done..].fill(0);
+    Ok(())
 }
 
 /// The extents of a range, and the size, as they were at one moment.
@@ -83,7 +91,11 @@ pub struct View {
 impl View {
     /// Fills a buffer that begins at `offset`, where the view begins too; the caller cuts it to the
     /// size first.
-    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) {
-        fill(content, self.extents.into_iter(), offset, out);
+    ///
+    /// # Errors
+    ///
+    /// Where kept bytes are on disk and cannot be read.
+    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        fill(content, self.extents.into_iter(), offset, out)
     }
 }

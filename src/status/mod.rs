@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Extent, Overlay, Piece, Written};
+use crate::overlay::{Extent, Overlay, Piece, Store, Written};
 use crate::verdict::Verdict;
 
 pub use counters::{ClassCounts, Counters, Meter};
@@ -108,6 +108,8 @@ impl Snapshot<'_> {
                 bytes_limit: limits.kept_bytes,
                 extents: usage.extents,
                 extents_limit: limits.extents,
+                stored_bytes: self.overlay.store().map(Store::used_bytes),
+                stored_bytes_limit: self.overlay.store().map(Store::limit_bytes),
             },
             mismatches: self.events.seen().into(),
         }
@@ -223,7 +225,7 @@ impl Snapshot<'_> {
 
 fn kept_bytes(written: &Written) -> u64 {
     let kept = |(_, extent): (u64, &Extent)| match extent.piece {
-        Piece::Bytes(_) => extent.length,
+        Piece::Bytes(_) | Piece::Stored(_) => extent.length,
         Piece::Seed { .. } | Piece::Zeros => 0,
     };
     written.extents.iter().map(kept).sum()

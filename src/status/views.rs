@@ -87,6 +87,8 @@ pub(super) struct KeptView {
     pub(super) bytes_limit: u64,
     pub(super) extents: u64,
     pub(super) extents_limit: u64,
+    pub(super) stored_bytes: Option<u64>,
+    pub(super) stored_bytes_limit: Option<u64>,
 }
 
 /// Wrong ranges seen in writes since the start, healed ones included.
@@ -178,7 +180,7 @@ impl ExtentView {
         let (kind, source) = match &extent.piece {
             Piece::Seed { source, .. } => ("content", Some(SourceView::new(dataset, *source))),
             Piece::Zeros => ("zeros", None),
-            Piece::Bytes(_) => ("bytes", None),
+            Piece::Bytes(_) | Piece::Stored(_) => ("bytes", None),
         };
         Self { offset, length: extent.length, kind, source }
     }

@@ -124,6 +124,10 @@ impl Bench<'_> {
                 self.bytes(offset, &zeros[..to_index(extent.length)], inside.end);
             }
             Piece::Bytes(bytes) => self.bytes(offset, bytes, inside.end),
+            Piece::Stored(stored) => match stored.load() {
+                Ok(bytes) => self.bytes(offset, &bytes, inside.end),
+                Err(_) => self.unreadable(inside, outside),
+            },
         }
     }
 
@@ -178,6 +182,14 @@ impl Bench<'_> {
             self.close_group();
             self.extra(inside_end..offset + bytes.len() as u64, Class::of_extra(outside), None);
         }
+    }
+
+    /// Kept bytes that the disk has lost: they are not what was written, so they are wrong.
+    fn unreadable(&mut self, inside: Range<u64>, outside: Range<u64>) {
+        self.close_group();
+        let length = inside.end - inside.start;
+        self.wrong(inside, length, Class::Foreign, None);
+        self.extra(outside, Class::Foreign, None);
     }
 
     fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], actual: &[u8]) {
@@ -243,7 +255,8 @@ impl Bench<'_> {
     fn report(&mut self, range: Range<u64>, class: Class, expected: Head, source: Option<Source>) {
         let length = range.end - range.start;
         let mut actual = Head::from_elem(0, HEAD_BYTES.min(to_index(length)));
-        self.written.read(self.judge.content, range.start, &mut actual);
+        // Where the disk does not give them back, they are shown as zeros.
+        let _ = self.written.read(self.judge.content, range.start, &mut actual);
         let offset = range.start;
         (self.found)(WrongRange { offset, length, class, expected, actual, source });
     }
