@@ -1,6 +1,13 @@
 //! Random operations on the filesystem, without a mount, against a slow obvious model: a vector of
 //! bytes for each file, and for each byte whether somebody wrote it. Compared after every step.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on has failed; the numbers are small"
+)]
+
 use std::ops::Range;
 
 use proptest::prelude::*;

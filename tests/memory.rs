@@ -34,7 +34,6 @@ fn a_verified_file_costs_less_than_300_bytes() {
         filesystem.write(inode, 0, &bytes[..30], false).unwrap();
     }
     let each = (resident_bytes() - before) / u64::from(FILES);
-    assert_eq!(filesystem.space().files_free, 0);
     assert!(each < 300, "{each} bytes for each verified file");
     assert!(each > 50, "{each} bytes: were they written at all?");
     println!("{each} bytes for each verified file");

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
@@ -213,7 +214,6 @@ fn an_appended_byte_is_extra() {
     assert_eq!(range["expected"], Value::Null);
     assert_eq!(range["actual"], hex::encode("x"));
     // Appending does the same.
-    use std::io::Write as _;
     let mut open = OpenOptions::new().append(true).open(mount.join(path)).unwrap();
     open.write_all(b"yz").unwrap();
     assert_eq!(file(&mount, path)["bytes"]["extra"], 3);
@@ -278,7 +278,7 @@ fn at_the_limit_nothing_kept_is_lost() {
     let path = "node_0/process_0";
     let right = bytes_of(&mount, path);
     let foreign: Vec<u8> =
-        (0..60_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..60_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     let open = OpenOptions::new().write(true).open(mount.join(path)).unwrap();
     open.write_all_at(&foreign, 0).unwrap();
     let error = open.write_all_at(&foreign, 1_000_000).unwrap_err();
@@ -322,14 +322,14 @@ fn status_files_are_whole_frozen_and_of_their_true_size() {
     let mount = Mount::new(&DATASET);
     let path = mount.join(".status/summary.json");
     let open = File::open(&path).unwrap();
-    let size = open.metadata().unwrap().len();
+    let size = usize::try_from(open.metadata().unwrap().len()).unwrap();
     let before = {
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = vec![0; size];
         open.read_exact_at(&mut bytes, 0).unwrap();
         bytes
     };
     dd_in(&mount, "node_0/process_0", b"something else");
-    let mut again = vec![0; size as usize + 100];
+    let mut again = vec![0; size + 100];
     let read = open.read_at(&mut again, 0).unwrap();
     assert_eq!(again[..read], before[..], "frozen when it was opened");
     let fresh: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -12,8 +12,8 @@ use crate::dataset::{Dataset, DatasetConfig, Value};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Dataset")]
 pub(super) struct DatasetArguments {
-    /// Read the dataset from a TOML or JSON file, like a mount's .status/config.json; options on the
-    /// command line come before it
+    /// Read the dataset from a TOML or JSON file, like a mount's .status/config.json; options on
+    /// the command line come before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -15,9 +15,10 @@ use crate::dataset::{Coordinates, Dataset};
 
 /// Say where bytes come from
 ///
-/// Reads a file or standard input and names each run of bytes that is content of the dataset's seed:
-/// which file, and which offset in it, at any alignment. A run is found from 32 bytes on, or from 16
-/// where it lies in the dataset that the options describe.
+/// Reads a file or standard input and names each run of bytes that is content of the dataset's
+/// seed: which file, and which offset in it, at any alignment. A run is found where it holds two
+/// whole blocks of 16 bytes, as any 47 bytes do; in the dataset that the options describe one is
+/// enough, as any 31 bytes hold.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:
   dd if=/dev/sdb bs=1M count=64 | seedfs locate --seed 42 --nodes 4 --processes 8 --size 10G")]
@@ -48,6 +49,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             let name = format!("'{}'", path.display());
             let file = File::open(path)
                 .map_err(|error| Failure::usage(format!("cannot open {name}: {error}")))?;
+            if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                return Err(Failure::usage(format!("{name} is a directory: a file is needed")));
+            }
             (Box::new(file), name)
         }
     };

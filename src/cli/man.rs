@@ -9,7 +9,8 @@ use super::Failure;
 
 /// Write the manual pages
 ///
-/// seedfs.1 and a page for each subcommand, made from the definitions that the program itself reads.
+/// seedfs.1 and a page for each subcommand, made from the definitions that the program itself
+/// reads.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory to write them to

@@ -10,6 +10,12 @@
 //! | 2 | wrong usage: nothing was done |
 //! | 3 | the system failed |
 
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "what stands beside an option is its help, which is read in a terminal"
+)]
+
 mod cat;
 mod completions;
 mod dataset_args;
@@ -17,6 +23,7 @@ mod locate;
 mod man;
 mod mount;
 mod mount_target;
+mod reset;
 mod status;
 mod umount;
 
@@ -28,9 +35,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// A FUSE filesystem whose files take no storage, and a judge of what is written to it.
 ///
-/// Every byte of a seedfs dataset is a pure function of a seed and of its address, generated when it
-/// is read. What is written to it is compared with what belongs there, and the verdict, down to the
-/// wrong byte and where it came from, is read as JSON from files under .status in the mount.
+/// Every byte of a seedfs dataset is a pure function of a seed and of its address, generated when
+/// it is read. What is written to it is compared with what belongs there, and the verdict, down to
+/// the wrong byte and where it came from, is read as JSON from files under .status in the mount.
 #[derive(Debug, Parser)]
 #[command(
     name = "seedfs",
@@ -50,14 +57,14 @@ const EXIT_CODES: &str = "Exit codes:
   2  wrong usage: nothing was done
   3  the system failed
 
-Sizes are in bytes, or with a binary unit: 4096, 1M, 1MiB and 1MB are 2^20 bytes for the last three, \
-10G and 10GiB are the same.";
+Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Mount(mount::Arguments),
     Umount(umount::Arguments),
     Status(status::Arguments),
+    Reset(reset::Arguments),
     Cat(cat::Arguments),
     Locate(locate::Arguments),
     Completions(completions::Arguments),
@@ -103,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Mount(arguments) => mount::run(&arguments),
         Command::Umount(arguments) => umount::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Reset(arguments) => reset::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

@@ -1,11 +1,14 @@
 //! `seedfs mount`
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -22,8 +25,8 @@ use crate::status::STATUS_NAME;
 
 /// Mount a dataset
 ///
-/// Returns when the mount answers; the daemon goes on in the background until it is unmounted or gets
-/// SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
+/// Returns when the mount answers; the daemon goes on in the background until it is unmounted or
+/// gets SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -46,8 +49,8 @@ const EXAMPLES: &str = "Examples:
   dd if=/mnt/seed/node_2/process_1 of=/dev/null bs=1M
   seedfs mount --config /mnt/seed/.status/config.json /mnt/twin
 
-The daemon's log goes to --log FILE, or with --foreground to standard error; the variable SEEDFS_LOG \
-sets how much it says: error, warn, info (the default), debug, trace.";
+The daemon's log goes to --log FILE, or with --foreground to standard error; the variable \
+SEEDFS_LOG sets how much it says: error, warn, info (the default), debug, trace.";
 
 /// How what is written is judged and kept.
 #[derive(Debug, Args)]
@@ -59,7 +62,13 @@ struct JudgeArguments {
 
     /// Keep at most this many extents, some 100 to 300 bytes of memory each; a write past it fails
     /// with ENOSPC
-    #[arg(long, value_name = "N", default_value_t = Limits::default().extents)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Limits::default().extents,
+        value_parser = |text: &str| whole_number(text, &(0..=u64::MAX)),
+        allow_hyphen_values = true
+    )]
     extent_limit: u64,
 
     /// What a write of wrong bytes does: succeed and be recorded, or fail with EIO
@@ -67,7 +76,12 @@ struct JudgeArguments {
     on_mismatch: OnMismatchArgument,
 
     /// This node's number in a cluster, shown in .status/summary.json
-    #[arg(long, value_name = "K")]
+    #[arg(
+        long,
+        value_name = "K",
+        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        allow_hyphen_values = true
+    )]
     node_id: Option<u32>,
 
     /// List .status in the root; it can be opened by name in any case
@@ -83,8 +97,13 @@ struct MountArguments {
     #[arg(long, value_enum, value_name = "MODE", default_value = "direct")]
     cache: CacheArgument,
 
-    /// Event loops that answer the kernel [default: one for each core]
-    #[arg(long, value_name = "N")]
+    /// Event loops that answer the kernel, 1 to 1024 [default: one for each core]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        allow_hyphen_values = true
+    )]
     threads: Option<NonZeroUsize>,
 
     /// Let other users use the mount; unless you are root, /etc/fuse.conf must say user_allow_other
@@ -107,6 +126,20 @@ struct MountArguments {
     /// Be the daemon of a parent that waits for the word on standard output
     #[arg(long, hide = true)]
     daemon: bool,
+}
+
+/// Far more than any machine has use for, and few enough that each gets its buffers.
+const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+
+/// Reads a number, and says what is accepted where it is none.
+fn whole_number<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    accepted: &RangeInclusive<T>,
+) -> Result<T, String> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+    let (min, max) = (accepted.start(), accepted.end());
+    number.ok_or_else(|| format!("accepted is a whole number from {min} to {max}"))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -188,8 +221,8 @@ fn serve(
     };
     let daemon = mount.daemon;
     if daemon {
-        // Out of the caller's terminal: its Ctrl-C is not meant for us. It fails only for the leader
-        // of a process group, which a child just started is not.
+        // Out of the caller's terminal: its Ctrl-C is not meant for us. It fails only for the
+        // leader of a process group, which a child just started is not.
         let _ = setsid();
     }
     let path = mountpoint.path().to_owned();
@@ -216,8 +249,9 @@ fn start_daemon(mountpoint: &Mountpoint) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::system(format!("cannot find the seedfs program: {error}")))?;
     let mut child = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .arg("--daemon")
+        // In front of all that was typed, in which `--` may end the options.
+        .args(["mount", "--daemon"])
+        .args(std::env::args_os().skip(2))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

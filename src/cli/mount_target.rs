@@ -15,11 +15,11 @@ pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
         (None, _) => Err(Failure::usage("no seedfs is mounted: name one, or see 'seedfs mount'")),
         (Some(only), []) => Ok(only),
         (Some(last), others) => {
-            let list: Vec<String> =
+            let all: Vec<String> =
                 others.iter().chain([&last]).map(|path| path.display().to_string()).collect();
             Err(Failure::usage(format!(
                 "several seedfs are mounted, name one of them: {}",
-                list.join(", ")
+                all.join(", ")
             )))
         }
     }
@@ -44,7 +44,7 @@ fn check(path: &Path) -> Result<PathBuf, Failure> {
     });
     match fuse::is_seedfs(&resolved) {
         Ok(true) => Ok(resolved),
-        Ok(false) => Err(refuse("is not one")),
+        Ok(false) => Err(refuse("is not a mounted seedfs")),
         Err(error) => Err(Failure::system(error)),
     }
 }

@@ -107,6 +107,12 @@ fn describe(mount: &Path, summary: &Value, mismatches: &Value) -> String {
         count(&kept["extents"]),
         count(&kept["extents_limit"]),
     );
+    describe_latest(&mut text, mismatches);
+    text
+}
+
+fn describe_latest(text: &mut String, mismatches: &Value) {
+    let count = |value: &Value| value.as_u64().unwrap_or_default();
     let ranges = mismatches["ranges"].as_array().map_or(&[][..], Vec::as_slice);
     if !ranges.is_empty() {
         let _ = writeln!(text, "  the latest wrong ranges that were written:");
@@ -127,5 +133,4 @@ fn describe(mount: &Path, summary: &Value, mismatches: &Value) -> String {
         }
         text.push('\n');
     }
-    text
 }

@@ -5,7 +5,7 @@
 //! Sixteen bytes of content are one AES-128 block: their own address, encrypted.
 //!
 //! ```text
-//! key     = BLAKE3 derive_key(context "seedfs v1 content key", the seed's UTF-8 bytes), bytes 0..16
+//! key     = BLAKE3 derive_key(context "seedfs v1 content key", the seed's UTF-8 bytes)[0..16]
 //!
 //! address = 16 bytes, big endian:
 //!

@@ -325,7 +325,8 @@ proptest! {
 
     #[test]
     fn a_split_anywhere_changes_nothing(
-        file in coordinates(), offset in offsets(10_000), len in 0..10_000usize, cut: prop::sample::Index
+        file in coordinates(), offset in offsets(10_000), len in 0..10_000usize,
+        cut: prop::sample::Index
     ) {
         let content = content();
         let cut = cut.index(len + 1);

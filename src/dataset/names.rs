@@ -111,6 +111,11 @@ impl Names {
         self.numbers().try_for_each(|number| number.axis.set(file, number.value(position)))
     }
 
+    /// Whether the names tell this coordinate.
+    pub(super) fn has(&self, axis: Axis) -> bool {
+        self.numbers().any(|number| number.axis == axis)
+    }
+
     fn numbers(&self) -> impl Iterator<Item = &Number> {
         self.parts.iter().filter_map(|part| match part {
             Part::Number(number) => Some(number),

@@ -1,6 +1,6 @@
 //! The tree as arithmetic: inode, path and coordinates computed from one another.
 
-use super::dimensions::Dimensions;
+use super::dimensions::{Axis, Dimensions};
 use super::names::{self, Names};
 use super::{Coordinates, Inode, Layout, MAX_INODES};
 
@@ -186,6 +186,36 @@ impl Namespace {
             Some((parent, level)) if parent.depth + 2 < self.levels.len() => level.names.fan_out(),
             _ => 0,
         }
+    }
+
+    /// How many files there are below a directory, of one node or process only where one is given.
+    #[must_use]
+    pub fn files_below(&self, directory: Inode, node: Option<u16>, process: Option<u16>) -> u64 {
+        let Some(place) = self.place(directory) else { return 0 };
+        let mut fixed = Coordinates::default();
+        let mut below = self.levels.get(place.depth).map_or(1, |level| level.count);
+        let mut files = 1;
+        for (depth, level) in self.levels.iter().enumerate().skip(1) {
+            let fan_out = level.names.fan_out();
+            if depth <= place.depth {
+                below /= fan_out;
+                // A position of the level's own: its coordinates are within the dimensions.
+                let _ = level.names.set_coordinates(place.index / below % fan_out, &mut fixed);
+                continue;
+            }
+            files *= fan_out;
+            if node.is_some() && level.names.has(Axis::Node) {
+                files /= u64::from(self.dimensions.nodes);
+                fixed.node = node.unwrap_or_default();
+            }
+            if process.is_some() && level.names.has(Axis::Process) {
+                files /= u64::from(self.dimensions.processes);
+                fixed.process = process.unwrap_or_default();
+            }
+        }
+        let wanted = node.is_none_or(|node| node == fixed.node)
+            && process.is_none_or(|process| process == fixed.process);
+        if wanted { files } else { 0 }
     }
 
     /// How many files and directories there are, the root among them; the inodes are 1 up to this.

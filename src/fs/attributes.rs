@@ -1,18 +1,9 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, Place, Result, now};
+use super::{Error, Filesystem, Kind, Place, Result, now};
 use crate::dataset::Inode;
-use crate::overlay::{Base, Size, Timestamp};
+use crate::overlay::{Directory, Size, Timestamp};
 use crate::status::StatusNode;
-
-/// The kind of an inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory.
-    Directory,
-    /// A regular file.
-    File,
-}
 
 /// What `stat` shows of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +82,7 @@ const DIRECTORY_MODE: u16 = 0o755;
 const FILE_MODE: u16 = 0o644;
 const STATUS_DIRECTORY_MODE: u16 = 0o555;
 const STATUS_FILE_MODE: u16 = 0o444;
+const CONTROL_MODE: u16 = 0o200;
 
 impl Filesystem {
     /// The attributes of an inode.
@@ -99,29 +91,25 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`] where there is no such inode.
     pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
-        let (kind, mode, links, base) = match self.place(inode)? {
+        let (kind, mode, size) = match self.place(inode)? {
             Place::Status(node) => return self.status_attributes(inode, node),
-            Place::File(file) => {
-                let size_bytes = self.dataset.size_bytes(file);
+            Place::File(base) => {
+                let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
-                (Kind::File, FILE_MODE, 1, size)
+                (Kind::File, FILE_MODE, size)
             }
-            Place::Directory => {
-                let links = 2 + self.dataset.namespace().subdirectory_count(inode);
-                let links = u32::try_from(links).unwrap_or(u32::MAX);
-                (Kind::Directory, DIRECTORY_MODE, links, Size::default())
-            }
+            Place::Special(kind) => (kind, FILE_MODE, Size::default()),
+            Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
         };
-        let (size, set) = match self.overlay.get(inode) {
-            Some(record) => record.size_and_attributes(),
-            None => Default::default(),
-        };
+        let record = self.overlay.get(inode).map(|record| record.stat());
+        let links = record.map_or(1, |record| record.links);
+        let set = record.map(|record| record.attributes).unwrap_or_default();
         Ok(Attributes {
             inode,
             kind,
-            size: size.unwrap_or(base),
+            size: record.and_then(|record| record.size).unwrap_or(size),
             mode: set.mode.unwrap_or(mode),
-            links,
+            links: if kind == Kind::Directory { self.directory_links(inode, links) } else { links },
             uid: set.uid.unwrap_or(self.options.uid),
             gid: set.gid.unwrap_or(self.options.gid),
             accessed: set.accessed.unwrap_or(DATASET_TIME),
@@ -131,11 +119,28 @@ impl Filesystem {
         })
     }
 
+    /// A directory's name, its own `.` and the `..` of each directory in it.
+    fn directory_links(&self, directory: Inode, names: u32) -> u32 {
+        if names == 0 {
+            return 0;
+        }
+        let of_dataset = self.dataset.namespace().subdirectory_count(directory);
+        let more = if self.overlay.names_changed() {
+            self.overlay.with_names(|tree| {
+                tree.directory(directory).map_or(0, Directory::extra_subdirectories)
+            })
+        } else {
+            0
+        };
+        u32::try_from((2 + of_dataset).saturating_add_signed(more)).unwrap_or(u32::MAX)
+    }
+
     fn status_attributes(&self, inode: Inode, node: StatusNode) -> Result<Attributes> {
         let (kind, mode, size_bytes) = match node {
             StatusNode::Document(document) => {
                 (Kind::File, STATUS_FILE_MODE, self.status_size_bytes(document)?)
             }
+            StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
             _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
@@ -163,16 +168,17 @@ impl Filesystem {
     /// [`Error::TooLarge`] past the largest size, [`Error::Mismatch`] for a size past the expected
     /// one where mismatches are rejected, [`Error::NoSpace`] where no record can be made.
     pub fn set_attributes(&self, inode: Inode, set: &SetAttributes) -> Result<Attributes> {
-        let resize = match (self.place(inode)?, set.size_bytes) {
+        let place = self.place(inode)?;
+        let resize = match (place, set.size_bytes) {
+            // The shell cuts it before it writes to it.
+            (Place::Status(StatusNode::Control), Some(0)) => return self.attributes(inode),
             (Place::Status(_), _) => return Err(Error::ReadOnly),
             (_, None) => None,
             (Place::Directory, Some(_)) => return Err(Error::IsDirectory),
+            (Place::Special(_), Some(_)) => return Err(Error::Invalid),
             (_, Some(size_bytes)) if size_bytes > FILE_BYTES_MAX => return Err(Error::TooLarge),
-            (Place::File(file), Some(size_bytes)) => {
-                let base = Base { file, size_bytes: self.dataset.size_bytes(file) };
-                if size_bytes > base.size_bytes {
-                    self.refuse_growth()?;
-                }
+            (Place::File(base), Some(size_bytes)) => {
+                self.refuse_growth(inode, base, size_bytes)?;
                 Some((base, size_bytes))
             }
         };

@@ -2,6 +2,7 @@
 
 use super::{Error, Filesystem, Kind, Place, Result};
 use crate::dataset::{Inode, Node};
+use crate::overlay::Entry;
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// One entry of a directory.
@@ -9,10 +10,10 @@ use crate::status::{STATUS_NAME, StatusNode};
 pub struct DirectoryEntry<'a> {
     /// The inode number.
     pub inode: Inode,
-    /// Directory or file.
+    /// Its kind.
     pub kind: Kind,
     /// The name.
-    pub name: &'a str,
+    pub name: &'a [u8],
     /// Where to go on after this entry.
     pub next_cursor: u64,
 }
@@ -20,32 +21,51 @@ pub struct DirectoryEntry<'a> {
 /// The cursor of the first entry behind `.` and `..`.
 const FIRST: u64 = 2;
 
+/// The cursors of names that were made begin here: far behind those of the dataset.
+const ADDED: u64 = 1 << 62;
+
 impl Filesystem {
-    /// The inode of a name in a directory.
+    /// The inode of a name in a directory; also of `.` and `..`, by which a server that exports the
+    /// mount finds its way back to an inode that the kernel has forgotten.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], and [`Error::NotDirectory`] where the parent is a file.
+    /// [`Error::NotFound`], [`Error::NameTooLong`], and [`Error::NotDirectory`] where the parent is
+    /// none.
     pub fn lookup(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
-        let found = match self.place(parent)? {
-            Place::File(_) | Place::Status(StatusNode::Document(_)) => {
+        let place = self.place(parent)?;
+        match name {
+            b"." if self.has_name(parent, place) => return Ok(parent),
+            b".." if self.has_name(parent, place) => return Ok(self.parent(parent, place)),
+            b"." | b".." => return Err(Error::NotFound),
+            _ if name.len() > 255 => return Err(Error::NameTooLong),
+            _ => {}
+        }
+        let found = match place {
+            Place::File(_)
+            | Place::Special(_)
+            | Place::Status(StatusNode::Document(_) | StatusNode::Control) => {
                 return Err(Error::NotDirectory);
             }
             Place::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
             Place::Directory if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() => {
                 Some(StatusNode::Root.inode())
             }
-            Place::Directory => self.dataset.namespace().lookup(parent, name),
+            Place::Directory if self.is_removed(parent) => None,
+            Place::Directory => {
+                self.overlay.lookup(&self.dataset, parent, name).map(|(inode, _)| inode)
+            }
         };
         found.ok_or(Error::NotFound)
     }
 
-    /// Hands the entries of a directory to `add`, from a cursor on, until it returns `false` because
-    /// it has no room for that entry, or there are no more.
+    /// Hands the entries of a directory to `add`, from a cursor on, until it returns `false`
+    /// because it has no room for that entry, or there are no more.
     ///
-    /// Cursors are positions: 0 is the beginning, and each entry says where to go on behind it. They
-    /// stay good for ever, because the namespace does not change. No more than one name is held in
-    /// memory, however large the directory.
+    /// Cursors are positions: 0 is the beginning, and each entry says where to go on behind it.
+    /// They stay good while names come and go: the dataset's names have their places for ever, and
+    /// those that were made since are listed behind them in the order in which they were made. No
+    /// more than one name is held in memory, however large the directory.
     ///
     /// # Errors
     ///
@@ -57,29 +77,82 @@ impl Filesystem {
         add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
     ) -> Result<()> {
         let place = self.place(directory)?;
-        if matches!(place, Place::File(_) | Place::Status(StatusNode::Document(_))) {
-            return Err(Error::NotDirectory);
+        match place {
+            Place::Directory
+            | Place::Status(StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_)) => {}
+            _ => return Err(Error::NotDirectory),
         }
         let kind = Kind::Directory;
-        let itself = DirectoryEntry { inode: directory, kind, name: ".", next_cursor: 1 };
+        let itself = DirectoryEntry { inode: directory, kind, name: b".", next_cursor: 1 };
         if cursor == 0 && !add(itself) {
             return Ok(());
         }
         let inode = self.parent(directory, place);
-        let parent = DirectoryEntry { inode, kind, name: "..", next_cursor: FIRST };
+        let parent = DirectoryEntry { inode, kind, name: b"..", next_cursor: FIRST };
         if cursor <= 1 && !add(parent) {
             return Ok(());
         }
+        if self.is_removed(directory) {
+            return Ok(());
+        }
+        if cursor < ADDED && !self.read_fixed(directory, place, cursor.max(FIRST), add) {
+            return Ok(());
+        }
+        self.read_added(directory, cursor.max(ADDED), add);
+        Ok(())
+    }
+
+    /// The names that arithmetic gives, less those that were removed; false where `add` is full.
+    fn read_fixed(
+        &self,
+        directory: Inode,
+        place: Place,
+        cursor: u64,
+        add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
+    ) -> bool {
+        let changed = self.overlay.names_changed()
+            && self.overlay.with_names(|tree| tree.directory(directory).is_some());
         let mut name = String::new();
-        for cursor in cursor.max(FIRST).. {
+        for cursor in cursor.. {
             name.clear();
             let entry = self.entry(directory, place, cursor - FIRST, &mut name);
-            let Some((inode, kind)) = entry else { break };
-            if !add(DirectoryEntry { inode, kind, name: &name, next_cursor: cursor + 1 }) {
-                break;
+            let Some((mut inode, mut kind)) = entry else { break };
+            if changed {
+                let entry = self
+                    .overlay
+                    .with_names(|tree| tree.directory(directory)?.entry(name.as_bytes()));
+                match entry {
+                    Some(Entry::Removed) => continue,
+                    Some(Entry::At(now, its_kind)) => (inode, kind) = (now, its_kind),
+                    None => {}
+                }
+            }
+            let name = name.as_bytes();
+            if !add(DirectoryEntry { inode, kind, name, next_cursor: cursor + 1 }) {
+                return false;
             }
         }
-        Ok(())
+        true
+    }
+
+    fn read_added(
+        &self,
+        directory: Inode,
+        cursor: u64,
+        add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
+    ) {
+        let mut position = cursor - ADDED;
+        // One at a time, so that the lock is not held while the entry is copied out.
+        while let Some((at, name, inode, kind)) = self.overlay.with_names(|tree| {
+            let (at, name, inode, kind) = tree.directory(directory)?.next_added(position)?;
+            Some((at, name.clone(), inode, kind))
+        }) {
+            let next_cursor = ADDED + at;
+            if !add(DirectoryEntry { inode, kind, name: &name, next_cursor }) {
+                return;
+            }
+            position = at;
+        }
     }
 
     fn entry(
@@ -109,14 +182,46 @@ impl Filesystem {
         Some((inode, kind))
     }
 
-    fn parent(&self, directory: Inode, place: Place) -> Inode {
+    fn parent(&self, inode: Inode, place: Place) -> Inode {
         match place {
             Place::Status(node) => {
                 node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
             }
-            Place::Directory | Place::File(_) => {
-                self.dataset.namespace().parent(directory).unwrap_or(Inode::ROOT)
-            }
+            Place::Directory | Place::File(_) | Place::Special(_) => self
+                .overlay
+                .with_names(|tree| tree.parent(&self.dataset, inode))
+                .unwrap_or(Inode::ROOT),
         }
+    }
+
+    /// Whether an inode was removed and is still open somewhere.
+    fn is_removed(&self, inode: Inode) -> bool {
+        self.overlay.get(inode).is_some_and(|record| record.links() == 0)
+    }
+
+    /// Whether an inode can still be found by a name.
+    fn has_name(&self, inode: Inode, place: Place) -> bool {
+        if matches!(place, Place::Status(_)) || !self.overlay.names_changed() {
+            return true;
+        }
+        if let Some(record) = self.overlay.get(inode) {
+            return record.links() > 0;
+        }
+        // Of the dataset, and never changed: it is where it always was, unless something on the way
+        // there is gone.
+        let namespace = self.dataset.namespace();
+        let mut name = String::new();
+        let mut at = inode;
+        while at != Inode::ROOT {
+            let Some(parent) = namespace.parent(at) else { return false };
+            name.clear();
+            namespace.name(at, &mut name);
+            let there = self.overlay.lookup(&self.dataset, parent, name.as_bytes());
+            if there.is_none_or(|(there, _)| there != at) {
+                return false;
+            }
+            at = parent;
+        }
+        true
     }
 }

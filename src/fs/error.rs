@@ -14,9 +14,27 @@ pub enum Error {
     /// A directory where a file is needed.
     #[error("is a directory")]
     IsDirectory,
-    /// The namespace is the dataset's: names are neither made nor removed.
-    #[error("the names of the dataset cannot be changed")]
-    FixedNames,
+    /// The name is taken.
+    #[error("file exists")]
+    Exists,
+    /// The directory has entries.
+    #[error("directory not empty")]
+    NotEmpty,
+    /// A name of more than 255 bytes.
+    #[error("file name too long")]
+    NameTooLong,
+    /// An extended attribute whose name or value is longer than Linux has them.
+    #[error("the attribute is too long")]
+    ValueTooLong,
+    /// A directory of the dataset stays where it is; tools move its content instead.
+    #[error("a directory of the dataset cannot be renamed")]
+    FixedDirectory,
+    /// Nobody may: directories have one name.
+    #[error("operation not permitted")]
+    NotPermitted,
+    /// As many names as an inode can have.
+    #[error("too many links")]
+    TooManyLinks,
     /// Status files cannot be written to.
     #[error("status files are read-only")]
     ReadOnly,
@@ -38,9 +56,6 @@ pub enum Error {
     /// No extended attribute of this name.
     #[error("no such attribute")]
     NoAttribute,
-    /// The attribute is computed and cannot be set.
-    #[error("the attribute is computed")]
-    FixedAttribute,
     /// The operation does not exist for this kind of file.
     #[error("operation not supported")]
     NotSupported,

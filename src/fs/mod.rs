@@ -2,17 +2,20 @@
 //!
 //! There is no FUSE here, no errno and no mount: everything can be called from a test. An operation
 //! resolves its inode by arithmetic, asks the overlay whether anybody changed it, and makes the
-//! answer. Two kinds of inodes exist, told apart by their number alone:
+//! answer. Three kinds of inodes exist, told apart by their number alone:
 //!
 //! * the dataset's directories and files, which may have a record in the overlay;
+//! * what was made since the mount, which has one;
 //! * `.status` and what is below it, made when it is opened.
 //!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
 mod attributes;
+mod control;
 mod directory;
 mod error;
 mod io;
+mod names;
 mod space;
 mod status_files;
 mod xattr;
@@ -20,15 +23,21 @@ mod xattr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::content::Content;
+use std::sync::Arc;
+
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Limits, Overlay, Timestamp};
+use crate::overlay::{Base, Judged, Limits, Overlay, Record, Timestamp};
 use crate::status::{Counters, EventLog, Snapshot, StatusNode};
 
-pub use attributes::{AccessMask, Attributes, Kind, SetAttributes, TimeChange};
+pub use crate::overlay::Kind;
+pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
+pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::{CachePolicy, Opened, Seek};
+pub use io::{Allocate, CachePolicy, Opened, Seek};
+pub use names::{NewNode, RenameMode};
 pub use space::Space;
+pub use xattr::SetXattr;
 
 use status_files::StatusFiles;
 
@@ -90,7 +99,10 @@ pub struct Filesystem {
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Directory,
-    File(Coordinates),
+    /// A file, with what it is before anybody writes to it, where the dataset says that.
+    File(Option<Base>),
+    /// A symbolic link, a pipe, a socket or a device.
+    Special(Kind),
     Status(StatusNode),
 }
 
@@ -123,10 +135,23 @@ impl Filesystem {
 
     fn place(&self, inode: Inode) -> Result<Place> {
         match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => Ok(Place::Directory),
-            Some(Node::File(file)) => Ok(Place::File(file)),
-            None => StatusNode::of(&self.dataset, inode).map(Place::Status).ok_or(Error::NotFound),
+            Some(Node::Directory) => return Ok(Place::Directory),
+            Some(Node::File(file)) => return Ok(Place::File(Some(self.base(file)))),
+            None => {}
         }
+        if let Some(node) = StatusNode::of(&self.dataset, inode) {
+            return Ok(Place::Status(node));
+        }
+        match self.overlay.get(inode).and_then(|record| record.created_kind()) {
+            None => Err(Error::NotFound),
+            Some(Kind::Directory) => Ok(Place::Directory),
+            Some(Kind::File) => Ok(Place::File(None)),
+            Some(kind) => Ok(Place::Special(kind)),
+        }
+    }
+
+    fn base(&self, file: Coordinates) -> Base {
+        Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
     fn is_file(&self, inode: Inode) -> bool {
@@ -142,6 +167,15 @@ impl Filesystem {
             events: &self.events,
             node_id: self.options.node_id,
         }
+    }
+}
+
+/// The file of the dataset whose content belongs in an inode: that of its name.
+fn judged(base: Option<Base>, record: Option<&Arc<Record>>) -> Option<Coordinates> {
+    match record.map_or(Judged::ByNumber, |record| record.judged()) {
+        Judged::ByNumber => base.map(|base| base.file),
+        Judged::As(file) => Some(file),
+        Judged::Nowhere => None,
     }
 }
 

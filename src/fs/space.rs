@@ -1,6 +1,7 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
+use crate::overlay::Tree;
 
 /// What `statfs` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +12,9 @@ pub struct Space {
     pub blocks: u64,
     /// Blocks that are free: the dataset takes no storage, so all but the kept bytes.
     pub blocks_free: u64,
-    /// Files of the dataset.
+    /// Files of the dataset, and the names that were made, less those that were removed.
     pub files: u64,
-    /// Files that nobody has changed.
+    /// How many more records and extents may be kept.
     pub files_free: u64,
     /// The longest name, in bytes.
     pub name_bytes_max: u32,
@@ -35,13 +36,15 @@ impl Filesystem {
         let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
         let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
         let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
-        let files = self.dataset.file_count();
+        let more = self.overlay.with_names(Tree::names_more);
+        let files = self.dataset.file_count().saturating_add_signed(more);
+        let budget = self.overlay.budget();
         Space {
             block_bytes: BLOCK_BYTES,
             blocks,
             blocks_free: blocks.saturating_sub(kept),
             files,
-            files_free: files.saturating_sub(self.overlay.len() as u64),
+            files_free: budget.limits().extents.saturating_sub(budget.usage().extents),
             name_bytes_max: NAME_BYTES_MAX,
         }
     }

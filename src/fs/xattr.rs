@@ -1,6 +1,6 @@
-//! Extended attributes: what a file is, for whoever holds only the file.
+//! Extended attributes: what a file is, for whoever holds only the file, and what users add.
 
-use super::{Error, Filesystem, Place, Result};
+use super::{Error, Filesystem, Place, Result, judged, now};
 use crate::content::Address;
 use crate::dataset::{Coordinates, Inode};
 
@@ -11,8 +11,30 @@ const OPENSSL: &str = "user.seedfs.openssl";
 /// The verdict on the file, one word.
 const VERDICT: &str = "user.seedfs.verdict";
 
-/// The attributes that every file of the dataset has.
-const NAMES: [&str; 3] = [ADDRESS, OPENSSL, VERDICT];
+/// The attributes that every file with a name of the dataset has.
+const COMPUTED: [&str; 3] = [ADDRESS, OPENSSL, VERDICT];
+
+/// Names that begin like this are computed or nothing.
+const RESERVED: &[u8] = b"user.seedfs.";
+
+/// Access lists would have to be obeyed, and are not.
+const ACCESS_LISTS: &[u8] = b"system.posix_acl_";
+
+/// `XATTR_NAME_MAX` and `XATTR_SIZE_MAX` of Linux.
+const NAME_BYTES_MAX: usize = 255;
+const VALUE_BYTES_MAX: usize = 64 << 10;
+
+/// Whether an attribute that is set must be new or must not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetXattr {
+    /// Either.
+    #[default]
+    Any,
+    /// It must be new.
+    Create,
+    /// It must be there.
+    Replace,
+}
 
 impl Filesystem {
     /// The value of an extended attribute.
@@ -21,18 +43,12 @@ impl Filesystem {
     ///
     /// [`Error::NoAttribute`], [`Error::NotFound`].
     pub fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Vec<u8>> {
-        let Place::File(file) = self.place(inode)? else { return Err(Error::NoAttribute) };
-        let value = match NAMES.into_iter().find(|known| known.as_bytes() == name) {
-            // Four integers: this cannot fail.
-            Some(ADDRESS) => serde_json::to_string(&file).unwrap_or_default(),
-            Some(OPENSSL) => self.openssl_command(file),
-            Some(VERDICT) => {
-                let verdict = self.snapshot().verdict(inode).ok_or(Error::NoAttribute)?;
-                verdict.name().to_owned()
-            }
-            _ => return Err(Error::NoAttribute),
-        };
-        Ok(value.into_bytes())
+        if let Some(computed) = COMPUTED.into_iter().find(|known| known.as_bytes() == name) {
+            let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
+            return Ok(self.computed_xattr(file, computed));
+        }
+        let value = self.overlay.get(inode).and_then(|record| record.xattr(name));
+        value.map(|value| value.to_vec()).ok_or(Error::NoAttribute)
     }
 
     /// The names of the extended attributes.
@@ -40,30 +56,77 @@ impl Filesystem {
     /// # Errors
     ///
     /// [`Error::NotFound`].
-    pub fn xattr_names(&self, inode: Inode) -> Result<&'static [&'static str]> {
-        Ok(match self.place(inode)? {
-            Place::File(_) => &NAMES,
-            Place::Directory | Place::Status(_) => &[],
-        })
+    pub fn xattr_names(&self, inode: Inode) -> Result<Vec<Box<[u8]>>> {
+        let mut names = Vec::new();
+        if self.judged_file(inode)?.is_some() {
+            names.extend(COMPUTED.iter().map(|name| name.as_bytes().into()));
+        }
+        if let Some(record) = self.overlay.get(inode) {
+            names.extend(record.xattr_names());
+        }
+        Ok(names)
     }
 
-    /// Why an extended attribute can be neither set nor removed.
+    /// Sets an extended attribute, or with `None` removes it.
+    ///
+    /// Computed ones can be set to anything, which changes nothing: archives that carry them come
+    /// back without an error.
     ///
     /// # Errors
     ///
-    /// Always: [`Error::FixedAttribute`] for those that are computed, [`Error::NotSupported`] for
-    /// others, [`Error::NotFound`].
-    pub fn set_xattr(&self, inode: Inode, name: &[u8]) -> Result<()> {
-        self.place(inode)?;
-        if NAMES.iter().any(|known| known.as_bytes() == name) {
-            Err(Error::FixedAttribute)
-        } else {
-            Err(Error::NotSupported)
+    /// [`Error::Exists`] and [`Error::NoAttribute`] as `how` says, [`Error::ValueTooLong`],
+    /// [`Error::NotSupported`] for access lists, [`Error::ReadOnly`] under `.status`,
+    /// [`Error::NotPermitted`] for removing a computed one, [`Error::NoSpace`],
+    /// [`Error::NotFound`].
+    pub fn set_xattr(
+        &self,
+        inode: Inode,
+        name: &[u8],
+        value: Option<&[u8]>,
+        how: SetXattr,
+    ) -> Result<()> {
+        if let Place::Status(_) = self.place(inode)? {
+            return Err(Error::ReadOnly);
         }
+        if name.starts_with(RESERVED) {
+            return if value.is_some() { Ok(()) } else { Err(Error::NotPermitted) };
+        }
+        if name.starts_with(ACCESS_LISTS) {
+            return Err(Error::NotSupported);
+        }
+        if name.len() > NAME_BYTES_MAX || value.is_some_and(|it| it.len() > VALUE_BYTES_MAX) {
+            return Err(Error::ValueTooLong);
+        }
+        let record = self.overlay.get_or_insert(inode)?;
+        record.set_xattr(name, value, now(), |exists| match (how, exists) {
+            (SetXattr::Create, true) => Err(Error::Exists),
+            (SetXattr::Replace, false) => Err(Error::NoAttribute),
+            _ if value.is_none() && !exists => Err(Error::NoAttribute),
+            _ => Ok(()),
+        })
     }
 
-    /// One line of shell that prints the file's content: AES-128 in counter mode over zeros, from the
-    /// file's first address on. `openssl` complains when `head` has enough, hence the redirection.
+    fn computed_xattr(&self, file: Coordinates, name: &str) -> Vec<u8> {
+        let value = match name {
+            // Four integers: this cannot fail.
+            ADDRESS => serde_json::to_string(&file).unwrap_or_default(),
+            OPENSSL => self.openssl_command(file),
+            _ => self.snapshot().verdict(file).name().to_owned(),
+        };
+        value.into_bytes()
+    }
+
+    /// The file of the dataset whose name an inode has.
+    fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
+        Ok(match self.place(inode)? {
+            Place::File(base) => judged(base, self.overlay.get(inode).as_ref()),
+            _ => None,
+        })
+    }
+
+    /// One line of shell that prints the file's content: AES-128 in counter mode over zeros, from
+    /// the file's first address on. `openssl` complains when `head` has enough, hence the
+    /// redirection.
     fn openssl_command(&self, file: Coordinates) -> String {
         let key = hex::encode(self.content.key());
         let iv = hex::encode(Address { file, block: 0 }.to_bytes());

@@ -5,27 +5,27 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
     AccessFlags, BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr,
-    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, InitFlags, KernelConfig, LockOwner, Notifier, OpenAccMode, OpenFlags, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::errno::errno;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Attributes, CachePolicy, Error, Filesystem, Kind, Result, Seek, SetAttributes,
-    TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
+    RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
 };
 use crate::overlay::Timestamp;
 
 /// How long the kernel may remember names and attributes: they change only through the mount, and
 /// the kernel knows what goes through it.
-const REMEMBERED: Duration = Duration::from_hours(24);
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -34,7 +34,7 @@ const GENERATION: Generation = Generation(0);
 const BACKGROUND_MAX: u16 = 64;
 
 /// What we would like from the kernel, each for a reason; what an older one lacks, we go without.
-const WANTED: [InitFlags; 6] = [
+const WANTED: [InitFlags; 7] = [
     // Several reads of one directory, or look-ups in it, at a time.
     InitFlags::FUSE_PARALLEL_DIROPS,
     // `ls -l` and `find` get the attributes together with the names.
@@ -44,18 +44,23 @@ const WANTED: [InitFlags; 6] = [
     InitFlags::FUSE_ASYNC_DIO,
     // Files that bypass the page cache can be mapped all the same.
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each write.
+    // A server that exports the mount finds inodes again that the kernel has forgotten.
+    InitFlags::FUSE_EXPORT_SUPPORT,
+    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each
+    // write.
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
 
 /// Answers the kernel's requests.
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
+    /// Filled in once there is a session.
+    notifier: Arc<OnceLock<Notifier>>,
 }
 
 impl Adapter {
-    pub(super) fn new(filesystem: Arc<Filesystem>) -> Self {
-        Self { filesystem }
+    pub(super) fn new(filesystem: Arc<Filesystem>, notifier: Arc<OnceLock<Notifier>>) -> Self {
+        Self { filesystem, notifier }
     }
 }
 
@@ -72,11 +77,16 @@ fn guarded(operation: &'static str, run: impl FnOnce()) {
     }
 }
 
+/// A scope for `?`.
+fn attempt<T>(operation: impl FnOnce() -> Result<T>) -> Result<T> {
+    operation()
+}
+
 /// Sends the outcome by one of the reply's two doors.
 macro_rules! answer {
     ($operation:literal, $reply:ident, $outcome:expr, $send:expr) => {
         guarded($operation, move || {
-            let outcome: Result<_> = (|| $outcome)();
+            let outcome = attempt(|| $outcome);
             match outcome {
                 Ok(value) => $send($reply, value),
                 Err(error) => {
@@ -93,6 +103,46 @@ fn log_failure(operation: &'static str, error: Error) {
     match error {
         Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
         _ => tracing::trace!(operation, %error),
+    }
+}
+
+impl Adapter {
+    /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
+    /// before it can drop what it remembers, and whoever holds them may be waiting for this event
+    /// loop.
+    fn control(&self, command: &[u8], reply: ReplyWrite) {
+        let filesystem = Arc::clone(&self.filesystem);
+        let notifier = Arc::clone(&self.notifier);
+        let command = command.to_vec();
+        let run = move || {
+            let length = u32::try_from(command.len()).unwrap_or(u32::MAX);
+            answer!(
+                "control",
+                reply,
+                {
+                    let reset = filesystem.control(&command)?;
+                    if let Some(notifier) = notifier.get() {
+                        drop_remembered(notifier, &reset);
+                    }
+                    Ok(length)
+                },
+                ReplyWrite::written
+            );
+        };
+        if let Err(error) = std::thread::Builder::new().name("control".to_owned()).spawn(run) {
+            // The reply went with the closure, and was answered EIO.
+            tracing::error!(%error, "cannot start a thread for a command");
+        }
+    }
+}
+
+/// Tells the kernel to ask again. What it does not remember, it need not forget: no error counts.
+fn drop_remembered(notifier: &Notifier, reset: &Reset) {
+    for (parent, name) in &reset.names {
+        let _ = notifier.inval_entry(INodeNo(parent.get()), OsStr::from_bytes(name));
+    }
+    for inode in &reset.inodes {
+        let _ = notifier.inval_inode(INodeNo(inode.get()), 0, 0);
     }
 }
 
@@ -156,7 +206,8 @@ impl fuser::Filesystem for Adapter {
             size_bytes: size,
             accessed: atime.map(time_change),
             modified: mtime.map(time_change),
-            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets it.
+            // fuser does not pass on the kernel's flag for this. Root keeps the bits, as POSIX lets
+            // it.
             drop_set_id: size.is_some() && request.uid() != 0,
         };
         answer!(
@@ -173,7 +224,7 @@ impl fuser::Filesystem for Adapter {
             "open",
             reply,
             self.filesystem.open(inode(ino), for_writing),
-            |reply: ReplyOpen, opened: crate::fs::Opened| {
+            |reply: ReplyOpen, opened: Opened| {
                 reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
             }
         );
@@ -217,6 +268,10 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
+        if self.filesystem.is_control(inode(ino)) {
+            self.control(data, reply);
+            return;
+        }
         let drop_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         // Requests are at most 16 MiB.
         let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -316,7 +371,8 @@ impl fuser::Filesystem for Adapter {
         guarded("readdir", move || {
             let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
                 let number = INodeNo(entry.inode.get());
-                !reply.add(number, entry.next_cursor, file_type(entry.kind), entry.name)
+                let name = OsStr::from_bytes(entry.name);
+                !reply.add(number, entry.next_cursor, file_type(entry.kind), name)
             });
             match outcome {
                 Ok(()) => reply.ok(),
@@ -340,8 +396,8 @@ impl fuser::Filesystem for Adapter {
                 let number = INodeNo(entry.inode.get());
                 let remembered = remembered(&attributes);
                 let attr = file_attr(&attributes);
-                let next = entry.next_cursor;
-                !reply.add(number, next, entry.name, &remembered, &attr, GENERATION)
+                let name = OsStr::from_bytes(entry.name);
+                !reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION)
             });
             match outcome {
                 Ok(()) => reply.ok(),
@@ -401,8 +457,9 @@ impl fuser::Filesystem for Adapter {
             "listxattr",
             reply,
             self.filesystem.xattr_names(inode(ino)),
-            |reply: ReplyXattr, names: &[&str]| {
-                let list: Vec<u8> = names.iter().flat_map(|name| name.bytes().chain([0])).collect();
+            |reply: ReplyXattr, names: Vec<Box<[u8]>>| {
+                let list: Vec<u8> =
+                    names.into_iter().flat_map(|name| name.into_iter().chain([0])).collect();
                 send_xattr(reply, size, &list);
             }
         );
@@ -413,15 +470,20 @@ impl fuser::Filesystem for Adapter {
         _request: &Request,
         ino: INodeNo,
         name: &OsStr,
-        _value: &[u8],
-        _flags: i32,
+        value: &[u8],
+        flags: i32,
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        let how = match flags {
+            libc::XATTR_CREATE => SetXattr::Create,
+            libc::XATTR_REPLACE => SetXattr::Replace,
+            _ => SetXattr::Any,
+        };
         answer!(
             "setxattr",
             reply,
-            self.filesystem.set_xattr(inode(ino), name.as_bytes()),
+            self.filesystem.set_xattr(inode(ino), name.as_bytes(), Some(value), how),
             send_done
         );
     }
@@ -430,126 +492,228 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "removexattr",
             reply,
-            self.filesystem.set_xattr(inode(ino), name.as_bytes()),
+            self.filesystem.set_xattr(inode(ino), name.as_bytes(), None, SetXattr::Any),
             send_done
         );
     }
 
     fn create(
         &self,
-        _request: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
         _umask: u32,
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        reply.error(errno(Error::FixedNames));
+        answer!(
+            "create",
+            reply,
+            {
+                let new = new_node(request, Kind::File, mode, None);
+                let attributes = self.filesystem.make(inode(parent), name.as_bytes(), &new)?;
+                Ok((attributes, self.filesystem.open(attributes.inode, true)?))
+            },
+            |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
+                let attr = file_attr(&attributes);
+                let handle = FileHandle(opened.handle);
+                reply.created(&REMEMBERED, &attr, GENERATION, handle, open_flags(opened.cache));
+            }
+        );
     }
 
     fn mknod(
         &self,
-        _request: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
         _umask: u32,
-        _rdev: u32,
+        rdev: u32,
         reply: ReplyEntry,
     ) {
-        reply.error(errno(Error::FixedNames));
+        answer!(
+            "mknod",
+            reply,
+            {
+                let kind = match mode & libc::S_IFMT {
+                    libc::S_IFREG | 0 => Kind::File,
+                    libc::S_IFIFO => Kind::Fifo,
+                    libc::S_IFSOCK => Kind::Socket,
+                    libc::S_IFCHR => Kind::CharacterDevice(rdev),
+                    libc::S_IFBLK => Kind::BlockDevice(rdev),
+                    _ => return Err(Error::Invalid),
+                };
+                let new = new_node(request, kind, mode, None);
+                self.filesystem.make(inode(parent), name.as_bytes(), &new)
+            },
+            send_entry
+        );
     }
 
     fn mkdir(
         &self,
-        _request: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        reply.error(errno(Error::FixedNames));
+        let new = new_node(request, Kind::Directory, mode, None);
+        answer!(
+            "mkdir",
+            reply,
+            self.filesystem.make(inode(parent), name.as_bytes(), &new),
+            send_entry
+        );
     }
 
     fn symlink(
         &self,
-        _request: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _target: &Path,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        target: &Path,
         reply: ReplyEntry,
     ) {
-        reply.error(errno(Error::FixedNames));
+        let target = target.as_os_str().as_bytes();
+        let new = new_node(request, Kind::Symlink, 0o777, Some(target));
+        answer!(
+            "symlink",
+            reply,
+            self.filesystem.make(inode(parent), name.as_bytes(), &new),
+            send_entry
+        );
     }
 
     fn link(
         &self,
         _request: &Request,
-        _ino: INodeNo,
-        _parent: INodeNo,
-        _name: &OsStr,
+        ino: INodeNo,
+        parent: INodeNo,
+        name: &OsStr,
         reply: ReplyEntry,
     ) {
-        reply.error(errno(Error::FixedNames));
+        answer!(
+            "link",
+            reply,
+            self.filesystem.link(inode(ino), inode(parent), name.as_bytes()),
+            send_entry
+        );
     }
 
-    fn unlink(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(errno(Error::FixedNames));
+    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!("unlink", reply, self.filesystem.unlink(inode(parent), name.as_bytes()), send_done);
     }
 
-    fn rmdir(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(errno(Error::FixedNames));
+    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer!(
+            "rmdir",
+            reply,
+            self.filesystem.remove_directory(inode(parent), name.as_bytes()),
+            send_done
+        );
     }
 
     fn rename(
         &self,
         _request: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _new_parent: INodeNo,
-        _new_name: &OsStr,
-        _flags: RenameFlags,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        reply.error(errno(Error::FixedNames));
+        answer!(
+            "rename",
+            reply,
+            {
+                let mode = match flags {
+                    RenameFlags::RENAME_NOREPLACE => RenameMode::NoReplace,
+                    RenameFlags::RENAME_EXCHANGE => RenameMode::Exchange,
+                    flags if flags.is_empty() => RenameMode::Replace,
+                    _ => return Err(Error::Invalid),
+                };
+                let (name, new_name) = (name.as_bytes(), new_name.as_bytes());
+                self.filesystem.rename(inode(parent), name, inode(new_parent), new_name, mode)
+            },
+            send_done
+        );
     }
 
-    fn readlink(&self, _request: &Request, _ino: INodeNo, reply: ReplyData) {
-        reply.error(errno(Error::Invalid));
+    fn forget(&self, _request: &Request, ino: INodeNo, _lookups: u64) {
+        guarded("forget", || self.filesystem.forget(inode(ino)));
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        answer!(
+            "readlink",
+            reply,
+            self.filesystem.read_link(inode(ino)),
+            |reply: ReplyData, target: Box<[u8]>| reply.data(&target)
+        );
     }
 
     fn fallocate(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _handle: FileHandle,
-        _offset: u64,
-        _length: u64,
-        _mode: i32,
+        offset: u64,
+        length: u64,
+        mode: i32,
         reply: ReplyEmpty,
     ) {
-        reply.error(errno(Error::NotSupported));
+        answer!(
+            "fallocate",
+            reply,
+            {
+                let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
+                let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
+                    0 => Allocate::Space { keep_size },
+                    libc::FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::Hole,
+                    libc::FALLOC_FL_ZERO_RANGE => Allocate::Zeros { keep_size },
+                    // Collapsing and inserting would move content to other offsets.
+                    _ => return Err(Error::NotSupported),
+                };
+                let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
+                self.filesystem.allocate(inode(ino), offset..end, how)
+            },
+            send_done
+        );
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the trait has them")]
     fn copy_file_range(
         &self,
         _request: &Request,
-        _ino_in: INodeNo,
+        ino_in: INodeNo,
         _handle_in: FileHandle,
-        _offset_in: u64,
-        _ino_out: INodeNo,
+        offset_in: u64,
+        ino_out: INodeNo,
         _handle_out: FileHandle,
-        _offset_out: u64,
-        _length: u64,
+        offset_out: u64,
+        length: u64,
         _flags: fuser::CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        // The one errno on which the kernel copies by reading and writing instead.
-        reply.error(Errno::ENOSYS);
+        answer!(
+            "copy_file_range",
+            reply,
+            {
+                let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
+                let copied = self.filesystem.copy_range(from, to, length)?;
+                u32::try_from(copied).map_err(|_| Error::TooLarge)
+            },
+            ReplyWrite::written
+        );
     }
+}
+
+fn new_node<'a>(request: &Request, kind: Kind, mode: u32, target: Option<&'a [u8]>) -> NewNode<'a> {
+    NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
 }
 
 fn send_done(reply: ReplyEmpty, (): ()) {
@@ -602,6 +766,11 @@ fn file_type(kind: Kind) -> FileType {
     match kind {
         Kind::Directory => FileType::Directory,
         Kind::File => FileType::RegularFile,
+        Kind::Symlink => FileType::Symlink,
+        Kind::Fifo => FileType::NamedPipe,
+        Kind::Socket => FileType::Socket,
+        Kind::CharacterDevice(_) => FileType::CharDevice,
+        Kind::BlockDevice(_) => FileType::BlockDevice,
     }
 }
 
@@ -625,7 +794,10 @@ fn file_attr(attributes: &Attributes) -> FileAttr {
         nlink: attributes.links,
         uid: attributes.uid,
         gid: attributes.gid,
-        rdev: 0,
+        rdev: match attributes.kind {
+            Kind::CharacterDevice(number) | Kind::BlockDevice(number) => number,
+            _ => 0,
+        },
         blksize: IO_BYTES,
         flags: 0,
     }

@@ -13,8 +13,16 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::NotFound => Errno::ENOENT,
         Error::NotDirectory => Errno::ENOTDIR,
         Error::IsDirectory => Errno::EISDIR,
+        Error::Exists => Errno::EEXIST,
+        Error::NotEmpty => Errno::ENOTEMPTY,
+        Error::NameTooLong => Errno::ENAMETOOLONG,
+        Error::ValueTooLong => Errno::E2BIG,
+        // What overlayfs says of a directory of its lower layer: `mv` copies instead.
+        Error::FixedDirectory => Errno::EXDEV,
+        Error::NotPermitted => Errno::EPERM,
+        Error::TooManyLinks => Errno::EMLINK,
         // Not EPERM: tools tell "this filesystem does not change" from "you may not".
-        Error::FixedNames | Error::ReadOnly => Errno::EROFS,
+        Error::ReadOnly => Errno::EROFS,
         // Of `access`. What may be attempted at all is checked by the kernel.
         Error::Permission => Errno::EACCES,
         // What a disk that notices it would say, and what every tool takes for lost data.
@@ -23,7 +31,6 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::TooLarge => Errno::EFBIG,
         Error::PastEnd => Errno::ENXIO,
         Error::NoAttribute => Errno::ENODATA,
-        Error::FixedAttribute => Errno::EPERM,
         Error::NotSupported => Errno::EOPNOTSUPP,
         Error::Invalid => Errno::EINVAL,
         Error::BadHandle => Errno::EBADF,

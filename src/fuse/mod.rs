@@ -1,8 +1,8 @@
 //! The kernel's side: requests are converted, the filesystem is called, the outcome is the reply.
 //!
 //! This is the only place that knows fuser. It decides nothing: which errno an error becomes is one
-//! table ([`errno`]), how long the kernel may remember an answer follows from what the filesystem
-//! says of it ([`adapter`]), and everything about the mount itself is in [`session`].
+//! table (`errno`), how long the kernel may remember an answer follows from what the filesystem
+//! says of it (`adapter`), and everything about the mount itself is in `session`.
 
 mod adapter;
 mod errno;

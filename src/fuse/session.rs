@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
@@ -91,8 +91,8 @@ pub enum MountError {
     Unmount(PathBuf, String),
 }
 
-/// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted, by
-/// somebody else or because of SIGINT, SIGTERM or SIGHUP.
+/// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted,
+/// by somebody else or because of SIGINT, SIGTERM or SIGHUP.
 ///
 /// # Errors
 ///
@@ -114,8 +114,12 @@ pub fn serve(
     let signals_handle = signals.handle();
 
     let config = config(options);
-    let mut session = Session::new(Adapter::new(filesystem), path, &config)
+    let notifier = Arc::new(OnceLock::new());
+    let adapter = Adapter::new(filesystem, Arc::clone(&notifier));
+    let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
+    // It was empty: this is the only place that fills it.
+    let _ = notifier.set(session.notifier());
     let unmounter = session.unmount_callable();
     let watcher = thread::Builder::new()
         .name("signals".to_owned())
@@ -153,8 +157,8 @@ fn config(options: &MountOptions) -> Config {
     config
 }
 
-/// The first signal unmounts. Where files are still open, the mount goes out of sight and the daemon
-/// goes on for them; the second signal does not wait for that.
+/// The first signal unmounts. Where files are still open, the mount goes out of sight and the
+/// daemon goes on for them; the second signal does not wait for that.
 fn unmount_on_signal(mut signals: Signals, mut unmounter: SessionUnmounter, path: &Path) {
     let mut signals = signals.forever();
     if signals.next().is_none() {

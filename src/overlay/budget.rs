@@ -87,8 +87,8 @@ impl Budget {
     }
 }
 
-/// Replaces `freed` by `needed` in a count that must not grow past `limit`; a count that shrinks may
-/// stay above it.
+/// Replaces `freed` by `needed` in a count that must not grow past `limit`; a count that shrinks
+/// may stay above it.
 fn exchange(count: &AtomicU64, limit: u64, freed: u64, needed: u64) -> bool {
     count
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {

@@ -9,8 +9,8 @@ use crate::content::Source;
 
 /// The extents of one file: none overlap, none are empty, and neighbours that can be joined are.
 ///
-/// Most written files end as one extent, so one is kept in place and only more than one make a tree:
-/// a verified file costs no allocation here.
+/// Most written files end as one extent, so one is kept in place and only more than one make a
+/// tree: a verified file costs no allocation here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtentMap {
     store: Store,
@@ -21,8 +21,8 @@ pub struct ExtentMap {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Store {
     One(Option<(u64, Extent)>),
-    /// Boxed so that the common case stays small. Holds two or more between operations.
-    Many(Box<BTreeMap<u64, Extent>>),
+    /// Holds two or more between operations.
+    Many(BTreeMap<u64, Extent>),
 }
 
 impl Default for Store {
@@ -113,7 +113,8 @@ impl ExtentMap {
         self.len() == 0
     }
 
-    /// What the extents that touch a range take from the budget, the kept bytes counted only inside.
+    /// What the extents that touch a range take from the budget, the kept bytes counted only
+    /// inside.
     pub(super) fn usage_in(&self, range: &Range<u64>) -> Usage {
         let mut usage = Usage::default();
         for (offset, extent) in self.touching(range) {
@@ -186,7 +187,7 @@ impl ExtentMap {
     /// Works on the extents as a tree, and folds them back where one or none is left.
     fn with_tree(&mut self, change: impl FnOnce(&mut BTreeMap<u64, Extent>)) {
         let mut tree = match std::mem::take(&mut self.store) {
-            Store::One(one) => Box::new(one.into_iter().collect::<BTreeMap<_, _>>()),
+            Store::One(one) => one.into_iter().collect(),
             Store::Many(tree) => tree,
         };
         change(&mut tree);

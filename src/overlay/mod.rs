@@ -14,50 +14,67 @@
 //!   (none) a hole: nobody wrote it, it reads as zeros
 //! ```
 //!
-//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one unwritten
-//! `Seed` extent over its whole length: it reads as it did before, but it does not count as arrived.
-//! That flag is the coverage, kept to the byte: no byte can count twice, because no byte can be in
-//! two extents.
+//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one
+//! unwritten `Seed` extent over its whole length: it reads as it did before, but it does not count
+//! as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because no
+//! byte can be in two extents.
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
 //!
-//! This layer never generates content while a lock is held: [`recognise`] turns the bytes of a write
-//! into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so that it
-//! can be filled afterwards. It does not judge either: that is the next layer's.
+//! This layer never generates content while a lock is held: `recognise` turns the bytes of a
+//! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
+//! that it can be filled afterwards. It does not judge either: that is the next layer's.
 
+mod attributes;
 mod budget;
 mod extent;
 mod extent_map;
+mod names;
 mod recognise;
 mod record;
 mod runs;
+mod written;
+mod xattrs;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::dataset::Inode;
+use crate::dataset::{Dataset, Inode, MAX_INODES};
 
+pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 pub use budget::{Budget, BudgetFull, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
+pub use names::{Directory, Entry, Name, Tree};
 pub use recognise::{Expectation, Recognised, Recogniser};
-pub use record::{Attributes, Base, Record, Size, Timestamp, View, Written};
+pub use record::Record;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
+pub use written::{Base, View, Written};
 
 /// All records, by inode number.
 #[derive(Debug)]
 pub struct Overlay {
     records: DashMap<Inode, Arc<Record>>,
+    names: names::Names,
     budget: Arc<Budget>,
+    /// The number of the next inode that is made. Never used twice, so a handle from before a file
+    /// was removed can never mean another file.
+    next_inode: AtomicU64,
 }
 
 impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { records: DashMap::new(), budget: Arc::new(Budget::new(limits)) }
+        Self {
+            records: DashMap::new(),
+            names: names::Names::default(),
+            budget: Arc::new(Budget::new(limits)),
+            next_inode: AtomicU64::new(MAX_INODES),
+        }
     }
 
     /// What is kept at the moment, and what may be.
@@ -91,9 +108,67 @@ impl Overlay {
         }
     }
 
+    /// Makes an inode that has no name yet.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetFull`] where the limit of records is reached.
+    pub fn create(&self, created: Created) -> Result<(Inode, Arc<Record>), BudgetFull> {
+        let record = Arc::new(Record::create(Arc::clone(&self.budget), created)?);
+        let inode = Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed));
+        self.records.insert(inode, Arc::clone(&record));
+        Ok((inode, record))
+    }
+
+    /// Forgets an inode that has no name any more. What it held is given back.
+    pub fn remove(&self, inode: Inode) {
+        self.records.remove(&inode);
+    }
+
+    /// What a name in a directory stands for now.
+    #[must_use]
+    pub fn lookup(&self, dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
+        if self.names.is_changed() {
+            self.names.read().lookup(dataset, parent, name)
+        } else {
+            names::dataset_lookup(dataset, parent, name)
+        }
+    }
+
+    /// Whether any name differs from the dataset's.
+    #[must_use]
+    pub fn names_changed(&self) -> bool {
+        self.names.is_changed()
+    }
+
+    /// Looks at the names as they are at one moment; they do not change meanwhile.
+    pub fn with_names<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
+        look(&self.names.read())
+    }
+
+    /// Changes names, all or none as `change` does it; `entries` is the most that it may add.
+    ///
+    /// # Errors
+    ///
+    /// What `change` says, and [`BudgetFull`] where there is no room for so many.
+    pub fn change_names<T, E: From<BudgetFull>>(
+        &self,
+        entries: u64,
+        change: impl FnOnce(&mut Tree) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.names.change(&self.budget, entries, change)
+    }
+
+    /// Forgets everything: the dataset is as it was.
+    pub fn clear(&self) {
+        self.names.clear(&self.budget);
+        self.records.clear();
+    }
+
     /// The records there are at this moment, in no order.
     ///
-    /// Copies the list of pointers (16 bytes a record), so that nobody who walks it holds up a write.
+    /// Copies the list of pointers (16 bytes a record), so that nobody who walks it holds up a
+    /// write.
     #[must_use]
     pub fn records(&self) -> Vec<(Inode, Arc<Record>)> {
         self.records.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()

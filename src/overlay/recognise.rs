@@ -147,8 +147,8 @@ const FLIPPED_GROUP_BYTES_MAX: usize = 8 + 7 * GAP_BYTES_MAX;
 /// copy much.
 const KEPT_PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// Zeros inside other bytes are a piece of their own from an aligned page on: what storage loses, it
-/// loses in pages, while a few zeros inside a program are part of the program.
+/// Zeros inside other bytes are a piece of their own from an aligned page on: what storage loses,
+/// it loses in pages, while a few zeros inside a program are part of the program.
 const ZERO_PAGE_BYTES: usize = 4096;
 
 fn whole(offset: u64, data: &[u8], source: Source) -> Recognised {

@@ -1,12 +1,12 @@
 //! How wrong bytes become wrong ranges.
 //!
-//! In random data every 256th byte agrees by chance. Counted to the letter, a foreign block of 4 KiB
-//! would be a dozen ranges with single "right" bytes between them. So a range runs from its first
-//! wrong byte to its last, and up to [`GAP_BYTES_MAX`] equal bytes in a row inside it belong to it.
-//! Sixteen in a row that agree by chance do not happen (2^-128).
+//! In random data every 256th byte agrees by chance. Counted to the letter, a foreign block of 4
+//! KiB would be a dozen ranges with single "right" bytes between them. So a range runs from its
+//! first wrong byte to its last, and up to [`GAP_BYTES_MAX`] equal bytes in a row inside it belong
+//! to it. Sixteen in a row that agree by chance do not happen (2^-128).
 //!
-//! Flipped bits are the exception: where all differing bits of such a group are few, each wrong byte
-//! stands by itself, because two flips ten bytes apart are two flips.
+//! Flipped bits are the exception: where all differing bits of such a group are few, each wrong
+//! byte stands by itself, because two flips ten bytes apart are two flips.
 
 use std::ops::Range;
 

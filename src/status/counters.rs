@@ -108,7 +108,9 @@ impl Meter {
     fn add(&self, second: u64, bytes: u64) {
         self.operations.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let slot = &self.slots[(second % SLOTS as u64) as usize];
+        // Smaller than the number of slots.
+        let index = usize::try_from(second % SLOTS as u64).unwrap_or_default();
+        let slot = &self.slots[index];
         if slot.second.swap(second, Ordering::Relaxed) == second {
             slot.bytes.fetch_add(bytes, Ordering::Relaxed);
         } else {

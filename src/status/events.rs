@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 
 use super::counters::ClassCounts;
-use crate::dataset::Inode;
+use crate::dataset::Coordinates;
 use crate::verdict::WrongRange;
 
 /// How many wrong ranges are remembered; of older ones only the number.
@@ -17,8 +17,8 @@ pub const EVENTS_MAX: usize = 1000;
 pub struct Event {
     /// When, in seconds since 1970.
     pub unix_s: f64,
-    /// The file it was written to.
-    pub inode: Inode,
+    /// The file of the dataset under whose name it was written.
+    pub file: Coordinates,
     /// What was wrong.
     pub range: WrongRange,
 }
@@ -37,7 +37,7 @@ struct State {
 
 impl EventLog {
     /// Remembers the wrong ranges of one write, the oldest ones making room.
-    pub fn add(&self, inode: Inode, ranges: Vec<WrongRange>) {
+    pub fn add(&self, file: Coordinates, ranges: Vec<WrongRange>) {
         let unix_s =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
         let mut state = self.state.lock();
@@ -46,7 +46,7 @@ impl EventLog {
             if state.latest.len() == EVENTS_MAX {
                 state.latest.pop_front();
             }
-            state.latest.push_back(Event { unix_s, inode, range });
+            state.latest.push_back(Event { unix_s, file, range });
         }
     }
 

@@ -1,8 +1,8 @@
 //! The status: what is known, as JSON.
 //!
-//! A document is made when somebody opens it, whole, from the extents as they are at that moment, and
-//! does not change afterwards. Making one takes each record's lock for as long as it takes to copy a
-//! list of extents, so a benchmark that is being watched does not notice.
+//! A document is made when somebody opens it, whole, from the extents as they are at that moment,
+//! and does not change afterwards. Making one takes each record's lock for as long as it takes to
+//! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
 //! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
 //! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], and the totals of
@@ -10,6 +10,8 @@
 
 mod counters;
 mod events;
+mod others;
+mod recount;
 mod tree;
 mod views;
 
@@ -17,13 +19,14 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Expectation, Overlay, Piece, Written};
-use crate::verdict::{Judge, Tally, Verdict};
+use crate::overlay::{Extent, Overlay, Piece, Written};
+use crate::verdict::Verdict;
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
 pub use tree::{Document, STATUS_NAME, StatusNode};
 
+use recount::{Changed, Found};
 use views::{
     EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, ProcessView, RangeView,
     SCHEMA, SummaryView, Totals, WritesView,
@@ -57,47 +60,26 @@ impl Snapshot<'_> {
             Document::Summary => json(&self.summary()),
             Document::Config => json(&self.dataset.to_config()),
             Document::Mismatches => json(&self.mismatches()),
+            Document::Others => json(&self.others()),
             Document::Node(node) => json(&self.node(node)),
             Document::File(inode) => json(&self.file(inode)?),
         }
     }
 
-    /// The verdict on one file; `None` where the inode is not that of a file of the dataset.
+    /// The verdict on one file of the dataset.
     #[must_use]
-    pub fn verdict(&self, inode: Inode) -> Option<Verdict> {
-        let Node::File(file) = self.dataset.namespace().node(inode)? else { return None };
-        let written = self.overlay.get(inode).and_then(|record| record.written());
-        Some(self.tally(file, written.as_ref()).verdict())
-    }
-
-    fn expectation(&self, file: Coordinates) -> Expectation {
-        Expectation { file, size_bytes: self.dataset.size_bytes(file) }
-    }
-
-    fn tally(&self, file: Coordinates, written: Option<&Written>) -> Tally {
-        let expectation = self.expectation(file);
-        match written {
-            None => Tally::untouched(expectation.size_bytes),
-            Some(written) => {
-                Judge { content: self.content, expectation }.judge(written, &mut |_| {})
-            }
-        }
-    }
-
-    /// Calls `tally` for every file that was written to.
-    fn each_written(&self, mut tally: impl FnMut(Coordinates, Tally)) {
-        for (inode, record) in self.overlay.records() {
-            if let Some(Node::File(file)) = self.dataset.namespace().node(inode)
-                && let Some(written) = record.written()
-            {
-                tally(file, self.tally(file, Some(&written)));
-            }
-        }
+    pub fn verdict(&self, file: Coordinates) -> Verdict {
+        self.tally(file, self.found(file)).verdict()
     }
 
     fn summary(&self) -> SummaryView {
         let mut totals = Totals::default();
-        self.each_written(|_, tally| totals.add(&tally));
+        self.each_changed(|changed| match changed {
+            Changed::File(_, tally) => totals.add(&tally),
+            Changed::Missing(missing) => {
+                totals.add_missing(self.files_missing(&missing, None, None));
+            }
+        });
         let totals = totals.view(self.dataset.file_count(), self.dataset.total_bytes());
         let second = self.counters.second();
         let meter = |meter: &Meter| MeterView {
@@ -135,11 +117,19 @@ impl Snapshot<'_> {
         let dimensions = self.dataset.dimensions();
         let mut processes = vec![Totals::default(); dimensions.processes as usize];
         let mut totals = Totals::default();
-        self.each_written(|file, tally| {
-            if file.node == node {
-                totals.add(&tally);
-                if let Some(process) = processes.get_mut(usize::from(file.process)) {
-                    process.add(&tally);
+        self.each_changed(|changed| match changed {
+            Changed::File(file, tally) => {
+                if file.node == node {
+                    totals.add(&tally);
+                    if let Some(process) = processes.get_mut(usize::from(file.process)) {
+                        process.add(&tally);
+                    }
+                }
+            }
+            Changed::Missing(missing) => {
+                totals.add_missing(self.files_missing(&missing, Some(node), None));
+                for (number, process) in (0..).zip(&mut processes) {
+                    process.add_missing(self.files_missing(&missing, Some(node), Some(number)));
                 }
             }
         });
@@ -165,37 +155,36 @@ impl Snapshot<'_> {
 
     fn file(&self, inode: Inode) -> Option<FileView> {
         let Node::File(file) = self.dataset.namespace().node(inode)? else { return None };
-        let expectation = self.expectation(file);
-        let written = self.overlay.get(inode).and_then(|record| record.written());
+        let found = self.found(file);
+        let exists = !matches!(found, Found::Missing);
+        let size_bytes = match &found {
+            Found::Written(written) => written.size_bytes,
+            Found::As(inode) => match self.dataset.namespace().node(*inode) {
+                Some(Node::File(own)) => self.dataset.size_bytes(own),
+                _ => 0,
+            },
+            Found::Missing | Found::NoFile => 0,
+        };
+        let (extents, kept_bytes) = match &found {
+            Found::Written(written) => (written.extents.len() as u64, kept_bytes(written)),
+            _ => (0, 0),
+        };
         let mut ranges = Vec::new();
         let mut ranges_total = 0;
-        let tally = match &written {
-            None => Tally::untouched(expectation.size_bytes),
-            Some(written) => {
-                Judge { content: self.content, expectation }.judge(written, &mut |range| {
-                    ranges_total += 1;
-                    if ranges.len() < RANGES_MAX {
-                        ranges.push(RangeView::new(self.dataset, &range));
-                    }
-                })
+        let tally = self.judge(file, found, &mut |range| {
+            ranges_total += 1;
+            if ranges.len() < RANGES_MAX {
+                ranges.push(RangeView::new(self.dataset, &range));
             }
-        };
-        let kept_bytes = written.iter().flat_map(|written| written.extents.iter());
-        let kept_bytes = kept_bytes
-            .map(|(_, extent)| match extent.piece {
-                Piece::Bytes(_) => extent.length,
-                Piece::Seed { .. } | Piece::Zeros => 0,
-            })
-            .sum();
+        });
         Some(FileView {
             schema: SCHEMA,
             path: self.path(inode),
             verdict: tally.verdict().name(),
             coordinates: file.into(),
-            size_bytes: written
-                .as_ref()
-                .map_or(expectation.size_bytes, |written| written.size_bytes),
-            extents: written.as_ref().map_or(0, |written| written.extents.len() as u64),
+            size_bytes,
+            exists,
+            extents,
             kept_bytes,
             bytes: tally.into(),
             ranges_dropped: ranges_total - ranges.len() as u64,
@@ -214,11 +203,15 @@ impl Snapshot<'_> {
                 .iter()
                 .map(|event| EventView {
                     unix_s: event.unix_s,
-                    path: self.path(event.inode),
+                    path: self.path_of(event.file),
                     range: RangeView::new(self.dataset, &event.range),
                 })
                 .collect(),
         }
+    }
+
+    fn path_of(&self, file: Coordinates) -> String {
+        self.dataset.namespace().inode(file).map_or_else(String::new, |inode| self.path(inode))
     }
 
     fn path(&self, inode: Inode) -> String {
@@ -226,6 +219,14 @@ impl Snapshot<'_> {
         self.dataset.namespace().path(inode, &mut path);
         path
     }
+}
+
+fn kept_bytes(written: &Written) -> u64 {
+    let kept = |(_, extent): (u64, &Extent)| match extent.piece {
+        Piece::Bytes(_) => extent.length,
+        Piece::Seed { .. } | Piece::Zeros => 0,
+    };
+    written.extents.iter().map(kept).sum()
 }
 
 fn json(view: &impl Serialize) -> Option<Vec<u8>> {

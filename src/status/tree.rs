@@ -29,6 +29,8 @@ pub enum Document {
     Config,
     /// `mismatches.json`
     Mismatches,
+    /// `others.json`
+    Others,
     /// `nodes/node_<node>.json`
     Node(u16),
     /// `files/<path>.json`
@@ -44,16 +46,20 @@ pub enum StatusNode {
     Nodes,
     /// `.status/files`, or a directory below it: that of the dataset's directory.
     Files(Inode),
+    /// `.status/control`, which takes commands.
+    Control,
     /// A file.
     Document(Document),
 }
 
 /// The files at the top, in the order in which they are listed.
-const TOP: [(&str, StatusNode); 5] = [
+const TOP: [(&str, StatusNode); 7] = [
     ("config.json", StatusNode::Document(Document::Config)),
+    ("control", StatusNode::Control),
     ("files", StatusNode::Files(Inode::ROOT)),
     ("mismatches.json", StatusNode::Document(Document::Mismatches)),
     ("nodes", StatusNode::Nodes),
+    ("others.json", StatusNode::Document(Document::Others)),
     ("summary.json", StatusNode::Document(Document::Summary)),
 ];
 
@@ -83,6 +89,8 @@ impl StatusNode {
             2 => Some(Self::Document(Document::Summary)),
             3 => Some(Self::Document(Document::Config)),
             4 => Some(Self::Document(Document::Mismatches)),
+            5 => Some(Self::Document(Document::Others)),
+            6 => Some(Self::Control),
             _ => None,
         }
     }
@@ -96,6 +104,8 @@ impl StatusNode {
             Self::Document(Document::Summary) => STATUS | 2,
             Self::Document(Document::Config) => STATUS | 3,
             Self::Document(Document::Mismatches) => STATUS | 4,
+            Self::Document(Document::Others) => STATUS | 5,
+            Self::Control => STATUS | 6,
             Self::Document(Document::Node(node)) => NODES | u64::from(node),
             Self::Files(inode) | Self::Document(Document::File(inode)) => MIRROR | inode.get(),
         })
@@ -104,7 +114,7 @@ impl StatusNode {
     /// Whether it is a directory.
     #[must_use]
     pub fn is_directory(self) -> bool {
-        !matches!(self, Self::Document(_))
+        !matches!(self, Self::Document(_) | Self::Control)
     }
 
     /// The directory that it is in; `None` for `.status` itself, which is in the root.
@@ -147,7 +157,7 @@ impl StatusNode {
                     (_, Node::Directory) => None,
                 }
             }
-            Self::Document(_) => None,
+            Self::Document(_) | Self::Control => None,
         }
     }
 
@@ -179,7 +189,7 @@ impl StatusNode {
                     }
                 })
             }
-            Self::Document(_) => None,
+            Self::Document(_) | Self::Control => None,
         }
     }
 }

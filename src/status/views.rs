@@ -1,7 +1,7 @@
 //! What the documents look like: the fields of the JSON, in their order.
 //!
-//! These types are the interface that users' scripts read. They are made from the domain's types and
-//! are never used for anything else, so that neither can change the other by accident. The JSON
+//! These types are the interface that users' scripts read. They are made from the domain's types
+//! and are never used for anything else, so that neither can change the other by accident. The JSON
 //! Schemas under `docs/schema/` describe them; a test holds the two together.
 
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::counters::ClassCounts;
 use crate::content::Source;
 use crate::dataset::{Coordinates, Dataset};
+use crate::overlay::{Extent, Piece};
 use crate::verdict::{Class, FileTally, Tally, WrongRange};
 
 /// The version of the documents' form. Fields may be added under the same number.
@@ -40,7 +41,8 @@ pub(super) struct FilesView {
     mismatch: u64,
 }
 
-/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing + wrong`.
+/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
+/// wrong`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BytesView {
     expected: u128,
@@ -133,12 +135,53 @@ pub(super) struct FileView {
     #[serde(flatten)]
     pub(super) coordinates: CoordinatesView,
     pub(super) size_bytes: u64,
+    pub(super) exists: bool,
     pub(super) extents: u64,
     pub(super) kept_bytes: u64,
     pub(super) bytes: FileBytesView,
     pub(super) ranges: Vec<RangeView>,
     pub(super) ranges_total: u64,
     pub(super) ranges_dropped: u64,
+}
+
+/// `others.json`
+#[derive(Debug, Serialize)]
+pub(super) struct OthersView {
+    pub(super) schema: u32,
+    pub(super) total: u64,
+    pub(super) dropped: u64,
+    pub(super) files: Vec<OtherView>,
+}
+
+/// A name that the dataset does not have.
+#[derive(Debug, Serialize)]
+pub(super) struct OtherView {
+    pub(super) path: String,
+    pub(super) kind: &'static str,
+    pub(super) size_bytes: u64,
+    pub(super) kept_bytes: u64,
+    pub(super) extents: Vec<ExtentView>,
+    pub(super) extents_total: u64,
+}
+
+/// What stands in a run of bytes.
+#[derive(Debug, Serialize)]
+pub(super) struct ExtentView {
+    offset: u64,
+    length: u64,
+    kind: &'static str,
+    source: Option<SourceView>,
+}
+
+impl ExtentView {
+    pub(super) fn new(dataset: &Dataset, offset: u64, extent: &Extent) -> Self {
+        let (kind, source) = match &extent.piece {
+            Piece::Seed { source, .. } => ("content", Some(SourceView::new(dataset, *source))),
+            Piece::Zeros => ("zeros", None),
+            Piece::Bytes(_) => ("bytes", None),
+        };
+        Self { offset, length: extent.length, kind, source }
+    }
 }
 
 /// `mismatches.json`
@@ -250,6 +293,11 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// Counts files that are gone, names and all.
+    pub(super) fn add_missing(&mut self, files: u64) {
+        self.files.incomplete += files;
+    }
+
     pub(super) fn add(&mut self, tally: &Tally) {
         self.files.add(tally.verdict());
         self.matched += u128::from(tally.matched);

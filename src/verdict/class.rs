@@ -35,7 +35,8 @@ impl Class {
         }
     }
 
-    /// The class of content that came from `source` and stands where `offset` of the expected file is.
+    /// The class of content that came from `source` and stands where `offset` of the expected file
+    /// is.
     pub(super) fn of_content(expectation: Expectation, offset: u64, source: Source) -> Self {
         let generation = expectation.file.generation;
         let mut same_place = source.file;

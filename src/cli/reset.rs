@@ -1,0 +1,50 @@
+//! `seedfs reset`
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Failure, mount_target};
+use crate::status::STATUS_NAME;
+
+/// Put a mount back to untouched
+///
+/// Everything that was written is forgotten, and every name is the dataset's again; with a path,
+/// only what is under that name. The counters go on. Without this command: echo reset >
+/// MOUNT/.status/control.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where it is mounted
+    #[arg(value_name = "MOUNT")]
+    mount: PathBuf,
+
+    /// A file or directory of the dataset, like node_2/process_1
+    #[arg(value_name = "PATH")]
+    path: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mount = mount_target::find(Some(&arguments.mount))?;
+    let control = mount.join(STATUS_NAME).join("control");
+    let command = match &arguments.path {
+        None => "reset".to_owned(),
+        Some(path) => format!("reset {path}"),
+    };
+    let written = OpenOptions::new()
+        .write(true)
+        .open(&control)
+        .and_then(|mut control| control.write_all(command.as_bytes()));
+    match written {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::usage(format!(
+            "path '{}': not in this dataset; accepted is the path of a file or directory of it",
+            arguments.path.as_deref().unwrap_or_default()
+        ))),
+        Err(error) => {
+            Err(Failure::system(format!("cannot write to '{}': {error}", control.display())))
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Making, removing and renaming names.
+//!
+//! What a path is judged against is its name, what it has is its extents. So these operations move
+//! inodes between names and tell each file whose content belongs in it now; no content is touched.
+
+use std::sync::Arc;
+
+use super::attributes::Attributes;
+use super::{Error, Filesystem, Kind, Place, Result, now};
+use crate::dataset::Inode;
+use crate::overlay::{Created, Entry, Judged, Record, Timestamp, Tree};
+use crate::status::{STATUS_NAME, StatusNode};
+
+/// What is to be made.
+#[derive(Clone, Debug)]
+pub struct NewNode<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Permission bits, the caller's umask already taken off.
+    pub mode: u16,
+    /// The caller.
+    pub uid: u32,
+    /// The caller's group.
+    pub gid: u32,
+    /// Where a symbolic link points.
+    pub target: Option<&'a [u8]>,
+}
+
+/// What a rename does where the new name is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RenameMode {
+    /// It replaces what was there.
+    #[default]
+    Replace,
+    /// It fails.
+    NoReplace,
+    /// The two change places; the new name must be taken.
+    Exchange,
+}
+
+/// `NAME_MAX` of Linux.
+const NAME_BYTES_MAX: usize = 255;
+
+/// `PATH_MAX` of Linux, without the NUL.
+const TARGET_BYTES_MAX: usize = 4095;
+
+const SET_GID: u16 = 0o2000;
+
+impl Filesystem {
+    /// Makes a file, a directory, a symbolic link or a device under a new name.
+    ///
+    /// In a directory with the set-group-ID bit it belongs to the directory's group, and a
+    /// directory inherits the bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], [`Error::NotFound`] and [`Error::NotDirectory`] of the parent,
+    /// [`Error::NameTooLong`], [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
+    pub fn make(&self, parent: Inode, name: &[u8], new: &NewNode<'_>) -> Result<Attributes> {
+        let parent_record = self.changeable_directory(parent, name)?;
+        if new.target.is_some_and(|target| target.len() > TARGET_BYTES_MAX) {
+            return Err(Error::NameTooLong);
+        }
+        let directory = self.attributes(parent)?;
+        let inherits = directory.mode & SET_GID != 0;
+        let is_directory = new.kind == Kind::Directory;
+        let time = now();
+        let (inode, record) = self.overlay.create(Created {
+            kind: new.kind,
+            mode: new.mode | if inherits && is_directory { SET_GID } else { 0 },
+            uid: new.uid,
+            gid: if inherits { directory.gid } else { new.gid },
+            time,
+            target: new.target.map(Into::into),
+        })?;
+        let made = self.overlay.change_names(1, |tree| {
+            if tree.lookup(&self.dataset, parent, name).is_some() {
+                return Err(Error::Exists);
+            }
+            tree.set(&self.dataset, parent, name, Some((inode, new.kind)));
+            if is_directory {
+                tree.set_place(inode, parent, name);
+            }
+            record.set_judged(self.judged_at(tree, parent, name, inode));
+            Ok(())
+        });
+        if let Err(error) = made {
+            self.overlay.remove(inode);
+            return Err(error);
+        }
+        record.add_link(true, time);
+        touch(&parent_record, time);
+        self.attributes(inode)
+    }
+
+    /// Gives an inode another name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPermitted`] for directories, [`Error::Exists`], [`Error::NotFound`],
+    /// [`Error::TooManyLinks`], [`Error::NoSpace`], [`Error::ReadOnly`] under `.status`.
+    pub fn link(&self, inode: Inode, parent: Inode, name: &[u8]) -> Result<Attributes> {
+        let parent_record = self.changeable_directory(parent, name)?;
+        let kind = match self.place(inode)? {
+            Place::Directory => return Err(Error::NotPermitted),
+            Place::Status(_) => return Err(Error::ReadOnly),
+            Place::File(_) => Kind::File,
+            Place::Special(kind) => kind,
+        };
+        let record = self.overlay.get_or_insert(inode)?;
+        match record.links() {
+            0 => return Err(Error::NotFound),
+            u32::MAX => return Err(Error::TooManyLinks),
+            _ => {}
+        }
+        let time = now();
+        self.overlay.change_names(1, |tree| {
+            if tree.lookup(&self.dataset, parent, name).is_some() {
+                return Err(Error::Exists);
+            }
+            tree.set(&self.dataset, parent, name, Some((inode, kind)));
+            if record.judged() == Judged::Nowhere {
+                record.set_judged(self.judged_at(tree, parent, name, inode));
+            }
+            Ok(())
+        })?;
+        record.add_link(true, time);
+        touch(&parent_record, time);
+        self.attributes(inode)
+    }
+
+    /// Removes a name that is not a directory's. The content stays for those who have it open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::NotDirectory`] of the parent,
+    /// [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`] where the removal cannot be noted.
+    pub fn unlink(&self, parent: Inode, name: &[u8]) -> Result<()> {
+        self.remove_name(parent, name, false)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEmpty`], [`Error::NotDirectory`], and as for [`unlink`](Self::unlink).
+    pub fn remove_directory(&self, parent: Inode, name: &[u8]) -> Result<()> {
+        self.remove_name(parent, name, true)
+    }
+
+    fn remove_name(&self, parent: Inode, name: &[u8], directory: bool) -> Result<()> {
+        let parent_record = self.changeable_directory(parent, name)?;
+        let time = now();
+        self.overlay.change_names(1, |tree| {
+            let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
+            match (kind == Kind::Directory, directory) {
+                (true, false) => return Err(Error::IsDirectory),
+                (false, true) => return Err(Error::NotDirectory),
+                (true, true) if !tree.is_empty_directory(&self.dataset, inode) => {
+                    return Err(Error::NotEmpty);
+                }
+                _ => {}
+            }
+            let record = self.overlay.get_or_insert(inode)?;
+            tree.set(&self.dataset, parent, name, None);
+            Self::drop_name(tree, inode, kind, &record, time);
+            Ok(())
+        })?;
+        touch(&parent_record, time);
+        Ok(())
+    }
+
+    /// Renames.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FixedDirectory`] for a directory of the dataset, [`Error::Invalid`] for a directory
+    /// into itself, [`Error::Exists`], [`Error::NotEmpty`], [`Error::NotDirectory`],
+    /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::ReadOnly`] under `.status`,
+    /// [`Error::NoSpace`].
+    pub fn rename(
+        &self,
+        parent: Inode,
+        name: &[u8],
+        new_parent: Inode,
+        new_name: &[u8],
+        mode: RenameMode,
+    ) -> Result<()> {
+        let parent_record = self.changeable_directory(parent, name)?;
+        let new_parent_record = self.changeable_directory(new_parent, new_name)?;
+        let time = now();
+        self.overlay.change_names(2, |tree| {
+            let from = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
+            let to = tree.lookup(&self.dataset, new_parent, new_name);
+            self.check_rename(tree, (parent, from), (new_parent, to), mode)?;
+            if to.is_some_and(|(inode, _)| inode == from.0) {
+                return Ok(());
+            }
+            // Before anything moves: each may need a record, and there may be no room for one.
+            let record = self.overlay.get_or_insert(from.0)?;
+            let replaced = match to {
+                Some((inode, kind)) => Some((inode, kind, self.overlay.get_or_insert(inode)?)),
+                None => None,
+            };
+            let back = to.filter(|_| mode == RenameMode::Exchange);
+            tree.set(&self.dataset, parent, name, back);
+            tree.set(&self.dataset, new_parent, new_name, Some(from));
+            self.moved(tree, new_parent, new_name, from, &record, time);
+            if let Some((inode, kind, record)) = replaced {
+                if mode == RenameMode::Exchange {
+                    self.moved(tree, parent, name, (inode, kind), &record, time);
+                } else {
+                    Self::drop_name(tree, inode, kind, &record, time);
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        touch(&parent_record, time);
+        touch(&new_parent_record, time);
+        Ok(())
+    }
+
+    fn check_rename(
+        &self,
+        tree: &Tree,
+        (parent, from): (Inode, (Inode, Kind)),
+        (new_parent, to): (Inode, Option<(Inode, Kind)>),
+        mode: RenameMode,
+    ) -> Result<()> {
+        let is_fixed = |(inode, kind): (Inode, Kind)| {
+            kind == Kind::Directory && self.dataset.namespace().node(inode).is_some()
+        };
+        let (inode, kind) = from;
+        let is_directory = kind == Kind::Directory;
+        if is_fixed(from) {
+            return Err(Error::FixedDirectory);
+        }
+        if is_directory && self.is_within(tree, new_parent, inode) {
+            return Err(Error::Invalid);
+        }
+        match (mode, to) {
+            (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
+            (RenameMode::Exchange, None) => Err(Error::NotFound),
+            (RenameMode::Exchange, Some(to)) if is_fixed(to) => Err(Error::FixedDirectory),
+            (RenameMode::Exchange, Some((to, Kind::Directory)))
+                if self.is_within(tree, parent, to) =>
+            {
+                Err(Error::Invalid)
+            }
+            (RenameMode::Replace, Some((to, Kind::Directory))) => {
+                if !is_directory {
+                    Err(Error::IsDirectory)
+                } else if to != inode && !tree.is_empty_directory(&self.dataset, to) {
+                    Err(Error::NotEmpty)
+                } else {
+                    Ok(())
+                }
+            }
+            (RenameMode::Replace, Some(_)) if is_directory => Err(Error::NotDirectory),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a directory is another one or below it.
+    fn is_within(&self, tree: &Tree, directory: Inode, other: Inode) -> bool {
+        let mut at = directory;
+        loop {
+            if at == other {
+                return true;
+            }
+            match tree.parent(&self.dataset, at) {
+                Some(parent) if parent != at => at = parent,
+                _ => return false,
+            }
+        }
+    }
+
+    /// Tells an inode that has got another name what is held against it now.
+    fn moved(
+        &self,
+        tree: &mut Tree,
+        parent: Inode,
+        name: &[u8],
+        (inode, kind): (Inode, Kind),
+        record: &Arc<Record>,
+        time: Timestamp,
+    ) {
+        record.set_attributes(|attributes| attributes.changed = Some(time));
+        if kind == Kind::Directory {
+            tree.set_place(inode, parent, name);
+            self.judge_below(tree, inode);
+        } else {
+            record.set_judged(self.judged_at(tree, parent, name, inode));
+        }
+    }
+
+    /// The same for all files below a directory that was moved; only one that was made can be.
+    fn judge_below(&self, tree: &Tree, directory: Inode) {
+        let Some(changed) = tree.directory(directory) else { return };
+        for (name, entry) in changed.entries() {
+            match entry {
+                Entry::At(inode, Kind::Directory) => self.judge_below(tree, inode),
+                Entry::At(inode, _) => {
+                    if let Some(record) = self.overlay.get(inode) {
+                        record.set_judged(self.judged_at(tree, directory, name, inode));
+                    }
+                }
+                Entry::Removed => {}
+            }
+        }
+    }
+
+    fn judged_at(&self, tree: &Tree, parent: Inode, name: &[u8], inode: Inode) -> Judged {
+        match tree.file_named(&self.dataset, parent, name) {
+            Some((own, _)) if own == inode => Judged::ByNumber,
+            Some((_, file)) => Judged::As(file),
+            None => Judged::Nowhere,
+        }
+    }
+
+    /// Takes a name off an inode. The last one leaves it to those who have it open; the kernel says
+    /// when they are done.
+    fn drop_name(tree: &mut Tree, inode: Inode, kind: Kind, record: &Arc<Record>, time: Timestamp) {
+        record.add_link(false, time);
+        if record.links() == 0 {
+            record.set_judged(Judged::Nowhere);
+            if kind == Kind::Directory {
+                tree.forget_directory(inode);
+            }
+        }
+    }
+
+    /// The kernel has forgotten an inode: if it has no name either, nobody can come back to it.
+    pub fn forget(&self, inode: Inode) {
+        if self.overlay.get(inode).is_some_and(|record| record.links() == 0) {
+            self.overlay.remove(inode);
+        }
+    }
+
+    /// Where a symbolic link points.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for what is none, [`Error::NotFound`].
+    pub fn read_link(&self, inode: Inode) -> Result<Box<[u8]>> {
+        match self.place(inode)? {
+            Place::Special(Kind::Symlink) => {
+                self.overlay.get(inode).and_then(|record| record.target()).ok_or(Error::NotFound)
+            }
+            _ => Err(Error::Invalid),
+        }
+    }
+
+    /// The record of a directory in which a name is to be changed.
+    fn changeable_directory(&self, parent: Inode, name: &[u8]) -> Result<Arc<Record>> {
+        if name.len() > NAME_BYTES_MAX {
+            return Err(Error::NameTooLong);
+        }
+        match self.place(parent)? {
+            Place::Directory => {}
+            Place::Status(StatusNode::Document(_) | StatusNode::Control)
+            | Place::File(_)
+            | Place::Special(_) => return Err(Error::NotDirectory),
+            Place::Status(_) => return Err(Error::ReadOnly),
+        }
+        if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() {
+            return Err(Error::ReadOnly);
+        }
+        let record = self.overlay.get_or_insert(parent)?;
+        // A directory that was removed and is still open.
+        if record.links() == 0 { Err(Error::NotFound) } else { Ok(record) }
+    }
+}
+
+fn touch(directory: &Arc<Record>, time: Timestamp) {
+    directory.set_attributes(|attributes| {
+        attributes.modified = Some(time);
+        attributes.changed = Some(time);
+    });
+}

@@ -1,0 +1,113 @@
+//! What an inode is, apart from its content.
+
+use crate::dataset::Coordinates;
+
+/// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    /// Whole seconds since the epoch, rounded down.
+    pub seconds: i64,
+    /// 0 to 999,999,999 nanoseconds after `seconds`.
+    pub nanoseconds: u32,
+}
+
+/// The kind of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device, with its number.
+    CharacterDevice(u32),
+    /// A block device, with its number.
+    BlockDevice(u32),
+}
+
+impl Kind {
+    /// The name that users see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::File => "file",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::CharacterDevice(_) => "character device",
+            Self::BlockDevice(_) => "block device",
+        }
+    }
+}
+
+/// What the content of a file is held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judged {
+    /// The file of the dataset that its inode number stands for: it has the name it began with.
+    #[default]
+    ByNumber,
+    /// The file of the dataset whose name it has got.
+    As(Coordinates),
+    /// Nothing: its name is not the dataset's.
+    Nowhere,
+}
+
+/// What makes an inode.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// Its kind, for ever.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// When.
+    pub time: Timestamp,
+    /// Where a symbolic link points.
+    pub target: Option<Box<[u8]>>,
+}
+
+/// Attributes that somebody set; `None` is what the dataset gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Time of the last read, as far as somebody set it: reads do not change it.
+    pub accessed: Option<Timestamp>,
+    /// Time of the last change of the content.
+    pub modified: Option<Timestamp>,
+    /// Time of the last change of the content or the attributes.
+    pub changed: Option<Timestamp>,
+    /// Permission bits, set-id and sticky bits included.
+    pub mode: Option<u16>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// How large a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// The offset behind the last byte.
+    pub size_bytes: u64,
+    /// Bytes that are not in holes.
+    pub allocated_bytes: u64,
+}
+
+/// What a record says of an inode's attributes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordStat {
+    /// The size, where it is not what the dataset says.
+    pub size: Option<Size>,
+    /// The attributes that somebody set.
+    pub attributes: Attributes,
+    /// How many names it has.
+    pub links: u32,
+}

@@ -1,0 +1,308 @@
+//! Names that differ from the dataset's: only the differences are kept.
+//!
+//! A directory of the dataset that nobody has changed is not here. The first change to it makes a
+//! [`Directory`], which holds an entry for each name that was removed, added or replaced; all other
+//! names stay arithmetic. A directory that was made has all its names here.
+//!
+//! One lock for all names: an operation like rename looks at several directories at once, and none
+//! of them is held longer than it takes to move an entry.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{RwLock, RwLockReadGuard};
+
+use super::attributes::Kind;
+use super::budget::{Budget, BudgetFull, Usage};
+use crate::dataset::{Coordinates, Dataset, Inode, Node};
+
+/// A name; any bytes but `/` and NUL.
+pub type Name = Arc<[u8]>;
+
+/// A name that differs from what the dataset says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The dataset's name was removed.
+    Removed,
+    /// The name stands for this inode.
+    At(Inode, Kind),
+}
+
+/// The names of one directory that differ from the dataset's.
+#[derive(Debug, Default)]
+pub struct Directory {
+    entries: HashMap<Name, (Entry, Position)>,
+    /// The names that the dataset does not have, in the order in which they were made: a listing
+    /// that goes on while names come and go neither skips nor repeats one.
+    added: BTreeMap<u64, Name>,
+    /// The directory that it is in and its name there, where it was made.
+    place: Option<(Inode, Name)>,
+    /// How many of the dataset's names were removed.
+    removed: u64,
+    /// Directories in it, beyond those that the dataset has there.
+    subdirectories: i64,
+}
+
+/// Where a name is listed: at the dataset's position, or behind all of those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    Dataset,
+    Added(u64),
+}
+
+impl Directory {
+    /// The names that differ, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = (&Name, Entry)> {
+        self.entries.iter().map(|(name, (entry, _))| (name, *entry))
+    }
+
+    /// What was changed about a name.
+    #[must_use]
+    pub fn entry(&self, name: &[u8]) -> Option<Entry> {
+        self.entries.get(name).map(|(entry, _)| *entry)
+    }
+
+    /// The first name that was added behind a position, with its own.
+    #[must_use]
+    pub fn next_added(&self, after: u64) -> Option<(u64, &Name, Inode, Kind)> {
+        let behind = (Bound::Excluded(after), Bound::Unbounded);
+        self.added.range(behind).find_map(|(position, name)| match self.entries.get(name)?.0 {
+            Entry::At(inode, kind) => Some((*position, name, inode, kind)),
+            Entry::Removed => None,
+        })
+    }
+
+    /// Directories in it, beyond those that the dataset has there.
+    #[must_use]
+    pub fn extra_subdirectories(&self) -> i64 {
+        self.subdirectories
+    }
+}
+
+/// All names that differ from the dataset's.
+#[derive(Debug, Default)]
+pub struct Tree {
+    directories: HashMap<Inode, Directory>,
+    /// How many entries there are in all of them.
+    entries: u64,
+    last_position: u64,
+    names_more: i64,
+}
+
+impl Tree {
+    /// What a name in a directory stands for.
+    #[must_use]
+    pub fn lookup(&self, dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
+        match self.directories.get(&parent).and_then(|directory| directory.entry(name)) {
+            Some(Entry::At(inode, kind)) => Some((inode, kind)),
+            Some(Entry::Removed) => None,
+            None => dataset_lookup(dataset, parent, name),
+        }
+    }
+
+    /// What differs in a directory.
+    #[must_use]
+    pub fn directory(&self, inode: Inode) -> Option<&Directory> {
+        self.directories.get(&inode)
+    }
+
+    /// The directories in which anything differs, in no order.
+    pub fn directories(&self) -> impl Iterator<Item = (Inode, &Directory)> {
+        self.directories.iter().map(|(inode, directory)| (*inode, directory))
+    }
+
+    /// The directory that a directory is in.
+    #[must_use]
+    pub fn parent(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
+        match self.directories.get(&directory).and_then(|directory| directory.place.as_ref()) {
+            Some((parent, _)) => Some(*parent),
+            None => dataset.namespace().parent(directory),
+        }
+    }
+
+    /// The directory of the dataset whose name a directory has: itself, where it is one, because
+    /// those do not move.
+    #[must_use]
+    pub fn stands_for(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
+        let namespace = dataset.namespace();
+        let inode = match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
+            None => directory,
+            Some((parent, name)) => namespace.lookup(self.stands_for(dataset, *parent)?, name)?,
+        };
+        (namespace.node(inode)? == Node::Directory).then_some(inode)
+    }
+
+    /// The file of the dataset that a name in a directory is the name of.
+    #[must_use]
+    pub fn file_named(
+        &self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+    ) -> Option<(Inode, Coordinates)> {
+        let inode = dataset.namespace().lookup(self.stands_for(dataset, parent)?, name)?;
+        match dataset.namespace().node(inode)? {
+            Node::File(file) => Some((inode, file)),
+            Node::Directory => None,
+        }
+    }
+
+    /// The path of a directory; `None` where it has none any more.
+    #[must_use]
+    pub fn path(&self, dataset: &Dataset, directory: Inode) -> Option<Vec<u8>> {
+        match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
+            None => {
+                let mut path = String::new();
+                dataset.namespace().path(directory, &mut path).then(|| path.into_bytes())
+            }
+            Some((parent, name)) => {
+                let mut path = self.path(dataset, *parent)?;
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(name);
+                Some(path)
+            }
+        }
+    }
+
+    /// How many names there are more than the dataset has.
+    #[must_use]
+    pub fn names_more(&self) -> i64 {
+        self.names_more
+    }
+
+    /// Whether a directory has no names.
+    #[must_use]
+    pub fn is_empty_directory(&self, dataset: &Dataset, directory: Inode) -> bool {
+        let dataset_names = dataset.namespace().entry_count(directory).unwrap_or(0);
+        match self.directories.get(&directory) {
+            None => dataset_names == 0,
+            Some(changed) => changed.removed == dataset_names && changed.added.is_empty(),
+        }
+    }
+
+    /// Lets a name stand for an inode, or with `None` for nothing, whatever it stood for before.
+    pub fn set(
+        &mut self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+        to: Option<(Inode, Kind)>,
+    ) {
+        let old = self.lookup(dataset, parent, name);
+        let own = dataset_lookup(dataset, parent, name);
+        let directory = self.directories.entry(parent).or_default();
+        let count =
+            |node: Option<(Inode, Kind)>| i64::from(matches!(node, Some((_, Kind::Directory))));
+        directory.subdirectories += count(to) - count(old);
+        self.names_more += i64::from(to.is_some()) - i64::from(old.is_some());
+        if own.is_some() {
+            directory.removed -= u64::from(old.is_none());
+            directory.removed += u64::from(to.is_none());
+        }
+        let before = directory.entries.len();
+        if to == own {
+            // As the dataset has it: nothing to remember.
+            directory.forget(name);
+        } else if let Some((_, position)) = directory.entries.get(name).filter(|_| to.is_some()) {
+            let position = *position;
+            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
+            directory.entries.insert(name.into(), (entry, position));
+        } else {
+            directory.forget(name);
+            let name: Name = name.into();
+            let position = if own.is_some() {
+                Position::Dataset
+            } else {
+                self.last_position += 1;
+                directory.added.insert(self.last_position, Arc::clone(&name));
+                Position::Added(self.last_position)
+            };
+            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
+            directory.entries.insert(name, (entry, position));
+        }
+        self.entries += directory.entries.len() as u64;
+        self.entries -= before as u64;
+    }
+
+    /// Says where a directory is that was made or moved.
+    pub fn set_place(&mut self, directory: Inode, parent: Inode, name: &[u8]) {
+        self.directories.entry(directory).or_default().place = Some((parent, name.into()));
+    }
+
+    /// Forgets a directory that is gone; it was empty.
+    pub fn forget_directory(&mut self, inode: Inode) {
+        if let Some(directory) = self.directories.remove(&inode) {
+            self.entries -= directory.entries.len() as u64;
+        }
+    }
+}
+
+impl Directory {
+    fn forget(&mut self, name: &[u8]) {
+        if let Some((_, Position::Added(position))) = self.entries.remove(name) {
+            self.added.remove(&position);
+        }
+    }
+}
+
+/// What the dataset says of a name.
+pub(super) fn dataset_lookup(
+    dataset: &Dataset,
+    parent: Inode,
+    name: &[u8],
+) -> Option<(Inode, Kind)> {
+    let inode = dataset.namespace().lookup(parent, name)?;
+    Some((
+        inode,
+        match dataset.namespace().node(inode)? {
+            Node::Directory => Kind::Directory,
+            Node::File(_) => Kind::File,
+        },
+    ))
+}
+
+/// The tree behind its lock.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    tree: RwLock<Tree>,
+    /// Whether there is anything in it: until then, nobody needs the lock.
+    changed: AtomicBool,
+}
+
+impl Names {
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read()
+    }
+
+    pub(super) fn change<T, E: From<BudgetFull>>(
+        &self,
+        budget: &Budget,
+        entries: u64,
+        change: impl FnOnce(&mut Tree) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let reserved = Usage { kept_bytes: 0, extents: entries };
+        budget.exchange(Usage::default(), reserved)?;
+        let mut tree = self.tree.write();
+        let before = tree.entries;
+        self.changed.store(true, Ordering::Release);
+        let outcome = change(&mut tree);
+        let surplus = (before + entries).saturating_sub(tree.entries);
+        budget.release(Usage { kept_bytes: 0, extents: surplus });
+        outcome
+    }
+
+    pub(super) fn clear(&self, budget: &Budget) {
+        let mut tree = self.tree.write();
+        budget.release(Usage { kept_bytes: 0, extents: tree.entries });
+        *tree = Tree { last_position: tree.last_position, ..Tree::default() };
+        self.changed.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a file has: a size and extents.
+
+use smallvec::SmallVec;
+
+use super::extent::{Extent, Piece, to_index};
+use super::extent_map::ExtentMap;
+use crate::content::{Content, Source};
+use crate::dataset::Coordinates;
+
+/// What a file is before anybody wrote to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The file whose content it shows.
+    pub file: Coordinates,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// What a file has: its size and its extents. Bytes past the last extent, or between two, are
+/// holes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The file's size. No extent reaches past it.
+    pub size_bytes: u64,
+    /// What stands where.
+    pub extents: ExtentMap,
+}
+
+impl Written {
+    /// What a file has before anybody wrote to it; one that was made has nothing.
+    #[must_use]
+    pub fn of(base: Option<Base>) -> Self {
+        let Some(base) = base else { return Self::default() };
+        let mut extents = ExtentMap::default();
+        let source = Source { file: base.file, offset: 0 };
+        let piece = Piece::Seed { source, written: false };
+        extents.insert(0, Extent { length: base.size_bytes, piece });
+        Self { size_bytes: base.size_bytes, extents }
+    }
+}
+
+impl Written {
+    /// Reads bytes, holes as zeros. What lies past the size reads as zeros too.
+    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) {
+        let range = offset..offset.saturating_add(out.len() as u64);
+        fill(content, self.extents.range(range), offset, out);
+    }
+}
+
+/// Fills a buffer that begins at `offset` of the file from the extents that touch it.
+fn fill(
+    content: &Content,
+    extents: impl Iterator<Item = (u64, Extent)>,
+    offset: u64,
+    out: &mut [u8],
+) {
+    let mut done = 0;
+    for (start, extent) in extents {
+        let start = to_index(start - offset);
+        let end = start + to_index(extent.length);
+        out[done..start].fill(0);
+        match &extent.piece {
+            Piece::Seed { source, .. } => {
+                content.fill(source.file, source.offset, &mut out[start..end]);
+            }
+            Piece::Zeros => out[start..end].fill(0),
+            Piece::Bytes(bytes) => out[start..end].copy_from_slice(bytes),
+        }
+        done = end;
+    }
+    out[done..].fill(0);
+}
+
+/// The extents of a range, and the size, as they were at one moment.
+#[derive(Debug)]
+pub struct View {
+    /// The file's size.
+    pub size_bytes: u64,
+    /// The extents in the range, cut to it, in order; what is between them is a hole.
+    pub extents: SmallVec<[(u64, Extent); 2]>,
+}
+
+impl View {
+    /// Fills a buffer that begins at `offset`, where the view begins too; the caller cuts it to the
+    /// size first.
+    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) {
+        fill(content, self.extents.into_iter(), offset, out);
+    }
+}

@@ -1,0 +1,50 @@
+//! Extended attributes of a record.
+
+use bytes::Bytes;
+
+use super::attributes::Timestamp;
+use super::budget::{BudgetFull, Usage};
+use super::record::{Record, xattr_bytes};
+
+impl Record {
+    /// The value of an extended attribute.
+    #[must_use]
+    pub fn xattr(&self, name: &[u8]) -> Option<Bytes> {
+        self.state.lock().rare.as_ref()?.xattrs.get(name).cloned()
+    }
+
+    /// The names of the extended attributes.
+    #[must_use]
+    pub fn xattr_names(&self) -> Vec<Box<[u8]>> {
+        let state = self.state.lock();
+        state.rare.iter().flat_map(|rare| rare.xattrs.keys().cloned()).collect()
+    }
+
+    /// Sets an extended attribute, or removes it. `allowed` is asked whether, given that there is
+    /// one already or not.
+    ///
+    /// # Errors
+    ///
+    /// What `allowed` says, and [`BudgetFull`]; nothing was changed.
+    pub fn set_xattr<E: From<BudgetFull>>(
+        &self,
+        name: &[u8],
+        value: Option<&[u8]>,
+        time: Timestamp,
+        allowed: impl FnOnce(bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let state = &mut *self.state.lock();
+        let old = state.rare.as_ref().and_then(|rare| rare.xattrs.get(name));
+        allowed(old.is_some())?;
+        let bytes = |value: &[u8]| Usage { kept_bytes: xattr_bytes(name, value), extents: 0 };
+        let freed = old.map_or(Usage::default(), |old| bytes(old));
+        self.budget.exchange(freed, value.map_or(Usage::default(), bytes))?;
+        let rare = state.rare.get_or_insert_default();
+        match value {
+            Some(value) => rare.xattrs.insert(name.into(), Bytes::copy_from_slice(value)),
+            None => rare.xattrs.remove(name),
+        };
+        state.attributes.changed = Some(time);
+        Ok(())
+    }
+}

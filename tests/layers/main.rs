@@ -1,0 +1,399 @@
+//! The layers, held: who may import whom, which crate stands where, and how long things may get.
+//!
+//! `docs/architecture.md` says why; the tables here say what.
+
+#![allow(clippy::expect_used, reason = "a helper that fails is a failed test")]
+
+mod source;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use source::named_paths;
+
+/// A layer, what it may use beside the layers before it, and why that is more than its row of the
+/// design's table.
+struct Layer {
+    name: &'static str,
+    crates: &'static [&'static str],
+    /// Beyond the design's table, each with its reason.
+    deviations: &'static [(&'static str, &'static str)],
+    /// Whether it may open files, start threads and processes, and look at the environment.
+    touches_system: bool,
+}
+
+const ERRORS: &str = "derives Display and From for error types, and nothing at run time";
+const SMALL: &str = "the common case of one piece needs no allocation";
+const LOCK: &str = "a lock of one byte that cannot be poisoned: no unwrap on each use";
+
+/// In their order: imports point upwards only.
+const LAYERS: [Layer; 8] = [
+    Layer {
+        name: "dataset",
+        crates: &["serde"],
+        deviations: &[
+            ("thiserror", ERRORS),
+            ("parse_size", "the arithmetic of sizes; the grammar is ours"),
+            ("bytesize", "writes sizes for people"),
+        ],
+        touches_system: false,
+    },
+    Layer {
+        name: "content",
+        crates: &["aes", "blake3", "rayon"],
+        deviations: &[],
+        touches_system: false,
+    },
+    Layer {
+        name: "overlay",
+        crates: &["dashmap", "bytes"],
+        deviations: &[("thiserror", ERRORS), ("smallvec", SMALL), ("parking_lot", LOCK)],
+        touches_system: false,
+    },
+    Layer {
+        name: "verdict",
+        crates: &[],
+        deviations: &[("smallvec", SMALL)],
+        touches_system: false,
+    },
+    Layer {
+        name: "status",
+        crates: &["serde_json"],
+        deviations: &[
+            ("serde", "the views are serialisable"),
+            ("hex", "the first bytes of a wrong range"),
+            ("parking_lot", LOCK),
+        ],
+        touches_system: false,
+    },
+    Layer {
+        name: "fs",
+        // The design would let it log; so far it has nothing to say.
+        crates: &[],
+        deviations: &[
+            ("thiserror", ERRORS),
+            ("dashmap", "the table of open status files"),
+            ("serde_json", "the value of the extended attribute user.seedfs.address"),
+            ("hex", "the value of the extended attribute user.seedfs.openssl"),
+        ],
+        touches_system: false,
+    },
+    Layer {
+        name: "fuse",
+        crates: &["fuser", "libc"],
+        deviations: &[
+            ("thiserror", ERRORS),
+            ("tracing", "the log of the mount: what the kernel offers, failures, signals"),
+            ("nix", "umount2(2), without unsafe"),
+            ("procfs", "the kernel's table of mounts"),
+            ("signal_hook", "signals end the mount cleanly"),
+        ],
+        touches_system: true,
+    },
+    Layer {
+        name: "cli",
+        crates: &["clap", "tracing_subscriber"],
+        deviations: &[
+            ("clap_complete", "`seedfs completions`"),
+            ("clap_mangen", "`seedfs man`"),
+            ("serde_json", "`--config`, `locate --json` and reading the status"),
+            ("toml", "`--config`"),
+            ("nix", "the daemon leaves its terminal; the owner of the mount"),
+            ("tracing", "the daemon's last word, where it cannot mount"),
+        ],
+        touches_system: true,
+    },
+];
+
+/// Modules of the standard library through which a layer would reach the system.
+const SYSTEM_MODULES: [&str; 6] = ["env", "fs", "net", "os", "process", "thread"];
+
+const FILE_LINES_MAX: usize = 400;
+const FUNCTION_LINES_MAX: usize = 70;
+const LINE_COLUMNS_MAX: usize = 100;
+const MAIN_LINES_MAX: usize = 25;
+
+/// Files that may be longer, each with its reason.
+const LONG_FILES: [(&str, &str); 1] = [(
+    "src/fuse/adapter.rs",
+    "one `impl` of a trait of 35 operations, each argument of which has a line of its own",
+)];
+
+/// A source file: its path from the crate's root, and its text.
+struct File {
+    path: String,
+    text: String,
+}
+
+#[test]
+fn imports_point_to_earlier_layers() {
+    report(sources().iter().flat_map(wrong_imports));
+}
+
+#[test]
+fn crates_stand_where_they_belong() {
+    report(sources().iter().flat_map(wrong_crates));
+}
+
+#[test]
+fn the_table_says_no_more_than_the_code() {
+    let mut unused = Vec::new();
+    for layer in &LAYERS {
+        let used: BTreeSet<String> = sources()
+            .iter()
+            .filter(|file| layer_of(&file.path).is_some_and(|(_, of)| of.name == layer.name))
+            .flat_map(|file| named_paths(without_tests(file)))
+            .map(|path| path.segments[0].clone())
+            .collect();
+        let listed = layer.crates.iter().chain(layer.deviations.iter().map(|(name, _)| name));
+        for name in listed.filter(|name| !used.contains(**name)) {
+            unused.push(format!("{}: {name} is in the table and not in the code", layer.name));
+        }
+    }
+    report(unused);
+}
+
+#[test]
+fn nothing_is_longer_than_a_reader_likes() {
+    report(sources().iter().flat_map(too_long));
+}
+
+#[test]
+fn every_long_file_is_still_long() {
+    for (path, _) in LONG_FILES {
+        let files = sources();
+        let file = files.iter().find(|file| file.path == path).expect("it is there");
+        assert!(without_tests(file).lines().count() > FILE_LINES_MAX, "{path} is short again");
+    }
+}
+
+fn report(violations: impl IntoIterator<Item = String>) {
+    let mut text = String::new();
+    for violation in violations {
+        let _ = writeln!(text, "  {violation}");
+    }
+    assert!(text.is_empty(), "\n{text}");
+}
+
+fn wrong_imports(file: &File) -> Vec<String> {
+    let Some((position, layer)) = layer_of(&file.path) else { return Vec::new() };
+    let mut wrong = Vec::new();
+    let own = without_tests(file).lines().count();
+    for path in named_paths(&file.text) {
+        // The module `tests` at a file's end is one step deeper.
+        let depth = module_depth(&file.path) + usize::from(path.line > own);
+        let Some(target) = name_in_crate(&path.segments, depth) else { continue };
+        let known = LAYERS.iter().position(|layer| layer.name == target);
+        if known.is_none_or(|target| target > position) {
+            let named = path.segments.join("::");
+            wrong.push(format!("{}:{}: {} may not name {named}", file.path, path.line, layer.name));
+        }
+    }
+    wrong
+}
+
+/// The name directly under the crate's root that a path leads to; empty where it is the root
+/// itself.
+fn name_in_crate(segments: &[String], depth: usize) -> Option<&str> {
+    let first = segments.first()?.as_str();
+    let from_self = usize::from(first == "self");
+    let ups = segments.iter().skip(from_self).take_while(|segment| *segment == "super").count();
+    let behind_root = match first {
+        "crate" | "seedfs" => 1,
+        _ if ups >= depth => from_self + ups,
+        _ => return None,
+    };
+    Some(segments.get(behind_root).map_or("", String::as_str))
+}
+
+fn wrong_crates(file: &File) -> Vec<String> {
+    let Some((_, layer)) = layer_of(&file.path) else { return Vec::new() };
+    let dependencies = dependencies();
+    let mut wrong = Vec::new();
+    for path in named_paths(without_tests(file)) {
+        let first = path.segments[0].as_str();
+        let second = path.segments.get(1).map_or("", String::as_str);
+        let allowed = layer.crates.contains(&first)
+            || layer.deviations.iter().any(|(name, _)| *name == first);
+        // `OsStr` and what is made of bytes is no system call.
+        let pure_os = path.segments.get(2).is_some_and(|third| third == "unix")
+            && path.segments.get(3).is_some_and(|fourth| fourth == "ffi");
+        let system =
+            first == "std" && SYSTEM_MODULES.contains(&second) && !(second == "os" && pure_os);
+        if dependencies.contains(first) && !allowed || system && !layer.touches_system {
+            let named = path.segments.join("::");
+            wrong.push(format!("{}:{}: {} may not use {named}", file.path, path.line, layer.name));
+        }
+    }
+    wrong
+}
+
+fn too_long(file: &File) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (number, line) in (1..).zip(file.text.lines()) {
+        if line.chars().count() > LINE_COLUMNS_MAX {
+            wrong.push(format!("{}:{number}: over {LINE_COLUMNS_MAX} columns", file.path));
+        }
+    }
+    let own = without_tests(file);
+    let lines = own.lines().count();
+    let max = if file.path == "src/main.rs" { MAIN_LINES_MAX - 1 } else { FILE_LINES_MAX };
+    let excused = LONG_FILES.iter().any(|(path, _)| *path == file.path);
+    if lines > max && !excused && !file.path.ends_with("tests.rs") {
+        wrong.push(format!("{}: {lines} lines without its tests, over {max}", file.path));
+    }
+    for (line, length) in functions(own) {
+        if length > FUNCTION_LINES_MAX {
+            wrong.push(format!("{}:{line}: a function of {length} lines", file.path));
+        }
+    }
+    wrong
+}
+
+/// Where each function begins and how many lines it has, by its indentation, as rustfmt leaves it.
+fn functions(text: &str) -> Vec<(usize, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut functions = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let indent = &line[..line.len() - code.len()];
+        let is_function = !code.starts_with("//")
+            && code.split(' ').take_while(|word| is_before_name(word)).any(|word| word == "fn");
+        if is_function {
+            let ends = |line: &&str| {
+                line.strip_prefix(indent).is_some_and(|rest| rest == "}" || rest == ");")
+            };
+            let length = lines[at + 1..].iter().position(ends).map_or(0, |end| end + 2);
+            functions.push((at + 1, if code.ends_with(['}', ';']) { 1 } else { length }));
+        }
+    }
+    functions
+}
+
+fn is_before_name(word: &str) -> bool {
+    word.starts_with("pub") || matches!(word, "const" | "async" | "unsafe" | "extern" | "fn")
+}
+
+/// The part of a file that is not its tests.
+fn without_tests(file: &File) -> &str {
+    if file.path.ends_with("tests.rs") {
+        return "";
+    }
+    file.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
+}
+
+fn layer_of(path: &str) -> Option<(usize, &'static Layer)> {
+    let name = path.strip_prefix("src/")?.split(['/', '.']).next()?;
+    LAYERS.iter().enumerate().find(|(_, layer)| layer.name == name)
+}
+
+/// How many modules stand between a file's items and the crate's root: 1 for `src/dataset/mod.rs`.
+fn module_depth(path: &str) -> usize {
+    let module = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    module.split('/').count()
+}
+
+/// The crates that `Cargo.toml` names, as the source spells them.
+fn dependencies() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
+    let manifest: toml::Table = text.parse().expect("cargo has read it");
+    let dependencies = manifest["dependencies"].as_table().expect("a table");
+    dependencies.keys().map(|name| name.replace('-', "_")).collect()
+}
+
+fn sources() -> Vec<File> {
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    assert!(files.len() > 40, "only {} sources found", files.len());
+    files
+}
+
+fn collect(directory: &Path, files: &mut Vec<File>) {
+    for entry in std::fs::read_dir(directory).expect("a directory of sources") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let name = path.strip_prefix(root()).expect("below the root").to_str().expect("plain");
+            files.push(File {
+                path: name.to_owned(),
+                text: std::fs::read_to_string(&path).expect("sources are text"),
+            });
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Each check finds what was planted.
+mod planted {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> File {
+        File { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn an_import_of_a_later_layer() {
+        for text in [
+            "use crate::fs::Error;",
+            "use crate::{dataset::Inode, fs::Error};",
+            "fn f() -> crate::cli::Failure {}",
+            "use super::super::status::Counters;",
+            "use self::super::super::status::Counters;",
+            "use crate::*;",
+            "use crate as root;",
+            "use seedfs::cli;",
+            "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use super::super::super::fuse::x;\n}",
+        ] {
+            let wrong = wrong_imports(&file("src/overlay/record.rs", text));
+            assert_eq!(wrong.len(), 1, "{text}: {wrong:?}");
+        }
+        assert_eq!(wrong_imports(&file("src/overlay/mod.rs", "use super::fs::Error;")).len(), 1);
+    }
+
+    #[test]
+    fn an_import_of_an_earlier_layer_is_none() {
+        let text = "use crate::{content::Source, overlay::Extent};\nuse super::extent::Piece;\n\
+                    \n#[cfg(test)]\nmod tests {\n    use super::super::extent::Piece;\n}";
+        assert_eq!(wrong_imports(&file("src/overlay/record.rs", text)), [""; 0]);
+        let nested = "use super::super::extent::Piece;";
+        assert_eq!(wrong_imports(&file("src/overlay/record/tests.rs", nested)), [""; 0]);
+    }
+
+    #[test]
+    fn a_crate_in_the_wrong_place() {
+        for (path, text) in [
+            ("src/fs/io.rs", "use fuser::Errno;"),
+            ("src/fs/io.rs", "fn f() { libc::getpid(); }"),
+            ("src/verdict/judge.rs", "fn f() { tracing::info!(\"x\"); }"),
+            ("src/dataset/config.rs", "use std::{fmt, fs};"),
+            ("src/status/mod.rs", "fn f() { std::thread::sleep(x); }"),
+            ("src/content/mod.rs", "use std::env;"),
+        ] {
+            assert_eq!(wrong_crates(&file(path, text)).len(), 1, "{text}");
+        }
+        let in_tests = "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use serde_json::json;\n}";
+        assert_eq!(wrong_crates(&file("src/dataset/config.rs", in_tests)), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_too_long() {
+        let long_line = "x".repeat(LINE_COLUMNS_MAX + 1);
+        let long_function = format!("pub(super) fn f() {{\n{}}}\n", "    a();\n".repeat(69));
+        let long_file = "a();\n".repeat(FILE_LINES_MAX + 1);
+        for text in [long_line, long_function, long_file] {
+            assert_eq!(too_long(&file("src/fs/io.rs", &text)).len(), 1);
+        }
+        assert_eq!(too_long(&file("src/main.rs", &"a();\n".repeat(25))).len(), 1);
+
+        let as_long_as_allowed =
+            format!("fn f() {{\n{}}}\n\nfn g() {{}}\n", "    a();\n".repeat(68));
+        assert_eq!(too_long(&file("src/fs/io.rs", &as_long_as_allowed)), [""; 0]);
+        let in_tests = format!("fn f() {{}}\n\n#[cfg(test)]\nmod tests {{\n{}", "a\n".repeat(500));
+        assert_eq!(too_long(&file("src/fs/io.rs", &in_tests)), [""; 0]);
+    }
+}
