@@ -1,8 +1,8 @@
 """The tools that copy a tree, each as one function: from a directory into a directory.
 
 Archivers write their archive, or their repository, into a scratch directory and unpack it from
-there. Where a tool skips files whose size and time agree, it is told not to: in a fresh mount all of
-them do.
+there. Where a tool skips files whose size and time agree, it is told not to: in a fresh mount all
+of them do.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ the file, and a client that knows nothing but those bytes opens it again.
 
 After every preparation the kernel's caches of names and inodes are dropped, so that each handle
 must be answered by the file system itself. A handle must open what it named, under whatever name
-that is now; the handle of what was removed must fail with ESTALE, also when its number is used again.
+that is now; the handle of what was removed must fail with ESTALE, also when its number is used
+again.
 """
 
 from __future__ import annotations

@@ -10,10 +10,13 @@ import os
 import sys
 import tempfile
 import unittest
+from typing import Callable
+from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests", "posix"), os.path.join(ROOT, "tests", "copies")]
 # pylint: disable=wrong-import-position
+import contents  # noqa: E402
 import damage  # noqa: E402
 import harness  # noqa: E402
 import pjdfstest  # noqa: E402
@@ -80,6 +83,46 @@ class PjdfstestTest(unittest.TestCase):
 
     def test_the_committed_list_can_be_read(self) -> None:
         pjdfstest.read_exclusions()
+
+
+class ContentsTest(unittest.TestCase):
+    """The random operations, on a directory."""
+
+    def exercise(self, spoil: Callable[[bytes, int], bytes]) -> int:
+        """Runs it with each write passed through `spoil`; gives how many writes there were."""
+        count = 0
+        write = os.pwrite
+
+        def pwrite(descriptor: int, data: bytes, offset: int) -> int:
+            nonlocal count
+            count += 1
+            write(descriptor, spoil(data, count), offset)
+            return len(data)
+
+        with tempfile.TemporaryDirectory() as directory:
+            place = harness.Place(directory)
+            for name in ("a", "b"):
+                with open(place.join(name), "wb") as file:
+                    file.write(os.urandom(100_000))
+            with mock.patch("contents.os.pwrite", pwrite):
+                contents.Exerciser(place, 1, ["new"], ["a", "b"]).run(300)
+        return count
+
+    def test_right_writes_pass(self) -> None:
+        self.assertGreater(self.exercise(lambda data, _: data), 50)
+
+    def test_a_flipped_bit_in_one_write_is_found(self) -> None:
+        with self.assertRaisesRegex(harness.Failure, "must be"):
+            self.exercise(lambda data, count: flip_first_bit(data) if count == 40 else data)
+
+    def test_a_write_that_is_left_out_is_found(self) -> None:
+        with self.assertRaisesRegex(harness.Failure, "must be"):
+            self.exercise(lambda data, count: b"" if count == 40 else data)
+
+
+def flip_first_bit(data: bytes) -> bytes:
+    """The same bytes but for one bit."""
+    return bytes([data[0] ^ 1]) + data[1:]
 
 
 class DamageTest(unittest.TestCase):
