@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Entry, Expectation, Extent, Judged, Kind, Overlay, Piece, Written};
+use crate::overlay::{Base, Entry, Expectation, Extent, Kind, Overlay, Piece, Written};
 use crate::verdict::{Judge, Tally, Verdict, WrongRange};
 
 pub use counters::{ClassCounts, Counters, Meter};
@@ -129,16 +129,19 @@ impl Snapshot<'_> {
     /// Calls `each` for every file of the dataset that somebody wrote to or gave another name, and
     /// for every one of its directories that is gone with all that was in it.
     fn each_changed(&self, mut each: impl FnMut(Changed)) {
+        let names_changed = self.overlay.names_changed();
+        let in_place = |inode| {
+            !names_changed || self.overlay.with_names(|tree| tree.is_in_place(self.dataset, inode))
+        };
         for (inode, record) in self.overlay.records() {
             if let Some(Node::File(file)) = self.dataset.namespace().node(inode)
-                && record.judged() == Judged::ByNumber
-                && record.links() > 0
                 && let Some(written) = record.written()
+                && in_place(inode)
             {
                 each(Changed::File(file, self.tally(file, Found::Written(written))));
             }
         }
-        if self.overlay.names_changed() {
+        if names_changed {
             for (expected, found) in self.changed_names() {
                 let now = match found {
                     None => None,
