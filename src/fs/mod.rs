@@ -163,10 +163,6 @@ impl Filesystem {
         }
     }
 
-    fn is_file(&self, inode: Inode) -> bool {
-        matches!(self.place(inode), Ok(Place::File(_)))
-    }
-
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             dataset: &self.dataset,
