@@ -85,7 +85,7 @@ fn a_trillion_files_of_a_tebibyte() {
     let file = Coordinates { generation: 0, node: 999, process: 7, file: 999_999 };
     Content::new("big").fill(file, offset, &mut expected);
     assert_eq!(tail[..5], expected);
-    assert!(resident_bytes(&mount) < 64 << 20, "{} bytes", resident_bytes(&mount));
+    assert!(common::resident_bytes(&mount) < 64 << 20, "{} bytes", common::resident_bytes(&mount));
 
     let summary = mount.status("summary.json");
     assert_eq!(summary["files"]["total"], 1_000_000_000_000_u64);
@@ -93,20 +93,6 @@ fn a_trillion_files_of_a_tebibyte() {
     assert_eq!(node["processes"].as_array().unwrap().len(), 1000);
     assert_eq!(node["files"]["total"], 1_000_000_000_u64);
     assert_eq!(mount.status("files/node_999/process_7/file_999999.json")["verdict"], "untouched");
-}
-
-/// The memory of the daemon that serves a mount: the process with `--daemon` and the mount point
-/// among its arguments.
-fn resident_bytes(mount: &Mount) -> u64 {
-    let wanted = mount.path().as_os_str().as_encoded_bytes();
-    for process in procfs::process::all_processes().unwrap().flatten() {
-        let Ok(command) = process.cmdline() else { continue };
-        let daemon = command.iter().any(|word| word == "--daemon");
-        if daemon && command.iter().any(|word| word.as_bytes() == wanted) {
-            return process.status().unwrap().vmrss.unwrap() * 1024;
-        }
-    }
-    unreachable!("a daemon serves {}", mount.path().display())
 }
 
 #[test]
@@ -202,6 +188,51 @@ fn a_temporary_name_is_judged_when_it_is_renamed_into_place() {
     let summary = mount.status("summary.json");
     assert_eq!(summary["verdict"], "untouched");
     assert_eq!(summary["kept"]["extents"], 0);
+}
+
+#[test]
+fn names_can_be_made_removed_and_replaced() {
+    let mount = Mount::new(&["--nodes", "2", "--processes", "2", "--size", "4K"]);
+    let errno = |result: std::io::Result<()>| result.unwrap_err().raw_os_error();
+    let (first, second) = (mount.join("node_0/process_0"), mount.join("node_0/process_1"));
+    let document = |path: &str| mount.status(&format!("files/{path}.json"));
+
+    // A name that the dataset does not have has no verdict, but is listed.
+    let new = mount.join("node_0/new");
+    fs::copy(&first, &new).unwrap();
+    assert_eq!(mount.status("others.json")["files"][0]["path"], "node_0/new");
+    assert_eq!(mount.status("summary.json")["verdict"], "untouched");
+
+    // What counts is the name that it gets.
+    fs::rename(&new, &second).unwrap();
+    assert_eq!(document("node_0/process_1")["verdict"], "mismatch");
+    fs::rename(&second, &first).unwrap();
+    assert_eq!(document("node_0/process_0")["verdict"], "verified");
+    assert_eq!(document("node_0/process_1")["exists"], false);
+    assert_eq!(mount.status("others.json")["total"], 0);
+
+    // A directory that was removed, and made again.
+    assert_eq!(errno(fs::remove_dir(mount.join("node_1"))), Some(libc::ENOTEMPTY));
+    fs::remove_dir_all(mount.join("node_1")).unwrap();
+    assert_eq!(errno(fs::metadata(mount.join("node_1/process_0")).map(drop)), Some(libc::ENOENT));
+    assert_eq!(mount.status("nodes/node_1.json")["files"]["incomplete"], 2);
+    fs::create_dir(mount.join("node_1")).unwrap();
+    fs::hard_link(&first, mount.join("node_1/process_0")).unwrap();
+    assert_eq!(fs::metadata(&first).unwrap().nlink(), 2);
+    assert_eq!(document("node_1/process_0")["verdict"], "mismatch");
+    std::os::unix::fs::symlink("process_0", mount.join("node_1/link")).unwrap();
+    assert_eq!(fs::read_link(mount.join("node_1/link")).unwrap(), Path::new("process_0"));
+
+    // And all of it back; also to a kernel that remembers other names.
+    fs::write(mount.join(".status/control"), "reset\n").unwrap();
+    assert_eq!(mount.status("summary.json")["files"]["untouched"], 4);
+    let names = fs::read_dir(mount.join("node_1")).unwrap().count();
+    assert_eq!(names, 2);
+
+    assert_eq!(errno(fs::metadata(mount.join("node_2")).map(drop)), Some(libc::ENOENT));
+    assert_eq!(errno(fs::metadata(mount.join("node_01")).map(drop)), Some(libc::ENOENT));
+    let below = fs::metadata(mount.join("node_0/process_0/x"));
+    assert_eq!(errno(below.map(drop)), Some(libc::ENOTDIR));
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl Filesystem {
         });
         // A new owner must not inherit the power that the old one gave the file.
         let chown = (set.uid.is_some() || set.gid.is_some()) && set.mode.is_none();
-        if (chown || set.drop_set_id) && self.is_file(inode) {
+        if (chown || set.drop_set_id) && !matches!(place, Place::Directory) {
             self.drop_set_id(inode);
         }
         self.attributes(inode)

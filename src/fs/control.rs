@@ -2,7 +2,7 @@
 
 use super::{Error, Filesystem, Kind, Result};
 use crate::dataset::{Inode, Node};
-use crate::overlay::{Entry, Name};
+use crate::overlay::{Entry, Name, Tree};
 use crate::status::StatusNode;
 
 /// What a reset has changed, so that whoever remembers it can be told.
@@ -49,87 +49,110 @@ impl Filesystem {
         reset
     }
 
-    /// Puts one file of the dataset back, or a directory of it and all that is below.
+    /// Puts one file of the dataset back, or a directory of it and all that is below. Where a
+    /// directory on the way is gone or is another one, it is that one which is put back: there is
+    /// nothing else that the name could be in.
+    ///
+    /// What was moved away comes back, so it loses the names that it was given elsewhere; what
+    /// stood in its place loses that name, and is gone where it has no other.
     fn reset_path(&self, path: &str) -> Result<Reset> {
         if path.is_empty() {
             return Ok(self.reset_all());
         }
         let inode = self.dataset.namespace().resolve(path).ok_or(Error::NotFound)?;
-        let mut reset = Reset::default();
-        self.reset_name(inode, &mut reset)?;
-        self.reset_below(inode, &mut reset)?;
-        Ok(reset)
-    }
-
-    /// Puts a name of the dataset back where it is, and those of the directories that lead to it.
-    fn reset_name(&self, inode: Inode, reset: &mut Reset) -> Result<()> {
-        let namespace = self.dataset.namespace();
-        let parent = namespace.parent(inode).unwrap_or(Inode::ROOT);
-        if parent != Inode::ROOT {
-            self.reset_name(parent, reset)?;
-        }
-        let mut name = String::new();
-        namespace.name(inode, &mut name);
-        let kind = match namespace.node(inode) {
-            Some(Node::File(_)) => Kind::File,
-            _ => Kind::Directory,
-        };
-        self.overlay.change_names(1, |tree| {
-            let now = tree.lookup(&self.dataset, parent, name.as_bytes());
-            if now == Some((inode, kind)) {
-                return Ok::<_, Error>(());
+        // Names are only taken back: that needs no room.
+        self.overlay.change_names(0, |tree| {
+            let mut reset = Reset::default();
+            let top = self.displaced(tree, inode);
+            for (parent, name, to) in self.names_to_reset(tree, top) {
+                self.reset_name(tree, (parent, &name), to, top, &mut reset);
+                reset.names.push((parent, name));
             }
-            tree.set(&self.dataset, parent, name.as_bytes(), Some((inode, kind)));
-            reset.names.push((parent, name.as_bytes().into()));
-            if let Some((replaced, _)) = now {
-                if let Some(record) = self.overlay.get(replaced) {
-                    record.add_link(false, super::now());
-                }
-                reset.inodes.push(replaced);
-            }
-            Ok(())
-        })?;
-        // A directory on the way keeps its attributes; what was asked for is as it was.
-        if kind == Kind::File || self.overlay.get(inode).is_some_and(|record| record.links() == 0) {
-            self.overlay.remove(inode);
-            reset.inodes.push(inode);
-        }
-        Ok(())
-    }
-
-    /// Puts all names below a directory of the dataset back, and forgets what was written there.
-    fn reset_below(&self, directory: Inode, reset: &mut Reset) -> Result<()> {
-        let changed: Vec<(Inode, Name, Entry)> = self.overlay.with_names(|tree| {
-            tree.directories()
-                .filter(|(inode, _)| self.is_below(*inode, directory))
-                .flat_map(|(inode, changed)| {
-                    changed.entries().map(move |(name, entry)| (inode, name.clone(), entry))
-                })
-                .collect()
-        });
-        for (parent, name, entry) in changed {
-            self.overlay.change_names(1, |tree| {
-                let own = self.own(parent, &name);
-                tree.set(&self.dataset, parent, &name, own);
-                if let Entry::At(inode, _) = entry
-                    && Some(inode) != own.map(|(own, _)| own)
-                {
-                    if let Some(record) = self.overlay.get(inode) {
-                        record.add_link(false, super::now());
-                    }
+            for (inode, _) in self.overlay.records() {
+                if self.is_below(inode, top) {
+                    self.overlay.remove(inode);
                     reset.inodes.push(inode);
                 }
-                Ok::<_, Error>(())
-            })?;
-            reset.names.push((parent, name));
+            }
+            Ok(reset)
+        })
+    }
+
+    /// The first on the way to an inode that is not where the dataset has it, or the inode.
+    fn displaced(&self, tree: &Tree, inode: Inode) -> Inode {
+        let mut top = inode;
+        let mut at = inode;
+        while let Some(parent) = self.dataset.namespace().parent(at).filter(|it| *it != at) {
+            if !tree.is_in_place(&self.dataset, parent) {
+                top = parent;
+            }
+            at = parent;
         }
-        for (inode, _) in self.overlay.records() {
-            if self.is_below(inode, directory) {
-                self.overlay.remove(inode);
-                reset.inodes.push(inode);
+        top
+    }
+
+    /// The names to change so that all at and below `top` is where the dataset has it and nothing
+    /// else is there, with what they stand for then.
+    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<(Inode, Name, Option<(Inode, Kind)>)> {
+        let mut names = Vec::new();
+        for (directory, changed) in tree.directories() {
+            for (name, entry) in changed.entries() {
+                let own = self.own(directory, name);
+                let is_own_below = own.is_some_and(|(own, _)| self.is_below(own, top));
+                let is_moved_away =
+                    matches!(entry, Entry::At(inode, _) if self.is_below(inode, top));
+                if is_own_below || self.is_below(directory, top) {
+                    names.push((directory, Name::clone(name), own));
+                } else if is_moved_away {
+                    names.push((directory, Name::clone(name), None));
+                }
             }
         }
-        Ok(())
+        names
+    }
+
+    /// Lets a name stand for something else, and takes it off what it stood for.
+    fn reset_name(
+        &self,
+        tree: &mut Tree,
+        (parent, name): (Inode, &[u8]),
+        to: Option<(Inode, Kind)>,
+        top: Inode,
+        reset: &mut Reset,
+    ) {
+        let before = tree.lookup(&self.dataset, parent, name);
+        // A directory that was made, and went with the one that it was in.
+        if before.is_none() && self.dataset.namespace().node(parent).is_none() {
+            return;
+        }
+        tree.set(&self.dataset, parent, name, to);
+        // All below `top` is reset afterwards.
+        if let Some((inode, kind)) = before.filter(|(inode, _)| !self.is_below(*inode, top)) {
+            self.drop_all(tree, inode, kind, reset);
+        }
+    }
+
+    /// Takes a name off an inode, and off all that is below it.
+    fn drop_all(&self, tree: &mut Tree, inode: Inode, kind: Kind, reset: &mut Reset) {
+        reset.inodes.push(inode);
+        if kind == Kind::Directory {
+            let names: Vec<(Name, Entry)> = tree.directory(inode).map_or_else(Vec::new, |it| {
+                it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
+            });
+            for (name, entry) in names {
+                tree.set(&self.dataset, inode, &name, None);
+                if let Entry::At(inode, kind) = entry {
+                    self.drop_all(tree, inode, kind, reset);
+                }
+            }
+            tree.forget_directory(inode);
+        }
+        if let Some(record) = self.overlay.get(inode) {
+            record.add_link(false, super::now());
+            if record.links() == 0 {
+                self.overlay.remove(inode);
+            }
+        }
     }
 
     /// What the dataset says of a name.

@@ -209,19 +209,6 @@ impl Filesystem {
         }
         // Of the dataset, and never changed: it is where it always was, unless something on the way
         // there is gone.
-        let namespace = self.dataset.namespace();
-        let mut name = String::new();
-        let mut at = inode;
-        while at != Inode::ROOT {
-            let Some(parent) = namespace.parent(at) else { return false };
-            name.clear();
-            namespace.name(at, &mut name);
-            let there = self.overlay.lookup(&self.dataset, parent, name.as_bytes());
-            if there.is_none_or(|(there, _)| there != at) {
-                return false;
-            }
-            at = parent;
-        }
-        true
+        self.overlay.with_names(|tree| tree.is_in_place(&self.dataset, inode))
     }
 }

@@ -160,10 +160,6 @@ impl Filesystem {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
-    fn is_file(&self, inode: Inode) -> bool {
-        matches!(self.place(inode), Ok(Place::File(_)))
-    }
-
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             dataset: &self.dataset,

@@ -38,6 +38,9 @@ pub enum RenameMode {
     Exchange,
 }
 
+/// A name in a directory.
+type At<'a> = (Inode, &'a [u8]);
+
 /// `NAME_MAX` of Linux.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -163,7 +166,7 @@ impl Filesystem {
             }
             let record = self.overlay.get_or_insert(inode)?;
             tree.set(&self.dataset, parent, name, None);
-            Self::drop_name(tree, inode, kind, &record, time);
+            self.drop_name(tree, (parent, name), (inode, kind), &record, time);
             Ok(())
         })?;
         touch(&parent_record, time);
@@ -205,12 +208,13 @@ impl Filesystem {
             let back = to.filter(|_| mode == RenameMode::Exchange);
             tree.set(&self.dataset, parent, name, back);
             tree.set(&self.dataset, new_parent, new_name, Some(from));
-            self.moved(tree, new_parent, new_name, from, &record, time);
+            let (old, new) = ((parent, name), (new_parent, new_name));
+            self.moved(tree, (old, new), from, &record, time);
             if let Some((inode, kind, record)) = replaced {
                 if mode == RenameMode::Exchange {
-                    self.moved(tree, parent, name, (inode, kind), &record, time);
+                    self.moved(tree, (new, old), (inode, kind), &record, time);
                 } else {
-                    Self::drop_name(tree, inode, kind, &record, time);
+                    self.drop_name(tree, new, (inode, kind), &record, time);
                 }
             }
             Ok::<_, Error>(())
@@ -275,22 +279,23 @@ impl Filesystem {
         }
     }
 
-    /// Tells an inode that has got another name what is held against it now.
+    /// Tells an inode that has got another name what is held against it now. Of several names it is
+    /// the first that the dataset has; another one does not change that.
     fn moved(
         &self,
         tree: &mut Tree,
-        parent: Inode,
-        name: &[u8],
+        (old, new): (At<'_>, At<'_>),
         (inode, kind): (Inode, Kind),
         record: &Arc<Record>,
         time: Timestamp,
     ) {
         record.set_attributes(|attributes| attributes.changed = Some(time));
         if kind == Kind::Directory {
-            tree.set_place(inode, parent, name);
+            tree.set_place(inode, new.0, new.1);
             self.judge_below(tree, inode);
-        } else {
-            record.set_judged(self.judged_at(tree, parent, name, inode));
+        } else if record.links() < 2 || record.judged() == self.judged_at(tree, old.0, old.1, inode)
+        {
+            record.set_judged(self.judged_at(tree, new.0, new.1, inode));
         }
     }
 
@@ -320,13 +325,21 @@ impl Filesystem {
 
     /// Takes a name off an inode. The last one leaves it to those who have it open; the kernel says
     /// when they are done.
-    fn drop_name(tree: &mut Tree, inode: Inode, kind: Kind, record: &Arc<Record>, time: Timestamp) {
+    fn drop_name(
+        &self,
+        tree: &mut Tree,
+        (parent, name): At<'_>,
+        (inode, kind): (Inode, Kind),
+        record: &Arc<Record>,
+        time: Timestamp,
+    ) {
         record.add_link(false, time);
-        if record.links() == 0 {
+        let was_judged_here = record.judged() == self.judged_at(tree, parent, name, inode);
+        if record.links() == 0 || was_judged_here {
             record.set_judged(Judged::Nowhere);
-            if kind == Kind::Directory {
-                tree.forget_directory(inode);
-            }
+        }
+        if record.links() == 0 && kind == Kind::Directory {
+            tree.forget_directory(inode);
         }
     }
 

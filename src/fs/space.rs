@@ -12,7 +12,8 @@ pub struct Space {
     pub blocks: u64,
     /// Blocks that are free: the dataset takes no storage, so all but the kept bytes.
     pub blocks_free: u64,
-    /// Files of the dataset, and the names that were made, less those that were removed.
+    /// Files of the dataset, and those that were made, less those that were removed, by their
+    /// names.
     pub files: u64,
     /// How many more records and extents may be kept.
     pub files_free: u64,
@@ -36,7 +37,7 @@ impl Filesystem {
         let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
         let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
         let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
-        let more = self.overlay.with_names(Tree::names_more);
+        let more = self.overlay.with_names(Tree::files_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
         let budget = self.overlay.budget();
         Space {

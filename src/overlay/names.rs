@@ -88,7 +88,7 @@ pub struct Tree {
     /// How many entries there are in all of them.
     entries: u64,
     last_position: u64,
-    names_more: i64,
+    files_more: i64,
 }
 
 impl Tree {
@@ -168,10 +168,28 @@ impl Tree {
         }
     }
 
-    /// How many names there are more than the dataset has.
+    /// Whether an inode of the dataset is found where the dataset has it.
     #[must_use]
-    pub fn names_more(&self) -> i64 {
-        self.names_more
+    pub fn is_in_place(&self, dataset: &Dataset, inode: Inode) -> bool {
+        let namespace = dataset.namespace();
+        let mut name = String::new();
+        let mut at = inode;
+        while at != Inode::ROOT {
+            let Some(parent) = namespace.parent(at) else { return false };
+            name.clear();
+            namespace.name(at, &mut name);
+            if self.lookup(dataset, parent, name.as_bytes()).is_none_or(|(found, _)| found != at) {
+                return false;
+            }
+            at = parent;
+        }
+        true
+    }
+
+    /// How many names there are more than the dataset has, directories not counted.
+    #[must_use]
+    pub fn files_more(&self) -> i64 {
+        self.files_more
     }
 
     /// Whether a directory has no names.
@@ -198,7 +216,18 @@ impl Tree {
         let count =
             |node: Option<(Inode, Kind)>| i64::from(matches!(node, Some((_, Kind::Directory))));
         directory.subdirectories += count(to) - count(old);
-        self.names_more += i64::from(to.is_some()) - i64::from(old.is_some());
+        let files = |node: Option<(Inode, Kind)>| {
+            i64::from(node.is_some_and(|(_, kind)| kind != Kind::Directory))
+        };
+        self.files_more += files(to) - files(old);
+        if let Some((inode, Kind::Directory)) = own
+            && to == own
+            && old != own
+        {
+            // It was emptied before it was removed: now its files are back.
+            let files = dataset.namespace().files_below(inode, None, None);
+            self.files_more += i64::try_from(files).unwrap_or(0);
+        }
         if own.is_some() {
             directory.removed -= u64::from(old.is_none());
             directory.removed += u64::from(to.is_none());

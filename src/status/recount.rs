@@ -6,7 +6,7 @@
 
 use super::Snapshot;
 use crate::dataset::{Coordinates, Inode, Node};
-use crate::overlay::{Base, Entry, Expectation, Judged, Kind, Written};
+use crate::overlay::{Base, Entry, Expectation, Kind, Written};
 use crate::verdict::{Judge, Tally, WrongRange};
 
 /// What stands under a name of the dataset.
@@ -99,16 +99,19 @@ impl Snapshot<'_> {
     /// Calls `each` for every file of the dataset that somebody wrote to or gave another name, and
     /// for every one of its directories that is gone with all that was in it.
     pub(super) fn each_changed(&self, mut each: impl FnMut(Changed)) {
+        let names_changed = self.overlay.names_changed();
+        let in_place = |inode| {
+            !names_changed || self.overlay.with_names(|tree| tree.is_in_place(self.dataset, inode))
+        };
         for (inode, record) in self.overlay.records() {
             if let Some(Node::File(file)) = self.dataset.namespace().node(inode)
-                && record.judged() == Judged::ByNumber
-                && record.links() > 0
                 && let Some(written) = record.written()
+                && in_place(inode)
             {
                 each(Changed::File(file, self.tally(file, Found::Written(written))));
             }
         }
-        if self.overlay.names_changed() {
+        if names_changed {
             for (expected, found) in self.changed_names() {
                 let now = found.map(|(inode, kind)| (inode, self.found_at(inode, kind)));
                 match (expected, now) {

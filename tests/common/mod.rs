@@ -105,3 +105,17 @@ pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = std::fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
     table.lines().any(|line| line.split(' ').nth(4) == Some(path))
 }
+
+/// The memory of the daemon that serves a mount: the process whose last argument is the mount
+/// point.
+pub(crate) fn resident_bytes(mount: &Mount) -> u64 {
+    let wanted = mount.path().as_os_str().as_encoded_bytes();
+    for process in procfs::process::all_processes().unwrap().flatten() {
+        let Ok(command) = process.cmdline() else { continue };
+        let daemon = command.last().is_some_and(|last| last == "--daemon");
+        if daemon && command.iter().any(|word| word.as_bytes() == wanted) {
+            return process.status().unwrap().vmrss.unwrap() * 1024;
+        }
+    }
+    panic!("no daemon serves {}", mount.path().display())
+}
