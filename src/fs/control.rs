@@ -61,21 +61,24 @@ impl Filesystem {
         }
         let inode = self.dataset.namespace().resolve(path).ok_or(Error::NotFound)?;
         // Names are only taken back: that needs no room.
-        self.overlay.change_names(0, |tree| {
-            let mut reset = Reset::default();
-            let top = self.displaced(tree, inode);
-            for (parent, name, to) in self.names_to_reset(tree, top) {
-                self.reset_name(tree, (parent, &name), to, top, &mut reset);
-                reset.names.push((parent, name));
-            }
-            for (inode, _) in self.overlay.records() {
-                if self.is_below(inode, top) {
-                    self.overlay.remove(inode);
-                    reset.inodes.push(inode);
+        self.overlay.change_names(
+            |_| 0,
+            |tree| {
+                let mut reset = Reset::default();
+                let top = self.displaced(tree, inode);
+                for (parent, name, to) in self.names_to_reset(tree, top) {
+                    self.reset_name(tree, (parent, &name), to, top, &mut reset);
+                    reset.names.push((parent, name));
                 }
-            }
-            Ok(reset)
-        })
+                for (inode, _) in self.overlay.records() {
+                    if self.is_below(inode, top) {
+                        self.overlay.remove(inode);
+                        reset.inodes.push(inode);
+                    }
+                }
+                Ok(reset)
+            },
+        )
     }
 
     /// The first on the way to an inode that is not where the dataset has it, or the inode.
