@@ -411,3 +411,65 @@ proptest! {
         checked.undo();
     }
 }
+
+fn run(operations: &[Operation]) {
+    let mut checked = Checked::new(0);
+    for operation in operations {
+        checked.apply(operation);
+        checked.check();
+    }
+    checked.undo();
+}
+
+fn write_right(path: &str) -> Operation {
+    Operation::Write { path: path.to_owned(), offset: 0, length: SIZE, data: Data::Right }
+}
+
+fn link(from: &str, to: &str) -> Operation {
+    Operation::Link(from.to_owned(), to.to_owned())
+}
+
+fn rename(from: &str, to: &str) -> Operation {
+    Operation::Rename(from.to_owned(), to.to_owned(), RenameMode::Replace)
+}
+
+const FILE: &str = "node_0/process_0/file_0";
+const OTHER: &str = "node_0/process_0/file_1";
+
+/// It was counted twice, as written and as gone, when the name that it began with was removed.
+#[test]
+fn a_file_that_keeps_another_name_is_counted_once() {
+    run(&[write_right(FILE), link(FILE, "x"), Operation::Unlink(FILE.to_owned())]);
+}
+
+/// It was not counted at all when one of its names was moved.
+#[test]
+fn a_file_whose_other_name_is_moved_is_counted() {
+    run(&[write_right(FILE), link(FILE, "x"), rename("x", "y"), rename("y", OTHER)]);
+}
+
+/// It was not counted under its own name when it came back there from another one.
+#[test]
+fn a_file_that_comes_back_is_counted() {
+    run(&[write_right(FILE), rename(FILE, OTHER), link(OTHER, FILE)]);
+}
+
+/// The file had two names then, and said that it had one.
+#[test]
+fn a_reset_file_loses_the_name_that_it_was_given() {
+    run(&[rename(FILE, "x"), Operation::Reset(FILE.to_owned())]);
+    run(&[write_right(FILE), link(FILE, "x"), Operation::Reset(FILE.to_owned())]);
+}
+
+/// What stood in the directory that was made stayed, counted and in memory, with no way to it.
+#[test]
+fn a_directory_that_was_made_goes_with_all_that_is_in_it() {
+    run(&[
+        Operation::RemoveTree("node_0".to_owned()),
+        Operation::MakeDirectory("node_0".to_owned()),
+        Operation::MakeDirectory("node_0/process_0".to_owned()),
+        Operation::Create(FILE.to_owned()),
+        write_right(FILE),
+        Operation::Reset(OTHER.to_owned()),
+    ]);
+}
