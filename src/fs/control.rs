@@ -14,6 +14,9 @@ pub struct Reset {
     pub inodes: Vec<Inode>,
 }
 
+/// A name in a directory, and what it is to stand for again.
+type NameReset = (Inode, Name, Option<(Inode, Kind)>);
+
 impl Filesystem {
     /// Whether what is written to an inode are commands.
     #[must_use]
@@ -96,7 +99,7 @@ impl Filesystem {
 
     /// The names to change so that all at and below `top` is where the dataset has it and nothing
     /// else is there, with what they stand for then.
-    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<(Inode, Name, Option<(Inode, Kind)>)> {
+    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<NameReset> {
         let mut names = Vec::new();
         for (directory, changed) in tree.directories() {
             for (name, entry) in changed.entries() {
