@@ -15,7 +15,13 @@
 //! * A read does not change the access time, so tmpfs is mounted with `noatime`.
 //! * Holes have the size of a byte here and of a page there: both must hold nothing but zeros.
 
-#![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers here are small"
+)]
+#![allow(clippy::similar_names, reason = "a name and the names of several are what this is about")]
+#![allow(clippy::needless_pass_by_value, reason = "what is handed over are outcomes")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;

@@ -4,6 +4,9 @@
 //! parts.
 
 #![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
+#![allow(clippy::collapsible_match, clippy::collapsible_if, reason = "one rule an arm reads best")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::needless_pass_by_value, reason = "iterators that are cloned")]
 
 #[path = "status_model/model.rs"]
 mod model;
@@ -94,7 +97,9 @@ impl Checked {
 
     /// What the kernel does once it has dropped an inode from its caches.
     fn forgotten(&self, inode: Option<Inode>) {
-        inode.into_iter().for_each(|inode| self.filesystem.forget(inode));
+        if let Some(inode) = inode {
+            self.filesystem.forget(inode);
+        }
     }
 
     fn apply(&mut self, operation: &Operation) {
@@ -411,4 +416,66 @@ proptest! {
         }
         checked.undo();
     }
+}
+
+fn run(operations: &[Operation]) {
+    let mut checked = Checked::new(0);
+    for operation in operations {
+        checked.apply(operation);
+        checked.check();
+    }
+    checked.undo();
+}
+
+fn write_right(path: &str) -> Operation {
+    Operation::Write { path: path.to_owned(), offset: 0, length: SIZE, data: Data::Right }
+}
+
+fn link(from: &str, to: &str) -> Operation {
+    Operation::Link(from.to_owned(), to.to_owned())
+}
+
+fn rename(from: &str, to: &str) -> Operation {
+    Operation::Rename(from.to_owned(), to.to_owned(), RenameMode::Replace)
+}
+
+const FILE: &str = "node_0/process_0/file_0";
+const OTHER: &str = "node_0/process_0/file_1";
+
+/// It was counted twice, as written and as gone, when the name that it began with was removed.
+#[test]
+fn a_file_that_keeps_another_name_is_counted_once() {
+    run(&[write_right(FILE), link(FILE, "x"), Operation::Unlink(FILE.to_owned())]);
+}
+
+/// It was not counted at all when one of its names was moved.
+#[test]
+fn a_file_whose_other_name_is_moved_is_counted() {
+    run(&[write_right(FILE), link(FILE, "x"), rename("x", "y"), rename("y", OTHER)]);
+}
+
+/// It was not counted under its own name when it came back there from another one.
+#[test]
+fn a_file_that_comes_back_is_counted() {
+    run(&[write_right(FILE), rename(FILE, OTHER), link(OTHER, FILE)]);
+}
+
+/// The file had two names then, and said that it had one.
+#[test]
+fn a_reset_file_loses_the_name_that_it_was_given() {
+    run(&[rename(FILE, "x"), Operation::Reset(FILE.to_owned())]);
+    run(&[write_right(FILE), link(FILE, "x"), Operation::Reset(FILE.to_owned())]);
+}
+
+/// What stood in the directory that was made stayed, counted and in memory, with no way to it.
+#[test]
+fn a_directory_that_was_made_goes_with_all_that_is_in_it() {
+    run(&[
+        Operation::RemoveTree("node_0".to_owned()),
+        Operation::MakeDirectory("node_0".to_owned()),
+        Operation::MakeDirectory("node_0/process_0".to_owned()),
+        Operation::Create(FILE.to_owned()),
+        write_right(FILE),
+        Operation::Reset(OTHER.to_owned()),
+    ]);
 }

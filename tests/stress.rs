@@ -3,6 +3,7 @@
 //!
 //! `SEEDFS_STRESS_S` says for how many seconds; 5 if it is not there.
 
+#![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;

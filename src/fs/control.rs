@@ -14,6 +14,9 @@ pub struct Reset {
     pub inodes: Vec<Inode>,
 }
 
+/// A name in a directory, and what it is to stand for again.
+type NameReset = (Inode, Name, Option<(Inode, Kind)>);
+
 impl Filesystem {
     /// Whether what is written to an inode are commands.
     #[must_use]
@@ -61,21 +64,24 @@ impl Filesystem {
         }
         let inode = self.dataset.namespace().resolve(path).ok_or(Error::NotFound)?;
         // Names are only taken back: that needs no room.
-        self.overlay.change_names(0, |tree| {
-            let mut reset = Reset::default();
-            let top = self.displaced(tree, inode);
-            for (parent, name, to) in self.names_to_reset(tree, top) {
-                self.reset_name(tree, (parent, &name), to, top, &mut reset);
-                reset.names.push((parent, name));
-            }
-            for (inode, _) in self.overlay.records() {
-                if self.is_below(inode, top) {
-                    self.overlay.remove(inode);
-                    reset.inodes.push(inode);
+        self.overlay.change_names(
+            |_| 0,
+            |tree| {
+                let mut reset = Reset::default();
+                let top = self.displaced(tree, inode);
+                for (parent, name, to) in self.names_to_reset(tree, top) {
+                    self.reset_name(tree, (parent, &name), to, top, &mut reset);
+                    reset.names.push((parent, name));
                 }
-            }
-            Ok(reset)
-        })
+                for (inode, _) in self.overlay.records() {
+                    if self.is_below(inode, top) {
+                        self.overlay.remove(inode);
+                        reset.inodes.push(inode);
+                    }
+                }
+                Ok(reset)
+            },
+        )
     }
 
     /// The first on the way to an inode that is not where the dataset has it, or the inode.
@@ -93,7 +99,7 @@ impl Filesystem {
 
     /// The names to change so that all at and below `top` is where the dataset has it and nothing
     /// else is there, with what they stand for then.
-    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<(Inode, Name, Option<(Inode, Kind)>)> {
+    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<NameReset> {
         let mut names = Vec::new();
         for (directory, changed) in tree.directories() {
             for (name, entry) in changed.entries() {

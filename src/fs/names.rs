@@ -76,11 +76,13 @@ impl Filesystem {
             time,
             target: new.target.map(Into::into),
         })?;
-        let made = self.overlay.change_names(1, |tree| {
+        let to = Some((inode, new.kind));
+        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
+        let made = self.overlay.change_names(growth, |tree| {
             if tree.lookup(&self.dataset, parent, name).is_some() {
                 return Err(Error::Exists);
             }
-            tree.set(&self.dataset, parent, name, Some((inode, new.kind)));
+            tree.set(&self.dataset, parent, name, to);
             if is_directory {
                 tree.set_place(inode, parent, name);
             }
@@ -117,11 +119,13 @@ impl Filesystem {
             _ => {}
         }
         let time = now();
-        self.overlay.change_names(1, |tree| {
+        let to = Some((inode, kind));
+        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
+        self.overlay.change_names(growth, |tree| {
             if tree.lookup(&self.dataset, parent, name).is_some() {
                 return Err(Error::Exists);
             }
-            tree.set(&self.dataset, parent, name, Some((inode, kind)));
+            tree.set(&self.dataset, parent, name, to);
             if record.judged() == Judged::Nowhere {
                 record.set_judged(self.judged_at(tree, parent, name, inode));
             }
@@ -154,7 +158,8 @@ impl Filesystem {
     fn remove_name(&self, parent: Inode, name: &[u8], directory: bool) -> Result<()> {
         let parent_record = self.changeable_directory(parent, name)?;
         let time = now();
-        self.overlay.change_names(1, |tree| {
+        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, None)]);
+        self.overlay.change_names(growth, |tree| {
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
             match (kind == Kind::Directory, directory) {
                 (true, false) => return Err(Error::IsDirectory),
@@ -192,7 +197,14 @@ impl Filesystem {
         let parent_record = self.changeable_directory(parent, name)?;
         let new_parent_record = self.changeable_directory(new_parent, new_name)?;
         let time = now();
-        self.overlay.change_names(2, |tree| {
+        let growth = |tree: &Tree| {
+            let from = tree.lookup(&self.dataset, parent, name);
+            let to = tree.lookup(&self.dataset, new_parent, new_name);
+            let back = to.filter(|_| mode == RenameMode::Exchange);
+            let changes = [(parent, name, back), (new_parent, new_name, from)];
+            tree.growth(&self.dataset, &changes)
+        };
+        self.overlay.change_names(growth, |tree| {
             let from = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
             let to = tree.lookup(&self.dataset, new_parent, new_name);
             self.check_rename(tree, (parent, from), (new_parent, to), mode)?;

@@ -49,7 +49,7 @@ pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timest
 pub use budget::{Budget, BudgetFull, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
-pub use names::{Directory, Entry, Name, Tree};
+pub use names::{Change, Directory, Entry, Name, Tree};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
@@ -174,17 +174,18 @@ impl Overlay {
         look(&self.names.read())
     }
 
-    /// Changes names, all or none as `change` does it; `entries` is the most that it may add.
+    /// Changes names, all or none as `change` does it; `growth` is the most that it may add, so that
+    /// what gives back more than it takes can be done where there is no room left.
     ///
     /// # Errors
     ///
     /// What `change` says, and [`BudgetFull`] where there is no room for so many.
     pub fn change_names<T, E: From<BudgetFull>>(
         &self,
-        entries: u64,
+        growth: impl FnOnce(&Tree) -> u64,
         change: impl FnOnce(&mut Tree) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.names.change(&self.budget, entries, change)
+        self.names.change(&self.budget, growth, change)
     }
 
     /// Forgets everything: the dataset is as it was.

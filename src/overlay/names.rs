@@ -21,6 +21,9 @@ use crate::dataset::{Coordinates, Dataset, Inode, Node};
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;
 
+/// A name in a directory, and what it is to stand for.
+pub type Change<'a> = (Inode, &'a [u8], Option<(Inode, Kind)>);
+
 /// A name that differs from what the dataset says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -202,6 +205,19 @@ impl Tree {
         }
     }
 
+    /// How many entries more there are after names are made to stand for something else.
+    #[must_use]
+    pub fn growth(&self, dataset: &Dataset, changes: &[Change<'_>]) -> u64 {
+        let mut growth = 0;
+        for (parent, name, to) in changes {
+            let directory = self.directories.get(parent);
+            let is_there = directory.is_some_and(|directory| directory.entry(name).is_some());
+            let is_needed = *to != dataset_lookup(dataset, *parent, name);
+            growth += i64::from(is_needed) - i64::from(is_there);
+        }
+        u64::try_from(growth).unwrap_or(0)
+    }
+
     /// Lets a name stand for an inode, or with `None` for nothing, whatever it stood for before.
     pub fn set(
         &mut self,
@@ -314,12 +330,12 @@ impl Names {
     pub(super) fn change<T, E: From<BudgetFull>>(
         &self,
         budget: &Budget,
-        entries: u64,
+        growth: impl FnOnce(&Tree) -> u64,
         change: impl FnOnce(&mut Tree) -> Result<T, E>,
     ) -> Result<T, E> {
-        let reserved = Usage { kept_bytes: 0, extents: entries };
-        budget.exchange(Usage::default(), reserved)?;
         let mut tree = self.tree.write();
+        let entries = growth(&tree);
+        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: entries })?;
         let before = tree.entries;
         self.changed.store(true, Ordering::Release);
         let outcome = change(&mut tree);
@@ -335,3 +351,6 @@ impl Names {
         self.changed.store(false, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests;

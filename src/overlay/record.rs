@@ -50,8 +50,11 @@ impl Default for Rare {
 }
 
 impl Rare {
-    fn xattr_bytes(&self) -> u64 {
-        self.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum()
+    /// What it takes from the kept bytes: extended attributes, and where a link points.
+    fn kept_bytes(&self) -> u64 {
+        let xattrs: u64 = self.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum();
+        let target = self.created.as_ref().and_then(|(_, target)| target.as_ref());
+        xattrs + target.map_or(0, |target| target.len() as u64)
     }
 }
 
@@ -82,6 +85,8 @@ impl Record {
         {
             let state = &mut *record.state.lock();
             let Created { kind, mode, uid, gid, time, target } = created;
+            let kept_bytes = target.as_ref().map_or(0, |target| target.len() as u64);
+            record.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
             state.attributes = Attributes {
                 accessed: Some(time),
                 modified: Some(time),
@@ -274,11 +279,18 @@ impl Record {
     ) -> Result<(), BudgetFull> {
         let state = &mut *self.state.lock();
         let counted = state.extents();
+        let fresh = state.written.is_none();
         let written = state.written.get_or_insert_with(|| Written::of(base));
         let covered = written.extents.usage_in(&range);
         let grown = u64::from(covered.extents == 1);
         let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        self.budget.exchange(freed, Usage { kept_bytes: 0, extents: grown })?;
+        let needed = Usage { kept_bytes: 0, extents: grown };
+        if let Err(full) = self.budget.exchange(freed, needed) {
+            if fresh {
+                state.written = None;
+            }
+            return Err(full);
+        }
         written.extents.remove(range);
         written.size_bytes = written.size_bytes.max(size_bytes);
         state.attributes.modified = Some(now);
@@ -311,7 +323,10 @@ impl Drop for Record {
             .written
             .as_ref()
             .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes)
-            + state.rare.as_ref().map_or(0, |rare| rare.xattr_bytes());
+            + state.rare.as_ref().map_or(0, |rare| rare.kept_bytes());
         self.budget.release(Usage { kept_bytes, extents: RECORD.extents - 1 + state.extents() });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,7 +151,7 @@ impl Directory {
         check(unsafe { libc::lsetxattr(path.as_ptr(), name.as_ptr(), data, value.len(), flags) })
     }
 
-    fn range(&self, file: &File, how: Range, offset: u64, length: u64) -> Outcome {
+    fn range(file: &File, how: Range, offset: u64, length: u64) -> Outcome {
         let mode = match how {
             Range::Allocate => 0,
             Range::KeepSize => libc::FALLOC_FL_KEEP_SIZE,
@@ -191,8 +191,9 @@ impl Directory {
             self.with_file(to, |to| {
                 let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
                 // SAFETY: the two offsets outlive the call; the rest are numbers.
-                let copied =
-                    unsafe { libc::copy_file_range(from, &mut start, to, &mut end, length, 0) };
+                let copied = unsafe {
+                    libc::copy_file_range(from, &raw mut start, to, &raw mut end, length, 0)
+                };
                 if copied < 0 {
                     return Err(errno(io::Error::last_os_error()));
                 }
@@ -247,7 +248,7 @@ impl World for Directory {
                 Ok(bytes)
             }),
             Operation::Range(target, how, offset, length) => {
-                self.with_file(target, |file| self.range(file, *how, *offset, *length))
+                self.with_file(target, |file| Self::range(file, *how, *offset, *length))
             }
             Operation::Copy { .. } => self.copy(operation),
         }

@@ -1,0 +1,134 @@
+//! Random changes of a few records that share a small budget, which must at every moment say exactly
+//! what they hold.
+
+use proptest::prelude::*;
+
+use super::super::budget::Limits;
+use super::*;
+
+const FILES: usize = 3;
+const LIMITS: Limits = Limits { kept_bytes: 600, extents: 14 };
+const NOW: Timestamp = Timestamp { seconds: 1, nanoseconds: 0 };
+const NAMES: [&[u8]; 3] = [b"user.a", b"user.b", b"trusted.long"];
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(u64, Vec<(u64, u8)>),
+    Punch(u64, u64),
+    Resize(u64),
+    SetXattr(usize, Option<usize>),
+    Drop,
+}
+
+fn changes() -> impl Strategy<Value = (usize, Change)> {
+    let offset = || 0..400_u64;
+    let pieces = prop::collection::vec((1..90_u64, 0..3_u8), 1..4);
+    let change = prop_oneof![
+        6 => (offset(), pieces).prop_map(|(offset, pieces)| Change::Write(offset, pieces)),
+        3 => (offset(), 1..150_u64).prop_map(|(start, length)| Change::Punch(start, length)),
+        2 => offset().prop_map(Change::Resize),
+        2 => (0..NAMES.len(), prop::option::of(0..200_usize))
+            .prop_map(|(name, length)| Change::SetXattr(name, length)),
+        1 => Just(Change::Drop),
+    ];
+    (0..FILES, change)
+}
+
+/// The first is one of the dataset's, the others were made.
+fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), BudgetFull> {
+    let budget = Arc::clone(budget);
+    if file == 0 {
+        let base = Base { file: Coordinates::default(), size_bytes: 300 };
+        return Ok((Record::new(budget)?, Some(base)));
+    }
+    let kind = if file == 1 { Kind::File } else { Kind::Symlink };
+    let target = (kind == Kind::Symlink).then(|| b"somewhere".as_slice().into());
+    let created = Created { kind, mode: 0o644, uid: 0, gid: 0, time: NOW, target };
+    Ok((Record::create(budget, created)?, None))
+}
+
+fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {
+    let mut pieces = Vec::new();
+    for (length, kind) in lengths {
+        let piece = match kind {
+            0 => Piece::Zeros,
+            1 => Piece::written(Source { file: Coordinates::default(), offset: 7000 - offset }),
+            _ => Piece::Bytes(vec![9; to_index(*length)].into()),
+        };
+        pieces.push((offset, Extent { length: *length, piece }));
+        offset += length;
+    }
+    pieces
+}
+
+/// Counts what a record holds, one by one.
+fn held(record: &Record) -> Usage {
+    let state = record.state.lock();
+    let extents = state.written.as_ref().map_or(0, |it| it.extents.iter().count() as u64);
+    let written = state.written.iter().flat_map(|written| written.extents.iter());
+    let mut kept_bytes: u64 = written.map(|(_, extent)| extent.kept_bytes()).sum();
+    if let Some(rare) = &state.rare {
+        kept_bytes += rare.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum::<u64>();
+        let target = rare.created.as_ref().and_then(|(_, target)| target.as_ref());
+        kept_bytes += target.map_or(0, |target| target.len() as u64);
+    }
+    Usage { kept_bytes, extents: 1 + extents.max(1) }
+}
+
+fn apply(record: &Record, base: Option<Base>, change: &Change) -> Result<(), BudgetFull> {
+    match change {
+        Change::Write(offset, lengths) => record.write(base, &pieces(*offset, lengths), NOW),
+        Change::Punch(start, length) => {
+            let size_bytes = record.stat().size.map_or(300, |size| size.size_bytes);
+            record.punch(base, *start..start + length, size_bytes, NOW)
+        }
+        Change::Resize(size_bytes) => {
+            record.resize(base, *size_bytes, NOW);
+            Ok(())
+        }
+        Change::SetXattr(name, length) => {
+            let value = length.map(|length| vec![1; length]);
+            record.set_xattr(NAMES[*name], value.as_deref(), NOW, |_| Ok(()))
+        }
+        Change::Drop => Ok(()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_budget_is_what_the_records_hold(changes in prop::collection::vec(changes(), 1..60)) {
+        let budget = Arc::new(Budget::new(LIMITS));
+        let mut records: [Option<(Record, Option<Base>)>; FILES] = Default::default();
+        for (file, change) in &changes {
+            if matches!(change, Change::Drop) {
+                records[*file] = None;
+            } else if records[*file].is_none() {
+                records[*file] = record(&budget, *file).ok();
+            }
+            if let Some((record, base)) = &records[*file] {
+                let before = (record.written(), record.stat(), held(record));
+                if apply(record, *base, change).is_err() {
+                    let after = (record.written(), record.stat(), held(record));
+                    prop_assert_eq!(after, before, "refused, and half done: {:?}", change);
+                }
+            }
+            let mut sum = Usage::default();
+            for (record, _) in records.iter().flatten() {
+                let Usage { kept_bytes, extents } = held(record);
+                sum.kept_bytes += kept_bytes;
+                sum.extents += extents;
+            }
+            prop_assert_eq!(budget.usage(), sum, "after {:?}", change);
+            prop_assert!(sum.kept_bytes <= LIMITS.kept_bytes && sum.extents <= LIMITS.extents);
+        }
+        drop(records);
+        prop_assert_eq!(budget.usage(), Usage::default());
+    }
+}
+
+#[test]
+fn a_link_with_no_room_for_its_target_takes_nothing() {
+    let budget = Arc::new(Budget::new(Limits { kept_bytes: 8, extents: 10 }));
+    assert_eq!(record(&budget, 2).unwrap_err(), BudgetFull::KeptBytes);
+    assert_eq!(budget.usage(), Usage::default());
+}

@@ -1,0 +1,205 @@
+//! What happens at the limits: ENOSPC, with nothing half done, and nothing lost of what was there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use seedfs::dataset::{DatasetConfig, Inode};
+use seedfs::fs::{
+    Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
+    SetXattr,
+};
+use seedfs::overlay::Limits;
+
+fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
+    let config = DatasetConfig {
+        nodes: Some(2.into()),
+        processes: Some(2.into()),
+        size: Some(100.into()),
+        ..DatasetConfig::default()
+    };
+    let limits = Limits { kept_bytes, extents };
+    Filesystem::new(config.validate().unwrap(), Options { limits, ..Options::default() })
+}
+
+fn make(filesystem: &Filesystem, name: &[u8], kind: Kind) -> Result<Attributes, Error> {
+    let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
+    let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
+    filesystem.make(Inode::ROOT, name, &new)
+}
+
+/// Everything below a directory: paths, attributes and bytes.
+fn contents(filesystem: &Filesystem, directory: Inode, path: &str) -> Vec<(String, Attributes)> {
+    let mut entries = Vec::new();
+    filesystem
+        .read_directory(directory, 0, &mut |entry| {
+            entries.push((entry.inode, String::from_utf8(entry.name.to_vec()).unwrap()));
+            true
+        })
+        .unwrap();
+    let mut found = vec![(path.to_owned(), filesystem.attributes(directory).unwrap())];
+    for (inode, name) in entries.into_iter().filter(|(_, name)| name != "." && name != "..") {
+        let path = format!("{path}/{name}");
+        match filesystem.attributes(inode).unwrap() {
+            it if it.kind == Kind::Directory => found.extend(contents(filesystem, inode, &path)),
+            it => found.push((path, it)),
+        }
+    }
+    found
+}
+
+fn lookup(filesystem: &Filesystem, path: &str) -> Inode {
+    path.split('/').fold(Inode::ROOT, |at, name| filesystem.lookup(at, name.as_bytes()).unwrap())
+}
+
+/// Each of these may need room.
+type Step = fn(&Filesystem) -> Result<(), Error>;
+
+const STEPS: [(&str, Step); 10] = [
+    ("create", |it| make(it, b"new", Kind::File).map(drop)),
+    ("mkdir", |it| make(it, b"new", Kind::Directory).map(drop)),
+    ("symlink", |it| make(it, b"new", Kind::Symlink).map(drop)),
+    ("link", |it| it.link(lookup(it, "node_0/process_0"), Inode::ROOT, b"new").map(drop)),
+    ("unlink", |it| it.unlink(lookup(it, "node_0"), b"process_0")),
+    ("rename", |it| {
+        let node = lookup(it, "node_0");
+        it.rename(node, b"process_0", Inode::ROOT, b"new", RenameMode::Replace)
+    }),
+    ("exchange", |it| {
+        let (one, two) = (lookup(it, "node_0"), lookup(it, "node_1"));
+        it.rename(one, b"process_0", two, b"process_1", RenameMode::Exchange)
+    }),
+    ("xattr", |it| {
+        let inode = lookup(it, "node_0/process_0");
+        it.set_xattr(inode, b"user.x", Some(b"value"), SetXattr::Any)
+    }),
+    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false)),
+    ("punch", |it| it.allocate(lookup(it, "node_0/process_0"), 30..40, Allocate::Hole)),
+];
+
+#[test]
+fn with_too_few_extents_it_is_all_or_nothing() {
+    for (name, step) in STEPS {
+        let mut refused = 0;
+        // With one more each time, until there is enough.
+        for extents in 0.. {
+            let filesystem = filesystem(1 << 20, extents);
+            let before = contents(&filesystem, Inode::ROOT, "");
+            match step(&filesystem) {
+                Ok(()) => break,
+                Err(error) => assert_eq!(error, Error::NoSpace, "{name}"),
+            }
+            refused += 1;
+            assert!(refused < 20, "{name} is never done");
+            assert_eq!(contents(&filesystem, Inode::ROOT, ""), before, "{name} at {extents}");
+            filesystem.control(b"reset").unwrap();
+            let space = filesystem.space();
+            assert_eq!(space.files_free, extents, "{name} at {extents} has taken something");
+        }
+        assert!(refused > 0, "{name} needs no room");
+    }
+}
+
+#[test]
+fn with_too_few_bytes_it_is_all_or_nothing() {
+    let filesystem = filesystem(20, 100);
+    let file = make(&filesystem, b"new", Kind::File).unwrap().inode;
+    filesystem.write(file, 0, b"thirteen byte", false).unwrap();
+    let before = contents(&filesystem, Inode::ROOT, "");
+    assert_eq!(filesystem.write(file, 5, b"too many, even over some", false), Err(Error::NoSpace));
+    let set = filesystem.set_xattr(file, b"user.x", Some(b"value"), SetXattr::Any);
+    assert_eq!(set, Err(Error::NoSpace));
+    assert_eq!(filesystem.xattr_names(file).unwrap().len(), 0);
+    let target = [b'x'; 8];
+    let new = NewNode { kind: Kind::Symlink, mode: 0o777, uid: 0, gid: 0, target: Some(&target) };
+    assert_eq!(filesystem.make(Inode::ROOT, b"link", &new), Err(Error::NoSpace));
+    assert_eq!(contents(&filesystem, Inode::ROOT, ""), before);
+    let mut bytes = [0; 20];
+    assert_eq!(filesystem.read(file, 0, 0, &mut bytes), Ok(13));
+    assert_eq!(&bytes[..13], b"thirteen byte");
+}
+
+/// Where nothing more fits, what is there can be renamed, replaced and removed.
+#[test]
+fn a_full_mount_can_be_emptied() {
+    let filesystem = filesystem(1 << 20, 30);
+    let mut names = Vec::new();
+    loop {
+        let name = format!("file_{}", names.len());
+        match make(&filesystem, name.as_bytes(), Kind::File) {
+            Ok(made) => names.push((name, made.inode)),
+            Err(error) => break assert_eq!(error, Error::NoSpace),
+        }
+    }
+    assert!(names.len() > 3);
+    // Use up what is smaller than a file needs.
+    while filesystem.space().files_free > 0 {
+        let name = format!("link_{}", filesystem.space().files_free);
+        filesystem.link(names[0].1, Inode::ROOT, name.as_bytes()).unwrap();
+    }
+    let (first, second) = (names[0].0.as_bytes(), names[1].0.as_bytes());
+    let root = Inode::ROOT;
+    filesystem.rename(root, first, root, b"renamed", RenameMode::NoReplace).unwrap();
+    filesystem.rename(root, b"renamed", root, second, RenameMode::Exchange).unwrap();
+    filesystem.rename(root, second, root, b"renamed", RenameMode::Replace).unwrap();
+    for (name, _) in &names[2..] {
+        let inode = lookup(&filesystem, name);
+        filesystem.unlink(root, name.as_bytes()).unwrap();
+        filesystem.forget(inode);
+    }
+    assert!(filesystem.space().files_free > 0);
+}
+
+#[test]
+fn the_sizes_of_an_attribute_are_those_of_linux() {
+    let filesystem = filesystem(1 << 20, 100);
+    let file = lookup(&filesystem, "node_0/process_0");
+    let set = |name: &[u8], length| {
+        filesystem.set_xattr(file, name, Some(&vec![7; length]), SetXattr::Any)
+    };
+    let longest = [b"user.".to_vec(), vec![b'n'; 250]].concat();
+    set(&longest, 64 << 10).unwrap();
+    assert_eq!(filesystem.xattr(file, &longest).unwrap().len(), 64 << 10);
+    assert_eq!(set(&longest, (64 << 10) + 1), Err(Error::ValueTooLong));
+    assert_eq!(set(&[longest.clone(), b"n".to_vec()].concat(), 1), Err(Error::ValueTooLong));
+    assert_eq!(filesystem.xattr(file, &longest).unwrap().len(), 64 << 10);
+    filesystem.set_xattr(file, &longest, None, SetXattr::Any).unwrap();
+    assert_eq!(filesystem.xattr(file, &longest), Err(Error::NoAttribute));
+    assert_eq!(filesystem.space().blocks_free, filesystem.space().blocks);
+}
+
+#[test]
+fn what_is_not_a_command_changes_nothing() {
+    let filesystem = filesystem(1 << 20, 100);
+    filesystem.unlink(lookup(&filesystem, "node_0"), b"process_0").unwrap();
+    for wrong in ["", "rest", "reset-all", "resetnode_0", "status node_0"] {
+        assert_eq!(filesystem.control(wrong.as_bytes()).unwrap_err(), Error::Invalid, "{wrong:?}");
+    }
+    assert_eq!(filesystem.control(b"\xff\xfe").unwrap_err(), Error::Invalid);
+    for unknown in ["node_7", "node_0/process_00", "node_0/process_0/x", ".status"] {
+        let command = format!("reset {unknown}");
+        assert_eq!(filesystem.control(command.as_bytes()).unwrap_err(), Error::NotFound);
+    }
+    assert_eq!(
+        filesystem.lookup(lookup(&filesystem, "node_0"), b"process_0"),
+        Err(Error::NotFound)
+    );
+    let reset = filesystem.control(b" reset  /node_0/process_0/ \n").unwrap();
+    assert_eq!(reset.names.len(), 1);
+    lookup(&filesystem, "node_0/process_0");
+}
+
+/// What a reset reports is what a kernel would still remember wrongly.
+#[test]
+fn a_reset_names_what_it_has_changed() {
+    let filesystem = filesystem(1 << 20, 100);
+    let (node, file) = (lookup(&filesystem, "node_0"), lookup(&filesystem, "node_0/process_0"));
+    filesystem.rename(node, b"process_0", Inode::ROOT, b"away", RenameMode::Replace).unwrap();
+    let other = lookup(&filesystem, "node_1/process_1");
+    let set = SetAttributes { mode: Some(0), ..SetAttributes::default() };
+    filesystem.set_attributes(other, &set).unwrap();
+    let reset = filesystem.control(b"reset node_0/process_0").unwrap();
+    let mut names: Vec<_> = reset.names.iter().map(|(at, name)| (*at, &name[..])).collect();
+    names.sort();
+    assert_eq!(names, [(Inode::ROOT, &b"away"[..]), (node, &b"process_0"[..])]);
+    assert_eq!(reset.inodes, [file]);
+    assert_eq!(filesystem.attributes(other).unwrap().mode, 0, "not what was asked for");
+}
