@@ -333,6 +333,9 @@ def main(
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As an exception: everything that was begun is ended on its way.
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    if os.geteuid() != 0:
+        print(f"{script}: it must run as root: it mounts, and becomes other users", file=sys.stderr)
+        sys.exit(3)
     code = 3
     workshop = Workshop(work, in_memory=work is None)
     try:
