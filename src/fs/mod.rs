@@ -16,6 +16,7 @@ mod directory;
 mod error;
 mod io;
 mod names;
+mod rename;
 mod space;
 mod status_files;
 mod xattr;
@@ -35,7 +36,8 @@ pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
 pub use io::{Allocate, CachePolicy, Opened, Seek};
-pub use names::{NewNode, RenameMode};
+pub use names::NewNode;
+pub use rename::RenameMode;
 pub use space::Space;
 pub use xattr::SetXattr;
 

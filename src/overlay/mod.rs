@@ -174,8 +174,8 @@ impl Overlay {
         look(&self.names.read())
     }
 
-    /// Changes names, all or none as `change` does it; `growth` is the most that it may add, so that
-    /// what gives back more than it takes can be done where there is no room left.
+    /// Changes names, all or none as `change` does it; `growth` is the most that it may add, so
+    /// that what gives back more than it takes can be done where there is no room left.
     ///
     /// # Errors
     ///

@@ -112,7 +112,7 @@ pub(crate) fn resident_bytes(mount: &Mount) -> u64 {
     let wanted = mount.path().as_os_str().as_encoded_bytes();
     for process in procfs::process::all_processes().unwrap().flatten() {
         let Ok(command) = process.cmdline() else { continue };
-        let daemon = command.last().is_some_and(|last| last == "--daemon");
+        let daemon = command.iter().any(|word| word == "--daemon");
         if daemon && command.iter().any(|word| word.as_bytes() == wanted) {
             return process.status().unwrap().vmrss.unwrap() * 1024;
         }

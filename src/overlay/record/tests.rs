@@ -1,10 +1,13 @@
-//! Random changes of a few records that share a small budget, which must at every moment say exactly
-//! what they hold.
+//! Random changes of a few records that share a small budget, which must at every moment say
+//! exactly what they hold.
 
 use proptest::prelude::*;
 
 use super::super::budget::Limits;
 use super::*;
+use crate::dataset::Coordinates;
+use crate::overlay::Piece;
+use crate::overlay::extent::to_index;
 
 const FILES: usize = 3;
 const LIMITS: Limits = Limits { kept_bytes: 600, extents: 14 };

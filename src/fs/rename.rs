@@ -1,0 +1,133 @@
+//! Renaming: one operation that looks at two directories and up to two inodes at once.
+
+use super::names::touch;
+use super::{Error, Filesystem, Kind, Result, now};
+use crate::dataset::Inode;
+use crate::overlay::Tree;
+
+/// What a rename does where the new name is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RenameMode {
+    /// It replaces what was there.
+    #[default]
+    Replace,
+    /// It fails.
+    NoReplace,
+    /// The two change places; the new name must be taken.
+    Exchange,
+}
+
+impl Filesystem {
+    /// Renames.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FixedDirectory`] for a directory of the dataset, [`Error::Invalid`] for a directory
+    /// into itself, [`Error::Exists`], [`Error::NotEmpty`], [`Error::NotDirectory`],
+    /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::ReadOnly`] under `.status`,
+    /// [`Error::NoSpace`].
+    pub fn rename(
+        &self,
+        parent: Inode,
+        name: &[u8],
+        new_parent: Inode,
+        new_name: &[u8],
+        mode: RenameMode,
+    ) -> Result<()> {
+        let parent_record = self.changeable_directory(parent, name)?;
+        let new_parent_record = self.changeable_directory(new_parent, new_name)?;
+        let time = now();
+        let growth = |tree: &Tree| {
+            let from = tree.lookup(&self.dataset, parent, name);
+            let to = tree.lookup(&self.dataset, new_parent, new_name);
+            let back = to.filter(|_| mode == RenameMode::Exchange);
+            let changes = [(parent, name, back), (new_parent, new_name, from)];
+            tree.growth(&self.dataset, &changes)
+        };
+        self.overlay.change_names(growth, |tree| {
+            let from = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
+            let to = tree.lookup(&self.dataset, new_parent, new_name);
+            self.check_rename(tree, (parent, from), (new_parent, to), mode)?;
+            if to.is_some_and(|(inode, _)| inode == from.0) {
+                return Ok(());
+            }
+            // Before anything moves: each may need a record, and there may be no room for one.
+            let record = self.overlay.get_or_insert(from.0)?;
+            let replaced = match to {
+                Some((inode, kind)) => Some((inode, kind, self.overlay.get_or_insert(inode)?)),
+                None => None,
+            };
+            let back = to.filter(|_| mode == RenameMode::Exchange);
+            tree.set(&self.dataset, parent, name, back);
+            tree.set(&self.dataset, new_parent, new_name, Some(from));
+            let (old, new) = ((parent, name), (new_parent, new_name));
+            self.moved(tree, (old, new), from, &record, time);
+            if let Some((inode, kind, record)) = replaced {
+                if mode == RenameMode::Exchange {
+                    self.moved(tree, (new, old), (inode, kind), &record, time);
+                } else {
+                    self.drop_name(tree, new, (inode, kind), &record, time);
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        touch(&parent_record, time);
+        touch(&new_parent_record, time);
+        Ok(())
+    }
+
+    fn check_rename(
+        &self,
+        tree: &Tree,
+        (parent, from): (Inode, (Inode, Kind)),
+        (new_parent, to): (Inode, Option<(Inode, Kind)>),
+        mode: RenameMode,
+    ) -> Result<()> {
+        let is_fixed = |(inode, kind): (Inode, Kind)| {
+            kind == Kind::Directory && self.dataset.namespace().node(inode).is_some()
+        };
+        let (inode, kind) = from;
+        let is_directory = kind == Kind::Directory;
+        if is_fixed(from) {
+            return Err(Error::FixedDirectory);
+        }
+        if is_directory && self.is_within(tree, new_parent, inode) {
+            return Err(Error::Invalid);
+        }
+        match (mode, to) {
+            (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
+            (RenameMode::Exchange, None) => Err(Error::NotFound),
+            (RenameMode::Exchange, Some(to)) if is_fixed(to) => Err(Error::FixedDirectory),
+            (RenameMode::Exchange, Some((to, Kind::Directory)))
+                if self.is_within(tree, parent, to) =>
+            {
+                Err(Error::Invalid)
+            }
+            (RenameMode::Replace, Some((to, Kind::Directory))) => {
+                if !is_directory {
+                    Err(Error::IsDirectory)
+                } else if to != inode && !tree.is_empty_directory(&self.dataset, to) {
+                    Err(Error::NotEmpty)
+                } else {
+                    Ok(())
+                }
+            }
+            (RenameMode::Replace, Some(_)) if is_directory => Err(Error::NotDirectory),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a directory is another one or below it.
+    fn is_within(&self, tree: &Tree, directory: Inode, other: Inode) -> bool {
+        let mut at = directory;
+        loop {
+            if at == other {
+                return true;
+            }
+            match tree.parent(&self.dataset, at) {
+                Some(parent) if parent != at => at = parent,
+                _ => return false,
+            }
+        }
+    }
+}
