@@ -9,16 +9,23 @@
 //! | 1 | the verdict is mismatch or incomplete |
 //! | 2 | wrong usage: nothing was done |
 //! | 3 | the system failed |
+//! | 130 | it was interrupted (Ctrl-C) |
 
 mod cat;
+mod cluster_status;
 mod completions;
 mod dataset_args;
 mod locate;
 mod man;
 mod mount;
 mod mount_target;
+mod progress;
 mod status;
+mod storage_args;
+mod sums;
 mod umount;
+mod verify;
+mod write;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -48,7 +55,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  fine
   1  the verdict is mismatch or incomplete
   2  wrong usage: nothing was done
-  3  the system failed
+  3  the system failed; for write and verify, also where it failed for some files only
+  130  it was interrupted
 
 Sizes are in bytes, or with a binary unit: 4096, 1M, 1MiB and 1MB are 2^20 bytes for the last three, \
 10G and 10GiB are the same.";
@@ -60,6 +68,9 @@ enum Command {
     Status(status::Arguments),
     Cat(cat::Arguments),
     Locate(locate::Arguments),
+    Write(write::Arguments),
+    Verify(verify::Arguments),
+    Sums(sums::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -95,6 +106,8 @@ impl Failure {
 const BAD_VERDICT: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 const SYSTEM_FAILED: u8 = 3;
+/// 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
 
 /// Parses the command line, runs the command and says how it went.
 #[must_use]
@@ -105,6 +118,9 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),
+        Command::Write(arguments) => write::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sums(arguments) => sums::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
     };

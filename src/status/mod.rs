@@ -11,6 +11,7 @@
 mod counters;
 mod events;
 mod tree;
+mod verification;
 mod views;
 
 use serde::Serialize;
@@ -23,6 +24,7 @@ use crate::verdict::{Judge, Tally, Verdict};
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
 pub use tree::{Document, STATUS_NAME, StatusNode};
+pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
 
 use views::{
     EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, ProcessView, RangeView,

@@ -61,7 +61,11 @@ pub(super) fn open_to_read(path: &Path, transfer: Transfer) -> io::Result<File> 
     if transfer == Transfer::Direct {
         flags |= libc::O_DIRECT;
     }
-    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| say(transfer, error))
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(|error| say(transfer, error))
 }
 
 /// Reads until the block is full or the file ends.
@@ -120,9 +124,7 @@ impl NewFile {
         let Some(direct) = &self.direct else { return self.file.write_all_at(block, offset) };
         let (aligned, tail) = block.split_at(block.len() - block.len() % ALIGNMENT);
         if !aligned.is_empty() {
-            direct
-                .write_all_at(aligned, offset)
-                .map_err(|error| say(Transfer::Direct, error))?;
+            direct.write_all_at(aligned, offset).map_err(|error| say(Transfer::Direct, error))?;
         }
         if tail.is_empty() {
             return Ok(());

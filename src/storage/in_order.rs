@@ -37,13 +37,7 @@ impl<T, C> InOrder<T, C> {
     }
 
     /// Brings an item, and lets the consumer take all whose turn has come.
-    pub(super) fn bring(
-        &self,
-        index: u64,
-        item: T,
-        stop: &Stop,
-        take: impl Fn(&mut C, u64, T),
-    ) {
+    pub(super) fn bring(&self, index: u64, item: T, stop: &Stop, take: impl Fn(&mut C, u64, T)) {
         let mut state = self.state.lock();
         while index >= state.next.saturating_add(self.ahead_max) {
             if stop.is_set() {
@@ -63,12 +57,7 @@ impl<T, C> InOrder<T, C> {
         }
     }
 
-    /// Looks at the consumer and the number of the next item.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&C, u64) -> R) -> R {
-        let state = self.state.lock();
-        look(&state.consumer, state.next)
-    }
-
+    /// The consumer, and the number of the item that would have been next.
     pub(super) fn into_consumer(self) -> (C, u64) {
         let state = self.state.into_inner();
         (state.consumer, state.next)

@@ -59,9 +59,9 @@ impl<'a> Share<'a> {
         // Each is below its dimension, which its field can hold.
         let file = u32::try_from(digit(dimensions.files)).unwrap_or_default();
         let process = u16::try_from(digit(dimensions.processes.into())).unwrap_or_default();
-        let node = self.node.unwrap_or_else(|| {
-            u16::try_from(digit(dimensions.nodes.into())).unwrap_or_default()
-        });
+        let node = self
+            .node
+            .unwrap_or_else(|| u16::try_from(digit(dimensions.nodes.into())).unwrap_or_default());
         let generation = u16::try_from(digit(dimensions.iterations.into())).unwrap_or_default();
         Coordinates { generation, node, process, file }
     }
