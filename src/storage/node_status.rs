@@ -245,8 +245,12 @@ fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
         files_created: all().map(|status| status.files_created).sum(),
         target_files: target.saturating_mul(node_count.into()),
         percent_complete: hundredths(percent),
-        throughput_mb_s: hundredths(fresh().map(|status| status.throughput_mb_s).sum()),
-        files_per_sec: hundredths(fresh().map(|status| status.files_per_sec).sum()),
+        throughput_mb_s: hundredths(
+            fresh().map(|status| status.throughput_mb_s).fold(0.0, |sum, rate| sum + rate),
+        ),
+        files_per_sec: hundredths(
+            fresh().map(|status| status.files_per_sec).fold(0.0, |sum, rate| sum + rate),
+        ),
         nodes,
         unreadable: Vec::new(),
     }
