@@ -14,11 +14,11 @@ use crate::storage::{ClusterStatus, NodeLine, read_cluster_status};
 /// Shows the merged status once, or again every second until all are done or it is interrupted.
 pub(super) fn run(
     directory: &Path,
-    first: ClusterStatus,
+    first: &ClusterStatus,
     json: bool,
     watch: bool,
 ) -> Result<ExitCode, Failure> {
-    show(directory, &first, json, watch)?;
+    show(directory, first, json, watch)?;
     if !watch {
         return Ok(ExitCode::SUCCESS);
     }

@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         && path.is_dir()
         && let Some(first) = cluster_status::read(path)?
     {
-        return cluster_status::run(path, first, arguments.json, arguments.watch);
+        return cluster_status::run(path, &first, arguments.json, arguments.watch);
     }
     let mount = mount_target::find(arguments.mount.as_deref())?;
     let (text, summary) = read(&mount, "summary.json")?;

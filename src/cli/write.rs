@@ -23,6 +23,7 @@ use crate::storage::{
 /// that cannot be written is named and counted, and the others are still written. Meanwhile
 /// .dummy_data_status_node{K}.json in the directory says how far this node is: 'seedfs status DIR'.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
-use crate::content::Address;
+use crate::content::{Address, BLOCK_BYTES};
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
 use crate::status::StatusNode;
@@ -193,7 +193,8 @@ impl Filesystem {
 
     /// Whether the dataset has the block at an address.
     fn is_known(&self, address: &Address) -> bool {
-        self.dataset.has_block(address.file, address.block)
+        self.dataset.contains(address.file)
+            && address.block < self.dataset.size_bytes(address.file).div_ceil(BLOCK_BYTES as u64)
     }
 }
 

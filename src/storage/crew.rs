@@ -133,11 +133,20 @@ mod tests {
     /// Notes what was done; files have lengths around the parts' borders.
     #[derive(Default)]
     struct Notes {
-        done: Mutex<BTreeMap<u64, (Vec<Range<u64>>, u32)>>,
+        done: Mutex<BTreeMap<u64, Done>>,
     }
 
+    /// The parts of a file that were done, and how often it was closed.
+    type Done = (Vec<Range<u64>>, u32);
+
     fn length(index: u64) -> u64 {
-        [0, 1, PART_BYTES, PART_BYTES + 1, 5 * PART_BYTES - 1][index as usize % 5]
+        match index % 5 {
+            0 => 0,
+            1 => 1,
+            2 => PART_BYTES,
+            3 => PART_BYTES + 1,
+            _ => 5 * PART_BYTES - 1,
+        }
     }
 
     impl Work for Notes {

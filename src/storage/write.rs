@@ -15,7 +15,7 @@ use super::crew::{Work, work_through};
 use super::outcome::{Failures, FileFailure, Findings};
 use super::{Progress, Share, Stop, Transfer};
 use crate::content::Content;
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, Inode};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn write(
 /// whatever the layout's names are.
 #[must_use]
 pub fn temporary_name(share: Share<'_>, file: Coordinates) -> String {
-    let inode = share.dataset().namespace().inode(file).map_or(0, |inode| inode.get());
+    let inode = share.dataset().namespace().inode(file).map_or(0, Inode::get);
     match share.node() {
         Some(node) => format!(".seedfs-tmp-node{node}-{inode}"),
         None => format!(".seedfs-tmp-all-{inode}"),

@@ -43,6 +43,19 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
+    /// Hands every wrong range of one write to `found`: what lies around it is not looked at.
+    pub fn judge_pieces(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) {
+        let mut bench = self.bench();
+        for (offset, extent) in written.extents.iter() {
+            bench.done = offset;
+            bench.extent(offset, extent);
+            bench.drain().for_each(&mut *found);
+        }
+        bench.close_group();
+        bench.close_extra();
+        bench.drain().for_each(found);
+    }
+
     /// Counts every byte, and hands every wrong range to `found`, in order.
     pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
         let mut bench = self.bench();
@@ -70,7 +83,7 @@ impl<'a> Judge<'a> {
 }
 
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
-const ZERO_RANGE_BYTES_MIN: u64 = 4096;
+const ZERO_RANGE_BYTES_MIN: usize = 4096;
 
 /// One file on the bench.
 ///
@@ -138,13 +151,13 @@ impl Bench<'_> {
                     self.extra(outside, class, actual, Some(source));
                 }
             }
-            Piece::Zeros if extent.length >= ZERO_RANGE_BYTES_MIN => {
+            Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
                 self.zeros_inside(inside);
                 self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
             Piece::Zeros => {
-                let zeros = [0; ZERO_RANGE_BYTES_MIN as usize];
+                let zeros = [0; ZERO_RANGE_BYTES_MIN];
                 self.bytes(offset, &zeros[..to_index(extent.length)], inside.end);
             }
             Piece::Bytes(bytes) => self.bytes(offset, bytes, inside.end),
@@ -317,10 +330,10 @@ impl Bench<'_> {
 
     /// Cuts the bytes off both ends of a range that agree by chance.
     fn trim(&self, range: Range<u64>, actual_at: impl Fn(u64, &mut [u8])) -> Range<u64> {
-        const PROBE_BYTES: u64 = 64;
+        const PROBE_BYTES: usize = 64;
         let file = self.judge.expectation.file;
         let probe = |start: u64, end: u64| {
-            let mut expected = [0; PROBE_BYTES as usize];
+            let mut expected = [0; PROBE_BYTES];
             let mut actual = expected;
             let length = to_index(end - start);
             self.judge.content.fill(file, start, &mut expected[..length]);
@@ -330,7 +343,7 @@ impl Bench<'_> {
         };
         let Range { mut start, mut end } = range;
         while start < end {
-            let stop = end.min(start + PROBE_BYTES);
+            let stop = end.min(start + PROBE_BYTES as u64);
             if let (Some(first), _) = probe(start, stop) {
                 start += first as u64;
                 break;
@@ -338,7 +351,7 @@ impl Bench<'_> {
             start = stop;
         }
         while start < end {
-            let begin = start.max(end.saturating_sub(PROBE_BYTES));
+            let begin = start.max(end.saturating_sub(PROBE_BYTES as u64));
             if let (_, Some(last)) = probe(begin, end) {
                 end = begin + last as u64 + 1;
                 break;

@@ -53,5 +53,15 @@ pub(crate) fn verify(dataset: &str, more: &[&str], directory: &Path) -> (Option<
     let run = run("verify", dataset, &more, directory);
     let document = serde_json::from_str(&run.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", run.stdout, run.stderr));
+    assert_schema(&document);
     (run.code, document)
+}
+
+/// Every document that a test sees is what the schema says.
+fn assert_schema(document: &Value) {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/schema/verify.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
 }
