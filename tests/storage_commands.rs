@@ -189,7 +189,7 @@ fn no_temporary_file_is_left_by_an_interruption_and_resume_goes_on() {
     assert_eq!(verify(dataset, &[], directory.path()).0, Some(0));
 }
 
-/// `SEEDFS_KILL_ROUNDS` says how often; `scripts/test-kill` asks for 50.
+/// `SEEDFS_KILL_ROUNDS=50 cargo test --test storage_commands killed` is the long form.
 #[test]
 fn killed_at_any_moment_and_resumed_it_is_whole() {
     let rounds = std::env::var("SEEDFS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok());

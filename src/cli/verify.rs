@@ -199,7 +199,7 @@ fn report(
     let surroundings = Surroundings {
         directory: arguments.directory.display().to_string(),
         node_id: share.node(),
-        complete: state.next == share.file_count(),
+        complete: state.walked,
         sample_percent: state.sample.percent(),
         files_left_out: share.file_count().saturating_sub(judged + state.failures.total),
         seconds: now.seconds,

@@ -27,6 +27,7 @@
 
 mod block_file;
 mod crew;
+mod file_bench;
 mod in_order;
 mod machine;
 mod node_status;

@@ -77,14 +77,14 @@ impl Algorithm {
     /// One line of a manifest, with its newline.
     #[must_use]
     pub fn line(self, sum: &str, path: &str) -> String {
-        // xxhsum tells XXH3 from XXH64, which is as long, by this.
-        let mark = if self == Self::Xxh3 { "XXH3_" } else { "" };
-        if path.contains('\\') {
-            // The tools' way of writing names that would spoil a line. Other characters that would,
-            // no layout accepts.
-            format!("\\{mark}{sum}  {}\n", path.replace('\\', "\\\\"))
-        } else {
-            format!("{mark}{sum}  {path}\n")
+        // The tools' way of writing names that would spoil a line. Other characters that would, no
+        // layout accepts.
+        let escape = if path.contains('\\') { "\\" } else { "" };
+        let path = path.replace('\\', "\\\\");
+        match self {
+            // As long as an XXH64, which xxhsum would take it for without the name.
+            Self::Xxh3 => format!("{escape}XXH3 ({path}) = {sum}\n"),
+            _ => format!("{escape}{sum}  {path}\n"),
         }
     }
 }
@@ -203,5 +203,6 @@ mod tests {
     fn a_backslash_is_written_as_the_tools_read_it() {
         assert_eq!(Algorithm::Md5.line("ab", "a\\b"), "\\ab  a\\\\b\n");
         assert_eq!(Algorithm::Md5.line("ab", "a b"), "ab  a b\n");
+        assert_eq!(Algorithm::Xxh3.line("ab", "a b"), "XXH3 (a b) = ab\n");
     }
 }

@@ -17,14 +17,15 @@ use serde_json::Value;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{PART_BYTES, Work, work_through};
+use super::file_bench::{FileBench, absent};
 use super::in_order::InOrder;
 use super::outcome::{FileFailure, Findings};
 use super::{Progress, Share, Stop, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, DatasetConfig};
-use crate::overlay::{Expectation, Extent, ExtentMap, Piece, Recogniser};
-use crate::status::{ClassCounts, JudgedFile, RANGES_MAX, Verification};
-use crate::verdict::{Bench, Judge, Tally, WrongRange};
+use crate::overlay::{Expectation, ExtentMap, Recogniser};
+use crate::status::{JudgedFile, Verification};
+use crate::verdict::Judge;
 
 /// How to verify.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,8 @@ pub struct State {
     pub sample: Sample,
     /// The first file that has not been judged.
     pub next: u64,
+    /// Whether the tree was looked through for files that are none of the dataset's.
+    pub walked: bool,
     /// The sums.
     pub verification: Verification,
     /// Files that are not verified.
@@ -114,6 +117,7 @@ impl State {
             node: share.node(),
             sample,
             next: 0,
+            walked: false,
             verification: Verification::default(),
             problems: Findings::default(),
             unexpected: Findings::default(),
@@ -162,16 +166,22 @@ pub fn verify(
     };
     work_through(&verifier, first..share.file_count(), options.threads, stop);
     let (Saved { mut state, .. }, _) = results.into_consumer();
-    // The whole tree is looked through by one node, so that the nodes' counts can be added up.
-    if share.node().is_none_or(|node| node == 0)
-        && state.next == share.file_count()
-        && !stop.is_set()
-    {
-        state.unexpected = Findings::default();
-        let (unexpected, failures) = (&mut state.unexpected, &mut state.failures);
-        walk::find_unexpected(root, share.dataset(), stop, unexpected, failures);
+    if state.next == share.file_count() && !state.walked && !stop.is_set() {
+        look_for_unexpected(root, share, &mut state, stop);
     }
     state
+}
+
+/// Looks through the tree, once; a search that is interrupted begins anew.
+fn look_for_unexpected(root: &Path, share: Share<'_>, state: &mut State, stop: &Stop) {
+    let (mut unexpected, mut failures) = (Findings::default(), state.failures.clone());
+    // One node looks for all, so that the nodes' counts can be added up.
+    if share.node().is_none_or(|node| node == 0) {
+        walk::find_unexpected(root, share.dataset(), stop, &mut unexpected, &mut failures);
+    }
+    if !stop.is_set() {
+        (state.unexpected, state.failures, state.walked) = (unexpected, failures, true);
+    }
 }
 
 /// How often the state is handed out.
@@ -373,97 +383,4 @@ impl Verifier<'_> {
 
 fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
-}
-
-/// A file that is not there: nobody has written it.
-fn absent(expectation: Expectation) -> JudgedFile {
-    JudgedFile {
-        file: expectation.file,
-        size_bytes: 0,
-        extents: 0,
-        kept_bytes: 0,
-        tally: Tally::untouched(expectation.size_bytes),
-        ranges: Vec::new(),
-        classes: ClassCounts::default(),
-    }
-}
-
-/// The bench of one file, and what it has found.
-struct FileBench<'a> {
-    bench: Bench<'a>,
-    /// The last extent: the next one may continue it.
-    last: ExtentMap,
-    extents: u64,
-    kept_bytes: u64,
-    ranges: Vec<WrongRange>,
-    classes: ClassCounts,
-}
-
-impl<'a> FileBench<'a> {
-    fn new(bench: Bench<'a>) -> Self {
-        Self {
-            bench,
-            last: ExtentMap::default(),
-            extents: 0,
-            kept_bytes: 0,
-            ranges: Vec::new(),
-            classes: ClassCounts::default(),
-        }
-    }
-
-    /// Adds the extents of the next part.
-    fn add(&mut self, part: &ExtentMap) {
-        let mut extents = std::mem::take(&mut self.last);
-        for (offset, extent) in part.iter() {
-            extents.insert(offset, extent.clone());
-        }
-        let count = extents.len();
-        for (index, (offset, extent)) in extents.iter().enumerate() {
-            if index + 1 < count {
-                self.judge(offset, extent);
-            } else {
-                self.last.insert(offset, extent.clone());
-            }
-        }
-    }
-
-    fn judge(&mut self, offset: u64, extent: &Extent) {
-        self.extents += 1;
-        if let Piece::Bytes(bytes) = &extent.piece {
-            self.kept_bytes += bytes.len() as u64;
-        }
-        self.bench.extent(offset, extent);
-        note(&mut self.ranges, &mut self.classes, self.bench.drain());
-    }
-
-    fn finish(mut self, file: Coordinates, size_bytes: u64) -> JudgedFile {
-        for (offset, extent) in std::mem::take(&mut self.last).iter() {
-            self.judge(offset, extent);
-        }
-        let (tally, rest) = self.bench.finish(size_bytes);
-        note(&mut self.ranges, &mut self.classes, rest);
-        JudgedFile {
-            file,
-            size_bytes,
-            extents: self.extents,
-            kept_bytes: self.kept_bytes,
-            tally,
-            ranges: self.ranges,
-            classes: self.classes,
-        }
-    }
-}
-
-/// Counts wrong ranges, and keeps the first of them.
-fn note(
-    ranges: &mut Vec<WrongRange>,
-    classes: &mut ClassCounts,
-    found: impl IntoIterator<Item = WrongRange>,
-) {
-    for range in found {
-        classes.add(range.class);
-        if ranges.len() < RANGES_MAX {
-            ranges.push(range);
-        }
-    }
 }
