@@ -11,6 +11,7 @@
 //! | [`status`] | the verdict as JSON |
 //! | [`fs`] | the filesystem's operations on plain types |
 //! | [`fuse`] | the kernel's side: convert, call, reply |
+//! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
 //! | [`cli`] | the command line |
 //!
 //! `docs/architecture.md` says what each layer never does.
@@ -23,4 +24,5 @@ pub mod fuse;
 
 pub mod overlay;
 pub mod status;
+pub mod storage;
 pub mod verdict;

@@ -21,8 +21,9 @@ pub(super) struct DatasetArguments {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     seed: Option<Value>,
 
-    /// How many nodes, 1 to 65536 [default: 1]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    /// How many nodes, 1 to 65536; for write, verify and sums also auto, which asks the cluster's
+    /// engine [default: 1]
+    #[arg(long, visible_alias = "node-count", value_name = "N", allow_hyphen_values = true)]
     nodes: Option<Value>,
 
     /// How many processes each node has, 1 to 65536 [default: 1]
@@ -30,7 +31,7 @@ pub(super) struct DatasetArguments {
     processes: Option<Value>,
 
     /// How many files each process has, 1 to 2^32 [default: 1]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
     files: Option<Value>,
 
     /// How many generations of everything, 1 to 65536; without it there is one, and no directory
@@ -39,7 +40,7 @@ pub(super) struct DatasetArguments {
     iterations: Option<Value>,
 
     /// The size of each file, 1 byte to 4 PiB (2^52) [default: 1G]
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
     size: Option<Value>,
 
     /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
@@ -52,23 +53,41 @@ pub(super) struct DatasetArguments {
 impl DatasetArguments {
     /// The dataset, or everything that is wrong with it.
     pub(super) fn dataset(&self) -> Result<Dataset, Failure> {
+        self.dataset_from(None, None)
+    }
+
+    /// The dataset, with what is left out taken from a file, and the number of nodes from somebody
+    /// who knows better than the command line.
+    pub(super) fn dataset_from(
+        &self,
+        base: Option<&Path>,
+        nodes: Option<u32>,
+    ) -> Result<Dataset, Failure> {
         let typed = DatasetConfig {
             schema: None,
             seed: self.seed.clone(),
-            nodes: self.nodes.clone(),
+            nodes: nodes.map(|nodes| Value::from(u64::from(nodes))).or_else(|| self.nodes.clone()),
             processes: self.processes.clone(),
             files: self.files.clone(),
             iterations: self.iterations.clone(),
             size: self.size.clone(),
             layout: self.layout.clone(),
         };
-        let merged = match &self.config {
+        let merged = match self.config.as_deref().or(base) {
             None => typed,
             Some(path) => typed.merged_over(read_config(path)?),
         };
         merged.validate().map_err(Failure::usage)
     }
+
+    /// Whether the number of nodes is to be asked for.
+    pub(super) fn asks_for_nodes(&self) -> bool {
+        self.nodes.as_ref().is_some_and(|nodes| nodes.to_string() == AUTO)
+    }
 }
+
+/// The word for a number that the cluster's engine is asked for.
+pub(super) const AUTO: &str = "auto";
 
 /// A file whose name ends in `.toml` is TOML, any other is JSON.
 fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {

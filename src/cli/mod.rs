@@ -9,6 +9,7 @@
 //! | 1 | the verdict is mismatch or incomplete |
 //! | 2 | wrong usage: nothing was done |
 //! | 3 | the system failed |
+//! | 130 | it was interrupted (Ctrl-C) |
 
 #![allow(
     clippy::doc_markdown,
@@ -17,15 +18,21 @@
 )]
 
 mod cat;
+mod cluster_status;
 mod completions;
 mod dataset_args;
 mod locate;
 mod man;
 mod mount;
 mod mount_target;
+mod progress;
 mod reset;
 mod status;
+mod storage_args;
+mod sums;
 mod umount;
+mod verify;
+mod write;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -55,7 +62,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  fine
   1  the verdict is mismatch or incomplete
   2  wrong usage: nothing was done
-  3  the system failed
+  3  the system failed; for write and verify, also where it failed for some files only
+  130  it was interrupted
 
 Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.";
 
@@ -67,6 +75,9 @@ enum Command {
     Reset(reset::Arguments),
     Cat(cat::Arguments),
     Locate(locate::Arguments),
+    Write(write::Arguments),
+    Verify(verify::Arguments),
+    Sums(sums::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -102,6 +113,8 @@ impl Failure {
 const BAD_VERDICT: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 const SYSTEM_FAILED: u8 = 3;
+/// 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
 
 /// Parses the command line, runs the command and says how it went.
 #[must_use]
@@ -113,6 +126,9 @@ pub fn run() -> ExitCode {
         Command::Reset(arguments) => reset::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),
+        Command::Write(arguments) => write::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sums(arguments) => sums::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
     };

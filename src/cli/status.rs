@@ -9,21 +9,28 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::{BAD_VERDICT, Failure, mount_target};
+use super::{BAD_VERDICT, Failure, cluster_status, mount_target};
 use crate::dataset::format_size;
+use crate::fuse;
 use crate::status::STATUS_NAME;
 
-/// Show the verdict and the totals of a mount
+/// Show the verdict and the totals of a mount, or how far the nodes of a write are
 ///
-/// Exits with 1 where the verdict is mismatch or incomplete.
+/// For a mount it exits with 1 where the verdict is mismatch or incomplete. For a directory that
+/// 'seedfs write' fills it merges what the nodes say; a node that has been silent for 30 seconds is
+/// shown as stale.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print .status/summary.json as it is
+    /// Print .status/summary.json as it is, or the merged status as one line of JSON
     #[arg(long)]
     json: bool,
 
-    /// Where it is mounted; without it, the only seedfs there is
-    #[arg(value_name = "MOUNT")]
+    /// For a directory: show it again every second until all nodes are done
+    #[arg(long)]
+    watch: bool,
+
+    /// Where it is mounted, or the directory that is written to; without it, the only seedfs there is
+    #[arg(value_name = "MOUNT|DIR")]
     mount: Option<PathBuf>,
 }
 
@@ -31,6 +38,13 @@ pub(super) struct Arguments {
 const SHOWN_RANGES: usize = 5;
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(path) = &arguments.mount
+        && !fuse::is_seedfs(path).map_err(Failure::system)?
+        && path.is_dir()
+        && let Some(first) = cluster_status::read(path)?
+    {
+        return cluster_status::run(path, &first, arguments.json, arguments.watch);
+    }
     let mount = mount_target::find(arguments.mount.as_deref())?;
     let (text, summary) = read(&mount, "summary.json")?;
     let report = if arguments.json {

@@ -116,6 +116,12 @@ impl Dataset {
         self.size_bytes
     }
 
+    /// Whether there is such a block of sixteen bytes.
+    #[must_use]
+    pub fn has_block(&self, file: Coordinates, block: u64) -> bool {
+        self.contains(file) && block < self.size_bytes(file).div_ceil(16)
+    }
+
     /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
     ///
     /// Nothing is left to defaults but the absence of iterations, so it means the same to later

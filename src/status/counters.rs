@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::verdict::Class;
 
 /// Counters of one mount, from its start on.
@@ -120,13 +122,20 @@ impl Meter {
 }
 
 /// Wrong ranges seen so far, by class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassCounts([u64; Class::ALL.len()]);
 
 impl ClassCounts {
     /// Counts one range.
     pub fn add(&mut self, class: Class) {
         self.0[class as usize] += 1;
+    }
+
+    /// Counts all that another has counted.
+    pub fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
     }
 
     /// How many of a class.

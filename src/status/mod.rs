@@ -13,6 +13,7 @@ mod events;
 mod others;
 mod recount;
 mod tree;
+mod verification;
 mod views;
 
 use serde::Serialize;
@@ -25,6 +26,7 @@ use crate::verdict::Verdict;
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
 pub use tree::{Document, STATUS_NAME, StatusNode};
+pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
 
 use recount::{Changed, Found};
 use views::{

@@ -34,22 +34,22 @@ pub(super) struct SummaryView {
 /// Files by verdict.
 #[derive(Debug, Serialize)]
 pub(super) struct FilesView {
-    total: u64,
-    untouched: u64,
-    incomplete: u64,
-    verified: u64,
-    mismatch: u64,
+    pub(super) total: u64,
+    pub(super) untouched: u64,
+    pub(super) incomplete: u64,
+    pub(super) verified: u64,
+    pub(super) mismatch: u64,
 }
 
 /// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
 /// wrong`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BytesView {
-    expected: u128,
-    matched: u128,
-    missing: u128,
-    wrong: u128,
-    extra: u128,
+    pub(super) expected: u128,
+    pub(super) matched: u128,
+    pub(super) missing: u128,
+    pub(super) wrong: u128,
+    pub(super) extra: u128,
 }
 
 /// Bytes of one file: `expected = untouched + matched + missing + wrong`.

@@ -42,39 +42,43 @@ pub struct Judge<'a> {
     pub expectation: Expectation,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// Hands every wrong range of one write to `found`: what lies around it is not looked at.
     pub fn judge_pieces(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) {
-        let mut bench = self.bench(written, found);
+        let mut bench = self.bench();
         for (offset, extent) in written.extents.iter() {
+            bench.done = offset;
             bench.extent(offset, extent);
+            bench.drain().for_each(&mut *found);
         }
         bench.close_group();
+        bench.close_extra();
+        bench.drain().for_each(found);
     }
 
     /// Counts every byte, and hands every wrong range to `found`, in order.
     pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
-        let mut bench = self.bench(written, found);
-        let mut done = 0;
+        let mut bench = self.bench();
         for (offset, extent) in written.extents.iter() {
-            bench.hole(done..offset);
             bench.extent(offset, extent);
-            done = offset + extent.length;
+            bench.drain().for_each(&mut *found);
         }
-        bench.hole(done..written.size_bytes.max(self.expectation.size_bytes));
-        bench.close_group();
-        bench.tally
+        let (tally, last) = bench.finish(written.size_bytes);
+        last.into_iter().for_each(found);
+        tally
     }
-}
 
-impl Judge<'_> {
-    fn bench<'a>(
-        &'a self,
-        written: &'a Written,
-        found: &'a mut dyn FnMut(WrongRange),
-    ) -> Bench<'a> {
-        let tally = Tally { expected: self.expectation.size_bytes, ..Tally::default() };
-        Bench { judge: self, written, tally, group: None, found }
+    /// A bench for a file whose extents come one after another, and need not all be in memory.
+    #[must_use]
+    pub fn bench(&self) -> Bench<'a> {
+        Bench {
+            judge: *self,
+            tally: Tally { expected: self.expectation.size_bytes, ..Tally::default() },
+            done: 0,
+            group: None,
+            extra: None,
+            found: Vec::new(),
+        }
     }
 }
 
@@ -82,27 +86,58 @@ impl Judge<'_> {
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
 
 /// One file on the bench.
-struct Bench<'a> {
-    judge: &'a Judge<'a>,
-    written: &'a Written,
+///
+/// It remembers the wrong bytes that may still go on, as a range with its first bytes, and nothing
+/// of what it has seen before: a file of foreign bytes needs no more memory than a right one.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    judge: Judge<'a>,
     tally: Tally,
+    /// Everything before this has been judged.
+    done: u64,
     /// The wrong bytes that are being gathered, where the last extent ended in kept bytes.
     group: Option<Group>,
-    found: &'a mut dyn FnMut(WrongRange),
+    /// The bytes past the expected end that are being gathered.
+    extra: Option<WrongRange>,
+    found: Vec<WrongRange>,
 }
 
 /// Exact runs of differing bytes that lie close together.
+#[derive(Debug)]
 struct Group {
     range: Range<u64>,
+    /// The bytes from the beginning of the range on, right ones among them.
+    actual: Head,
     bits: u32,
     zero: bool,
     /// The runs, as long as they can be flipped bits: no more than there are bits.
-    runs: SmallVec<[Range<u64>; 8]>,
+    runs: SmallVec<[(Range<u64>, Head); 2]>,
 }
 
 impl Bench<'_> {
-    fn extent(&mut self, offset: u64, extent: &Extent) {
+    /// The wrong ranges that are complete by now.
+    pub fn drain(&mut self) -> impl Iterator<Item = WrongRange> + '_ {
+        self.found.drain(..)
+    }
+
+    /// The end of the file: everything from the last extent on is a hole. Returns the tally, and the
+    /// wrong ranges that were not drained.
+    #[must_use]
+    pub fn finish(mut self, size_bytes: u64) -> (Tally, Vec<WrongRange>) {
+        let end = size_bytes.max(self.judge.expectation.size_bytes);
+        self.hole(self.done..end);
+        self.close_group();
+        self.close_extra();
+        (self.tally, self.found)
+    }
+
+    /// Judges the next extent of the file. It begins behind the last one; what is between them is
+    /// a hole. Wrong bytes are joined across extents, but runs of zeros and of other files' content
+    /// are not: those must come whole.
+    pub fn extent(&mut self, offset: u64, extent: &Extent) {
+        self.hole(self.done..offset);
         let end = offset + extent.length;
+        self.done = end;
         let inside = offset..end.min(self.judge.expectation.size_bytes).max(offset);
         let outside = inside.end..end;
         match &extent.piece {
@@ -111,13 +146,15 @@ impl Bench<'_> {
                 self.content_inside(inside, *source, *written);
                 if !outside.is_empty() {
                     let source = source.advance(outside.start - offset);
-                    self.extra(outside, self.content_class(offset, source), Some(source));
+                    let class = self.content_class(outside.start, source);
+                    let actual = self.content_head(outside.clone(), source);
+                    self.extra(outside, class, actual, Some(source));
                 }
             }
             Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
                 self.zeros_inside(inside);
-                self.extra(outside, Class::Zeroed, None);
+                self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
             Piece::Zeros => {
                 let zeros = [0; ZERO_RANGE_BYTES_MIN];
@@ -139,7 +176,8 @@ impl Bench<'_> {
         self.close_group();
         let inside_end = range.end.min(self.judge.expectation.size_bytes).max(range.start);
         self.tally.missing += inside_end - range.start;
-        self.extra(inside_end..range.end, Class::Zeroed, None);
+        let outside = inside_end..range.end;
+        self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
     }
 
     fn content_class(&self, offset: u64, source: Source) -> Class {
@@ -158,41 +196,57 @@ impl Bench<'_> {
             content.fill(source.file, source.offset, actual);
         });
         let source = source.advance(wrong.start - range.start);
-        self.wrong(wrong.clone(), length, self.content_class(wrong.start, source), Some(source));
+        let actual = self.content_head(wrong.clone(), source);
+        let class = self.content_class(wrong.start, source);
+        self.wrong(wrong, length, class, actual, Some(source));
     }
 
     fn zeros_inside(&mut self, range: Range<u64>) {
         let length = range.end - range.start;
         let wrong = self.trim(range, |_, actual| actual.fill(0));
-        self.wrong(wrong, length, Class::Zeroed, None);
+        self.wrong(wrong.clone(), length, Class::Zeroed, zero_head(wrong), None);
     }
 
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
         let (inside, outside) = bytes.split_at(to_index(inside_end - offset));
+        self.lengthen_head(offset, inside);
         self.tally.matched += inside.len() as u64;
         let file = self.judge.expectation.file;
         let content = self.judge.content;
         content.differing_runs(file, offset, inside, &mut |run| {
             let mut expected = SmallVec::<[u8; 64]>::from_elem(0, run.len().min(64));
             content.fill(file, offset + run.start as u64, &mut expected);
-            self.gather(offset, run.clone(), &expected, &inside[run]);
+            self.gather(offset, run, &expected, inside);
         });
         if !outside.is_empty() {
             self.close_group();
-            self.extra(inside_end..offset + bytes.len() as u64, Class::of_extra(outside), None);
+            let range = inside_end..offset + bytes.len() as u64;
+            self.extra(range, Class::of_extra(outside), head(outside), None);
         }
     }
 
-    /// Kept bytes that the disk has lost: they are not what was written, so they are wrong.
+    /// Kept bytes that the disk has lost: they are not what was written, so they are wrong. They are
+    /// shown as zeros.
     fn unreadable(&mut self, inside: Range<u64>, outside: Range<u64>) {
         self.close_group();
         let length = inside.end - inside.start;
-        self.wrong(inside, length, Class::Foreign, None);
-        self.extra(outside, Class::Foreign, None);
+        self.wrong(inside.clone(), length, Class::Foreign, zero_head(inside), None);
+        self.extra(outside.clone(), Class::Foreign, zero_head(outside), None);
     }
 
-    fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], actual: &[u8]) {
+    /// Kept bytes follow on a group whose first bytes are not all known yet.
+    fn lengthen_head(&mut self, offset: u64, inside: &[u8]) {
+        if let Some(group) = &mut self.group
+            && group.range.start + group.actual.len() as u64 == offset
+        {
+            let room = HEAD_BYTES - group.actual.len();
+            group.actual.extend_from_slice(&inside[..inside.len().min(room)]);
+        }
+    }
+
+    fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], inside: &[u8]) {
+        let actual = &inside[run.clone()];
         let range = offset + run.start as u64..offset + run.end as u64;
         if self
             .group
@@ -203,6 +257,7 @@ impl Bench<'_> {
         }
         let group = self.group.get_or_insert_with(|| Group {
             range: range.clone(),
+            actual: head(&inside[run.start..]),
             bits: 0,
             zero: true,
             runs: SmallVec::new(),
@@ -211,54 +266,79 @@ impl Bench<'_> {
         group.zero &= actual.iter().all(|byte| *byte == 0);
         if group.bits <= FLIPPED_BITS_MAX {
             group.bits += differing_bits(expected, actual);
-            group.runs.push(range);
+            group.runs.push((range, head(actual)));
         }
     }
 
     fn close_group(&mut self) {
-        let Some(group) = self.group.take() else { return };
+        let Some(mut group) = self.group.take() else { return };
         if group.bits <= FLIPPED_BITS_MAX {
-            for run in group.runs {
-                self.kept_wrong(run, Class::Flipped);
+            for (run, actual) in group.runs {
+                self.kept_wrong(run, Class::Flipped, actual);
             }
         } else {
-            self.kept_wrong(group.range, if group.zero { Class::Zeroed } else { Class::Foreign });
+            let class = if group.zero { Class::Zeroed } else { Class::Foreign };
+            group.actual.truncate(head_length(&group.range));
+            self.kept_wrong(group.range, class, group.actual);
         }
     }
 
     /// Wrong bytes that `bytes` had counted as matched until they were gathered.
-    fn kept_wrong(&mut self, range: Range<u64>, class: Class) {
+    fn kept_wrong(&mut self, range: Range<u64>, class: Class, actual: Head) {
         self.tally.matched -= range.end - range.start;
-        self.wrong(range.clone(), range.end - range.start, class, None);
+        self.wrong(range.clone(), range.end - range.start, class, actual, None);
     }
 
     /// `length` bytes were written, and those in the range are wrong.
-    fn wrong(&mut self, range: Range<u64>, length: u64, class: Class, source: Option<Source>) {
+    fn wrong(
+        &mut self,
+        range: Range<u64>,
+        length: u64,
+        class: Class,
+        actual: Head,
+        source: Option<Source>,
+    ) {
         let wrong = range.end - range.start;
         self.tally.wrong += wrong;
         self.tally.matched += length - wrong;
         if wrong > 0 {
-            let mut expected = Head::from_elem(0, HEAD_BYTES.min(to_index(wrong)));
-            self.judge.content.fill(self.judge.expectation.file, range.start, &mut expected);
-            self.report(range, class, expected, source);
+            let expected = self.judge.expectation.source(range.start);
+            let expected = self.content_head(range.clone(), expected);
+            let offset = range.start;
+            self.found.push(WrongRange { offset, length: wrong, class, expected, actual, source });
         }
     }
 
-    fn extra(&mut self, range: Range<u64>, class: Class, source: Option<Source>) {
+    fn extra(&mut self, range: Range<u64>, class: Class, actual: Head, source: Option<Source>) {
         if range.is_empty() {
             return;
         }
-        self.tally.extra += range.end - range.start;
-        self.report(range, class, Head::new(), source);
+        let Range { start: offset, end } = range;
+        let length = end - offset;
+        self.tally.extra += length;
+        if let Some(extra) = &mut self.extra
+            && extra.offset + extra.length == offset
+            && (extra.class, extra.source, None) == (class, None, source)
+        {
+            extra.actual.extend(actual);
+            extra.actual.truncate(HEAD_BYTES);
+            extra.length += length;
+            return;
+        }
+        self.close_extra();
+        self.extra =
+            Some(WrongRange { offset, length, class, expected: Head::new(), actual, source });
     }
 
-    fn report(&mut self, range: Range<u64>, class: Class, expected: Head, source: Option<Source>) {
-        let length = range.end - range.start;
-        let mut actual = Head::from_elem(0, HEAD_BYTES.min(to_index(length)));
-        // Where the disk does not give them back, they are shown as zeros.
-        let _ = self.written.read(self.judge.content, range.start, &mut actual);
-        let offset = range.start;
-        (self.found)(WrongRange { offset, length, class, expected, actual, source });
+    fn close_extra(&mut self) {
+        self.found.extend(self.extra.take());
+    }
+
+    /// The first bytes of a range that holds this content.
+    fn content_head(&self, range: Range<u64>, source: Source) -> Head {
+        let mut bytes = zero_head(range);
+        self.judge.content.fill(source.file, source.offset, &mut bytes);
+        bytes
     }
 
     /// Cuts the bytes off both ends of a range that agree by chance.
@@ -293,6 +373,20 @@ impl Bench<'_> {
         }
         start..end
     }
+}
+
+/// The first bytes of a range, of which all are given.
+fn head(bytes: &[u8]) -> Head {
+    Head::from_slice(&bytes[..bytes.len().min(HEAD_BYTES)])
+}
+
+/// The first bytes of a range of zeros.
+fn zero_head(range: Range<u64>) -> Head {
+    Head::from_elem(0, head_length(&range))
+}
+
+fn head_length(range: &Range<u64>) -> usize {
+    HEAD_BYTES.min(to_index(range.end.saturating_sub(range.start)))
 }
 
 /// Lengths of pieces in memory.

@@ -22,7 +22,7 @@ mod class;
 mod judge;
 
 pub use class::Class;
-pub use judge::{HEAD_BYTES, Head, Judge, WrongRange};
+pub use judge::{Bench, HEAD_BYTES, Head, Judge, WrongRange};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

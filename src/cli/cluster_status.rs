@@ -1,0 +1,95 @@
+//! `seedfs status DIR`: the nodes that write into a directory, together.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use super::progress::duration;
+use super::{Failure, storage_args::Interruption};
+use crate::storage::{ClusterStatus, NodeLine, read_cluster_status};
+
+/// Shows the merged status once, or again every second until all are done or it is interrupted.
+pub(super) fn run(
+    directory: &Path,
+    first: &ClusterStatus,
+    json: bool,
+    watch: bool,
+) -> Result<ExitCode, Failure> {
+    show(directory, first, json, watch)?;
+    if !watch {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let interruption = Interruption::new()?;
+    let mut done = first.percent_complete >= 100.0;
+    while !done && !interruption.stop().is_set() {
+        thread::sleep(Duration::from_secs(1));
+        let Some(status) = read(directory)? else { break };
+        show(directory, &status, json, watch)?;
+        done = status.percent_complete >= 100.0;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The merged status of a directory; `None` where no node has written any.
+pub(super) fn read(directory: &Path) -> Result<Option<ClusterStatus>, Failure> {
+    read_cluster_status(directory)
+        .map_err(|error| Failure::system(format!("cannot read '{}': {error}", directory.display())))
+}
+
+fn show(directory: &Path, status: &ClusterStatus, json: bool, watch: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    if json {
+        text = serde_json::to_string(status).unwrap_or_default();
+        text.push('\n');
+    } else {
+        if watch && io::stdout().is_terminal() {
+            // Home, and clear to the end.
+            text.push_str("\x1b[H\x1b[J");
+        }
+        describe(&mut text, directory, status);
+    }
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) => Failure::output(&error).map(|_| ()),
+    }
+}
+
+/// The status for people. Writing to a string does not fail.
+fn describe(text: &mut String, directory: &Path, status: &ClusterStatus) {
+    let _ = writeln!(
+        text,
+        "{}: {} %, {} of {} files, {} of {} nodes, {} MB/s, {} files/s",
+        directory.display(),
+        status.percent_complete,
+        status.files_created,
+        status.target_files,
+        status.active_nodes,
+        status.node_count,
+        status.throughput_mb_s,
+        status.files_per_sec,
+    );
+    for NodeLine { age_s, stale, status } in &status.nodes {
+        let silent = if *stale {
+            format!(", stale: silent for {}", duration(*age_s))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            "  node {:<5} {:<16} {:>6} %  {} of {} files, {} MB/s, {} files/s{silent}",
+            status.node_id,
+            status.node_metadata.hostname(),
+            status.percent_complete,
+            status.files_created,
+            status.node_metadata.target_files,
+            status.throughput_mb_s,
+            status.files_per_sec,
+        );
+    }
+    for unreadable in &status.unreadable {
+        let _ = writeln!(text, "  unreadable: {unreadable}");
+    }
+}

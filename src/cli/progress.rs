@@ -1,0 +1,219 @@
+//! Progress: a bar for people, lines for logs, JSON for machines.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::dataset::format_size;
+use crate::storage::{Progress, Snapshot};
+
+/// What is shown while it goes on.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Progress")]
+pub(super) struct ProgressArguments {
+    /// Say nothing but what is wrong
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// Show progress as JSON, one line each second on standard error
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) json_progress: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Nothing,
+    Bar,
+    Lines,
+    Json,
+}
+
+/// How often the bar moves.
+const BAR_EVERY: Duration = Duration::from_millis(200);
+/// How often there is a line, where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often there is a line of JSON, and how often a status file is replaced.
+const SECOND: Duration = Duration::from_secs(1);
+
+impl ProgressArguments {
+    /// Does the work, and shows its progress meanwhile. `each_second` is called at the beginning, then
+    /// every second, and at the end.
+    pub(super) fn show<R>(
+        self,
+        name: &str,
+        progress: &Progress,
+        each_second: &(dyn Fn() + Sync),
+        work: impl FnOnce() -> R,
+    ) -> R {
+        each_second();
+        let watch = Watch { form: self.form(), name, progress, each_second };
+        let outcome = thread::scope(|scope| {
+            let (done, until_done) = channel::<()>();
+            scope.spawn(move || watch.run(&until_done));
+            let outcome = work();
+            drop(done);
+            outcome
+        });
+        each_second();
+        outcome
+    }
+
+    /// The last word: all in all.
+    pub(super) fn conclude(self, name: &str, what: &str, progress: &Progress) {
+        let now = progress.snapshot();
+        match self.form() {
+            Form::Nothing => {}
+            Form::Json => json_line(name, progress, &now, &now, true),
+            Form::Bar | Form::Lines => {
+                let line = format!(
+                    "{what} {} files, {} bytes in {:.2} s: {:.2} GB/s, {:.0} files/s",
+                    now.files,
+                    now.bytes,
+                    now.seconds,
+                    now.gb_per_s(),
+                    now.files_per_s(),
+                );
+                let _ = writeln!(io::stderr(), "{name}{line}");
+            }
+        }
+    }
+
+    fn form(self) -> Form {
+        if self.quiet {
+            Form::Nothing
+        } else if self.json_progress {
+            Form::Json
+        } else if io::stderr().is_terminal() {
+            Form::Bar
+        } else {
+            Form::Lines
+        }
+    }
+}
+
+struct Watch<'a> {
+    form: Form,
+    name: &'a str,
+    progress: &'a Progress,
+    each_second: &'a (dyn Fn() + Sync),
+}
+
+impl Watch<'_> {
+    /// Returns when the other end of the channel is gone.
+    fn run(&self, until_done: &Receiver<()>) {
+        let bar = (self.form == Form::Bar).then(|| bar(self.progress, self.name));
+        let mut shown = Instant::now();
+        let mut second = Instant::now();
+        let mut last = self.progress.snapshot();
+        let wait = if bar.is_some() { BAR_EVERY } else { SECOND };
+        while until_done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            if second.elapsed() >= SECOND {
+                (self.each_second)();
+                second = Instant::now();
+            }
+            let every = match self.form {
+                Form::Nothing => continue,
+                Form::Bar => BAR_EVERY,
+                Form::Json => SECOND,
+                Form::Lines => LINE_EVERY,
+            };
+            if shown.elapsed() < every {
+                continue;
+            }
+            shown = Instant::now();
+            let now = self.progress.snapshot();
+            match &bar {
+                Some(bar) => {
+                    bar.set_position(now.bytes);
+                    bar.set_message(rates(self.progress, &now, &now));
+                }
+                None if self.form == Form::Json => {
+                    json_line(self.name, self.progress, &now, &last, false);
+                }
+                None => self.line(&now, &last),
+            }
+            last = now;
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, now: &Snapshot, last: &Snapshot) {
+        let mut line = format!("{}{:.1} %", self.name, percent(self.progress, now));
+        let _ = write!(
+            line,
+            ", {} of {}, {}",
+            format_size(now.bytes),
+            format_size(u64::try_from(self.progress.bytes_total).unwrap_or(u64::MAX)),
+            rates(self.progress, now, &now.since(last)),
+        );
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+fn bar(progress: &Progress, name: &str) -> ProgressBar {
+    let total = u64::try_from(progress.bytes_total).unwrap_or(u64::MAX);
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{prefix}[{bar:25}] {percent} % {binary_bytes}/{binary_total_bytes} {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.with_prefix(name.to_owned())
+}
+
+/// Files, rates, and the time that is left if it goes on like this.
+fn rates(progress: &Progress, now: &Snapshot, of_late: &Snapshot) -> String {
+    let left = progress.bytes_total.saturating_sub(now.bytes.into());
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let seconds_left = left as f64 / (now.gb_per_s() * 1e9).max(1.0);
+    format!(
+        "{}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
+        now.files,
+        progress.files_total,
+        of_late.gb_per_s(),
+        of_late.files_per_s(),
+        duration(seconds_left),
+    )
+}
+
+/// A time for people.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown rounded")]
+pub(super) fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
+fn percent(progress: &Progress, now: &Snapshot) -> f64 {
+    now.bytes as f64 / (progress.bytes_total as f64).max(1.0) * 100.0
+}
+
+fn json_line(name: &str, progress: &Progress, now: &Snapshot, last: &Snapshot, done: bool) {
+    let of_late = if done { *now } else { now.since(last) };
+    let line = json!({
+        "schema": 1,
+        "node": name.trim_end_matches(": "),
+        "files": now.files,
+        "files_total": progress.files_total,
+        "bytes": now.bytes,
+        "bytes_total": u64::try_from(progress.bytes_total).unwrap_or(u64::MAX),
+        "failed": now.failed,
+        "seconds": now.seconds,
+        "gb_per_s": of_late.gb_per_s(),
+        "files_per_s": of_late.files_per_s(),
+        "done": done,
+    });
+    let _ = writeln!(io::stderr(), "{line}");
+}

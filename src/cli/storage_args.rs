@@ -1,0 +1,140 @@
+//! The options that `write`, `verify` and `sums` share.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::dataset_args::{AUTO, DatasetArguments};
+use super::{Failure, INTERRUPTED};
+use crate::dataset::{Dataset, Value};
+use crate::storage::{FileFailure, Findings, Rank, Stop, find_rank};
+
+/// Which part of the work is this process's.
+#[derive(Clone, Debug, Args)]
+pub(super) struct PartArguments {
+    /// Only the files of this node, counted from 0; auto asks the cluster's engine: Open MPI, PMI,
+    /// Slurm, PBS or a Kubernetes indexed job [default: those of all nodes]
+    #[arg(long, value_name = "K")]
+    node_id: Option<Value>,
+
+    /// Threads [default: one for each core]
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl PartArguments {
+    pub(super) fn threads(&self) -> usize {
+        let cores = thread::available_parallelism().ok();
+        self.threads.or(cores).map_or(1, NonZeroUsize::get)
+    }
+
+    /// The dataset and the node; says on standard error what an engine was found to say.
+    pub(super) fn resolve(
+        &self,
+        typed: &DatasetArguments,
+        base: Option<&Path>,
+        quiet: bool,
+    ) -> Result<(Dataset, Option<u16>), Failure> {
+        let typed_node = self.node_id.as_ref().map(Value::to_string);
+        let asks_node = typed_node.as_deref() == Some(AUTO);
+        let rank = if asks_node || typed.asks_for_nodes() {
+            let rank = find_rank(|name| std::env::var(name).ok()).map_err(|error| {
+                let option = if asks_node { "--node-id" } else { "--nodes" };
+                Failure::usage(format!("{option} '{AUTO}': {error}"))
+            })?;
+            Some(rank)
+        } else {
+            None
+        };
+        let nodes = match &rank {
+            Some(rank) if typed.asks_for_nodes() => Some(rank.count.ok_or_else(|| {
+                Failure::usage(format!(
+                    "--nodes '{AUTO}': {} does not say how many there are: accepted is a number, \
+                     or the variable SEEDFS_NODE_COUNT in the environment",
+                    rank.engine
+                ))
+            })?),
+            _ => None,
+        };
+        let dataset = typed.dataset_from(base, nodes)?;
+        let node = match (&rank, typed_node) {
+            (Some(rank), Some(_)) if asks_node => Some(rank.node.to_string()),
+            (_, typed) => typed,
+        };
+        let node = node.map(|text| check_node(&text, &dataset)).transpose()?;
+        if let Some(rank) = &rank
+            && !quiet
+        {
+            announce(rank, node, &dataset);
+        }
+        Ok((dataset, node))
+    }
+}
+
+fn check_node(text: &str, dataset: &Dataset) -> Result<u16, Failure> {
+    let nodes = dataset.dimensions().nodes;
+    text.parse::<u16>().ok().filter(|node| u32::from(*node) < nodes).ok_or_else(|| {
+        Failure::usage(format!(
+            "--node-id '{text}': the dataset has {nodes} nodes (--nodes); accepted is 0 to {}, or \
+             {AUTO}",
+            nodes - 1
+        ))
+    })
+}
+
+fn announce(rank: &Rank, node: Option<u16>, dataset: &Dataset) {
+    let node = node.map_or_else(|| "all nodes".to_owned(), |node| format!("node {node}"));
+    let nodes = dataset.dimensions().nodes;
+    let _ = writeln!(io::stderr(), "seedfs: {node} of {nodes}, found by {}", rank.engine);
+}
+
+/// Waits for signals: the first asks the work to stop, the second ends the process.
+pub(super) struct Interruption {
+    stop: Stop,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Interruption {
+    pub(super) fn new() -> Result<Self, Failure> {
+        let interruption =
+            Self { stop: Stop::default(), interrupted: Arc::new(AtomicBool::new(false)) };
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let flag = || Arc::clone(&interruption.interrupted);
+            flag::register_conditional_shutdown(signal, INTERRUPTED.into(), flag())
+                .and_then(|_| flag::register(signal, flag()))
+                .and_then(|_| flag::register(signal, interruption.stop.flag()))
+                .map_err(|error| Failure::system(format!("cannot wait for signals: {error}")))?;
+        }
+        Ok(interruption)
+    }
+
+    pub(super) fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    pub(super) fn happened(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+/// How many failures are named on standard error.
+const NAMED_MAX: usize = 20;
+
+/// Names the files that failed.
+pub(super) fn name_failures(failures: &Findings<FileFailure>) {
+    let mut stderr = io::stderr().lock();
+    for failure in failures.listed.iter().take(NAMED_MAX) {
+        let _ = writeln!(stderr, "seedfs: {}: {}", failure.path, failure.error);
+    }
+    let named = failures.listed.len().min(NAMED_MAX) as u64;
+    if failures.total > named {
+        let _ = writeln!(stderr, "seedfs: and {} more files failed", failures.total - named);
+    }
+}

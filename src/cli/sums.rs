@@ -1,0 +1,73 @@
+//! `seedfs sums`
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::dataset_args::DatasetArguments;
+use super::progress::ProgressArguments;
+use super::storage_args::{Interruption, PartArguments};
+use super::{Failure, INTERRUPTED};
+use crate::storage::{Algorithm, Progress, Share, sums};
+
+/// Write a manifest of the dataset, with no storage read or written
+///
+/// The hash and the path of each file, in the form that b3sum --check, sha256sum -c, sha512sum -c,
+/// md5sum -c and xxhsum -c read.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:
+  seedfs sums --seed 42 -n 100 -s 1G > manifest
+  cd /scratch/test && b3sum --check manifest")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    dataset: DatasetArguments,
+
+    #[command(flatten, next_help_heading = "Sums")]
+    part: PartArguments,
+
+    /// blake3, sha256, sha512, md5, xxh3 (64 bits) or crc32c
+    #[arg(long, value_name = "NAME", default_value = "blake3", help_heading = "Sums")]
+    algorithm: Algorithm,
+
+    /// Write to a file, not to standard output
+    #[arg(short, long, value_name = "FILE", help_heading = "Sums")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    progress: ProgressArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let quiet = arguments.progress.quiet;
+    let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
+    let share = Share::new(&dataset, node);
+    let threads = arguments.part.threads();
+    // It fails only where there is a pool already, which then serves as well.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let interruption = Interruption::new()?;
+    let progress = Progress::new(share.file_count(), share.total_bytes());
+    let mut out: Box<dyn Write + Send> =
+        match &arguments.output {
+            None => Box::new(BufWriter::new(io::stdout())),
+            Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|error| {
+                Failure::usage(format!("--output '{}': {error}", path.display()))
+            })?)),
+        };
+    let written = arguments.progress.show("", &progress, &|| {}, || {
+        sums(share, arguments.algorithm, threads, &mut out, &progress, interruption.stop())
+            .and_then(|()| out.flush())
+    });
+    if interruption.happened() {
+        return Ok(INTERRUPTED.into());
+    }
+    match written {
+        Ok(()) => {
+            arguments.progress.conclude("", arguments.algorithm.name(), &progress);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Failure::output(&error),
+    }
+}

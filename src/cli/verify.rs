@@ -1,0 +1,322 @@
+//! `seedfs verify`
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::dataset_args::DatasetArguments;
+use super::progress::ProgressArguments;
+use super::storage_args::{Interruption, PartArguments, name_failures};
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, mount_target};
+use crate::dataset::format_size;
+use crate::status::{STATUS_NAME, Surroundings};
+use crate::storage::{Progress, Sample, Share, State, Transfer, VerifyOptions, verify};
+use crate::verdict::{Class, Verdict};
+
+/// Judge the files in a real directory as a mount would
+///
+/// Every byte is read and compared with what the same options mount. Exits with 1 where anything is
+/// wrong, missing or none of the dataset's, and with 3 where a file could not be read.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  seedfs verify --seed 42 -n 100 -s 1G /scratch/test
+  seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
+  seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    dataset: DatasetArguments,
+
+    /// Take the dataset from a running mount
+    #[arg(long, value_name = "MOUNT", conflicts_with = "config", help_heading = "Dataset")]
+    like: Option<PathBuf>,
+
+    #[command(flatten, next_help_heading = "Verifying")]
+    part: PartArguments,
+
+    /// Print the whole result as JSON, in the words of .status
+    #[arg(long, help_heading = "Verifying")]
+    json: bool,
+
+    /// Write the whole result as JSON to a file
+    #[arg(long, value_name = "FILE", help_heading = "Verifying")]
+    report: Option<PathBuf>,
+
+    /// Read past the page cache (O_DIRECT)
+    #[arg(long, help_heading = "Verifying")]
+    direct_io: bool,
+
+    /// Have the kernel forget what it has cached of a file before it is read
+    #[arg(long, help_heading = "Verifying")]
+    drop_cache: bool,
+
+    /// Only so many percent of the files, chosen by the seed: the same files each time, and a larger
+    /// sample holds the smaller one
+    #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
+    sample: Option<f64>,
+
+    /// Keep what is known in this file, and go on from there if it is there
+    #[arg(long, value_name = "STATE", help_heading = "Verifying")]
+    resume: Option<PathBuf>,
+
+    /// Stop when this many files are wrong, missing or cannot be read
+    #[arg(long, value_name = "N", help_heading = "Verifying")]
+    stop_after: Option<u64>,
+
+    #[command(flatten)]
+    progress: ProgressArguments,
+
+    /// Where the files are
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let sample = arguments.sample.map_or(Ok(Sample::ALL), Sample::new).map_err(|error| {
+        Failure::usage(format!("--sample '{}': {error}", arguments.sample.unwrap_or_default()))
+    })?;
+    let base = match &arguments.like {
+        None => None,
+        Some(mount) => Some(mount_target::find(Some(mount))?.join(STATUS_NAME).join("config.json")),
+    };
+    let quiet = arguments.progress.quiet;
+    let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
+    let share = Share::new(&dataset, node);
+    if !arguments.directory.is_dir() {
+        let shown = arguments.directory.display();
+        return Err(Failure::usage(format!("'{shown}' is not a directory: one is needed")));
+    }
+    let options = VerifyOptions {
+        threads: arguments.part.threads(),
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        drop_cache: arguments.drop_cache,
+        sample,
+        stop_after: arguments.stop_after,
+    };
+    let start = match &arguments.resume {
+        None => State::new(share, sample),
+        Some(path) => load(path, share, sample)?,
+    };
+    let interruption = Interruption::new()?;
+    let progress = expected_work(share, sample, start.next);
+    let save = |state: &State| {
+        if let Some(path) = &arguments.resume {
+            // The last save is the one that is reported on.
+            let _ = store(path, state);
+        }
+    };
+    let state = arguments.progress.show("", &progress, &|| {}, || {
+        let watch = (&progress, interruption.stop());
+        verify(&arguments.directory, share, options, start, watch, &save)
+    });
+    if let Some(path) = &arguments.resume {
+        store(path, &state).map_err(|error| {
+            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
+        })?;
+    }
+    arguments.progress.conclude("", "read", &progress);
+    report(arguments, share, &state, &progress)?;
+    Ok(conclude(arguments, share, &state, interruption.happened()))
+}
+
+fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted: bool) -> ExitCode {
+    name_failures(&state.failures);
+    if interrupted {
+        let how = if arguments.resume.is_some() {
+            "the same command goes on from here"
+        } else {
+            "with --resume STATE it could go on from here"
+        };
+        let _ = writeln!(
+            io::stderr(),
+            "seedfs: interrupted after {} of {} files: {how}",
+            state.next,
+            share.file_count()
+        );
+        return INTERRUPTED.into();
+    }
+    if state.failures.total > 0 {
+        return SYSTEM_FAILED.into();
+    }
+    match state.verification.verdict(state.unexpected.total) {
+        Verdict::Verified => ExitCode::SUCCESS,
+        _ => BAD_VERDICT.into(),
+    }
+}
+
+/// What is to be read, as far as can be told beforehand.
+fn expected_work(share: Share<'_>, sample: Sample, done: u64) -> Progress {
+    let files = share.file_count() - done.min(share.file_count());
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate, for a bar"
+    )]
+    let chosen = (files as f64 * sample.percent() / 100.0).round() as u64;
+    let bytes = share.total_bytes() / u128::from(share.file_count().max(1));
+    Progress::new(chosen, bytes * u128::from(chosen))
+}
+
+fn load(path: &Path, share: Share<'_>, sample: Sample) -> Result<State, Failure> {
+    let refuse =
+        |reason: String| Failure::usage(format!("--resume '{}': {reason}", path.display()));
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::new(share, sample)),
+        Err(error) => Err(refuse(error.to_string())),
+        Ok(json) => {
+            let state: State = serde_json::from_slice(&json)
+                .map_err(|error| refuse(format!("not a state of seedfs verify: {error}")))?;
+            if !state.belongs_to(share, sample) {
+                let other = "the state of another dataset, node or sample";
+                return Err(refuse(format!("{other}; accepted is its own, or a new name")));
+            }
+            Ok(state)
+        }
+    }
+}
+
+/// Replaces the file in one step: a state is whole or the one before.
+fn store(path: &Path, state: &State) -> io::Result<()> {
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(".tmp");
+    fs::write(&temporary, serde_json::to_vec(state)?)?;
+    fs::rename(temporary, path)
+}
+
+fn report(
+    arguments: &Arguments,
+    share: Share<'_>,
+    state: &State,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let now = progress.snapshot();
+    let files = state.verification.files();
+    let judged = files.untouched + files.incomplete + files.verified + files.mismatch;
+    let surroundings = Surroundings {
+        directory: arguments.directory.display().to_string(),
+        node_id: share.node(),
+        complete: state.walked,
+        sample_percent: state.sample.percent(),
+        files_left_out: share.file_count().saturating_sub(judged + state.failures.total),
+        seconds: now.seconds,
+        bytes_read: now.bytes,
+        problems: &state.problems.listed,
+        problems_total: state.problems.total,
+        unexpected: &state.unexpected.listed,
+        unexpected_total: state.unexpected.total,
+        failures: serde_json::to_value(&state.failures.listed).unwrap_or_default(),
+        failures_total: state.failures.total,
+    };
+    let json = state.verification.document(&surroundings);
+    if let Some(path) = &arguments.report {
+        fs::write(path, &json).map_err(|error| {
+            Failure::system(format!("cannot write the report '{}': {error}", path.display()))
+        })?;
+    }
+    let text = match (arguments.json, arguments.progress.quiet) {
+        (true, _) => json,
+        (false, true) => Vec::new(),
+        (false, false) => describe(state, &surroundings).into_bytes(),
+    };
+    match io::stdout().write_all(&text) {
+        Ok(()) => Ok(()),
+        Err(error) => Failure::output(&error).map(|_| ()),
+    }
+}
+
+/// How many files and ranges are shown to people.
+const SHOWN_FILES: usize = 20;
+const SHOWN_RANGES: usize = 5;
+
+/// The result for people. Writing to a string does not fail.
+fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
+    let verification = &state.verification;
+    let files = verification.files();
+    let verdict = verification.verdict(state.unexpected.total).name();
+    let mut text = format!("{}: {verdict}\n", surroundings.directory);
+    if !surroundings.complete {
+        text.push_str("  not all files were reached\n");
+    }
+    if state.sample != Sample::ALL {
+        let _ = writeln!(
+            text,
+            "  sample   {} % of the files, chosen by the seed; {} left out",
+            state.sample.percent(),
+            surroundings.files_left_out
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, {} failed",
+        files.verified,
+        files.incomplete,
+        files.mismatch,
+        files.untouched,
+        state.unexpected.total,
+        state.failures.total,
+    );
+    let [expected, matched, wrong, extra] = verification.bytes();
+    let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
+    let _ = writeln!(
+        text,
+        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
+        size(expected),
+        size(matched),
+        size(expected.saturating_sub(matched + wrong)),
+        size(wrong),
+        size(extra),
+    );
+    let classes = verification.classes();
+    if classes.total() > 0 {
+        let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
+        let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
+    }
+    for problem in state.problems.listed.iter().take(SHOWN_FILES) {
+        describe_problem(&mut text, problem);
+    }
+    for path in state.unexpected.listed.iter().take(SHOWN_FILES) {
+        let _ = writeln!(text, "  {path}: unexpected");
+    }
+    let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
+    let more = listed(state.problems.total) + listed(state.unexpected.total);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
+    }
+    text
+}
+
+fn describe_problem(text: &mut String, problem: &serde_json::Value) {
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
+    let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
+    let _ = match word(&problem["verdict"]).as_str() {
+        "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),
+        verdict => writeln!(
+            text,
+            "  {}: {verdict}, {} bytes missing, {} wrong, {} extra",
+            word(&problem["path"]),
+            count(&problem["bytes"]["missing"]),
+            count(&problem["bytes"]["wrong"]),
+            count(&problem["bytes"]["extra"]),
+        ),
+    };
+    let ranges = problem["ranges"].as_array().map_or(&[][..], Vec::as_slice);
+    for range in ranges.iter().take(SHOWN_RANGES) {
+        let _ = write!(
+            text,
+            "    at {}, {} bytes: {}",
+            count(&range["offset"]),
+            count(&range["length"]),
+            word(&range["class"]),
+        );
+        let source = &range["source"];
+        if source.is_object() {
+            let path = source["path"].as_str().unwrap_or("another dataset");
+            let _ = write!(text, ", from {path} at {}", count(&source["offset"]));
+        }
+        text.push('\n');
+    }
+}

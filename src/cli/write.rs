@@ -1,0 +1,145 @@
+//! `seedfs write`
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::dataset_args::DatasetArguments;
+use super::progress::ProgressArguments;
+use super::storage_args::{Interruption, PartArguments, name_failures};
+use super::{Failure, INTERRUPTED, SYSTEM_FAILED};
+use crate::dataset::format_size;
+use crate::storage::{
+    Existing, Progress, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes, free_bytes,
+    write,
+};
+
+/// Write the dataset's files into a real directory
+///
+/// The bytes are those that the same options mount. A file has its name only when it is whole. A file
+/// that cannot be written is named and counted, and the others are still written. Meanwhile
+/// .dummy_data_status_node{K}.json in the directory says how far this node is: 'seedfs status DIR'.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+#[command(after_long_help = "Examples:
+  seedfs write --seed 42 -n 100 -s 1G /scratch/test
+  seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
+  srun --ntasks-per-node=1 seedfs write --node-id auto --node-count auto -n 100 -s 1G /scratch/test
+then
+  seedfs status /scratch/test
+  seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    dataset: DatasetArguments,
+
+    #[command(flatten, next_help_heading = "Writing")]
+    part: PartArguments,
+
+    /// Keep the files that are whole and right, and make the others again
+    #[arg(long, conflicts_with = "overwrite", help_heading = "Writing")]
+    resume: bool,
+
+    /// Make files again that are there already
+    #[arg(long, help_heading = "Writing")]
+    overwrite: bool,
+
+    /// Have each file on the storage before it gets its name
+    #[arg(long, help_heading = "Writing")]
+    fsync: bool,
+
+    /// Write past the page cache (O_DIRECT); only what remains of a file after its last 4096 bytes
+    /// goes through it
+    #[arg(long, help_heading = "Writing")]
+    direct_io: bool,
+
+    /// Write even if there is not enough free space
+    #[arg(long, help_heading = "Writing")]
+    force: bool,
+
+    #[command(flatten)]
+    progress: ProgressArguments,
+
+    /// Where to; it is made if it is not there
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let quiet = arguments.progress.quiet;
+    let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
+    let share = Share::new(&dataset, node);
+    let root = &arguments.directory;
+    let options = WriteOptions {
+        threads: arguments.part.threads(),
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        existing: match (arguments.resume, arguments.overwrite) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Overwrite,
+            _ => Existing::Refuse,
+        },
+        fsync: arguments.fsync,
+    };
+    if !arguments.force {
+        check_space(arguments, share, options.existing)?;
+    }
+    fs::create_dir_all(root).map_err(|error| {
+        Failure::system(format!("cannot make the directory '{}': {error}", root.display()))
+    })?;
+    let interruption = Interruption::new()?;
+    let progress = Progress::new(share.file_count(), share.total_bytes());
+    let keeper = StatusKeeper::new(root, share, options.threads);
+    // The files are what was asked for: a status file that cannot be written does not stop them.
+    let each_second = || drop(keeper.update(&progress));
+    let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };
+    let failures = arguments.progress.show(&name, &progress, &each_second, || {
+        write(root, share, options, &progress, interruption.stop())
+    });
+    name_failures(&failures);
+    arguments.progress.conclude(&name, "wrote", &progress);
+    if interruption.happened() {
+        let done = progress.snapshot().files;
+        let mut stderr = io::stderr();
+        let _ = writeln!(
+            stderr,
+            "seedfs: interrupted; {done} of {} files are whole: the same command with --resume \
+             makes the others",
+            share.file_count()
+        );
+        return Ok(INTERRUPTED.into());
+    }
+    if failures.total > 0 {
+        let _ = writeln!(
+            io::stderr(),
+            "seedfs: {} of {} files failed",
+            failures.total,
+            share.file_count()
+        );
+        return Ok(SYSTEM_FAILED.into());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_space(arguments: &Arguments, share: Share<'_>, existing: Existing) -> Result<(), Failure> {
+    let root = &arguments.directory;
+    let free = free_bytes(root).map_err(|error| {
+        Failure::system(format!("cannot ask for the free space of '{}': {error}", root.display()))
+    })?;
+    let mut needed = share.total_bytes();
+    if needed > free && existing != Existing::Refuse {
+        // What is there already takes its place again.
+        needed = needed.saturating_sub(existing_bytes(root, share));
+    }
+    if needed <= free {
+        return Ok(());
+    }
+    let shown = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
+    Err(Failure::system(format!(
+        "'{}' has {} free, and {} are to be written: --force tries it all the same",
+        root.display(),
+        shown(free),
+        shown(needed),
+    )))
+}

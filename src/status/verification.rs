@@ -1,0 +1,198 @@
+//! The document of a verification: what was found on real storage, in the words of `.status`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ClassCounts;
+use super::views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
+use crate::dataset::{Coordinates, Dataset};
+use crate::verdict::{FileTally, Tally, Verdict, WrongRange};
+
+/// How many wrong ranges a verification lists, over all files.
+pub const VERIFICATION_RANGES_MAX: usize = 100_000;
+
+/// The judgement on one file that could be read.
+#[derive(Clone, Debug)]
+pub struct JudgedFile {
+    /// Which file.
+    pub file: Coordinates,
+    /// The size that it has.
+    pub size_bytes: u64,
+    /// Whether there is such a file.
+    pub exists: bool,
+    /// How many extents it is made of.
+    pub extents: u64,
+    /// How many of its bytes are nobody's content.
+    pub kept_bytes: u64,
+    /// Its bytes.
+    pub tally: Tally,
+    /// The first wrong ranges, [`RANGES_MAX`](super::RANGES_MAX) at the most.
+    pub ranges: Vec<WrongRange>,
+    /// All wrong ranges, by class.
+    pub classes: ClassCounts,
+}
+
+/// The sums over the files that were judged, and the documents of those that are not verified.
+///
+/// It can be stored and gone on with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verification {
+    files: Files,
+    bytes: Sums,
+    classes: ClassCounts,
+    ranges_listed: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Files {
+    untouched: u64,
+    incomplete: u64,
+    verified: u64,
+    mismatch: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Sums {
+    expected: u128,
+    matched: u128,
+    wrong: u128,
+    extra: u128,
+}
+
+/// What the document says beside the sums.
+#[derive(Clone, Debug, Serialize)]
+pub struct Surroundings<'a> {
+    /// The directory.
+    pub directory: String,
+    /// The node whose files were judged; `None` for all nodes.
+    pub node_id: Option<u16>,
+    /// Whether every file that was to be judged was.
+    pub complete: bool,
+    /// How many percent of the files were chosen; 100 for all.
+    pub sample_percent: f64,
+    /// Files of the share that were not chosen, or not reached.
+    pub files_left_out: u64,
+    /// Since the start.
+    pub seconds: f64,
+    /// Bytes read since the start.
+    pub bytes_read: u64,
+    /// Files that are not verified, as far as they are listed.
+    pub problems: &'a [Value],
+    /// How many there are.
+    pub problems_total: u64,
+    /// Paths of files that are none of the dataset's.
+    pub unexpected: &'a [String],
+    /// How many there are.
+    pub unexpected_total: u64,
+    /// Files that could not be read, as far as they are listed.
+    pub failures: Value,
+    /// How many there are.
+    pub failures_total: u64,
+}
+
+/// The whole document.
+#[derive(Serialize)]
+struct VerificationView<'a> {
+    schema: u32,
+    verdict: &'static str,
+    version: &'static str,
+    files: FilesView,
+    bytes: BytesView,
+    mismatches: SeenView,
+    #[serde(flatten)]
+    surroundings: &'a Surroundings<'a>,
+}
+
+impl Verification {
+    /// Adds a file, and returns its document where it is not verified.
+    pub fn add(&mut self, dataset: &Dataset, path: String, judged: &JudgedFile) -> Option<Value> {
+        let verdict = judged.tally.verdict();
+        self.count(verdict, &judged.tally);
+        self.classes.add_all(&judged.classes);
+        if verdict == Verdict::Verified {
+            return None;
+        }
+        let room = VERIFICATION_RANGES_MAX - self.ranges_listed;
+        let listed = &judged.ranges[..judged.ranges.len().min(room)];
+        self.ranges_listed += listed.len();
+        let total = judged.classes.total();
+        let view = FileView {
+            schema: SCHEMA,
+            path,
+            verdict: verdict.name(),
+            coordinates: judged.file.into(),
+            size_bytes: judged.size_bytes,
+            exists: judged.exists,
+            extents: judged.extents,
+            kept_bytes: judged.kept_bytes,
+            bytes: judged.tally.into(),
+            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
+            ranges_total: total,
+            ranges_dropped: total - listed.len() as u64,
+        };
+        serde_json::to_value(view).ok()
+    }
+
+    fn count(&mut self, verdict: Verdict, tally: &Tally) {
+        *match verdict {
+            Verdict::Untouched => &mut self.files.untouched,
+            Verdict::Incomplete => &mut self.files.incomplete,
+            Verdict::Verified => &mut self.files.verified,
+            Verdict::Mismatch => &mut self.files.mismatch,
+        } += 1;
+        self.bytes.expected += u128::from(tally.expected);
+        self.bytes.matched += u128::from(tally.matched);
+        self.bytes.wrong += u128::from(tally.wrong);
+        self.bytes.extra += u128::from(tally.extra);
+    }
+
+    /// Files by verdict.
+    #[must_use]
+    pub fn files(&self) -> FileTally {
+        let Files { untouched, incomplete, verified, mismatch } = self.files;
+        FileTally { untouched, incomplete, verified, mismatch }
+    }
+
+    /// The verdict on all files, those that are none of the dataset's included.
+    #[must_use]
+    pub fn verdict(&self, unexpected_total: u64) -> Verdict {
+        if unexpected_total > 0 { Verdict::Mismatch } else { self.files().verdict() }
+    }
+
+    /// Wrong ranges by class.
+    #[must_use]
+    pub fn classes(&self) -> ClassCounts {
+        self.classes
+    }
+
+    /// Expected, matched and wrong bytes, and those past the expected ends.
+    #[must_use]
+    pub fn bytes(&self) -> [u128; 4] {
+        let Sums { expected, matched, wrong, extra } = self.bytes;
+        [expected, matched, wrong, extra]
+    }
+
+    /// The document, as JSON with a newline at its end.
+    #[must_use]
+    pub fn document(&self, surroundings: &Surroundings<'_>) -> Vec<u8> {
+        let FileTally { untouched, incomplete, verified, mismatch } = self.files();
+        let total = untouched + incomplete + verified + mismatch;
+        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let view = VerificationView {
+            schema: SCHEMA,
+            verdict: self.verdict(surroundings.unexpected_total).name(),
+            version: env!("CARGO_PKG_VERSION"),
+            files: FilesView { total, untouched, incomplete, verified, mismatch },
+            bytes: BytesView {
+                expected,
+                matched,
+                missing: expected.saturating_sub(matched + wrong),
+                wrong,
+                extra,
+            },
+            mismatches: self.classes.into(),
+            surroundings,
+        };
+        super::json(&view).unwrap_or_default()
+    }
+}

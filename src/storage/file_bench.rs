@@ -1,0 +1,102 @@
+//! The bench of one file that is read from storage.
+
+use crate::dataset::Coordinates;
+use crate::overlay::{Expectation, Extent, ExtentMap, Piece};
+use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
+use crate::verdict::{Bench, Tally, WrongRange};
+
+/// A file that is not there: nobody has written it.
+pub(super) fn absent(expectation: Expectation) -> JudgedFile {
+    JudgedFile {
+        file: expectation.file,
+        size_bytes: 0,
+        exists: false,
+        extents: 0,
+        kept_bytes: 0,
+        tally: Tally::untouched(expectation.size_bytes),
+        ranges: Vec::new(),
+        classes: ClassCounts::default(),
+    }
+}
+
+/// The bench of one file, and what it has found.
+pub(super) struct FileBench<'a> {
+    bench: Bench<'a>,
+    /// The last extent: the next one may continue it.
+    last: ExtentMap,
+    extents: u64,
+    kept_bytes: u64,
+    ranges: Vec<WrongRange>,
+    classes: ClassCounts,
+}
+
+impl<'a> FileBench<'a> {
+    pub(super) fn new(bench: Bench<'a>) -> Self {
+        Self {
+            bench,
+            last: ExtentMap::default(),
+            extents: 0,
+            kept_bytes: 0,
+            ranges: Vec::new(),
+            classes: ClassCounts::default(),
+        }
+    }
+
+    /// Adds the extents of the next part.
+    pub(super) fn add(&mut self, part: &ExtentMap) {
+        let mut extents = std::mem::take(&mut self.last);
+        for (offset, extent) in part.iter() {
+            extents.insert(offset, extent.clone());
+        }
+        let count = extents.len();
+        for (index, (offset, extent)) in extents.iter().enumerate() {
+            if index + 1 < count {
+                self.judge(offset, extent);
+            } else {
+                self.last.insert(offset, extent.clone());
+            }
+        }
+    }
+
+    fn judge(&mut self, offset: u64, extent: &Extent) {
+        self.extents += 1;
+        if let Piece::Bytes(bytes) = &extent.piece {
+            self.kept_bytes += bytes.len() as u64;
+        }
+        self.bench.extent(offset, extent);
+        note(&mut self.ranges, &mut self.classes, self.bench.drain());
+    }
+
+    /// The end of the file, which has this size.
+    pub(super) fn finish(mut self, file: Coordinates, size_bytes: u64) -> JudgedFile {
+        for (offset, extent) in std::mem::take(&mut self.last).iter() {
+            self.judge(offset, extent);
+        }
+        let (tally, rest) = self.bench.finish(size_bytes);
+        note(&mut self.ranges, &mut self.classes, rest);
+        JudgedFile {
+            file,
+            size_bytes,
+            exists: true,
+            extents: self.extents,
+            kept_bytes: self.kept_bytes,
+            tally,
+            ranges: self.ranges,
+            classes: self.classes,
+        }
+    }
+}
+
+/// Counts wrong ranges, and keeps the first of them.
+fn note(
+    ranges: &mut Vec<WrongRange>,
+    classes: &mut ClassCounts,
+    found: impl IntoIterator<Item = WrongRange>,
+) {
+    for range in found {
+        classes.add(range.class);
+        if ranges.len() < RANGES_MAX {
+            ranges.push(range);
+        }
+    }
+}

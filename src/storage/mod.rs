@@ -1,0 +1,79 @@
+//! Real storage: the same dataset in directories of any filesystem.
+//!
+//! A mount shows the dataset and judges what is written to it. Here the same bytes are written to
+//! storage ([`write`]), and what storage gives back is judged by the same rules ([`verify`]). The
+//! nodes of a cluster need not talk to one another: what each has to do follows from its number.
+//!
+//! ```text
+//!               Share: file number ─→ coordinates, path
+//!                 │
+//!   threads ─→ crew: a file each; the last ones in parts of 16 MiB, on all threads
+//!                 │
+//!        write    │  generate a block ─→ write it ─→ … ─→ (fsync) ─→ rename to its name
+//!        verify   │  read a block ─→ recognise ─┬─→ in order ─→ bench ─→ tally, ranges
+//!                 │                             └ parts that are early wait, a bounded number
+//!                 └─→ Progress: counters that a bar, lines or a status file are made from
+//! ```
+//!
+//! A file has its name only when it is whole. Until then its name is that of [`temporary_name`],
+//! the same in every run of a node, so that the next run replaces what a killed one has left.
+//!
+//! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
+//! has a block, and a verified file what its bench remembers, plus at most two parts of 16 MiB for
+//! each thread while threads share a file whose bytes are nobody's.
+//!
+//! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its path
+//! ([`Failures`]), and the others are still done.
+
+mod block_file;
+mod crew;
+mod file_bench;
+mod in_order;
+mod machine;
+mod node_status;
+mod outcome;
+mod progress;
+mod rank;
+mod share;
+mod sums;
+mod verify;
+mod walk;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use block_file::Transfer;
+pub use node_status::{
+    ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
+};
+pub use outcome::{FILES_LISTED_MAX, Failures, FileFailure, Findings};
+pub use progress::{Progress, Snapshot};
+pub use rank::{Rank, RankError, find_rank};
+pub use share::Share;
+pub use sums::{Algorithm, sums};
+pub use verify::{Sample, SampleError, State, VerifyOptions, verify};
+pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, temporary_name, write};
+
+/// Asks everybody to stop: a flag that is set once.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for a signal handler to set.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}

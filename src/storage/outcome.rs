@@ -1,0 +1,63 @@
+//! What was found and what failed, in lists that do not grow without bound.
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+/// How many paths a list names; of the others it has the number.
+pub const FILES_LISTED_MAX: usize = 1000;
+
+/// A list with a bound, and the count of all that belong to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Findings<T> {
+    /// The first of them, [`FILES_LISTED_MAX`] at the most.
+    pub listed: Vec<T>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl<T> Default for Findings<T> {
+    fn default() -> Self {
+        Self { listed: Vec::new(), total: 0 }
+    }
+}
+
+impl<T> Findings<T> {
+    /// Adds one.
+    pub fn add(&mut self, item: T) {
+        self.total += 1;
+        if self.listed.len() < FILES_LISTED_MAX {
+            self.listed.push(item);
+        }
+    }
+
+    /// How many are not listed.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.total - self.listed.len() as u64
+    }
+}
+
+/// A file that the system did not let us write or read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFailure {
+    /// Its path in the dataset.
+    pub path: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Failures from many threads.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<Findings<FileFailure>>);
+
+impl Failures {
+    pub(super) fn add(&self, path: String, error: String) {
+        self.0.lock().add(FileFailure { path, error });
+    }
+
+    /// What was noted.
+    #[must_use]
+    pub fn into_findings(self) -> Findings<FileFailure> {
+        self.0.into_inner()
+    }
+}
