@@ -115,6 +115,23 @@ fn a_whole_foreign_file_is_one_range() {
     assert_range(&problem, 0, SIZE as u64, "foreign");
 }
 
+/// At one border of blocks in a hundred a byte agrees by chance: there are hundreds here.
+#[test]
+fn foreign_bytes_are_one_range_across_every_block() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("node_0/process_0");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let length = 120 << 20;
+    let mut bytes = vec![0; length];
+    Content::new("another seed").fill(Coordinates::default(), 0, &mut bytes);
+    bytes[0] = !content(0, 0, 0, 1)[0];
+    bytes[length - 1] = !content(0, 0, length as u64 - 1, 1)[0];
+    fs::write(&path, bytes).unwrap();
+    let (code, document) = verify("--seed 42 -s 120M", &[], directory.path());
+    assert_eq!(code, Some(1));
+    assert_range(&document["problems"][0], 0, length as u64, "foreign");
+}
+
 #[test]
 fn a_file_cut_short_is_incomplete() {
     let problem = damaged(|bytes| bytes.truncate(600_000));
