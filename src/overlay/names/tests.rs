@@ -77,7 +77,8 @@ proptest! {
             prop_assert_eq!(tree.is_empty_directory(&dataset, directory), names.is_empty());
             let count = |files: bool| {
                 let nodes = model.iter().flatten();
-                i64::try_from(nodes.filter(|it| (it.1 != Kind::Directory) == files).count()).unwrap()
+                let counted = nodes.filter(|it| (it.1 != Kind::Directory) == files).count();
+                i64::try_from(counted).unwrap()
             };
             let files = count(true);
             prop_assert_eq!(tree.files_more(), files - 3);
