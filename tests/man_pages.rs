@@ -11,8 +11,19 @@ use std::path::Path;
 use common::{run, text};
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 8] =
-    ["mount", "umount", "status", "reset", "cat", "locate", "completions", "man"];
+const SUBCOMMANDS: [&str; 11] = [
+    "mount",
+    "umount",
+    "status",
+    "reset",
+    "cat",
+    "locate",
+    "write",
+    "verify",
+    "sums",
+    "completions",
+    "man",
+];
 
 /// What `#[arg(hide)]` keeps from users.
 const HIDDEN: &str = "--daemon";

@@ -1,6 +1,7 @@
 //! A full disk and a read-only one: each file that fails is named, the rest is done.
 //!
-//! The filesystems are mounted in a mount namespace of the shell that runs the test, and end with it.
+//! The filesystems are mounted in a mount namespace of the shell that runs the test, and end with
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +12,8 @@ use std::process::Command;
 
 use storage_support::Run;
 
-/// Runs a shell script as root of a mount namespace of its own; `$1` is the program, `$2` a directory.
+/// Runs a shell script as root of a mount namespace of its own; `$1` is the program, `$2` a
+/// directory.
 fn with_mounts(script: &str, directory: &Path) -> Run {
     let root = nix::unistd::Uid::effective().is_root();
     let namespace: &[&str] =

@@ -42,8 +42,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
 impl ProgressArguments {
-    /// Does the work, and shows its progress meanwhile. `each_second` is called at the beginning, then
-    /// every second, and at the end.
+    /// Does the work, and shows its progress meanwhile. `each_second` is called at the beginning,
+    /// then every second, and at the end.
     pub(super) fn show<R>(
         self,
         name: &str,

@@ -29,7 +29,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     watch: bool,
 
-    /// Where it is mounted, or the directory that is written to; without it, the only seedfs there is
+    /// Where it is mounted, or the directory that is written to; without it, the only seedfs there
+    /// is
     #[arg(value_name = "MOUNT|DIR")]
     mount: Option<PathBuf>,
 }

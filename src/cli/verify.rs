@@ -53,8 +53,8 @@ pub(super) struct Arguments {
     #[arg(long, help_heading = "Verifying")]
     drop_cache: bool,
 
-    /// Only so many percent of the files, chosen by the seed: the same files each time, and a larger
-    /// sample holds the smaller one
+    /// Only so many percent of the files, chosen by the seed: the same files each time, and a
+    /// larger sample holds the smaller one
     #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
     sample: Option<f64>,
 
@@ -251,7 +251,8 @@ fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
     }
     let _ = writeln!(
         text,
-        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, {} failed",
+        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, \
+         {} failed",
         files.verified,
         files.incomplete,
         files.mismatch,

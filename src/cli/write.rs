@@ -19,8 +19,8 @@ use crate::storage::{
 
 /// Write the dataset's files into a real directory
 ///
-/// The bytes are those that the same options mount. A file has its name only when it is whole. A file
-/// that cannot be written is named and counted, and the others are still written. Meanwhile
+/// The bytes are those that the same options mount. A file has its name only when it is whole. A
+/// file that cannot be written is named and counted, and the others are still written. Meanwhile
 /// .dummy_data_status_node{K}.json in the directory says how far this node is: 'seedfs status DIR'.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]

@@ -11,8 +11,8 @@ use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 
 use super::{Content, Coordinates};
 
-/// What is hashed at a time: a power of two of BLAKE3's chunks, so that each is a whole subtree, and
-/// little enough for the second-level cache.
+/// What is hashed at a time: a power of two of BLAKE3's chunks, so that each is a whole subtree,
+/// and little enough for the second-level cache.
 const LEAF_BYTES: u64 = 128 * 1024;
 
 thread_local! {

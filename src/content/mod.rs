@@ -47,8 +47,8 @@
 //! AES serves here as a fast permutation with an inverse. Nothing is secret: who has the seed has
 //! the content.
 //!
-//! This layer keeps nothing but a thread's one hash buffer, never reads a clock or a file, and does not know which files a
-//! dataset has: every address has content.
+//! This layer keeps nothing but a thread's one hash buffer, never reads a clock or a file, and does
+//! not know which files a dataset has: every address has content.
 
 mod address;
 mod compare;
@@ -150,8 +150,8 @@ impl Content {
         compare::differing_runs(&self.key, file, offset, data, run);
     }
 
-    /// The BLAKE3 hash of the first `size_bytes` bytes of `file`, on the threads of the current rayon
-    /// pool. They are generated, and hashed where they are generated.
+    /// The BLAKE3 hash of the first `size_bytes` bytes of `file`, on the threads of the current
+    /// rayon pool. They are generated, and hashed where they are generated.
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
         digest::blake3(self, file, size_bytes)

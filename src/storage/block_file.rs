@@ -7,8 +7,8 @@ use std::path::Path;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-/// What is read or written in one call through the page cache: it fits the second-level cache, where
-/// it is made or compared, and a call costs little against it.
+/// What is read or written in one call through the page cache: it fits the second-level cache,
+/// where it is made or compared, and a call costs little against it.
 pub(super) const CACHED_BLOCK_BYTES: usize = 256 << 10;
 /// The same past the page cache, where each call is a request to the storage.
 pub(super) const DIRECT_BLOCK_BYTES: usize = 4 << 20;
@@ -118,8 +118,8 @@ impl NewFile {
         Ok(Self { file, direct })
     }
 
-    /// Writes a block. Its whole units of alignment go past the page cache where that was asked for;
-    /// only the tail of a file has a rest.
+    /// Writes a block. Its whole units of alignment go past the page cache where that was asked
+    /// for; only the tail of a file has a rest.
     pub(super) fn write(&self, offset: u64, block: &[u8]) -> io::Result<()> {
         let Some(direct) = &self.direct else { return self.file.write_all_at(block, offset) };
         let (aligned, tail) = block.split_at(block.len() - block.len() % ALIGNMENT);

@@ -1,9 +1,9 @@
 //! Threads that share files.
 //!
-//! While there are at least as many files left as threads, each thread has a file for itself: that is
-//! what filesystems do best, many of which take a lock for each file that is written. The last files,
-//! fewer than threads, are cut into parts which all threads take in turn, so that one file of 100 GB
-//! keeps them all busy.
+//! While there are at least as many files left as threads, each thread has a file for itself: that
+//! is what filesystems do best, many of which take a lock for each file that is written. The last
+//! files, fewer than threads, are cut into parts which all threads take in turn, so that one file
+//! of 100 GB keeps them all busy.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub(super) trait Work: Sync {
     /// Opens a file and says how long it is; `None` where there is nothing more to do with it.
     fn open(&self, index: u64, tools: &mut Self::Tools) -> Option<(Self::File, u64)>;
 
-    /// Does one part. Parts begin at multiples of [`PART_BYTES`]; several threads may be at parts of
-    /// one file.
+    /// Does one part. Parts begin at multiples of [`PART_BYTES`]; several threads may be at parts
+    /// of one file.
     fn part(&self, file: &Self::File, part: Range<u64>, tools: &mut Self::Tools);
 
     /// Every part has been done, or the work was stopped.

@@ -22,8 +22,8 @@
 //! has a block, and a verified file what its bench remembers, plus at most two parts of 16 MiB for
 //! each thread while threads share a file whose bytes are nobody's.
 //!
-//! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its path
-//! ([`Failures`]), and the others are still done.
+//! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its
+//! path ([`Failures`]), and the others are still done.
 
 mod block_file;
 mod crew;

@@ -2,8 +2,8 @@
 //!
 //! Each node has one, `.dummy_data_status_node{K}.json` in the target directory, and replaces it
 //! whole every second, so that no reader ever sees half of one. The fields are those that the
-//! monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6 bytes and `gb`
-//! of memory 2^30.
+//! monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6 bytes and
+//! `gb` of memory 2^30.
 
 use std::fs;
 use std::io;

@@ -164,8 +164,8 @@ pub fn sums(
             });
         }
     };
-    // Threads of our own, not the pool's: one that waits for an earlier line must never lie on top of
-    // the one that makes it, as a pool's stolen work may.
+    // Threads of our own, not the pool's: one that waits for an earlier line must never lie on top
+    // of the one that makes it, as a pool's stolen work may.
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(work);

@@ -1,9 +1,9 @@
 //! Judging files on real storage as a mount judges what is written to it.
 //!
 //! Each block that is read goes through the recogniser that a mount's writes go through, and the
-//! extents of a file, in their order, over the bench that makes the mount's verdicts. Right bytes and
-//! other files' bytes become one extent however long they are; the bench forgets all others as soon
-//! as it has judged them.
+//! extents of a file, in their order, over the bench that makes the mount's verdicts. Right bytes
+//! and other files' bytes become one extent however long they are; the bench forgets all others as
+//! soon as it has judged them.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -140,8 +140,8 @@ impl State {
     }
 }
 
-/// Judges the files of a share below `root`, from where `state` stands, until all are done or a stop.
-/// Hands the state to `save` every few seconds.
+/// Judges the files of a share below `root`, from where `state` stands, until all are done or a
+/// stop. Hands the state to `save` every few seconds.
 pub fn verify(
     root: &Path,
     share: Share<'_>,

@@ -59,8 +59,8 @@ pub fn write(
 
 /// The name of a file until it is whole, in the directory where it will be.
 ///
-/// It follows from the file and the node, so that the next run of the node finds it; and it is short
-/// whatever the layout's names are.
+/// It follows from the file and the node, so that the next run of the node finds it; and it is
+/// short whatever the layout's names are.
 #[must_use]
 pub fn temporary_name(share: Share<'_>, file: Coordinates) -> String {
     let inode = share.dataset().namespace().inode(file).map_or(0, Inode::get);
@@ -216,7 +216,8 @@ impl Writer<'_> {
         Ok(Some(Target { coordinates: file, path, temporary, file: new, failed }))
     }
 
-    /// Whether a file of the right size has the right bytes. Bytes that cannot be read are not right.
+    /// Whether a file of the right size has the right bytes. Bytes that cannot be read are not
+    /// right.
     fn is_right(&self, path: &Path, file: Coordinates, buffer: &mut Buffer) -> io::Result<bool> {
         let existing = open_to_read(path, self.options.transfer)?;
         let mut offset = 0;

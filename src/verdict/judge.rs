@@ -4,34 +4,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::{Class, Tally};
+use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
 use crate::content::{Content, Source};
 use crate::overlay::{
     Expectation, Extent, FLIPPED_BITS_MAX, GAP_BYTES_MAX, Piece, Written, differing_bits,
 };
-
-/// A run of wrong bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongRange {
-    /// The offset of its first byte in the file.
-    pub offset: u64,
-    /// How many bytes, from the first wrong one to the last.
-    pub length: u64,
-    /// What kind of wrong.
-    pub class: Class,
-    /// The first bytes that belong there, [`HEAD_BYTES`] at the most; none past the expected end.
-    pub expected: Head,
-    /// The bytes that stand there instead.
-    pub actual: Head,
-    /// Whose content the first of them is, where it is somebody's.
-    pub source: Option<Source>,
-}
-
-/// The first bytes of a range.
-pub type Head = SmallVec<[u8; HEAD_BYTES]>;
-
-/// How many bytes of a wrong range are shown.
-pub const HEAD_BYTES: usize = 16;
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -120,8 +97,8 @@ impl Bench<'_> {
         self.found.drain(..)
     }
 
-    /// The end of the file: everything from the last extent on is a hole. Returns the tally, and the
-    /// wrong ranges that were not drained.
+    /// The end of the file: everything from the last extent on is a hole. Returns the tally, and
+    /// the wrong ranges that were not drained.
     #[must_use]
     pub fn finish(mut self, size_bytes: u64) -> (Tally, Vec<WrongRange>) {
         let end = size_bytes.max(self.judge.expectation.size_bytes);
@@ -238,8 +215,8 @@ impl Bench<'_> {
         }
     }
 
-    /// Kept bytes that the disk has lost: they are not what was written, so they are wrong. They are
-    /// shown as zeros.
+    /// Kept bytes that the disk has lost: they are not what was written, so they are wrong. They
+    /// are shown as zeros.
     fn unreadable(&mut self, inside: Range<u64>, outside: Range<u64>) {
         self.close_group();
         let length = inside.end - inside.start;

@@ -20,9 +20,11 @@
 
 mod class;
 mod judge;
+mod range;
 
 pub use class::Class;
-pub use judge::{Bench, HEAD_BYTES, Head, Judge, WrongRange};
+pub use judge::{Bench, Judge};
+pub use range::{HEAD_BYTES, Head, WrongRange};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -28,7 +28,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const LOCK: &str = "a lock of one byte that cannot be poisoned: no unwrap on each use";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     Layer {
         name: "dataset",
         crates: &["serde"],
@@ -99,12 +99,34 @@ const LAYERS: [Layer; 8] = [
         touches_system: true,
     },
     Layer {
+        name: "storage",
+        crates: &["libc"],
+        deviations: &[
+            ("serde", "the status file of a node, and the state of a verification"),
+            ("blake3", "chooses the files of a sample"),
+            ("serde_json", "the same"),
+            ("thiserror", ERRORS),
+            ("parking_lot", LOCK),
+            ("nix", "posix_fadvise, statvfs and the host's name, without unsafe"),
+            ("procfs", "processors and memory, for the status file of a node"),
+            ("hex", "digests in manifests"),
+            ("sha2", "manifests"),
+            ("md5", "manifests"),
+            ("twox_hash", "manifests"),
+            ("crc_fast", "manifests"),
+        ],
+        touches_system: true,
+    },
+    Layer {
         name: "cli",
         crates: &["clap", "tracing_subscriber"],
         deviations: &[
             ("clap_complete", "`seedfs completions`"),
             ("clap_mangen", "`seedfs man`"),
             ("serde_json", "`--config`, `locate --json` and reading the status"),
+            ("indicatif", "the progress bar"),
+            ("signal_hook", "Ctrl-C ends a command cleanly"),
+            ("rayon", "`sums --threads`"),
             ("toml", "`--config`"),
             ("nix", "the daemon leaves its terminal; the owner of the mount"),
             ("tracing", "the daemon's last word, where it cannot mount"),

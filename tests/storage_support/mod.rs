@@ -1,6 +1,7 @@
 //! What the storage tests share: the program, run and read.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::panic, reason = "a helper that fails is a test that fails")]
 
 use std::path::Path;
 use std::process::{Command, Output};
