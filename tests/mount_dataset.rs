@@ -236,6 +236,16 @@ fn names_can_be_made_removed_and_replaced() {
 }
 
 #[test]
+fn a_status_file_can_be_copied_within_the_mount() {
+    let mount = Mount::new(&["--size", "4K"]);
+    let copy = mount.join("copy.json");
+    let status = mount.join(".status/config.json");
+    let output = Command::new("cp").arg(&status).arg(&copy).output().unwrap();
+    assert!(output.status.success(), "{}", common::text(&output.stderr));
+    assert_eq!(fs::read(copy).unwrap(), fs::read(status).unwrap());
+}
+
+#[test]
 fn attributes_can_be_set() {
     let mount = Mount::new(&["--size", "4K"]);
     let path = mount.join("node_0/process_0");

@@ -288,7 +288,13 @@ impl Filesystem {
     pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;
-        let from_base = self.writable(from_inode)?;
+        let from_base = match self.place(from_inode)? {
+            Place::File(base) => base,
+            // It has no extents to share: the kernel reads and writes instead.
+            Place::Status(_) => return Err(Error::NotSupported),
+            Place::Directory => return Err(Error::IsDirectory),
+            Place::Special(_) => return Err(Error::Invalid),
+        };
         let to_base = self.writable(to_inode)?;
         let from_size = self.attributes(from_inode)?.size.size_bytes;
         let length = length.min(from_size.saturating_sub(from_offset)).min(COPY_BYTES_MAX);

@@ -45,7 +45,8 @@ impl Filesystem {
             blocks,
             blocks_free: blocks.saturating_sub(kept),
             files,
-            files_free: budget.limits().extents.saturating_sub(budget.usage().extents),
+            // No more than there are, or tools would show that less than none are in use.
+            files_free: budget.limits().extents.saturating_sub(budget.usage().extents).min(files),
             name_bytes_max: NAME_BYTES_MAX,
         }
     }

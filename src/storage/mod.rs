@@ -1,7 +1,7 @@
 //! Real storage: the same dataset in directories of any filesystem.
 //!
 //! A mount shows the dataset and judges what is written to it. Here the same bytes are written to
-//! storage ([`write`]), and what storage gives back is judged by the same rules ([`verify`]). The
+//! storage ([`write()`]), and what storage gives back is judged by the same rules ([`verify`]). The
 //! nodes of a cluster need not talk to one another: what each has to do follows from its number.
 //!
 //! ```text
