@@ -27,7 +27,7 @@ use crate::content::Content;
 use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp};
+use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
 use crate::status::{Counters, EventLog, Snapshot, StatusNode};
 
 pub use crate::overlay::Kind;
@@ -133,6 +133,12 @@ impl Filesystem {
     #[must_use]
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
+    }
+
+    /// What it holds in memory at the moment.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.overlay.budget().usage()
     }
 
     /// What it was asked to be.
