@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::dataset_args::DatasetArguments;
-use crate::content::{Address, BLOCK_BYTES, Content, Source};
+use crate::content::{Address, Content, Source};
 use crate::dataset::{Coordinates, Dataset};
 
 /// Say where bytes come from
@@ -82,10 +82,7 @@ fn search(
     report: &mut Report<'_, impl Write>,
 ) -> Result<u64, Trouble> {
     let content = Content::new(dataset.seed());
-    let is_known = |address: &Address| {
-        dataset.contains(address.file)
-            && address.block < dataset.size_bytes(address.file).div_ceil(BLOCK_BYTES as u64)
-    };
+    let is_known = |address: &Address| dataset.has_block(address.file, address.block);
     let mut piece = Vec::with_capacity(PIECE_BYTES + OVERLAP_BYTES);
     let mut start = 0;
     loop {

@@ -1,8 +1,8 @@
 //! `.status/control`: commands to the mount, one a write.
 
 use super::{Error, Filesystem, Kind, Result};
-use crate::dataset::{Inode, Node};
-use crate::overlay::{Entry, Name, Tree};
+use crate::dataset::Inode;
+use crate::overlay::{Entry, Name, Tree, dataset_lookup};
 use crate::status::StatusNode;
 
 /// What a reset has changed, so that whoever remembers it can be told.
@@ -103,7 +103,7 @@ impl Filesystem {
         let mut names = Vec::new();
         for (directory, changed) in tree.directories() {
             for (name, entry) in changed.entries() {
-                let own = self.own(directory, name);
+                let own = dataset_lookup(&self.dataset, directory, name);
                 let is_own_below = own.is_some_and(|(own, _)| self.is_below(own, top));
                 let is_moved_away =
                     matches!(entry, Entry::At(inode, _) if self.is_below(inode, top));
@@ -159,18 +159,6 @@ impl Filesystem {
                 self.overlay.remove(inode);
             }
         }
-    }
-
-    /// What the dataset says of a name.
-    fn own(&self, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
-        let inode = self.dataset.namespace().lookup(parent, name)?;
-        Some((
-            inode,
-            match self.dataset.namespace().node(inode)? {
-                Node::File(_) => Kind::File,
-                Node::Directory => Kind::Directory,
-            },
-        ))
     }
 
     /// Whether an inode of the dataset is a directory or below it, where the dataset has it.

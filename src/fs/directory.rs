@@ -1,7 +1,7 @@
 //! Names: from one to its inode, and through a directory.
 
 use super::{Error, Filesystem, Kind, Place, Result};
-use crate::dataset::{Inode, Node};
+use crate::dataset::Inode;
 use crate::overlay::Entry;
 use crate::status::{STATUS_NAME, StatusNode};
 
@@ -175,11 +175,7 @@ impl Filesystem {
             index -= 1;
         }
         let (inode, node) = self.dataset.namespace().entry(directory, index, name)?;
-        let kind = match node {
-            Node::Directory => Kind::Directory,
-            Node::File(_) => Kind::File,
-        };
-        Some((inode, kind))
+        Some((inode, node.into()))
     }
 
     fn parent(&self, inode: Inode, place: Place) -> Inode {

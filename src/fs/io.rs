@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
-use crate::content::{Address, BLOCK_BYTES};
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
@@ -144,8 +143,10 @@ impl Filesystem {
         }
         let record = self.overlay.get(inode);
         let expectation = self.expectation(judged(base, record.as_ref()));
-        let recogniser =
-            Recogniser { content: &self.content, is_known: &|address| self.is_known(address) };
+        let recogniser = Recogniser {
+            content: &self.content,
+            is_known: &|at| self.dataset.has_block(at.file, at.block),
+        };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
         self.store(inode, base, expectation, &mut pieces)?;
@@ -336,12 +337,6 @@ impl Filesystem {
             (offset < size_bytes).then_some(if data { offset } else { size_bytes })
         });
         found.ok_or(Error::PastEnd)
-    }
-
-    /// Whether the dataset has the block at an address.
-    fn is_known(&self, address: &Address) -> bool {
-        self.dataset.contains(address.file)
-            && address.block < self.dataset.size_bytes(address.file).div_ceil(BLOCK_BYTES as u64)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an inode is, apart from its content.
 
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, Node};
 
 /// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,15 @@ pub enum Kind {
     CharacterDevice(u32),
     /// A block device, with its number.
     BlockDevice(u32),
+}
+
+impl From<Node> for Kind {
+    fn from(node: Node) -> Self {
+        match node {
+            Node::Directory => Self::Directory,
+            Node::File(_) => Self::File,
+        }
+    }
 }
 
 impl Kind {

@@ -49,7 +49,7 @@ pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timest
 pub use budget::{Budget, BudgetFull, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
-pub use names::{Change, Directory, Entry, Name, Tree};
+pub use names::{Change, Directory, Entry, Name, Tree, dataset_lookup};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
@@ -159,7 +159,7 @@ impl Overlay {
         if self.names.is_changed() {
             self.names.read().lookup(dataset, parent, name)
         } else {
-            names::dataset_lookup(dataset, parent, name)
+            dataset_lookup(dataset, parent, name)
         }
     }
 

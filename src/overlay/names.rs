@@ -295,19 +295,10 @@ impl Directory {
 }
 
 /// What the dataset says of a name.
-pub(super) fn dataset_lookup(
-    dataset: &Dataset,
-    parent: Inode,
-    name: &[u8],
-) -> Option<(Inode, Kind)> {
+#[must_use]
+pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
     let inode = dataset.namespace().lookup(parent, name)?;
-    Some((
-        inode,
-        match dataset.namespace().node(inode)? {
-            Node::Directory => Kind::Directory,
-            Node::File(_) => Kind::File,
-        },
-    ))
+    Some((inode, dataset.namespace().node(inode)?.into()))
 }
 
 /// The tree behind its lock.
