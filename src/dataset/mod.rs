@@ -37,6 +37,7 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
+mod choice;
 mod config;
 mod coordinates;
 mod dimensions;
@@ -47,6 +48,7 @@ mod namespace;
 mod size;
 mod validate;
 
+pub use choice::{Choice, Purpose, Stream, below};
 pub use config::{DatasetConfig, Value};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;

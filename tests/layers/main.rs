@@ -34,6 +34,7 @@ const LAYERS: [Layer; 9] = [
         crates: &["serde"],
         deviations: &[
             ("thiserror", ERRORS),
+            ("blake3", "the key of what is drawn by lot, from the seed"),
             ("parse_size", "the arithmetic of sizes; the grammar is ours"),
             ("bytesize", "writes sizes for people"),
         ],
