@@ -118,6 +118,7 @@ pub fn serve(
 
     let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
+    let kernel = filesystem.content().kernel_name();
     let adapter = Adapter::new(filesystem, options.limits, Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
@@ -132,7 +133,7 @@ pub fn serve(
         })
         .map_err(MountError::Signals)?;
     set_read_ahead(path, &options.limits);
-    tracing::info!(path = %path.display(), threads = config.n_threads, "mounted");
+    tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let outcome = session.run();
     tracing::info!(path = %path.display(), "unmounted");
