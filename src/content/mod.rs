@@ -33,8 +33,8 @@
 //!
 //! # What follows from it
 //!
-//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `kernel` for how
-//!   blocks are made fast.
+//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `kernel` for
+//!   how blocks are made fast.
 //! - *Incompressible, and never the same twice*: a cipher gives different blocks for different
 //!   addresses, so no two aligned blocks of a seed's 2^132 bytes are equal, and neither
 //!   compression nor deduplication finds anything to save.

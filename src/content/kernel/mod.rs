@@ -9,8 +9,8 @@
 //! | `vaes256` | VAES and AVX2 | in registers | in registers |
 //! | `vaes512` | VAES and AVX-512 F and BW | in registers | in registers |
 //!
-//! A kernel of ours is taken only when it agrees with `portable` on a few hundred blocks, so that no
-//! processor can make wrong content without being found out. Building with
+//! A kernel of ours is taken only when it agrees with `portable` on a few hundred blocks, so that
+//! no processor can make wrong content without being found out. Building with
 //! `RUSTFLAGS='--cfg seedfs_kernel="portable"'` takes `portable` everywhere.
 
 mod portable;
