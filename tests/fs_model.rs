@@ -403,7 +403,7 @@ fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
     let mut json = vec![0; size as usize + 10];
     let read = filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
     assert_eq!(read as u64, size, "the size in stat is the true one");
-    filesystem.release(opened.handle);
+    filesystem.release(inode, opened.handle);
     serde_json::from_slice(&json[..read]).unwrap()
 }
 

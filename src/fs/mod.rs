@@ -16,6 +16,7 @@ mod directory;
 mod error;
 mod io;
 mod names;
+mod read_ahead;
 mod rename;
 mod space;
 mod status_files;
@@ -41,6 +42,7 @@ pub use rename::RenameMode;
 pub use space::Space;
 pub use xattr::SetXattr;
 
+use read_ahead::ReadAhead;
 use status_files::StatusFiles;
 
 /// The outcome of an operation.
@@ -95,6 +97,7 @@ pub struct Filesystem {
     events: EventLog,
     options: Options,
     status_files: StatusFiles,
+    read_ahead: ReadAhead,
 }
 
 /// What an inode number stands for.
@@ -118,8 +121,10 @@ impl Filesystem {
     /// The same, with large pieces of kept bytes on disk.
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
+        let content = Content::new(dataset.seed());
         Self {
-            content: Content::new(dataset.seed()),
+            read_ahead: ReadAhead::new(content.clone()),
+            content,
             dataset,
             overlay: Overlay::new(options.limits, store),
             counters: Counters::default(),

@@ -232,15 +232,12 @@ impl fuser::Filesystem for Adapter {
     ) {
         guarded("read", move || {
             BUFFER.with_borrow_mut(|buffer| {
-                let size = size as usize;
-                if buffer.len() < size {
-                    buffer.resize(size, 0);
-                }
-                let out = &mut buffer[..size];
-                match self.filesystem.read(inode(ino), handle.0, offset, out) {
-                    Ok(length) => reply.data(&out[..length]),
+                let (inode, size) = (inode(ino), size as usize);
+                let answer = |outcome: Result<&[u8]>| match outcome {
+                    Ok(bytes) => reply.data(bytes),
                     Err(error) => reply.error(errno(error)),
-                }
+                };
+                self.filesystem.serve_read(inode, handle.0, offset, size, buffer, answer);
             });
         });
     }
@@ -309,7 +306,7 @@ impl fuser::Filesystem for Adapter {
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
@@ -317,7 +314,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         guarded("release", move || {
-            self.filesystem.release(handle.0);
+            self.filesystem.release(inode(ino), handle.0);
             reply.ok();
         });
     }

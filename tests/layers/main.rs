@@ -82,6 +82,8 @@ const LAYERS: [Layer; 9] = [
         deviations: &[
             ("thiserror", ERRORS),
             ("dashmap", "the table of open status files"),
+            ("parking_lot", LOCK),
+            ("rayon", "makes the next pieces of a stream where a core is idle"),
             ("serde_json", "the value of the extended attribute user.seedfs.address"),
             ("hex", "the value of the extended attribute user.seedfs.openssl"),
         ],
