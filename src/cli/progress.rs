@@ -272,18 +272,20 @@ mod tests {
                 for columns in 1..200 {
                     let line = bar_line(columns, name, &progress, &now);
                     assert!(line.chars().count() < columns.max(2), "{columns}: {line}");
-                    if columns >= 80 {
-                        for word in [name, " GB/s", &format!("{files}/"), " % of ", "/s, ", " s"] {
-                            let long = line.replace(", 3.0 GiB of ", " of ");
-                            let long = long.replace(", 3.0 PiB of ", " of ");
-                            assert!(long.contains(word), "{columns}, {word}: {line}");
-                        }
+                    // The time, and that at the end, are what is cut off first.
+                    for word in [name, " % of ", " files, ", " GB/s, ", "/s, "] {
+                        let long = line.replace("%, 3.0 GiB of", "% of");
+                        let long = long.replace("%, 3.0 PiB of", "% of");
+                        assert!(columns < 80 || long.contains(word), "{columns}, {word}: {line}");
                     }
                 }
             }
         }
         let half = Snapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 1.0 };
-        let line = bar_line(80, "", &Progress::new(2, 2 << 30), &half);
-        assert!(line.starts_with("[====") && line.ends_with("1 s left"), "{line}");
+        let line = |columns| bar_line(columns, "", &Progress::new(2, 2 << 30), &half);
+        let wide = line(120);
+        assert!(wide.starts_with("[====") && wide.ends_with("1 s left"), "{wide}");
+        assert_eq!(line(62), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1 files/s, 1 s left");
+        assert_eq!(line(50), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1/s, 1 s");
     }
 }
