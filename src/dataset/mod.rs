@@ -45,6 +45,7 @@ mod inode;
 mod layout;
 mod names;
 mod namespace;
+mod path_lengths;
 mod size;
 mod validate;
 

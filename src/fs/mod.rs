@@ -8,6 +8,10 @@
 //! * what was made since the mount, which has one;
 //! * `.status` and what is below it, made when it is opened.
 //!
+//! Two answers can take long, because whole files are hashed for them: a piece of
+//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`. Whether one does can be asked
+//! beforehand, so that the caller finds a thread for it, and both can be stopped (`manifest`).
+//!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
 mod attributes;
@@ -15,6 +19,7 @@ mod control;
 mod directory;
 mod error;
 mod io;
+mod manifest;
 mod names;
 mod read_ahead;
 mod rename;

@@ -17,6 +17,7 @@ use signal_hook::iterator::Signals;
 use super::adapter::Adapter;
 use super::kernel::{KernelOptions, set_read_ahead};
 use super::mountpoint::Mountpoint;
+use super::slow::SlowRequests;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -119,7 +120,8 @@ pub fn serve(
     let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
-    let adapter = Adapter::new(filesystem, options.limits, Arc::clone(&notifier));
+    let slow = SlowRequests::default();
+    let adapter = Adapter::new(filesystem, options.limits, slow.clone(), Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     // It was empty: this is the only place that fills it.
@@ -136,6 +138,7 @@ pub fn serve(
     tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let outcome = session.run();
+    slow.end();
     tracing::info!(path = %path.display(), "unmounted");
     signals_handle.close();
     // It has nothing to tell: a panic of it was logged when it happened.

@@ -128,6 +128,7 @@ const LAYERS: [Layer; 9] = [
             ("clap_mangen", "`seedfs man`"),
             ("serde_json", "`--config`, `locate --json` and reading the status"),
             ("indicatif", "the progress bar"),
+            ("terminal_size", "the progress bar fits its line"),
             ("signal_hook", "Ctrl-C ends a command cleanly"),
             ("rayon", "`sums --threads`"),
             ("toml", "`--config`"),
