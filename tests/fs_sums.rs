@@ -52,7 +52,7 @@ fn it_is_what_sums_writes_in_pieces_of_any_size() {
             read.extend_from_slice(&out[..count]);
         }
         assert!(read == expected, "in pieces of {piece}");
-        filesystem.release(handle);
+        filesystem.release(inode, handle);
     }
 }
 
@@ -65,7 +65,7 @@ fn a_reader_can_be_stopped_and_closed() {
     let stopped = filesystem.read_manifest(handle, 0, &mut out, false, &|| true);
     assert_eq!(stopped, Err(Error::Interrupted));
     assert_eq!(filesystem.read_manifest(handle, 0, &mut out, false, &|| false), Ok(100));
-    filesystem.release(handle);
+    filesystem.release(inode, handle);
     assert_eq!(filesystem.read(inode, handle, 0, &mut out), Err(Error::BadHandle));
 }
 

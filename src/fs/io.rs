@@ -98,48 +98,6 @@ impl Filesystem {
         self.read_ahead.forget(inode);
     }
 
-    /// Reads as [`read`](Self::read) does, hands the outcome to `answer`, and then has made what
-    /// comes next in a stream. The buffer grows to `size`, and may be exchanged for another one.
-    pub fn serve_read(
-        &self,
-        inode: Inode,
-        handle: u64,
-        offset: u64,
-        size: usize,
-        buffer: &mut Vec<u8>,
-        answer: impl FnOnce(Result<&[u8]>),
-    ) {
-        // Through the page cache, the kernel reads ahead by itself.
-        let is_direct = self.options.cache == CacheMode::Direct;
-        let serving = self.read_ahead.serve(inode, size).filter(|_| is_direct);
-        let ready = serving.as_ref().zip(self.untouched(inode)).and_then(|(serving, base)| {
-            let length = serving.take(base, offset, size, buffer)?;
-            self.counters.read(length as u64);
-            Some(length)
-        });
-        let outcome = ready.map_or_else(
-            || {
-                if buffer.len() < size {
-                    buffer.resize(size, 0);
-                }
-                self.read(inode, handle, offset, &mut buffer[..size])
-            },
-            Ok,
-        );
-        answer(outcome.map(|length| &buffer[..length]));
-        if let Some(serving) = serving {
-            serving.prepare();
-        }
-    }
-
-    /// What a file of the dataset shows, if nobody has changed anything about it.
-    fn untouched(&self, inode: Inode) -> Option<Base> {
-        match self.place(inode) {
-            Ok(Place::File(base)) if self.overlay.get(inode).is_none() => base,
-            _ => None,
-        }
-    }
-
     /// Reads into `out` and says how many bytes there were: fewer than asked for only at the end.
     ///
     /// # Errors

@@ -1,16 +1,16 @@
 //! The next pieces of a stream, made on another core while the kernel copies this one.
 //!
 //! A reader that asks for one large piece after the other spends as long in the kernel, copying,
-//! waking up and asking again, as generating a piece takes. Where a core is idle meanwhile, it makes
-//! the pieces that come next, and a read is answered from memory. Pieces are handed over by
+//! waking up and asking again, as generating a piece takes. Where a core is idle meanwhile, it
+//! makes the pieces that come next, and a read is answered from memory. Pieces are handed over by
 //! exchanging buffers, so nothing is copied. What is made is content, which never changes; whether
 //! it still is what a file shows is asked when the piece is read.
 //!
 //! Two pieces are kept ready and not one, because it takes a sleeping core as long to wake up (some
 //! 50 µs on a virtual machine) as to make one.
 //!
-//! *Bounds*: [`STREAMS_MAX`] streams, each with [`PIECES_AHEAD`] pieces of [`PIECE_BYTES_MAX`] and one
-//! buffer under way; readers beyond that read without. A reader that goes elsewhere costs the
+//! *Bounds*: [`STREAMS_MAX`] streams, each with [`PIECES_AHEAD`] pieces of [`PIECE_BYTES_MAX`] and
+//! one buffer under way; readers beyond that read without. A reader that goes elsewhere costs the
 //! pieces that were made in vain, once; it has to read on twice before more are made. Requests
 //! below [`PIECE_BYTES_MIN`], as of random readers, are not looked at. Nothing is made ahead where
 //! every core has a request of its own to answer.
@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::{CacheMode, Filesystem, Place, Result};
 use crate::content::Content;
 use crate::dataset::Inode;
 use crate::overlay::Base;
@@ -87,6 +88,50 @@ pub(super) struct Serving<'a> {
     inode: Inode,
 }
 
+impl Filesystem {
+    /// Reads as [`read`](Self::read) does, hands the outcome to `answer`, and then has made what
+    /// comes next in a stream. The buffer grows to `size`, and may be exchanged for another one.
+    pub fn serve_read(
+        &self,
+        inode: Inode,
+        handle: u64,
+        offset: u64,
+        size: usize,
+        buffer: &mut Vec<u8>,
+        answer: impl FnOnce(Result<&[u8]>),
+    ) {
+        // Through the page cache, the kernel reads ahead by itself.
+        let is_direct = self.options.cache == CacheMode::Direct;
+        let serving = self.read_ahead.serve(inode, size).filter(|_| is_direct);
+        let ready = serving.as_ref().zip(self.untouched(inode)).and_then(|(serving, base)| {
+            let length = serving.take(base, offset, size, buffer)?;
+            self.counters.read(length as u64);
+            Some(length)
+        });
+        let outcome = ready.map_or_else(
+            || {
+                if buffer.len() < size {
+                    buffer.resize(size, 0);
+                }
+                self.read(inode, handle, offset, &mut buffer[..size])
+            },
+            Ok,
+        );
+        answer(outcome.map(|length| &buffer[..length]));
+        if let Some(serving) = serving {
+            serving.prepare();
+        }
+    }
+
+    /// What a file of the dataset shows, if nobody has changed anything about it.
+    fn untouched(&self, inode: Inode) -> Option<Base> {
+        match self.place(inode) {
+            Ok(Place::File(base)) if self.overlay.get(inode).is_none() => base,
+            _ => None,
+        }
+    }
+}
+
 impl ReadAhead {
     pub(super) fn new(content: Content) -> Self {
         Self(Arc::new(Shared {
@@ -97,7 +142,7 @@ impl ReadAhead {
         }))
     }
 
-    /// Notes that a read of `size` bytes is being answered; `None` for those that are not looked at.
+    /// Notes that a read of `size` bytes is being answered; `None` where its size is not looked at.
     pub(super) fn serve(&self, inode: Inode, size: usize) -> Option<Serving<'_>> {
         (PIECE_BYTES_MIN..=PIECE_BYTES_MAX).contains(&size).then(|| {
             self.0.serving.fetch_add(1, Ordering::Relaxed);
@@ -337,5 +382,112 @@ impl Streams {
             oldest.map(|at| self.list.swap_remove(at));
         }
         self.list.push(Stream { last_read: self.reads, ..stream });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Coordinates;
+
+    const SIZE: usize = 1 << 20;
+
+    fn base(file: u32) -> Base {
+        Base { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
+    }
+
+    /// Reads one piece, and says whether it was ready; the bytes are right in any case.
+    fn read(ahead: &ReadAhead, file: u32, offset: u64) -> bool {
+        let inode = Inode::new(100 + u64::from(file));
+        let serving = ahead.serve(inode, SIZE).unwrap();
+        let mut buffer = vec![0; SIZE];
+        let taken = serving.take(base(file), offset, SIZE, &mut buffer);
+        if taken.is_some() {
+            let mut right = vec![0; SIZE];
+            ahead.0.content.fill(base(file).file, offset, &mut right);
+            assert!(taken == Some(SIZE) && buffer == right, "at {offset}");
+        }
+        serving.prepare();
+        taken.is_some()
+    }
+
+    fn pieces(ahead: &ReadAhead) -> usize {
+        ahead.0.streams.lock().list.iter().map(|stream| stream.ready.len()).sum()
+    }
+
+    fn settled(ahead: &ReadAhead) {
+        let mut streams = ahead.0.streams.lock();
+        while streams.list.iter().any(|stream| stream.making.is_some()) {
+            ahead.0.made.wait(&mut streams);
+        }
+    }
+
+    #[test]
+    fn a_stream_finds_its_pieces_ready_and_a_jump_gives_them_up() {
+        let ahead = ReadAhead::new(Content::new("42"));
+        let piece = SIZE as u64;
+        for at in 0..3 {
+            assert!(!read(&ahead, 0, at * piece), "a pattern of two is chance");
+        }
+        if rayon::current_num_threads() == 1 {
+            return;
+        }
+        for at in 3..20 {
+            settled(&ahead);
+            assert_eq!(pieces(&ahead), PIECES_AHEAD);
+            assert!(read(&ahead, 0, at * piece), "piece {at}");
+        }
+        settled(&ahead);
+        assert!(!read(&ahead, 0, 1000 * piece + 5));
+        settled(&ahead);
+        assert_eq!(pieces(&ahead), 0);
+    }
+
+    #[test]
+    fn random_and_small_reads_make_nothing() {
+        let ahead = ReadAhead::new(Content::new("42"));
+        for at in 0..50_u64 {
+            assert!(!read(&ahead, 0, (at * 7919 % 1000) * SIZE as u64));
+        }
+        settled(&ahead);
+        assert_eq!(pieces(&ahead), 0);
+        assert!(ahead.serve(Inode::new(100), 4096).is_none());
+    }
+
+    #[test]
+    fn streams_and_their_pieces_are_bounded() {
+        let ahead = ReadAhead::new(Content::new("42"));
+        for at in 0..8_u64 {
+            for file in 0..100 {
+                read(&ahead, file, at * SIZE as u64);
+            }
+            settled(&ahead);
+            assert!(ahead.0.streams.lock().list.len() <= STREAMS_MAX);
+            assert!(pieces(&ahead) <= STREAMS_MAX * PIECES_AHEAD);
+        }
+        for file in 0..100 {
+            ahead.forget(Inode::new(100 + file));
+        }
+        assert!(ahead.0.streams.lock().list.is_empty());
+    }
+
+    #[test]
+    fn whatever_happens_to_a_stream_nobody_waits_for_ever() {
+        let ahead = ReadAhead::new(Content::new("42"));
+        std::thread::scope(|scope| {
+            for reader in 0..4_u32 {
+                let ahead = &ahead;
+                scope.spawn(move || {
+                    for step in 0..300_u64 {
+                        // Two readers of each file disturb one another, and closing it both.
+                        read(ahead, reader % 2, step * SIZE as u64);
+                        if step % 37 == u64::from(reader) {
+                            ahead.forget(Inode::new(100 + u64::from(reader % 2)));
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(ahead.0.serving.load(Ordering::Relaxed), 0);
     }
 }

@@ -35,6 +35,7 @@ const LAYERS: [Layer; 9] = [
         deviations: &[
             ("thiserror", ERRORS),
             ("blake3", "the key of what is drawn by lot, from the seed"),
+            ("itoa", "numbers in names, a million a second for each listing"),
             ("parse_size", "the arithmetic of sizes; the grammar is ours"),
             ("bytesize", "writes sizes for people"),
         ],
