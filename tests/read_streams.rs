@@ -102,7 +102,7 @@ fn streams_side_by_side_are_all_right() {
                 let mut buffer = Vec::new();
                 for at in (0..SIZE).step_by(REQUEST) {
                     filesystem.serve_read(inode, 0, at as u64, REQUEST, &mut buffer, |outcome| {
-                        assert!(outcome.unwrap() == &right[at..at + REQUEST])
+                        assert!(outcome.unwrap() == &right[at..at + REQUEST]);
                     });
                 }
             });

@@ -368,9 +368,10 @@ impl Streams {
         (stream.making == Some(job.piece.offset)).then_some(stream)
     }
 
-    /// How many are being read at the moment: each has had its turn lately.
+    /// How many are being read at the moment: each has had a turn lately. What is open and not read
+    /// is forgotten by this soon, and what is closed at once.
     fn active(&self) -> usize {
-        let lately = self.reads.saturating_sub(4 * self.list.len() as u64);
+        let lately = self.reads.saturating_sub(64 * self.list.len() as u64);
         self.list.iter().filter(|stream| stream.last_read > lately).count()
     }
 
