@@ -25,8 +25,8 @@ pub struct KernelOptions {
     pub read_ahead_bytes: Option<u32>,
     /// Whether attributes come with the names of a directory.
     pub names_with_attributes: NamesWithAttributes,
-    /// Whether there are extended attributes. Without, the kernel asks for none: `ls -l` and `cp -a`
-    /// would ask for each file.
+    /// Whether there are extended attributes. Without, the kernel asks for none: `ls -l` and
+    /// `cp -a` would ask for each file.
     pub xattrs: bool,
     /// How long it may remember which inode a name has.
     pub names_remembered: Duration,
