@@ -27,6 +27,7 @@ mod mount;
 mod mount_target;
 mod progress;
 mod reset;
+mod shape_args;
 mod status;
 mod storage_args;
 mod sums;
