@@ -81,7 +81,7 @@ fn search(
     input: &mut dyn Read,
     report: &mut Report<'_, impl Write>,
 ) -> Result<u64, Trouble> {
-    let content = Content::new(dataset.seed());
+    let content = Content::of(dataset);
     let is_known = |address: &Address| dataset.has_block(address.file, address.block);
     let mut piece = Vec::with_capacity(PIECE_BYTES + OVERLAP_BYTES);
     let mut start = 0;

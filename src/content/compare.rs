@@ -5,27 +5,44 @@
 
 use std::ops::Range;
 
+use super::BLOCK_BYTES;
 use super::key::Key;
-use super::keystream::{PIECE_BYTES, Piece};
-use super::{BLOCK_BYTES, Coordinates};
+use super::keystream::{self, Piece};
+
+/// The right bytes of one file, made as they are asked for.
+pub(super) trait Right {
+    /// The bytes at `offset`: `wanted` of them, or fewer, but at least
+    /// [`PIECE_BYTES`] - [`BLOCK_BYTES`].
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8];
+}
+
+/// The plain keystream.
+pub(super) struct Plain<'a> {
+    pub(super) key: &'a Key,
+    pub(super) piece: Piece,
+}
+
+impl Right for Plain<'_> {
+    #[inline]
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
+        self.piece.at(self.key, offset, wanted)
+    }
+}
+
+/// What is compared at a time.
+pub(super) const PIECE_BYTES: usize = keystream::PIECE_BYTES;
 
 /// What is compared first. Data that is not the content at all shows it at once, and should not
 /// cost a whole piece.
 const FIRST_STEP_BYTES: usize = 256;
 
 /// See [`Content::first_difference`](super::Content::first_difference).
-pub(super) fn first_difference(
-    key: &Key,
-    file: Coordinates,
-    offset: u64,
-    data: &[u8],
-) -> Option<usize> {
-    let mut piece = Piece::new(file);
+pub(super) fn first_difference(piece: &mut impl Right, offset: u64, data: &[u8]) -> Option<usize> {
     let mut at = 0;
     let mut step = FIRST_STEP_BYTES;
     while at < data.len() {
         let wanted = step.min(data.len() - at);
-        let right = piece.at(key, offset.wrapping_add(at as u64), wanted);
+        let right = piece.at(offset.wrapping_add(at as u64), wanted);
         let have = &data[at..at + right.len()];
         if have != right {
             return Some(at + equal_prefix(have, right));
@@ -37,13 +54,12 @@ pub(super) fn first_difference(
 }
 
 /// See [`Content::matching_suffix`](super::Content::matching_suffix).
-pub(super) fn matching_suffix(key: &Key, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-    let mut piece = Piece::new(file);
+pub(super) fn matching_suffix(piece: &mut impl Right, offset: u64, data: &[u8]) -> usize {
     let mut end = data.len();
     let mut step = FIRST_STEP_BYTES;
     while end > 0 {
         let start = end.saturating_sub(step);
-        let right = piece.at(key, offset.wrapping_add(start as u64), end - start);
+        let right = piece.at(offset.wrapping_add(start as u64), end - start);
         let have = &data[start..end];
         if have != right {
             return data.len() - end + equal_suffix(have, right);
@@ -57,18 +73,16 @@ pub(super) fn matching_suffix(key: &Key, file: Coordinates, offset: u64, data: &
 
 /// See [`Content::differing_runs`](super::Content::differing_runs).
 pub(super) fn differing_runs(
-    key: &Key,
-    file: Coordinates,
+    piece: &mut impl Right,
     offset: u64,
     data: &[u8],
     run: &mut dyn FnMut(Range<usize>),
 ) {
-    let mut piece = Piece::new(file);
     // Where the run that is still open began: a run may cross the borders of pieces.
     let mut open: Option<usize> = None;
     let mut at = 0;
     while at < data.len() {
-        let right = piece.at(key, offset.wrapping_add(at as u64), data.len() - at);
+        let right = piece.at(offset.wrapping_add(at as u64), data.len() - at);
         let have = &data[at..at + right.len()];
         if have == right {
             if let Some(start) = open.take() {

@@ -40,7 +40,7 @@ pub(super) fn fill(key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
 }
 
 /// Which byte of its block the byte at `offset` is.
-fn place_in_block(offset: u64) -> usize {
+pub(super) fn place_in_block(offset: u64) -> usize {
     const { assert!(BLOCK_BYTES == 16) };
     (offset % 16) as usize
 }

@@ -35,7 +35,7 @@
 //! origin  = offset 2^51 + k × D + offset mod D of the scope's first file, in generation g
 //! ```
 //!
-//! g is the generation in which the place changed last; S_0 is S, and `S_g` of a later one is the
+//! g is the generation in which the place changed last; `S_0` is S, and `S_g` of a later one is the
 //! share of S that changes, at least 1. Only blocks that lie wholly within the file's size are
 //! shared.
 
@@ -110,7 +110,7 @@ struct Rhythm {
 }
 
 impl Rhythm {
-    fn new(choice: &Choice, change: Change, file: Coordinates) -> Self {
+    fn new(choice: Choice, change: Change, file: Coordinates) -> Self {
         Self {
             stream: choice.stream(Purpose::Change, Coordinates { generation: 0, ..file }),
             share: change.share.of_2_32(),
@@ -234,7 +234,7 @@ impl Dataset {
     /// Where the bytes of a file were made.
     #[must_use]
     pub fn origins(&self, file: Coordinates) -> Origins {
-        let rhythm = self.shape.change.map(|change| Rhythm::new(&self.choice, change, file));
+        let rhythm = self.shape.change.map(|change| Rhythm::new(self.choice, change, file));
         let shared = self.shape.dedup.map(|dedup| self.shared(dedup, file));
         Origins { file, rhythm, shared }
     }

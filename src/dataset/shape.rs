@@ -146,7 +146,10 @@ impl TemplateFile {
 impl fmt::Debug for TemplateFile {
     /// Without the bytes, which may be many.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TemplateFile").field("path", &self.path).field("hash", &self.hash).finish()
+        f.debug_struct("TemplateFile")
+            .field("path", &self.path)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 

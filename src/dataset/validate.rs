@@ -85,7 +85,7 @@ impl DatasetConfig {
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
         let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
         let shape = errors.shape(self);
-        let size_bytes = errors.size(self.size.as_ref(), shape.as_ref());
+        let size_bytes = errors.size(self.size.as_ref(), &shape);
         let has_iterations = self.iterations.is_some();
         let layout_text = self.layout.as_ref().map_or_else(
             || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
@@ -107,7 +107,7 @@ impl DatasetConfig {
         let namespace = Namespace::new(layout, dimensions)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        Some(Dataset::new(seed?, size_bytes?, has_iterations, namespace, shape?))
+        Some(Dataset::new(seed?, size_bytes?, has_iterations, namespace, shape))
     }
 }
 
@@ -160,16 +160,16 @@ impl Errors {
         count
     }
 
-    fn size(&mut self, typed: Option<&Value>, shape: Option<&Shape>) -> Option<u64> {
+    fn size(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<u64> {
         const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
         let Some(value) = typed else {
-            return Some(match shape.map(|shape| &shape.template) {
-                Some(Template::File(file)) => file.bytes().len() as u64,
+            return Some(match &shape.template {
+                Template::File(file) => file.bytes().len() as u64,
                 _ => DEFAULT_SIZE_BYTES,
             });
         };
         let text = value.to_string();
-        let shared = shape.is_some_and(|shape| shape.dedup.is_some());
+        let shared = shape.dedup.is_some();
         match parse_size(&text) {
             Ok(bytes) if shared && (SHARED_START + 1..=MAX_SIZE_BYTES).contains(&bytes) => {
                 self.add("--size", text, "accepted with --dedup is 1 byte to 2 PiB (2^51)");

@@ -119,7 +119,7 @@ impl Filesystem {
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
         Self {
-            content: Content::new(dataset.seed()),
+            content: Content::of(&dataset),
             dataset,
             overlay: Overlay::new(options.limits, store),
             counters: Counters::default(),

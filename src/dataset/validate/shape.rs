@@ -62,110 +62,91 @@ fn percent_value(share: Percent) -> Value {
 }
 
 impl Errors {
-    /// The shape, or what is wrong with it.
-    pub(super) fn shape(&mut self, typed: &DatasetConfig) -> Option<Shape> {
+    /// The shape. Where something in it is wrong that is noted, and the default stands for it.
+    pub(super) fn shape(&mut self, typed: &DatasetConfig) -> Shape {
         let template = self.template(typed);
-        let compress = self.percent("--compress", typed.compress.as_ref(), Shape::COMPRESS_MAX);
+        let compress = self.percent(
+            "--compress",
+            typed.compress.as_ref(),
+            (Percent::ZERO, Shape::COMPRESS_MAX),
+        );
         let dedup = self.dedup(typed);
-        let dedup_block_bytes = dedup.flatten().map(|dedup| dedup.block_bytes);
-        let change = self.change(typed, dedup_block_bytes);
-        let shape = Shape {
-            template: template?,
-            compress: compress?.unwrap_or_default(),
-            dedup: dedup?,
-            change: change?,
-        };
+        let change = self.change(typed, dedup.map_or(0, |dedup| dedup.block_bytes));
+        let shape = Shape { template, compress, dedup, change };
         self.agreement(typed, &shape);
-        Some(shape)
+        shape
     }
 
-    fn template(&mut self, typed: &DatasetConfig) -> Option<Template> {
-        const ACCEPTED: &str = "accepted are random, zero, text and file:PATH";
+    fn template(&mut self, typed: &DatasetConfig) -> Template {
         let text = typed.content.as_ref().map_or_else(|| "random".to_owned(), Value::to_string);
-        let template = match text.as_str() {
-            "random" => Template::Random,
-            "zero" => Template::Zero,
-            "text" => Template::Text,
-            path if path.starts_with(FILE_PREFIX) => match &typed.template {
-                Some(file) => Template::File(file.clone()),
-                None => {
-                    self.add("--content", path, "accepted once somebody has read the file");
-                    return None;
-                }
-            },
+        let template = match (text.as_str(), &typed.template) {
+            ("random", _) => Template::Random,
+            ("zero", _) => Template::Zero,
+            ("text", _) => Template::Text,
+            (path, Some(file)) if path.starts_with(FILE_PREFIX) => Template::File(file.clone()),
+            (path, None) if path.starts_with(FILE_PREFIX) => {
+                self.add("--content", text, "accepted once somebody has read the file");
+                return Template::Random;
+            }
             _ => {
-                self.add("--content", text, ACCEPTED);
-                return None;
+                self.add("--content", text, "accepted are random, zero, text and file:PATH");
+                return Template::Random;
             }
         };
         if let Some(hash) = typed.content_hash.as_ref().map(Value::to_string) {
             let message = match &template {
-                Template::File(file) if file.hash() == hash => return Some(template),
+                Template::File(file) if file.hash() == hash => return template,
                 Template::File(file) => {
-                    let path = file.path();
-                    format!("for '{path}' accepted is {}: it is another file", file.hash())
+                    let (path, hash) = (file.path(), file.hash());
+                    format!("for '{path}' accepted is {hash}: it is another file")
                 }
                 _ => "accepted only with --content file:PATH".to_owned(),
             };
             self.add("content_hash", hash, message);
         }
-        Some(template)
+        template
     }
 
-    fn dedup(&mut self, typed: &DatasetConfig) -> Option<Option<Dedup>> {
-        let share = self.percent("--dedup", typed.dedup.as_ref(), Percent::FULL);
-        let block_bytes = self.block("--dedup-block", typed.dedup_block.as_ref());
-        let scope = match typed.dedup_scope.as_ref().map(Value::to_string) {
-            None => Some(Scope::default()),
-            Some(text) => {
-                let scope = Scope::ALL.into_iter().find(|scope| scope.name() == text);
-                if scope.is_none() {
-                    self.add("--dedup-scope", text, "accepted are dataset, node and file");
-                }
-                scope
-            }
-        };
+    fn dedup(&mut self, typed: &DatasetConfig) -> Option<Dedup> {
+        let share = self.percent("--dedup", typed.dedup.as_ref(), (Percent::ZERO, Percent::FULL));
+        let block_bytes =
+            self.block("--dedup-block", typed.dedup_block.as_ref(), DEFAULT_BLOCK_BYTES);
+        let scope = typed.dedup_scope.as_ref().map(Value::to_string);
+        let scope = scope.map_or_else(Scope::default, |text| {
+            let scope = Scope::ALL.into_iter().find(|scope| scope.name() == text);
+            scope.unwrap_or_else(|| {
+                self.add("--dedup-scope", text, "accepted are dataset, node and file");
+                Scope::default()
+            })
+        });
         if typed.dedup.is_none() {
             self.alone("--dedup-block", typed.dedup_block.as_ref(), "--dedup");
             self.alone("--dedup-scope", typed.dedup_scope.as_ref(), "--dedup");
         }
-        let share = share?.unwrap_or_default();
-        let (block_bytes, scope) = (block_bytes?.unwrap_or(DEFAULT_BLOCK_BYTES), scope?);
-        Some((share > Percent::ZERO).then_some(Dedup { share, block_bytes, scope }))
+        (share > Percent::ZERO).then_some(Dedup { share, block_bytes, scope })
     }
 
-    fn change(
-        &mut self,
-        typed: &DatasetConfig,
-        dedup_block_bytes: Option<u64>,
-    ) -> Option<Option<Change>> {
-        let share = self.percent("--change", typed.change.as_ref(), Percent::FULL);
-        let block_bytes = self.block("--change-block", typed.change_block.as_ref());
+    /// `least` is the smallest block that the rest of the shape allows.
+    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<Change> {
+        let share = self.percent("--change", typed.change.as_ref(), (Percent::FULL, Percent::FULL));
+        let default = DEFAULT_BLOCK_BYTES.max(least);
+        let block_bytes = self.block("--change-block", typed.change_block.as_ref(), default);
         if typed.change.is_none() {
             self.alone("--change-block", typed.change_block.as_ref(), "--change");
         }
-        let share = share?.unwrap_or(Percent::FULL);
-        let least = dedup_block_bytes.unwrap_or(0);
-        let block_bytes = block_bytes?.unwrap_or(DEFAULT_BLOCK_BYTES.max(least));
-        if share == Percent::FULL {
-            return Some(None);
-        }
         if block_bytes < least {
-            let value = typed.change_block.as_ref().map_or_else(String::new, Value::to_string);
             let message = format!("accepted with this --dedup-block is {least} or more");
-            self.add("--change-block", value, message);
-            return None;
+            self.add("--change-block", shown(typed.change_block.as_ref()), message);
         }
-        Some(Some(Change { share, block_bytes }))
+        (share < Percent::FULL).then_some(Change { share, block_bytes })
     }
 
     /// What cannot be had together.
     fn agreement(&mut self, typed: &DatasetConfig, shape: &Shape) {
-        let shows = |value: Option<&Value>| value.map_or_else(String::new, Value::to_string);
-        let content = shows(typed.content.as_ref());
+        let content = shown(typed.content.as_ref());
         if shape.compress > Percent::ZERO && shape.template != Template::Random {
             let message = format!("accepted only with random content, and not with '{content}'");
-            self.add("--compress", shows(typed.compress.as_ref()), message);
+            self.add("--compress", shown(typed.compress.as_ref()), message);
         }
         if shape.template.differs_by_file() {
             return;
@@ -173,10 +154,10 @@ impl Errors {
         let message =
             format!("accepted only with random content and text, and not with '{content}'");
         if shape.dedup.is_some() {
-            self.add("--dedup", shows(typed.dedup.as_ref()), message.as_str());
+            self.add("--dedup", shown(typed.dedup.as_ref()), message.as_str());
         }
         if shape.change.is_some() {
-            self.add("--change", shows(typed.change.as_ref()), message);
+            self.add("--change", shown(typed.change.as_ref()), message);
         }
     }
 
@@ -187,30 +168,32 @@ impl Errors {
         }
     }
 
-    /// `None` for an error, `Some(None)` where nothing was typed.
     fn percent(
         &mut self,
         option: &'static str,
         typed: Option<&Value>,
-        max: Percent,
-    ) -> Option<Option<Percent>> {
-        let Some(text) = typed.map(Value::to_string) else { return Some(None) };
-        let share = Percent::parse(&text).filter(|share| *share <= max);
-        if share.is_none() {
+        (default, max): (Percent, Percent),
+    ) -> Percent {
+        let Some(text) = typed.map(Value::to_string) else { return default };
+        Percent::parse(&text).filter(|share| *share <= max).unwrap_or_else(|| {
             let message = format!("accepted is 0 to {max}, with at most two decimals, like 12.5");
             self.add(option, text, message);
-        }
-        share.map(Some)
+            default
+        })
     }
 
-    fn block(&mut self, option: &'static str, typed: Option<&Value>) -> Option<Option<u64>> {
-        let Some(text) = typed.map(Value::to_string) else { return Some(None) };
-        let bytes = parse_size(&text).ok().filter(|bytes| {
+    fn block(&mut self, option: &'static str, typed: Option<&Value>, default: u64) -> u64 {
+        let Some(text) = typed.map(Value::to_string) else { return default };
+        let accepted = |bytes: &u64| {
             bytes.is_power_of_two() && (MIN_BLOCK_BYTES..=MAX_BLOCK_BYTES).contains(bytes)
-        });
-        if bytes.is_none() {
+        };
+        parse_size(&text).ok().filter(accepted).unwrap_or_else(|| {
             self.add(option, text, "accepted is a power of two from 512 to 1M, like 4K");
-        }
-        bytes.map(Some)
+            default
+        })
     }
+}
+
+fn shown(typed: Option<&Value>) -> String {
+    typed.map_or_else(String::new, Value::to_string)
 }
