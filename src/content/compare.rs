@@ -1,18 +1,23 @@
 //! Data against the content that belongs at its place.
 //!
-//! A piece of content is generated into the first-level cache and compared there, so comparing
-//! costs little more than generating and never touches main memory twice.
+//! Whether all is right is asked first, and answered by the kernel without storing a byte. To say
+//! what is wrong, a piece of content is generated into the first-level cache and compared there, so
+//! that never costs much more than generating and touches main memory once.
 
 use std::ops::Range;
 
-use super::BLOCK_BYTES;
+use super::address::Address;
 use super::key::Key;
-use super::keystream::{self, Piece};
+use super::keystream::{self, Piece, place_in_block};
+use super::{BLOCK_BYTES, Coordinates};
 
 /// The right bytes of one file, made as they are asked for.
 pub(super) trait Right {
-    /// The bytes at `offset`: `wanted` of them, or fewer, but at least
-    /// [`PIECE_BYTES`] - [`BLOCK_BYTES`].
+    /// How much is made at a time.
+    const PIECE_BYTES: usize;
+
+    /// The bytes at `offset`: `wanted` of them, or fewer, but at least [`Self::PIECE_BYTES`] -
+    /// [`BLOCK_BYTES`].
     fn at(&mut self, offset: u64, wanted: usize) -> &[u8];
 }
 
@@ -23,21 +28,47 @@ pub(super) struct Plain<'a> {
 }
 
 impl Right for Plain<'_> {
+    const PIECE_BYTES: usize = keystream::PIECE_BYTES;
+
     #[inline]
     fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
         self.piece.at(self.key, offset, wanted)
     }
 }
 
-/// What is compared at a time.
-pub(super) const PIECE_BYTES: usize = keystream::PIECE_BYTES;
-
 /// What is compared first. Data that is not the content at all shows it at once, and should not
 /// cost a whole piece.
 const FIRST_STEP_BYTES: usize = 256;
 
 /// See [`Content::first_difference`](super::Content::first_difference).
-pub(super) fn first_difference(piece: &mut impl Right, offset: u64, data: &[u8]) -> Option<usize> {
+pub(super) fn first_difference(
+    key: &Key,
+    file: Coordinates,
+    offset: u64,
+    data: &[u8],
+) -> Option<usize> {
+    let to_boundary = place_in_block(offset.wrapping_neg()).min(data.len());
+    let (head, body) = data.split_at(to_boundary);
+    let mut piece = Plain { key, piece: Piece::new(file) };
+    if let Some(at) = difference_in_pieces(&mut piece, offset, head) {
+        return Some(at);
+    }
+    // The kernel does most of it without storing what it compares with. Where it stops, there is
+    // a difference near, or a rest that is too short for it, or the file begins again.
+    let mut at = to_boundary;
+    let blocks = body.len() - body.len() % BLOCK_BYTES;
+    let address = Address::containing(file, offset.wrapping_add(at as u64));
+    at += key.matching_blocks(file, address.block, &body[..blocks]);
+    difference_in_pieces(&mut piece, offset.wrapping_add(at as u64), &data[at..])
+        .map(|more| at + more)
+}
+
+/// The first difference, by generating piece by piece and comparing.
+pub(super) fn difference_in_pieces<R: Right>(
+    piece: &mut R,
+    offset: u64,
+    data: &[u8],
+) -> Option<usize> {
     let mut at = 0;
     let mut step = FIRST_STEP_BYTES;
     while at < data.len() {
@@ -48,13 +79,13 @@ pub(super) fn first_difference(piece: &mut impl Right, offset: u64, data: &[u8])
             return Some(at + equal_prefix(have, right));
         }
         at += right.len();
-        step = PIECE_BYTES;
+        step = R::PIECE_BYTES;
     }
     None
 }
 
 /// See [`Content::matching_suffix`](super::Content::matching_suffix).
-pub(super) fn matching_suffix(piece: &mut impl Right, offset: u64, data: &[u8]) -> usize {
+pub(super) fn matching_suffix<R: Right>(piece: &mut R, offset: u64, data: &[u8]) -> usize {
     let mut end = data.len();
     let mut step = FIRST_STEP_BYTES;
     while end > 0 {
@@ -66,7 +97,7 @@ pub(super) fn matching_suffix(piece: &mut impl Right, offset: u64, data: &[u8]) 
         }
         end = start;
         // What begins within a block finds up to 15 bytes less room in a piece.
-        step = PIECE_BYTES - BLOCK_BYTES;
+        step = R::PIECE_BYTES - BLOCK_BYTES;
     }
     data.len()
 }

@@ -33,7 +33,8 @@
 //!
 //! # What follows from it
 //!
-//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`.
+//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `kernel` for
+//!   how blocks are made fast.
 //! - *Incompressible, and never the same twice*: a cipher gives different blocks for different
 //!   addresses, so no two aligned blocks of a seed's 2^132 bytes are equal, and neither
 //!   compression nor deduplication finds anything to save.
@@ -54,6 +55,7 @@ mod address;
 mod compare;
 mod digest;
 mod filler;
+mod kernel;
 mod key;
 mod keystream;
 mod locate;
@@ -85,7 +87,7 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 
 /// The content of all files under one seed.
 ///
-/// It holds a key and how the data is shaped: sharing it costs nothing, and no operation allocates.
+/// It holds a key and how the data is shaped, and no operation allocates.
 ///
 /// Offsets are below [`MAX_FILE_BYTES`], and so is the end of every range that is asked for.
 /// Beyond it there is no content. So that no caller's mistake can stop a filesystem, the offset
@@ -116,6 +118,12 @@ impl Content {
         self.key.bytes()
     }
 
+    /// The kernel that generates on this machine: `portable`, `vaes256` or `vaes512`.
+    #[must_use]
+    pub fn kernel_name(&self) -> &'static str {
+        self.key.kernel_name()
+    }
+
     /// Fills `out` with the content of `file` from `offset`.
     pub fn fill(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
         match &self.shaped {
@@ -133,10 +141,8 @@ impl Content {
     #[must_use]
     pub fn first_difference(&self, file: Coordinates, offset: u64, data: &[u8]) -> Option<usize> {
         match &self.shaped {
-            None => compare::first_difference(&mut self.plain(file), offset, data),
-            Some(shaped) => {
-                compare::first_difference(&mut shaped.right(&self.key, file), offset, data)
-            }
+            None => compare::first_difference(&self.key, file, offset, data),
+            Some(shaped) => shaped.first_difference(&self.key, file, offset, data),
         }
     }
 

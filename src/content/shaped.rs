@@ -6,11 +6,12 @@
 
 use std::ops::Range;
 
-use super::address::Source;
-use super::compare::{PIECE_BYTES, Right};
+use super::address::{Address, Source};
+use super::compare::Right;
 use super::filler::Kept;
+use super::kernel::{Counter, Part};
 use super::key::Key;
-use super::{Coordinates, keystream, text};
+use super::{Coordinates, compare, keystream, text};
 use crate::dataset::{Dataset, Origin, Origins, Template};
 
 /// How a dataset's content differs from the plain one.
@@ -34,32 +35,92 @@ impl Shaped {
         match &self.dataset.shape().template {
             Template::Zero => out.fill(0),
             Template::File(template) => repeat(template.bytes(), offset, out),
-            Template::Random | Template::Text => {
+            Template::Random => self.fill_random(key, file, offset, out),
+            Template::Text => {
                 let mut left = out;
                 for made in Segments::new(&self.dataset, file, offset, left.len() as u64) {
                     // No longer than what is left.
                     let (out, rest) = left.split_at_mut(to_index(made.length));
-                    self.make(key, made.file, made.offset, out);
+                    text::fill(key, made.file, made.offset, out);
                     left = rest;
                 }
             }
         }
     }
 
-    /// Fills `out` with what was made at `offset` of `file`.
-    fn make(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
-        if self.dataset.shape().template == Template::Text {
-            return text::fill(key, file, offset, out);
-        }
-        let Some(kept) = &self.kept else {
-            return keystream::fill(key, file, offset, out);
-        };
+    /// Keystream from where it was made, in batches that stay in the first-level cache until their
+    /// filler is laid over them.
+    fn fill_random(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
+        let origins = self.dataset.origins(file);
+        let mut batch = Batch::default();
         let mut offset = offset;
-        for out in out.chunks_mut(LAID_BYTES) {
-            keystream::fill(key, file, offset, out);
-            kept.lay(offset, out);
-            offset = offset.wrapping_add(out.len() as u64);
+        let mut left = out;
+        while batch.bytes < left.len() {
+            let made = origins.at(offset);
+            let room = (BATCH_BYTES - batch.bytes).min(left.len() - batch.bytes);
+            let length = to_index(made.length).min(room);
+            offset = offset.wrapping_add(length as u64);
+            if made.offset.is_multiple_of(16) && length.is_multiple_of(16) {
+                batch.add(&made, length);
+                if batch.bytes == BATCH_BYTES || batch.count == BATCH_PARTS {
+                    left = self.finish(key, &mut batch, left);
+                }
+            } else {
+                // The first or the last of all.
+                left = self.finish(key, &mut batch, left);
+                let (out, rest) = left.split_at_mut(length);
+                keystream::fill(key, made.file, made.offset, out);
+                self.lay(made.offset, out);
+                left = rest;
+            }
         }
+        self.finish(key, &mut batch, left);
+    }
+
+    /// Makes what a batch has gathered, and returns what is left of `out`.
+    fn finish<'a>(&self, key: &Key, batch: &mut Batch, out: &'a mut [u8]) -> &'a mut [u8] {
+        let (out, rest) = out.split_at_mut(batch.bytes);
+        let parts = &batch.parts[..batch.count];
+        key.fill_parts(parts, out);
+        if self.kept.is_some() {
+            let mut left = out;
+            for part in parts {
+                let (out, rest) = left.split_at_mut(part.bytes);
+                self.lay(part.counter.offset(), out);
+                left = rest;
+            }
+        }
+        (batch.count, batch.bytes) = (0, 0);
+        rest
+    }
+
+    fn lay(&self, offset: u64, content: &mut [u8]) {
+        if let Some(kept) = &self.kept {
+            kept.lay(offset, content);
+        }
+    }
+
+    /// See [`Content::first_difference`](super::Content::first_difference).
+    pub(super) fn first_difference(
+        &self,
+        key: &Key,
+        file: Coordinates,
+        offset: u64,
+        data: &[u8],
+    ) -> Option<usize> {
+        if self.kept.is_some() || !self.can_be_located() {
+            return compare::difference_in_pieces(&mut self.right(key, file), offset, data);
+        }
+        let mut at = 0;
+        for made in Segments::new(&self.dataset, file, offset, data.len() as u64) {
+            let end = at + to_index(made.length);
+            let difference = compare::first_difference(key, made.file, made.offset, &data[at..end]);
+            if let Some(difference) = difference {
+                return Some(at + difference);
+            }
+            at = end;
+        }
+        None
     }
 
     /// The right bytes of a file, to compare with.
@@ -120,11 +181,41 @@ impl Shaped {
     }
 }
 
-/// What gets its filler while it lies in the first-level cache.
-const LAID_BYTES: usize = 8 << 10;
+/// What is made by one call of the kernel, and gets its filler while it lies in the first-level
+/// cache.
+const BATCH_BYTES: usize = 16 << 10;
+/// Parts of 512 bytes.
+const BATCH_PARTS: usize = BATCH_BYTES / 512;
+
+/// Parts that the kernel makes in one go.
+#[derive(Default)]
+struct Batch {
+    parts: [Part; BATCH_PARTS],
+    count: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Adds the beginning of what was made somewhere; there must be room.
+    #[inline]
+    fn add(&mut self, made: &Origin, bytes: usize) {
+        let block = Address::containing(made.file, made.offset).block;
+        let counter = Counter::new(made.file, block);
+        if let Some(last) = self.count.checked_sub(1)
+            && let Some(last) = self.parts.get_mut(last)
+            && last.end() == Some(counter)
+        {
+            last.bytes += bytes;
+        } else {
+            self.parts[self.count] = Part { counter, bytes };
+            self.count += 1;
+        }
+        self.bytes += bytes;
+    }
+}
 
 /// What is made at a time to compare with.
-const RIGHT_BYTES: usize = 4096;
+const RIGHT_BYTES: usize = 8 << 10;
 
 /// The right bytes of one file in a shape.
 pub(super) struct ShapedRight<'a> {
@@ -135,8 +226,9 @@ pub(super) struct ShapedRight<'a> {
 }
 
 impl Right for ShapedRight<'_> {
+    const PIECE_BYTES: usize = RIGHT_BYTES;
+
     fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
-        const { assert!(RIGHT_BYTES >= PIECE_BYTES) };
         let piece = &mut self.piece[..wanted.min(RIGHT_BYTES)];
         self.shaped.fill(self.key, self.file, offset, piece);
         piece

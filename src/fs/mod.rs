@@ -135,6 +135,12 @@ impl Filesystem {
         &self.dataset
     }
 
+    /// What generates its content.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
     /// What it holds in memory at the moment.
     #[must_use]
     pub fn usage(&self) -> Usage {

@@ -10,12 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
     AccessFlags, BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, Notifier, OpenAccMode, OpenFlags, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, KernelConfig, LockOwner, Notifier, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::errno::errno;
+use super::kernel::{KernelOptions, negotiate};
 use crate::dataset::Inode;
 use crate::fs::{
     AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
@@ -23,44 +24,24 @@ use crate::fs::{
 };
 use crate::overlay::Timestamp;
 
-/// How long the kernel may remember names and attributes: they change only through the mount, and
-/// the kernel knows what goes through it.
-const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
-
-/// Requests that the kernel may have under way in the background: reads ahead and asynchronous I/O.
-const BACKGROUND_MAX: u16 = 64;
-
-/// What we would like from the kernel, each for a reason; what an older one lacks, we go without.
-const WANTED: [InitFlags; 7] = [
-    // Several reads of one directory, or look-ups in it, at a time.
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    // `ls -l` and `find` get the attributes together with the names.
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
-    // Direct reads and writes of several requests go out at once.
-    InitFlags::FUSE_ASYNC_DIO,
-    // Files that bypass the page cache can be mapped all the same.
-    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-    // A server that exports the mount finds inodes again that the kernel has forgotten.
-    InitFlags::FUSE_EXPORT_SUPPORT,
-    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each
-    // write.
-    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-];
 
 /// Answers the kernel's requests.
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
+    kernel: KernelOptions,
     /// Filled in once there is a session.
     notifier: Arc<OnceLock<Notifier>>,
 }
 
 impl Adapter {
-    pub(super) fn new(filesystem: Arc<Filesystem>, notifier: Arc<OnceLock<Notifier>>) -> Self {
-        Self { filesystem, notifier }
+    pub(super) fn new(
+        filesystem: Arc<Filesystem>,
+        kernel: KernelOptions,
+        notifier: Arc<OnceLock<Notifier>>,
+    ) -> Self {
+        Self { filesystem, kernel, notifier }
     }
 }
 
@@ -107,6 +88,20 @@ fn log_failure(operation: &'static str, error: Error) {
 }
 
 impl Adapter {
+    fn send_entry(&self, reply: ReplyEntry, attributes: &Attributes) {
+        let names_remembered = self.kernel.names_remembered;
+        let attr = file_attr(attributes);
+        reply.entry_with_ttls(&self.remembered(attributes), &names_remembered, &attr, GENERATION);
+    }
+
+    fn send_attributes(&self, reply: ReplyAttr, attributes: &Attributes) {
+        reply.attr(&self.remembered(attributes), &file_attr(attributes));
+    }
+
+    fn remembered(&self, attributes: &Attributes) -> Duration {
+        if attributes.cacheable { self.kernel.attributes_remembered } else { Duration::ZERO }
+    }
+
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
     /// before it can drop what it remembers, and whoever holds them may be waiting for this event
     /// loop.
@@ -148,14 +143,7 @@ fn drop_remembered(notifier: &Notifier, reset: &Reset) {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        for flag in WANTED {
-            if config.add_capabilities(flag).is_err() {
-                tracing::info!(?flag, "this kernel does not offer it: going on without");
-            }
-        }
-        // Both fail only for values that are out of range, and then keep what they have.
-        let _ = config.set_max_background(BACKGROUND_MAX);
-        tracing::info!(abi = %config.kernel_abi(), "the kernel has answered");
+        negotiate(config, &self.kernel);
         Ok(())
     }
 
@@ -167,7 +155,7 @@ impl fuser::Filesystem for Adapter {
                 let inode = self.filesystem.lookup(inode(parent), name.as_bytes())?;
                 self.filesystem.attributes(inode)
             },
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -178,7 +166,8 @@ impl fuser::Filesystem for Adapter {
         _handle: Option<FileHandle>,
         reply: ReplyAttr,
     ) {
-        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), send_attributes);
+        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), |reply, attributes| self
+            .send_attributes(reply, &attributes));
     }
 
     fn setattr(
@@ -214,7 +203,7 @@ impl fuser::Filesystem for Adapter {
             "setattr",
             reply,
             self.filesystem.set_attributes(inode(ino), &set),
-            send_attributes
+            |reply, attributes| self.send_attributes(reply, &attributes)
         );
     }
 
@@ -394,7 +383,7 @@ impl fuser::Filesystem for Adapter {
                 // An entry that is listed has attributes.
                 let Ok(attributes) = self.filesystem.attributes(entry.inode) else { return true };
                 let number = INodeNo(entry.inode.get());
-                let remembered = remembered(&attributes);
+                let remembered = self.remembered(&attributes);
                 let attr = file_attr(&attributes);
                 let name = OsStr::from_bytes(entry.name);
                 !reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION)
@@ -518,7 +507,9 @@ impl fuser::Filesystem for Adapter {
             |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
                 let attr = file_attr(&attributes);
                 let handle = FileHandle(opened.handle);
-                reply.created(&REMEMBERED, &attr, GENERATION, handle, open_flags(opened.cache));
+                // One time for both: the shorter.
+                let remembered = self.kernel.names_remembered.min(self.remembered(&attributes));
+                reply.created(&remembered, &attr, GENERATION, handle, open_flags(opened.cache));
             }
         );
     }
@@ -548,7 +539,7 @@ impl fuser::Filesystem for Adapter {
                 let new = new_node(request, kind, mode, None);
                 self.filesystem.make(inode(parent), name.as_bytes(), &new)
             },
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -566,7 +557,7 @@ impl fuser::Filesystem for Adapter {
             "mkdir",
             reply,
             self.filesystem.make(inode(parent), name.as_bytes(), &new),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -584,7 +575,7 @@ impl fuser::Filesystem for Adapter {
             "symlink",
             reply,
             self.filesystem.make(inode(parent), name.as_bytes(), &new),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -600,7 +591,7 @@ impl fuser::Filesystem for Adapter {
             "link",
             reply,
             self.filesystem.link(inode(ino), inode(parent), name.as_bytes()),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -720,19 +711,6 @@ fn send_done(reply: ReplyEmpty, (): ()) {
     reply.ok();
 }
 
-fn send_entry(reply: ReplyEntry, attributes: Attributes) {
-    reply.entry_with_ttls(
-        &remembered(&attributes),
-        &REMEMBERED,
-        &file_attr(&attributes),
-        GENERATION,
-    );
-}
-
-fn send_attributes(reply: ReplyAttr, attributes: Attributes) {
-    reply.attr(&remembered(&attributes), &file_attr(&attributes));
-}
-
 /// A caller that offers no room asks for the size.
 fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
     match u32::try_from(value.len()) {
@@ -740,10 +718,6 @@ fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
         Ok(length) if length <= room => reply.data(value),
         _ => reply.error(Errno::ERANGE),
     }
-}
-
-fn remembered(attributes: &Attributes) -> Duration {
-    if attributes.cacheable { REMEMBERED } else { Duration::ZERO }
 }
 
 fn inode(number: INodeNo) -> Inode {

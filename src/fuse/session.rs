@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
+use super::kernel::{KernelOptions, set_read_ahead};
 use super::mountpoint::Mountpoint;
 use crate::fs::Filesystem;
 
@@ -27,6 +28,8 @@ pub struct MountOptions {
     pub threads: Option<NonZeroUsize>,
     /// What the kernel's mount table is to say, beside the defaults.
     pub kernel: Vec<KernelOption>,
+    /// What is asked of the kernel.
+    pub limits: KernelOptions,
 }
 
 /// One word of `-o`.
@@ -113,9 +116,10 @@ pub fn serve(
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(MountError::Signals)?;
     let signals_handle = signals.handle();
 
-    let config = config(options);
+    let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
-    let adapter = Adapter::new(filesystem, Arc::clone(&notifier));
+    let kernel = filesystem.content().kernel_name();
+    let adapter = Adapter::new(filesystem, options.limits, Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     // It was empty: this is the only place that fills it.
@@ -128,7 +132,8 @@ pub fn serve(
             move || unmount_on_signal(signals, unmounter, &path)
         })
         .map_err(MountError::Signals)?;
-    tracing::info!(path = %path.display(), threads = config.n_threads, "mounted");
+    set_read_ahead(path, &options.limits);
+    tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let outcome = session.run();
     tracing::info!(path = %path.display(), "unmounted");
@@ -138,7 +143,9 @@ pub fn serve(
     outcome.map_err(|error| MountError::Session(path.to_owned(), error))
 }
 
-fn config(options: &MountOptions) -> Config {
+/// The library's session, as a mount has it.
+#[must_use]
+pub fn session_config(options: &MountOptions) -> Config {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut config = Config::default();
     config.mount_options = vec![
