@@ -26,6 +26,7 @@ mod locate;
 mod man;
 mod mount;
 mod mount_target;
+mod origin;
 mod progress;
 mod reset;
 mod shape_args;

@@ -356,3 +356,6 @@ fn repeat(template: &[u8], offset: u64, out: &mut [u8]) {
 fn to_index(length: u64) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

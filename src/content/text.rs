@@ -75,7 +75,7 @@ const fn with_spaces() -> [[u8; TOKEN_BYTES]; 256] {
 
 /// In the order of their numbers.
 #[rustfmt::skip]
-const WORDS: [[u8; 7]; 256] = [
+pub(super) const WORDS: [[u8; 7]; 256] = [
     *b"ability", *b"account", *b"achieve", *b"acquire", *b"address", *b"advance", *b"adviser", *b"airline",
     *b"airport", *b"already", *b"amazing", *b"analyst", *b"ancient", *b"another", *b"anxiety", *b"anybody",
     *b"applied", *b"arrange", *b"arrival", *b"article", *b"assault", *b"assumed", *b"attempt", *b"attract",

@@ -260,6 +260,22 @@ impl Dataset {
         })
     }
 
+    /// The last generation in which a file has the same bytes in a range as in its own generation;
+    /// `None` where each generation has others.
+    #[must_use]
+    pub fn last_generation(&self, file: Coordinates, offset: u64, length: u64) -> Option<u16> {
+        let change = self.shape.change?;
+        let origins = self.origins(file);
+        let end = offset.saturating_add(length);
+        let mut last = u16::MAX;
+        let mut at = offset;
+        while at < end && last > file.generation {
+            last = last.min(origins.generations(at).1);
+            at = (at / change.block_bytes + 1) * change.block_bytes;
+        }
+        Some(last)
+    }
+
     /// Which shared block a byte of content is in, counted from 0; `None` where it is in none.
     #[must_use]
     pub fn shared_block(&self, offset: u64) -> Option<u64> {
