@@ -235,8 +235,9 @@ impl Bench<'_> {
         let mut offset = range.start;
         while offset < range.end {
             let length = to_index(range.end - offset).min(zeros.len());
-            self.bytes(offset, &zeros[..length], range.end);
-            offset += length as u64;
+            let end = offset + length as u64;
+            self.bytes(offset, &zeros[..length], end);
+            offset = end;
         }
         self.close_group();
     }
