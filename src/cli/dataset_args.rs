@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
+use super::shape_args::{ShapeArguments, read_template};
 use crate::dataset::{Dataset, DatasetConfig, Value};
 
 /// The dataset.
@@ -48,6 +49,9 @@ pub(super) struct DatasetArguments {
     /// where there are several, and iteration_{iteration}/ before it with --iterations]
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     layout: Option<Value>,
+
+    #[command(flatten)]
+    shape: ShapeArguments,
 }
 
 impl DatasetArguments {
@@ -72,11 +76,13 @@ impl DatasetArguments {
             iterations: self.iterations.clone(),
             size: self.size.clone(),
             layout: self.layout.clone(),
+            ..self.shape.config()
         };
-        let merged = match self.config.as_deref().or(base) {
+        let mut merged = match self.config.as_deref().or(base) {
             None => typed,
             Some(path) => typed.merged_over(read_config(path)?),
         };
+        read_template(&mut merged)?;
         merged.validate().map_err(Failure::usage)
     }
 

@@ -45,7 +45,9 @@ mod inode;
 mod layout;
 mod names;
 mod namespace;
+mod origin;
 mod path_lengths;
+mod shape;
 mod size;
 mod validate;
 
@@ -56,8 +58,12 @@ pub use dimensions::Dimensions;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{Namespace, Node};
+pub use origin::{Origin, Origins, SHARED_START};
+pub use shape::{Change, Dedup, Percent, Scope, Shape, Template, TemplateFile};
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
+
+use origin::{Sharing, common_sharing};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.
@@ -68,13 +74,38 @@ pub struct Dataset {
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
+    shape: Shape,
+    choice: Choice,
+    /// How many blocks are shared, where that is the same for all files.
+    sharing: Option<Sharing>,
 }
 
 impl Dataset {
+    fn new(
+        seed: String,
+        size_bytes: u64,
+        has_iterations: bool,
+        namespace: Namespace,
+        shape: Shape,
+    ) -> Self {
+        let sharing = shape.dedup.and_then(|dedup| {
+            let blocks_per_file = size_bytes / dedup.block_bytes;
+            common_sharing(dedup, shape.change, &namespace.dimensions(), blocks_per_file)
+        });
+        let choice = Choice::new(&seed);
+        Self { seed, size_bytes, has_iterations, namespace, shape, choice, sharing }
+    }
+
     /// The text from which the content's key is derived.
     #[must_use]
     pub fn seed(&self) -> &str {
         &self.seed
+    }
+
+    /// How well its data compresses and deduplicates, and what it is made of.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// How many there are along each axis.
@@ -119,21 +150,25 @@ impl Dataset {
         self.size_bytes
     }
 
-    /// Whether there is such a block of sixteen bytes.
+    /// Whether there is such a block of sixteen bytes, in a file or among the shared blocks.
     #[must_use]
     pub fn has_block(&self, file: Coordinates, block: u64) -> bool {
-        self.contains(file) && block < self.size_bytes(file).div_ceil(16)
+        self.contains(file)
+            && (block < self.size_bytes(file).div_ceil(16)
+                || self
+                    .shared_block(block.saturating_mul(16))
+                    .is_some_and(|number| self.has_shared_block(file, number)))
     }
 
     /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
     ///
-    /// Nothing is left to defaults but the absence of iterations, so it means the same to later
-    /// versions.
+    /// Nothing is left to defaults but the absence of iterations and of a shape, so it means the
+    /// same to later versions. The bytes of a template are not in it, only their hash.
     #[must_use]
     pub fn to_config(&self) -> DatasetConfig {
         let Dimensions { iterations, nodes, processes, files } = self.dimensions();
         let number = |number: u64| Some(Value::from(number));
-        DatasetConfig {
+        let mut config = DatasetConfig {
             schema: number(validate::SCHEMA),
             seed: Some(Value::from(self.seed.as_str())),
             nodes: number(nodes.into()),
@@ -142,6 +177,9 @@ impl Dataset {
             iterations: self.has_iterations.then(|| Value::from(u64::from(iterations))),
             size: number(self.size_bytes),
             layout: Some(Value::from(self.layout().to_string())),
-        }
+            ..DatasetConfig::default()
+        };
+        self.shape.describe(&mut config);
+        config
     }
 }

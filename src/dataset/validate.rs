@@ -1,12 +1,17 @@
 //! From what was typed to what it means, with every objection at once.
 
+mod shape;
+
 use std::fmt;
 
 use thiserror::Error;
 
 use super::config::{DatasetConfig, Value};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
-use super::{Dataset, Dimensions, Layout, MAX_SIZE_BYTES, Namespace, parse_size};
+use super::{
+    Dataset, Dimensions, Layout, MAX_SIZE_BYTES, Namespace, SHARED_START, Shape, Template,
+    parse_size,
+};
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
 pub const DEFAULT_SIZE_BYTES: u64 = 1 << 30;
@@ -79,7 +84,8 @@ impl DatasetConfig {
         let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
         let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
-        let size_bytes = errors.size(self.size.as_ref());
+        let shape = errors.shape(self);
+        let size_bytes = errors.size(self.size.as_ref(), &shape);
         let has_iterations = self.iterations.is_some();
         let layout_text = self.layout.as_ref().map_or_else(
             || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
@@ -101,7 +107,7 @@ impl DatasetConfig {
         let namespace = Namespace::new(layout, dimensions)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        Some(Dataset { seed: seed?, size_bytes: size_bytes?, has_iterations, namespace })
+        Some(Dataset::new(seed?, size_bytes?, has_iterations, namespace, shape))
     }
 }
 
@@ -154,13 +160,20 @@ impl Errors {
         count
     }
 
-    fn size(&mut self, typed: Option<&Value>) -> Option<u64> {
+    fn size(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<u64> {
         const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
         let Some(value) = typed else {
-            return Some(DEFAULT_SIZE_BYTES);
+            return Some(match &shape.template {
+                Template::File(file) => file.bytes().len() as u64,
+                _ => DEFAULT_SIZE_BYTES,
+            });
         };
         let text = value.to_string();
+        let shared = shape.dedup.is_some();
         match parse_size(&text) {
+            Ok(bytes) if shared && (SHARED_START + 1..=MAX_SIZE_BYTES).contains(&bytes) => {
+                self.add("--size", text, "accepted with --dedup is 1 byte to 2 PiB (2^51)");
+            }
             Ok(bytes @ 1..=MAX_SIZE_BYTES) => return Some(bytes),
             Ok(_) => self.add("--size", text, ACCEPTED),
             Err(error) => self.add("--size", text, format!("{error}; {ACCEPTED}")),

@@ -126,7 +126,7 @@ impl Filesystem {
     /// The same, with large pieces of kept bytes on disk.
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
-        let content = Content::new(dataset.seed());
+        let content = Content::of(&dataset);
         Self {
             read_ahead: ReadAhead::new(content.clone()),
             content,
