@@ -17,7 +17,8 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
@@ -33,7 +34,7 @@ static BYTES: [u8; 16 << 20] = [0x5a; 16 << 20];
 const ROOT: u64 = 1;
 const NODE: u64 = 2;
 const FIRST_PROCESS: u64 = 3;
-/// Files that are made have these numbers, and are forgotten at once.
+/// Files that are made have numbers from here on, and are forgotten at once.
 const MADE: u64 = 1 << 62;
 
 struct Empty {
@@ -43,6 +44,7 @@ struct Empty {
     size_bytes: u64,
     /// The spelling of every number, so that listing costs a copy.
     file_names: Vec<String>,
+    made: AtomicU64,
 }
 
 impl Empty {
@@ -217,8 +219,9 @@ impl fuser::Filesystem for Empty {
         _: i32,
         reply: ReplyCreate,
     ) {
-        let attr = FileAttr { size: 0, blocks: 0, ..self.attr(MADE) };
-        reply.created(&Duration::ZERO, &attr, Generation(0), FileHandle(0), self.open_flags());
+        let made = MADE + self.made.fetch_add(1, Ordering::Relaxed);
+        let attr = FileAttr { size: 0, blocks: 0, ..self.attr(made) };
+        reply.created(&REMEMBERED, &attr, Generation(0), FileHandle(0), self.open_flags());
     }
 
     fn unlink(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
@@ -278,7 +281,14 @@ fn main() {
         }
     }
     let file_names = (0..files).map(|file| format!("file_{file}")).collect();
-    let server = Empty { uses_page_cache, processes, files, size_bytes, file_names };
+    let server = Empty {
+        uses_page_cache,
+        processes,
+        files,
+        size_bytes,
+        file_names,
+        made: AtomicU64::new(0),
+    };
     let config = session_config(&MountOptions::default());
     fuser::Session::new(server, mountpoint, &config)
         .and_then(fuser::Session::run)

@@ -194,7 +194,20 @@ impl Content {
     /// rayon pool. They are generated, and hashed where they are generated.
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
-        digest::blake3(self, file, size_bytes)
+        // Nobody stops it.
+        digest::blake3(self, file, size_bytes, &|| false).unwrap_or_default()
+    }
+
+    /// As [`blake3`](Self::blake3), and `None` soon after `stop` has said so: it is asked before
+    /// each piece of 128 KiB, by any thread of the pool.
+    #[must_use]
+    pub fn blake3_unless(
+        &self,
+        file: Coordinates,
+        size_bytes: u64,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Option<[u8; 32]> {
+        digest::blake3(self, file, size_bytes, stop)
     }
 
     /// The address whose content `block` is: the inverse of generating.

@@ -46,6 +46,7 @@ mod layout;
 mod names;
 mod namespace;
 mod origin;
+mod path_lengths;
 mod shape;
 mod size;
 mod validate;

@@ -17,6 +17,7 @@ use fuser::{
 
 use super::errno::errno;
 use super::kernel::{KernelOptions, negotiate};
+use super::slow::SlowRequests;
 use crate::dataset::Inode;
 use crate::fs::{
     AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
@@ -31,6 +32,7 @@ const GENERATION: Generation = Generation(0);
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     kernel: KernelOptions,
+    slow: SlowRequests,
     /// Filled in once there is a session.
     notifier: Arc<OnceLock<Notifier>>,
 }
@@ -39,11 +41,15 @@ impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
         kernel: KernelOptions,
+        slow: SlowRequests,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
-        Self { filesystem, kernel, notifier }
+        Self { filesystem, kernel, slow, notifier }
     }
 }
+
+/// To the kernel this means: never ask again. It then says EOPNOTSUPP by itself.
+const NO_XATTRS: Errno = Errno::ENOSYS;
 
 thread_local! {
     /// What is read goes through here: one buffer a thread, as large as its largest request.
@@ -100,6 +106,36 @@ impl Adapter {
 
     fn remembered(&self, attributes: &Attributes) -> Duration {
         if attributes.cacheable { self.kernel.attributes_remembered } else { Duration::ZERO }
+    }
+
+    /// Reads the manifest, on another thread. What is mapped into memory must be whole: there the
+    /// kernel takes what is missing from a page for the end of the file. Such a request has no
+    /// owner of locks.
+    fn read_manifest(&self, pid: u32, read: (u64, u64, u32), mapped: bool, reply: ReplyData) {
+        let filesystem = Arc::clone(&self.filesystem);
+        self.slow.answer(pid, move |stop| {
+            guarded("read", move || {
+                let (handle, offset, size) = read;
+                let mut out = vec![0; size as usize];
+                match filesystem.read_manifest(handle, offset, &mut out, mapped, stop) {
+                    Ok(length) => reply.data(&out[..length]),
+                    Err(error) => reply.error(errno(error)),
+                }
+            });
+        });
+    }
+
+    /// Hashes what belongs into a file, on another thread.
+    fn blake3_xattr(&self, pid: u32, inode: Inode, reply: ReplyXattr) {
+        let filesystem = Arc::clone(&self.filesystem);
+        self.slow.answer(pid, move |stop| {
+            answer!(
+                "getxattr",
+                reply,
+                filesystem.blake3_xattr(inode, stop),
+                |reply: ReplyXattr, value: Vec<u8>| reply.data(&value)
+            );
+        });
     }
 
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
@@ -221,26 +257,28 @@ impl fuser::Filesystem for Adapter {
 
     fn read(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
-        _lock_owner: Option<LockOwner>,
+        lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if self.filesystem.is_manifest(inode(ino)) {
+            let read = (handle.0, offset, size);
+            self.read_manifest(request.pid(), read, lock_owner.is_none(), reply);
+            return;
+        }
         guarded("read", move || {
             BUFFER.with_borrow_mut(|buffer| {
-                let size = size as usize;
-                if buffer.len() < size {
-                    buffer.resize(size, 0);
-                }
-                let out = &mut buffer[..size];
-                match self.filesystem.read(inode(ino), handle.0, offset, out) {
-                    Ok(length) => reply.data(&out[..length]),
+                let (inode, size) = (inode(ino), size as usize);
+                let answer = |outcome: Result<&[u8]>| match outcome {
+                    Ok(bytes) => reply.data(bytes),
                     Err(error) => reply.error(errno(error)),
-                }
+                };
+                self.filesystem.serve_read(inode, handle.0, offset, size, buffer, answer);
             });
         });
     }
@@ -309,7 +347,7 @@ impl fuser::Filesystem for Adapter {
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
@@ -317,7 +355,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         guarded("release", move || {
-            self.filesystem.release(handle.0);
+            self.filesystem.release(inode(ino), handle.0);
             reply.ok();
         });
     }
@@ -427,21 +465,36 @@ impl fuser::Filesystem for Adapter {
 
     fn getxattr(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         name: &OsStr,
         size: u32,
         reply: ReplyXattr,
     ) {
-        answer!(
-            "getxattr",
-            reply,
-            self.filesystem.xattr(inode(ino), name.as_bytes()),
-            |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
-        );
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
+        match self.filesystem.slow_xattr_bytes(inode(ino), name.as_bytes()) {
+            // Who asks for the size, or has too little room, need not wait for the value.
+            Ok(Some(length)) if (size as usize) < length => {
+                send_xattr(reply, size, &vec![0; length]);
+            }
+            Ok(Some(_)) => self.blake3_xattr(request.pid(), inode(ino), reply),
+            Ok(None) | Err(_) => answer!(
+                "getxattr",
+                reply,
+                self.filesystem.xattr(inode(ino), name.as_bytes()),
+                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
+            ),
+        }
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         answer!(
             "listxattr",
             reply,
@@ -464,6 +517,10 @@ impl fuser::Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         let how = match flags {
             libc::XATTR_CREATE => SetXattr::Create,
             libc::XATTR_REPLACE => SetXattr::Replace,
@@ -478,6 +535,10 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         answer!(
             "removexattr",
             reply,

@@ -15,8 +15,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
-use super::kernel::{KernelOptions, set_read_ahead};
+use super::kernel::{KernelOptions, REQUEST_BYTES_MAX, set_read_ahead};
 use super::mountpoint::Mountpoint;
+use super::slow::SlowRequests;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -119,7 +120,8 @@ pub fn serve(
     let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
-    let adapter = Adapter::new(filesystem, options.limits, Arc::clone(&notifier));
+    let slow = SlowRequests::default();
+    let adapter = Adapter::new(filesystem, options.limits, slow.clone(), Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     // It was empty: this is the only place that fills it.
@@ -136,6 +138,7 @@ pub fn serve(
     tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let outcome = session.run();
+    slow.end();
     tracing::info!(path = %path.display(), "unmounted");
     signals_handle.close();
     // It has nothing to tell: a panic of it was logged when it happened.
@@ -153,6 +156,11 @@ pub fn session_config(options: &MountOptions) -> Config {
         // Not `Subtype`, which fuser keeps from the kernel when it mounts without fusermount3.
         MountOption::CUSTOM("subtype=seedfs".to_owned()),
     ];
+    if options.limits.request_bytes < REQUEST_BYTES_MAX {
+        // What is agreed on at the beginning limits writes only.
+        let max_read = format!("max_read={}", options.limits.request_bytes);
+        config.mount_options.push(MountOption::CUSTOM(max_read));
+    }
     config.mount_options.extend(options.kernel.iter().map(|option| option.0.clone()));
     let named = |option: &MountOption| matches!(option, MountOption::FSName(_));
     if !config.mount_options.iter().any(named) {

@@ -49,21 +49,10 @@ impl<'a> Share<'a> {
     /// The file of a number: files first, then processes, nodes and iterations, as paths sort.
     #[must_use]
     pub fn file(&self, index: u64) -> Coordinates {
-        let dimensions = self.dataset.dimensions();
-        let mut rest = index;
-        let mut digit = |count: u64| {
-            let digit = rest % count;
-            rest /= count;
-            digit
-        };
-        // Each is below its dimension, which its field can hold.
-        let file = u32::try_from(digit(dimensions.files)).unwrap_or_default();
-        let process = u16::try_from(digit(dimensions.processes.into())).unwrap_or_default();
-        let node = self
-            .node
-            .unwrap_or_else(|| u16::try_from(digit(dimensions.nodes.into())).unwrap_or_default());
-        let generation = u16::try_from(digit(dimensions.iterations.into())).unwrap_or_default();
-        Coordinates { generation, node, process, file }
+        let mut dimensions = self.dataset.dimensions();
+        let Some(node) = self.node else { return dimensions.file(index) };
+        dimensions.nodes = 1;
+        Coordinates { node, ..dimensions.file(index) }
     }
 
     /// The path of a file, relative to the dataset's root.
