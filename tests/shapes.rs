@@ -52,7 +52,7 @@ impl Shown {
         let opened = self.filesystem.open(inode, false).unwrap();
         let mut json = vec![0; 1 << 22];
         let read = self.filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
-        self.filesystem.release(opened.handle);
+        self.filesystem.release(inode, opened.handle);
         serde_json::from_slice(&json[..read]).unwrap()
     }
 
