@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
-struct Vectors {
+struct Committed {
     seed: String,
     size: u64,
     nodes: u64,
@@ -29,12 +29,12 @@ struct Vector {
     blake3: String,
 }
 
-fn vectors() -> Vectors {
+fn vectors() -> Committed {
     serde_json::from_str(include_str!("vectors/shapes_v1.json")).unwrap()
 }
 
 /// The options of a vector, whose shares are in hundredths of a percent.
-fn content(vectors: &Vectors, shape: &Map<String, Value>) -> Content {
+fn content(vectors: &Committed, shape: &Map<String, Value>) -> Content {
     let mut config = DatasetConfig {
         seed: Some(vectors.seed.as_str().into()),
         nodes: Some(vectors.nodes.into()),
