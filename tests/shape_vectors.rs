@@ -15,7 +15,8 @@ struct Committed {
     processes: u64,
     files: u64,
     draws: Vec<u64>,
-    vectors: Vec<Vector>,
+    #[serde(rename = "vectors")]
+    all: Vec<Vector>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,8 +66,8 @@ fn content(vectors: &Committed, shape: &Map<String, Value>) -> Content {
 #[test]
 fn each_piece_is_the_references() {
     let vectors = vectors();
-    assert!(vectors.vectors.len() > 200, "the file of vectors is cut short");
-    for vector in &vectors.vectors {
+    assert!(vectors.all.len() > 200, "the file of vectors is cut short");
+    for vector in &vectors.all {
         let (generation, node, process, file) = vector.file;
         let file = Coordinates { generation, node, process, file };
         let content = content(&vectors, &vector.shape);
