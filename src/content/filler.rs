@@ -2,7 +2,7 @@
 //! filler.
 //!
 //! ```text
-//! R        = 256 - round(256 × percent / 100) - 3      the blocks that are kept of 4 KiB; at least 8
+//! R        = 256 - round(256 × percent / 100) - 3   the blocks kept of 4 KiB; at least 8
 //! kept(j)  = floor((j + 1) × R / 8) - floor(j × R / 8)     of them in its stretch j, from 0 to 7
 //!
 //!   stretch j       0               16 × kept(j)                    512

@@ -301,8 +301,8 @@ impl Bench<'_> {
         }
     }
 
-    /// Whether a wrong byte goes on with a group: few bytes lie between, or nothing but filler, which
-    /// agrees with that of any place.
+    /// Whether a wrong byte goes on with a group: few bytes lie between, or nothing but filler,
+    /// which agrees with that of any place.
     fn belongs_to(&self, group: &Group, start: u64) -> bool {
         let Judge { content, expectation } = self.judge;
         start - group.range.end <= GAP_BYTES_MAX as u64
