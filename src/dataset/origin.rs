@@ -43,8 +43,8 @@ use super::choice::{Choice, Purpose, Stream, below};
 use super::shape::{Change, Dedup, Scope};
 use super::{Coordinates, Dataset, Dimensions};
 
-/// Where the shared blocks begin in the content of their scope's first file: files of a dataset that
-/// has any are no longer than this.
+/// Where the shared blocks begin in the content of their scope's first file: files of a dataset
+/// that has any are no longer than this.
 pub const SHARED_START: u64 = 1 << 51;
 
 /// Where the content of a file ends.

@@ -176,7 +176,8 @@ proptest! {
     #[test]
     fn every_shape_is_the_slow_one(
         asked in asked(), file in files(), offset in 0..200_000u64, length in 1..30_000usize,
-        cut: prop::sample::Index, damage in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        cut: prop::sample::Index,
+        damage in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let content = Content::of(&asked.dataset());
         let right = asked.bytes(file, offset, length);

@@ -34,7 +34,8 @@ fn made_slowly(dataset: &Dataset, at: Coordinates, offset: u64) -> u16 {
 proptest! {
     #[test]
     fn seeking_is_going_through_all_generations(
-        points in 0..10_000u16, generation in 0..200u16, block in 0..1u64 << 40, within in 0..512u64,
+        points in 0..10_000u16, generation in 0..200u16,
+        block in 0..1u64 << 40, within in 0..512u64,
     ) {
         let share = format!("{}.{:02}", points / 100, points % 100);
         let dataset =
