@@ -165,6 +165,12 @@ fn a_misplaced_page_is_one_range_whatever_its_filler() {
         let found = ranges(&document);
         assert_eq!(found.len(), 1, "{shape}: {document}");
         assert_eq!(found[0].1, "misplaced");
+        // Single bytes that agree by chance beside the filler split none of many.
+        let other = shown.bytes(5, 1);
+        for number in 0..100 {
+            let found = shown.wrong(8192, &other[number * 4096..][..4096]);
+            assert_eq!(found.len(), 1, "{shape}: page {number}: {found:?}");
+        }
         assert_eq!(document["ranges"][0]["source"]["path"], json!(path(5, 1)));
         assert_eq!(document["ranges"][0]["source"]["offset"], 40_960 + found[0].0.start - 8192);
         assert!(found[0].0.len() > 4096 - 512, "{found:?}");

@@ -2,7 +2,7 @@
 //! filler.
 //!
 //! ```text
-//! R        = 256 - round(256 × percent / 100) - 3   the blocks kept of 4 KiB; at least 8
+//! R        = 256 - round(256 × percent / 100) - 3    blocks that are kept of 4 KiB; at least 8
 //! kept(j)  = floor((j + 1) × R / 8) - floor(j × R / 8)     of them in its stretch j, from 0 to 7
 //!
 //!   stretch j       0               16 × kept(j)                    512
@@ -72,10 +72,18 @@ impl Kept {
         tail[kept..].fill(FILLER);
     }
 
-    /// Whether all of `length` bytes that were made at `offset` are filler.
-    pub(super) fn is_filler(&self, offset: u64, length: u64) -> bool {
-        let before = in_stretch(offset);
-        before >= self.of_stretch(offset) && length <= (STRETCH_BYTES - before) as u64
+    /// How many of `length` bytes that were made at `offset` are content.
+    pub(super) fn content_bytes(&self, offset: u64, length: u64) -> u64 {
+        let (mut at, end) = (offset, offset.saturating_add(length));
+        let mut count = 0;
+        while at < end {
+            let start = at - at % STRETCH_BYTES as u64;
+            let stop = end.min(start + STRETCH_BYTES as u64);
+            let kept = start + self.of_stretch(at) as u64;
+            count += kept.min(stop).saturating_sub(at);
+            at = stop;
+        }
+        count
     }
 }
 

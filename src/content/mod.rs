@@ -261,10 +261,12 @@ impl Content {
         }
     }
 
-    /// Whether every byte of a range is filler, which says nothing about where it comes from.
+    /// How many bytes of a range are not filler, which agrees with that of any place. A long range
+    /// counts as all content.
     #[must_use]
-    pub fn is_filler(&self, file: Coordinates, range: Range<u64>) -> bool {
-        self.shaped.as_ref().is_some_and(|shaped| shaped.is_filler(file, range))
+    pub fn content_bytes(&self, file: Coordinates, range: Range<u64>) -> u64 {
+        let length = range.end - range.start;
+        self.shaped.as_ref().map_or(length, |shaped| shaped.content_bytes(file, range))
     }
 
     /// A place whose bytes are those of every file at this offset; `None` where files differ.

@@ -138,13 +138,17 @@ impl Shaped {
         !self.dataset.shape().template.differs_by_file()
     }
 
-    pub(super) fn is_filler(&self, file: Coordinates, range: Range<u64>) -> bool {
-        self.kept.is_some_and(|kept| {
-            // A stretch is never all filler, so a range that is has at most two parts.
-            range.end - range.start <= RIGHT_BYTES as u64
-                && Segments::new(&self.dataset, file, range.start, range.end - range.start)
-                    .all(|made| kept.is_filler(made.offset, made.length))
-        })
+    /// See [`Content::content_bytes`](super::Content::content_bytes).
+    pub(super) fn content_bytes(&self, file: Coordinates, range: Range<u64>) -> u64 {
+        let length = range.end - range.start;
+        match &self.kept {
+            Some(kept) if length <= RIGHT_BYTES as u64 => {
+                Segments::new(&self.dataset, file, range.start, length)
+                    .map(|made| kept.content_bytes(made.offset, made.length))
+                    .sum()
+            }
+            _ => length,
+        }
     }
 
     /// The first and the last generation in which a file has the same bytes at `offset`.

@@ -127,7 +127,7 @@ impl Recogniser<'_> {
         pieces.push_right(done..data.len(), right(done));
     }
 
-    /// The groups of differing runs. Those between which nothing but filler agrees are one, unless
+    /// The groups of differing runs. Those between which little but filler agrees are one, unless
     /// bits are flipped in them: filler agrees with that of any place.
     fn groups<'r>(
         &self,
@@ -153,7 +153,7 @@ impl Recogniser<'_> {
             let joined = before.zip(expectation).is_some_and(|(last, expectation)| {
                 let gap = group_range(last.runs).end..group.start;
                 let gap = offset + gap.start as u64..offset + gap.end as u64;
-                self.content.is_filler(expectation.file, gap)
+                self.content.content_bytes(expectation.file, gap) <= GAP_BYTES_MAX as u64
             });
             if joined {
                 groups.pop();

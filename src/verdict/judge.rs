@@ -301,13 +301,14 @@ impl Bench<'_> {
         }
     }
 
-    /// Whether a wrong byte goes on with a group: few bytes lie between, or nothing but filler,
+    /// Whether a wrong byte goes on with a group: few bytes lie between, or few beside filler,
     /// which agrees with that of any place.
     fn belongs_to(&self, group: &Group, start: u64) -> bool {
         let Judge { content, expectation } = self.judge;
         start - group.range.end <= GAP_BYTES_MAX as u64
             || (group.bits > FLIPPED_BITS_MAX
-                && content.is_filler(expectation.file, group.range.end..start))
+                && content.content_bytes(expectation.file, group.range.end..start)
+                    <= GAP_BYTES_MAX as u64)
     }
 
     fn close_group(&mut self) {
