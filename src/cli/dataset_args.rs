@@ -43,6 +43,15 @@ pub(super) struct DatasetArguments {
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
     size: Option<Value>,
 
+    /// How many percent of a file's blocks each generation changes, chosen by the seed: 0 to 100,
+    /// with up to two decimals [default: 100]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    change: Option<Value>,
+
+    /// The size of such a block, a power of two from 512 to 1M [default: 4K]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    change_block: Option<Value>,
+
     /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
     /// padded as in {file:06} [default: node_{node}/process_{process}, with /file_{file} behind it
     /// where there are several, and iteration_{iteration}/ before it with --iterations]
@@ -71,6 +80,8 @@ impl DatasetArguments {
             files: self.files.clone(),
             iterations: self.iterations.clone(),
             size: self.size.clone(),
+            change: self.change.clone(),
+            change_block: self.change_block.clone(),
             layout: self.layout.clone(),
         };
         let merged = match self.config.as_deref().or(base) {

@@ -13,9 +13,9 @@
 //! ```
 //!
 //! `mix` and the step are those of `SplitMix64` (Steele, Lea and Flood, "Fast splittable
-//! pseudorandom number generators", 2014, with Stafford's variant 13), so the draws of one stream are that
-//! generator's output, and any of them is had without those before it. `first` and `second` are the
-//! two halves of the address of the file's first block.
+//! pseudorandom number generators", 2014, with Stafford's variant 13), so the draws of one stream
+//! are that generator's output, and any of them is had without those before it. `first` and
+//! `second` are the two halves of the address of the file's first block.
 
 use super::Coordinates;
 

@@ -35,6 +35,13 @@ pub struct DatasetConfig {
     /// The size of each file; [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Value>,
+    /// How many percent of its blocks a generation changes; all if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Value>,
+    /// The size of such a block; [`DEFAULT_CHANGE_BLOCK_BYTES`](super::DEFAULT_CHANGE_BLOCK_BYTES)
+    /// if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_block: Option<Value>,
     /// The template of the paths; if left out, one directory for each coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Value>,
@@ -53,6 +60,8 @@ impl DatasetConfig {
             files: self.files.or(lower.files),
             iterations: self.iterations.or(lower.iterations),
             size: self.size.or(lower.size),
+            change: self.change.or(lower.change),
+            change_block: self.change_block.or(lower.change_block),
             layout: self.layout.or(lower.layout),
         }
     }
@@ -68,8 +77,8 @@ pub enum Value {
     Integer(i64),
     /// Text, or a whole number too large for [`Integer`](Self::Integer) in its decimal digits.
     Text(String),
-    /// A fraction or a truth value, which no option takes. It is kept to be shown in the refusal:
-    /// the digits that were typed are lost by now, so it must not become a seed.
+    /// A fraction or a truth value. Percentages take a fraction. Others keep it to be shown in the
+    /// refusal: the digits that were typed are lost by now, so it must not become a seed.
     Unusable(String),
 }
 

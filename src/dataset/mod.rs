@@ -37,6 +37,7 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
+mod change;
 mod choice;
 mod config;
 mod coordinates;
@@ -45,9 +46,11 @@ mod inode;
 mod layout;
 mod names;
 mod namespace;
+mod percent;
 mod size;
 mod validate;
 
+pub use change::{Change, DEFAULT_CHANGE_BLOCK_BYTES, FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, Stream, below};
 pub use config::{DatasetConfig, Value};
 pub use coordinates::Coordinates;
@@ -55,6 +58,7 @@ pub use dimensions::Dimensions;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{Namespace, Node};
+pub use percent::Percent;
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
@@ -63,7 +67,9 @@ pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     seed: String,
+    choice: Choice,
     size_bytes: u64,
+    change: Option<Change>,
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
@@ -74,6 +80,18 @@ impl Dataset {
     #[must_use]
     pub fn seed(&self) -> &str {
         &self.seed
+    }
+
+    /// What is drawn by lot under the seed.
+    #[must_use]
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Which blocks a generation changes; `None` for all of them.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        self.change
     }
 
     /// How many there are along each axis.
@@ -140,6 +158,8 @@ impl Dataset {
             files: number(files),
             iterations: self.has_iterations.then(|| Value::from(u64::from(iterations))),
             size: number(self.size_bytes),
+            change: self.change.map(|change| change.percent().into()),
+            change_block: self.change.and_then(|change| number(change.block_bytes())),
             layout: Some(Value::from(self.layout().to_string())),
         }
     }

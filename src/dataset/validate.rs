@@ -4,9 +4,13 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::change::{MAX_CHANGE_BLOCK_BYTES, MIN_CHANGE_BLOCK_BYTES};
 use super::config::{DatasetConfig, Value};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
-use super::{Dataset, Dimensions, Layout, MAX_SIZE_BYTES, Namespace, parse_size};
+use super::{
+    Change, Choice, DEFAULT_CHANGE_BLOCK_BYTES, Dataset, Dimensions, Layout, MAX_SIZE_BYTES,
+    Namespace, Percent, parse_size,
+};
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
 pub const DEFAULT_SIZE_BYTES: u64 = 1 << 30;
@@ -80,6 +84,7 @@ impl DatasetConfig {
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
         let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
         let size_bytes = errors.size(self.size.as_ref());
+        let change = errors.change(self.change.as_ref(), self.change_block.as_ref());
         let has_iterations = self.iterations.is_some();
         let layout_text = self.layout.as_ref().map_or_else(
             || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
@@ -101,7 +106,9 @@ impl DatasetConfig {
         let namespace = Namespace::new(layout, dimensions)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        Some(Dataset { seed: seed?, size_bytes: size_bytes?, has_iterations, namespace })
+        let seed = seed?;
+        let choice = Choice::new(&seed);
+        Some(Dataset { seed, choice, size_bytes: size_bytes?, change, has_iterations, namespace })
     }
 }
 
@@ -166,6 +173,41 @@ impl Errors {
             Err(error) => self.add("--size", text, format!("{error}; {ACCEPTED}")),
         }
         None
+    }
+
+    /// What changes, where that was asked for; `None` also where it cannot stand.
+    fn change(&mut self, percent: Option<&Value>, block: Option<&Value>) -> Option<Change> {
+        let typed = percent.and_then(|value| self.percent("--change", value, Percent::ALL));
+        let block_bytes = match block {
+            None => Some(DEFAULT_CHANGE_BLOCK_BYTES),
+            Some(value) => self.change_block(value, percent.is_some()),
+        };
+        Some(Change::new(typed?, block_bytes?))
+    }
+
+    fn change_block(&mut self, value: &Value, has_change: bool) -> Option<u64> {
+        let accepted = MIN_CHANGE_BLOCK_BYTES..=MAX_CHANGE_BLOCK_BYTES;
+        let text = value.to_string();
+        let size = parse_size(&text).ok();
+        let size = size.filter(|bytes| bytes.is_power_of_two() && accepted.contains(bytes));
+        if size.is_none() {
+            self.add("--change-block", text, "accepted is a power of two from 512 to 1M");
+        } else if !has_change {
+            self.add("--change-block", text, "accepted together with --change");
+            return None;
+        }
+        size
+    }
+
+    fn percent(&mut self, option: &'static str, value: &Value, max: Percent) -> Option<Percent> {
+        let text = value.to_string();
+        let percent = Percent::parse(&text).filter(|percent| *percent <= max);
+        if percent.is_none() {
+            let message =
+                format!("accepted is a percentage from 0 to {max}, with up to two decimals");
+            self.add(option, text, message);
+        }
+        percent
     }
 
     fn layout(&mut self, text: &str) -> Option<Layout> {

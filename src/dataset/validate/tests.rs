@@ -40,6 +40,8 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
     let counts = "accepted is a whole number from 1 to 65536";
     let files = "accepted is a whole number from 1 to 4294967296";
     let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+    let percent = "accepted is a percentage from 0 to 100, with up to two decimals";
+    let block = "accepted is a power of two from 512 to 1M";
     let seed = "accepted is text of 1 to 1024 bytes without control characters";
     for (typed, expected) in [
         ("schema = 2", "schema '2': accepted is 1".to_owned()),
@@ -70,6 +72,14 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
                 "--size '1.5': a byte has no fraction; accepted with a unit, like 1.5M; {size}"
             ),
         ),
+        ("change = -1", format!("--change '-1': {percent}")),
+        ("change = 100.01", format!("--change '100.01': {percent}")),
+        ("change = '0.001'", format!("--change '0.001': {percent}")),
+        ("change = true", format!("--change 'true': {percent}")),
+        ("change = 5\nchange_block = 256", format!("--change-block '256': {block}")),
+        ("change = 5\nchange_block = '2M'", format!("--change-block '2M': {block}")),
+        ("change = 5\nchange_block = 5000", format!("--change-block '5000': {block}")),
+        ("change_block = '4K'", "--change-block '4K': accepted together with --change".to_owned()),
         (
             "layout = 'a//b'",
             "--layout 'a//b': a path component is empty; accepted are names with a single / \
@@ -102,6 +112,10 @@ fn the_extremes_are_accepted() {
         "files = 4294967296",
         "size = 1",
         "size = '4P'",
+        "change = 0",
+        "change = 100",
+        "change = 0.01\nchange_block = 512",
+        "change = '2.5%'\nchange_block = '1M'",
         "schema = 1",
         &format!("seed = '{seed}'"),
         "seed = ' ü \"x\" '",
@@ -114,8 +128,8 @@ fn the_extremes_are_accepted() {
 #[test]
 fn all_errors_are_told_at_once_in_the_order_of_the_options() {
     let errors = from_toml(
-        "layout = '{rank}'\nsize = 0\niterations = 0\nfiles = 0\nprocesses = 0\nnodes = 0\n\
-         seed = ''\nschema = 0",
+        "layout = '{rank}'\nchange_block = 3\nchange = 'x'\nsize = 0\niterations = 0\nfiles = 0\n\
+         processes = 0\nnodes = 0\nseed = ''\nschema = 0",
     )
     .validate()
     .expect_err("everything is wrong");
@@ -130,10 +144,12 @@ fn all_errors_are_told_at_once_in_the_order_of_the_options() {
             "--files",
             "--iterations",
             "--size",
+            "--change",
+            "--change-block",
             "--layout"
         ]
     );
-    assert_eq!(errors.to_string().lines().count(), 8);
+    assert_eq!(errors.to_string().lines().count(), 10);
 
     let with_missing = refusal("seed = ''\nnodes = 2\nsize = 0\nlayout = 'x'");
     assert_eq!(with_missing.lines().count(), 3, "{with_missing}");
@@ -163,7 +179,7 @@ fn the_command_line_wins_over_a_file() {
     let typed = DatasetConfig { nodes: Some("3".into()), ..DatasetConfig::default() };
     let file = from_toml(
         "schema = 1\nseed = 7\nnodes = 0\nprocesses = 2\nfiles = 5\niterations = 4\nsize = '1K'\n\
-         layout = '{iteration}/{node}/{process}/{file}'",
+         change = 2.5\nchange_block = '8K'\nlayout = '{iteration}/{node}/{process}/{file}'",
     );
     let merged = typed.merged_over(file.clone());
     assert_eq!(merged, DatasetConfig { nodes: Some("3".into()), ..file.clone() });
@@ -204,6 +220,7 @@ proptest! {
         files in 1..=100_000_u64,
         iterations in prop::option::of(1..=10_u64),
         size in 1..=MAX_SIZE_BYTES,
+        change in prop::option::of((0..=10_000_u32, prop::option::of(9..=20_u32))),
         layout in prop::option::of(Just("{iteration}/ü{{{process:03}/{node:05}{file}")),
     ) {
         let typed = DatasetConfig {
@@ -213,6 +230,8 @@ proptest! {
             files: Some(files.into()),
             iterations: iterations.map(Into::into),
             size: Some(size.into()),
+            change: change.map(|(percent, _)| Percent::of_basis_points(percent).into()),
+            change_block: change.and_then(|(_, log)| Some((1_u64 << log?).into())),
             layout: layout.map(Into::into),
             ..DatasetConfig::default()
         };
@@ -226,13 +245,14 @@ proptest! {
             let again = read.validate().expect("it is still valid");
             prop_assert_eq!(again.to_config(), printed.clone());
             prop_assert_eq!(again.dimensions(), dataset.dimensions());
+            prop_assert_eq!(again.change(), dataset.change());
             prop_assert_eq!(again.layout(), dataset.layout());
             prop_assert_eq!(again.namespace().inode_count(), dataset.namespace().inode_count());
         }
     }
 
     #[test]
-    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 7)) {
+    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 9)) {
         let mut values = texts.into_iter().map(|text| Some(Value::from(text)));
         let mut next = || values.next().flatten();
         let typed = DatasetConfig {
@@ -243,6 +263,8 @@ proptest! {
             files: next(),
             iterations: next(),
             size: next(),
+            change: next(),
+            change_block: next(),
             layout: next(),
         };
         if let Err(errors) = typed.validate() {

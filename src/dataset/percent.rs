@@ -1,0 +1,113 @@
+//! Percentages as options take them: up to two decimals, kept as whole hundredths.
+
+use std::fmt;
+
+use super::Value;
+
+/// What stands for the whole: 100 % in hundredths of a percent.
+pub(super) const BASIS_POINTS: u64 = 10_000;
+
+/// A percentage, in hundredths of a percent: no fraction is ever rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(u32);
+
+impl Percent {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The whole.
+    pub const ALL: Self = Self(10_000);
+
+    /// So many hundredths of a percent.
+    #[must_use]
+    pub const fn of_basis_points(basis_points: u32) -> Self {
+        Self(basis_points)
+    }
+
+    /// In hundredths of a percent.
+    #[must_use]
+    pub const fn basis_points(self) -> u32 {
+        self.0
+    }
+
+    /// Reads `5`, `2.5`, `0.05`, each also with a percent sign; `None` for anything else, signs,
+    /// exponents and a third decimal among it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !is_digits(whole) || !is_digits(decimals) {
+            return None;
+        }
+        let hundredths: u32 = match decimals.len() {
+            1 => decimals.parse::<u32>().ok()? * 10,
+            2 => decimals.parse().ok()?,
+            _ => return None,
+        };
+        whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths).map(Self)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, hundredths) = (self.0 / 100, self.0 % 100);
+        match (hundredths, hundredths % 10) {
+            (0, _) => write!(f, "{whole}"),
+            (_, 0) => write!(f, "{whole}.{}", hundredths / 10),
+            _ => write!(f, "{whole}.{hundredths:02}"),
+        }
+    }
+}
+
+impl From<Percent> for Value {
+    /// A whole number as one, anything else as text: both are read back without rounding.
+    fn from(percent: Percent) -> Self {
+        match percent.0 % 100 {
+            0 => Self::Integer((percent.0 / 100).into()),
+            _ => Self::Text(percent.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn up_to_two_decimals_are_read() {
+        for (text, basis_points) in [
+            ("0", 0),
+            ("5", 500),
+            ("5%", 500),
+            (" 5 % ", 500),
+            ("2.5", 250),
+            ("2.50", 250),
+            ("0.05", 5),
+            ("100", 10_000),
+            ("1000.01", 100_001),
+        ] {
+            assert_eq!(
+                Percent::parse(text).map(Percent::basis_points),
+                Some(basis_points),
+                "{text}"
+            );
+        }
+        for text in [
+            "", "%", ".", ".5", "5.", "-1", "+1", "1e1", "0.001", "5 5", "1.2.3", "five",
+            "42949673",
+        ] {
+            assert_eq!(Percent::parse(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(basis_points in any::<u32>()) {
+            let percent = Percent::of_basis_points(basis_points);
+            prop_assert_eq!(Percent::parse(&percent.to_string()), Some(percent));
+            prop_assert_eq!(Percent::parse(&Value::from(percent).to_string()), Some(percent));
+        }
+    }
+}
