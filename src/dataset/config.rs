@@ -32,7 +32,11 @@ pub struct DatasetConfig {
     /// How many generations of everything; if left out there is one, and no directory for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iterations: Option<Value>,
-    /// The size of each file; [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
+    /// The one generation that is shown, instead of several; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Value>,
+    /// The size of each file, or how sizes are distributed;
+    /// [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Value>,
     /// How many percent of its blocks a generation changes; all if left out.
@@ -42,6 +46,13 @@ pub struct DatasetConfig {
     /// if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_block: Option<Value>,
+    /// How many percent of its first size each generation adds to a file; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grow: Option<Value>,
+    /// How many percent of their first number each generation adds to the files of a process; 0 if
+    /// left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_files: Option<Value>,
     /// The template of the paths; if left out, one directory for each coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Value>,
@@ -59,9 +70,12 @@ impl DatasetConfig {
             processes: self.processes.or(lower.processes),
             files: self.files.or(lower.files),
             iterations: self.iterations.or(lower.iterations),
+            generation: self.generation.or(lower.generation),
             size: self.size.or(lower.size),
             change: self.change.or(lower.change),
             change_block: self.change_block.or(lower.change_block),
+            grow: self.grow.or(lower.grow),
+            new_files: self.new_files.or(lower.new_files),
             layout: self.layout.or(lower.layout),
         }
     }

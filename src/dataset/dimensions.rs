@@ -16,7 +16,7 @@ pub struct Dimensions {
     pub nodes: u32,
     /// Processes of each node.
     pub processes: u32,
-    /// Files of each process.
+    /// Files of each process, in the generation that has the most.
     pub files: u64,
 }
 
@@ -28,10 +28,6 @@ impl Dimensions {
             Axis::Process => self.processes.into(),
             Axis::File => self.files,
         }
-    }
-
-    pub(super) fn contains(&self, file: Coordinates) -> bool {
-        Axis::ALL.into_iter().all(|axis| axis.of(file) < self.along(axis))
     }
 }
 

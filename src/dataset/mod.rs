@@ -42,12 +42,15 @@ mod choice;
 mod config;
 mod coordinates;
 mod dimensions;
+mod generations;
 mod inode;
 mod layout;
 mod names;
 mod namespace;
 mod percent;
 mod size;
+mod sizes;
+mod totals;
 mod validate;
 
 pub use change::{Change, DEFAULT_CHANGE_BLOCK_BYTES, FileChange, LAST_CHANGE_BLOCKS_MAX};
@@ -55,11 +58,14 @@ pub use choice::{Choice, Purpose, Stream, below};
 pub use config::{DatasetConfig, Value};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;
+pub use generations::Generations;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{Namespace, Node};
 pub use percent::Percent;
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
+pub use sizes::{Decimal, Sizes};
+pub use totals::{Part, Total};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
@@ -68,8 +74,9 @@ pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 pub struct Dataset {
     seed: String,
     choice: Choice,
-    size_bytes: u64,
-    change: Option<Change>,
+    sizes: Sizes,
+    /// Their mean in generation 0, in 1024ths of a byte.
+    mean_1024ths: u128,
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
@@ -88,10 +95,22 @@ impl Dataset {
         &self.choice
     }
 
+    /// Which generations there are, and what each changes.
+    #[must_use]
+    pub fn generations(&self) -> &Generations {
+        self.namespace.generations()
+    }
+
     /// Which blocks a generation changes; `None` for all of them.
     #[must_use]
     pub fn change(&self) -> Option<Change> {
-        self.change
+        self.generations().change()
+    }
+
+    /// How the sizes of the files are distributed in generation 0.
+    #[must_use]
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// How many there are along each axis.
@@ -118,28 +137,55 @@ impl Dataset {
         self.namespace.file_count()
     }
 
-    /// The size of all files together.
-    #[must_use]
-    pub fn total_bytes(&self) -> u128 {
-        u128::from(self.file_count()) * u128::from(self.size_bytes)
-    }
-
     /// Whether there is such a file.
     #[must_use]
     pub fn contains(&self, file: Coordinates) -> bool {
-        self.dimensions().contains(file)
+        self.namespace.contains(file)
     }
 
-    /// The size of a file; today they are all of one size.
+    /// The size of a file.
+    #[inline]
     #[must_use]
-    pub fn size_bytes(&self, _file: Coordinates) -> u64 {
-        self.size_bytes
+    pub fn size_bytes(&self, file: Coordinates) -> u64 {
+        self.generations().size_at(self.first_size_bytes(file), file.generation)
     }
 
-    /// Whether there is such a block of sixteen bytes.
+    /// Its size in generation 0.
+    #[inline]
+    fn first_size_bytes(&self, file: Coordinates) -> u64 {
+        if let Some(size) = self.sizes.equal() {
+            return size;
+        }
+        let first = Coordinates { generation: 0, ..file };
+        self.sizes.size(self.choice.stream(Purpose::Size, first).draw(0))
+    }
+
+    /// The last generation, up to its own, in which a file changed: its modification time.
+    #[must_use]
+    pub fn last_change(&self, file: Coordinates) -> u16 {
+        if file.generation == 0 {
+            return 0;
+        }
+        self.generations().last_change(self.choice, file, self.first_size_bytes(file))
+    }
+
+    /// The last generation in which a directory of the dataset got another name.
+    #[must_use]
+    pub fn last_new_name(&self, directory: Inode) -> u16 {
+        if !self.namespace.lists_files(directory) {
+            return 0;
+        }
+        let generation = self.namespace.generation(directory);
+        generation.map_or(0, |generation| self.generations().last_new_files(generation))
+    }
+
+    /// Whether there is such a block of sixteen bytes, or was in an earlier generation: files keep
+    /// blocks of those.
     #[must_use]
     pub fn has_block(&self, file: Coordinates, block: u64) -> bool {
-        self.contains(file) && block < self.size_bytes(file).div_ceil(16)
+        let generation = file.generation.max(self.generations().first());
+        let now = Coordinates { generation, ..file };
+        self.contains(now) && block < self.size_bytes(now).div_ceil(16)
     }
 
     /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
@@ -148,19 +194,33 @@ impl Dataset {
     /// versions.
     #[must_use]
     pub fn to_config(&self) -> DatasetConfig {
-        let Dimensions { iterations, nodes, processes, files } = self.dimensions();
+        let Dimensions { iterations, nodes, processes, .. } = self.dimensions();
+        let generations = self.generations();
         let number = |number: u64| Some(Value::from(number));
         DatasetConfig {
             schema: number(validate::SCHEMA),
             seed: Some(Value::from(self.seed.as_str())),
             nodes: number(nodes.into()),
             processes: number(processes.into()),
-            files: number(files),
+            files: number(generations.files),
             iterations: self.has_iterations.then(|| Value::from(u64::from(iterations))),
-            size: number(self.size_bytes),
-            change: self.change.map(|change| change.percent().into()),
-            change_block: self.change.and_then(|change| number(change.block_bytes())),
+            generation: match generations.first() {
+                0 => None,
+                first => number(first.into()),
+            },
+            size: Some(match self.sizes.equal() {
+                Some(size) => Value::from(size),
+                None => Value::from(self.sizes.to_string()),
+            }),
+            change: generations.change.map(|change| change.percent().into()),
+            change_block: generations.change.and_then(|change| number(change.block_bytes())),
+            grow: unless_zero(generations.grow),
+            new_files: unless_zero(generations.new_files),
             layout: Some(Value::from(self.layout().to_string())),
         }
     }
+}
+
+fn unless_zero(percent: Percent) -> Option<Value> {
+    (percent > Percent::ZERO).then(|| percent.into())
 }

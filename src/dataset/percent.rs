@@ -46,6 +46,18 @@ impl Percent {
         };
         whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths).map(Self)
     }
+
+    /// This share of a number for each of `times` steps, rounded down once.
+    #[must_use]
+    pub(super) fn of(self, number: u64, times: u16) -> u128 {
+        u128::from(number) * u128::from(times) * u128::from(self.0) / u128::from(BASIS_POINTS)
+    }
+
+    /// The first step at which [`of`](Self::of) reaches `amount`; `None` if it never does.
+    pub(super) fn first_reaching(self, number: u64, amount: u128) -> Option<u128> {
+        let each = u128::from(number) * u128::from(self.0);
+        (each > 0).then(|| (amount * u128::from(BASIS_POINTS)).div_ceil(each))
+    }
 }
 
 impl fmt::Display for Percent {
@@ -108,6 +120,24 @@ mod tests {
             let percent = Percent::of_basis_points(basis_points);
             prop_assert_eq!(Percent::parse(&percent.to_string()), Some(percent));
             prop_assert_eq!(Percent::parse(&Value::from(percent).to_string()), Some(percent));
+        }
+
+        #[test]
+        fn the_first_step_that_reaches_an_amount_is_the_first(
+            basis_points in 0..=20_000_u32,
+            number in 0..=1000_u64,
+            steps in 0..200_u16,
+        ) {
+            let percent = Percent::of_basis_points(basis_points);
+            let amount = percent.of(number, steps);
+            if let Some(first) = percent.first_reaching(number, amount) {
+                let first = u16::try_from(first).unwrap();
+                prop_assert!(first <= steps);
+                prop_assert_eq!(percent.of(number, first), amount);
+                prop_assert!(first == 0 || percent.of(number, first - 1) < amount);
+            } else {
+                prop_assert_eq!(amount, 0);
+            }
         }
     }
 }

@@ -1,15 +1,17 @@
 //! From what was typed to what it means, with every objection at once.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
 use super::change::{MAX_CHANGE_BLOCK_BYTES, MIN_CHANGE_BLOCK_BYTES};
 use super::config::{DatasetConfig, Value};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
+use super::generations::MAX_GROWTH;
 use super::{
-    Change, Choice, DEFAULT_CHANGE_BLOCK_BYTES, Dataset, Dimensions, Layout, MAX_SIZE_BYTES,
-    Namespace, Percent, parse_size,
+    Change, Choice, DEFAULT_CHANGE_BLOCK_BYTES, Dataset, Dimensions, Generations, Layout,
+    MAX_SIZE_BYTES, Namespace, Percent, Sizes, parse_size,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -82,33 +84,44 @@ impl DatasetConfig {
         let nodes = errors.count("--nodes", self.nodes.as_ref(), MAX_U16_DIMENSION);
         let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
-        let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
-        let size_bytes = errors.size(self.size.as_ref());
-        let change = errors.change(self.change.as_ref(), self.change_block.as_ref());
+        let shown = errors.shown(self.iterations.as_ref(), self.generation.as_ref());
+        let sizes = errors.sizes(self.size.as_ref());
+        let generations = errors.generations(self, shown, files);
         let has_iterations = self.iterations.is_some();
+        let has_several_files = files.is_some_and(|files| files > 1)
+            || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
         let layout_text = self.layout.as_ref().map_or_else(
-            || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
+            || Layout::default_text(has_iterations, has_several_files),
             Value::to_string,
         );
         let layout = errors.layout(&layout_text);
 
+        let generations = generations?;
         let dimensions = Dimensions {
-            iterations: iterations?.try_into().ok()?,
+            iterations: generations.count,
             nodes: nodes?.try_into().ok()?,
             processes: processes?.try_into().ok()?,
-            files: files?,
+            files: generations.files_at(generations.last()),
         };
+        if let Some(sizes) = &sizes {
+            errors.growth(&generations, sizes);
+        }
         let layout = layout?;
-        if let Err(error) = layout.check(&dimensions) {
+        let mut checked = layout.check(&dimensions);
+        if generations.differ_in_files() {
+            checked = checked.and_then(|()| layout.check_iteration_first());
+        }
+        if let Err(error) = checked {
             errors.add("--layout", layout_text, error.to_string());
             return None;
         }
-        let namespace = Namespace::new(layout, dimensions)
+        let namespace = Namespace::new(layout, dimensions, generations)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        let seed = seed?;
+        let (seed, sizes) = (seed?, sizes?);
         let choice = Choice::new(&seed);
-        Some(Dataset { seed, choice, size_bytes: size_bytes?, change, has_iterations, namespace })
+        let mean_1024ths = sizes.mean_1024ths();
+        Some(Dataset { seed, choice, sizes, mean_1024ths, has_iterations, namespace })
     }
 }
 
@@ -148,31 +161,92 @@ impl Errors {
     }
 
     fn count(&mut self, option: &'static str, typed: Option<&Value>, max: u64) -> Option<u64> {
-        let Some(value) = typed else {
-            return Some(1);
-        };
+        typed.map_or(Some(1), |value| self.number(option, value, 1..=max))
+    }
+
+    fn number(
+        &mut self,
+        option: &'static str,
+        value: &Value,
+        accepted: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let text = value.to_string();
         // `parse` alone would take a plus sign.
         let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let count = text.parse().ok().filter(|count| is_digits && (1..=max).contains(count));
-        if count.is_none() {
-            self.add(option, text, format!("accepted is a whole number from 1 to {max}"));
+        let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+        if number.is_none() {
+            let (min, max) = accepted.into_inner();
+            self.add(option, text, format!("accepted is a whole number from {min} to {max}"));
         }
-        count
+        number
     }
 
-    fn size(&mut self, typed: Option<&Value>) -> Option<u64> {
-        const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+    fn sizes(&mut self, typed: Option<&Value>) -> Option<Sizes> {
         let Some(value) = typed else {
-            return Some(DEFAULT_SIZE_BYTES);
+            return Some(Sizes::Equal(DEFAULT_SIZE_BYTES));
         };
         let text = value.to_string();
-        match parse_size(&text) {
-            Ok(bytes @ 1..=MAX_SIZE_BYTES) => return Some(bytes),
-            Ok(_) => self.add("--size", text, ACCEPTED),
-            Err(error) => self.add("--size", text, format!("{error}; {ACCEPTED}")),
+        Sizes::parse(&text).map_err(|message| self.add("--size", text, message)).ok()
+    }
+
+    /// The first generation that is shown, and how many are.
+    fn shown(
+        &mut self,
+        iterations: Option<&Value>,
+        generation: Option<&Value>,
+    ) -> Option<(u16, u32)> {
+        let count = self.count("--iterations", iterations, MAX_U16_DIMENSION);
+        let Some(value) = generation else {
+            return Some((0, u32::try_from(count?).ok()?));
+        };
+        let first = self.number("--generation", value, 0..=u64::from(u16::MAX))?;
+        if iterations.is_some() {
+            let accepted = "accepted is one of --generation and --iterations";
+            self.add("--generation", value.to_string(), accepted);
+            return None;
         }
-        None
+        Some((u16::try_from(first).ok()?, 1))
+    }
+
+    /// All that says how generations differ.
+    fn generations(
+        &mut self,
+        typed: &DatasetConfig,
+        shown: Option<(u16, u32)>,
+        files: Option<u64>,
+    ) -> Option<Generations> {
+        let change = self.change(typed.change.as_ref(), typed.change_block.as_ref());
+        let mut growth = |option: &'static str, value: &Option<Value>| match value {
+            None => Some(Percent::ZERO),
+            Some(value) => self.percent(option, value, MAX_GROWTH),
+        };
+        let grow = growth("--grow", &typed.grow);
+        let new_files = growth("--new-files", &typed.new_files);
+        let (first, count) = shown?;
+        let (files, grow, new_files) = (files?, grow?, new_files?);
+        let last = u32::from(first) + count - 1;
+        let most = u128::from(files) + new_files.of(files, u16::try_from(last).ok()?);
+        if most > u128::from(MAX_FILES) {
+            let message = format!(
+                "generation {last} has {most} files of each process; accepted are {MAX_FILES}"
+            );
+            self.add("--new-files", new_files.to_string(), message);
+            return None;
+        }
+        Some(Generations::new((first, count), files, change, (grow, new_files)))
+    }
+
+    /// Whether the last generation's largest file still has addresses.
+    fn growth(&mut self, generations: &Generations, sizes: &Sizes) {
+        let last = generations.last();
+        let most = generations.size_at(sizes.largest(), last);
+        if most > MAX_SIZE_BYTES {
+            let message = format!(
+                "files of generation {last} have up to {most} bytes; accepted are \
+                 {MAX_SIZE_BYTES} (2^52): a smaller --size, or max=SIZE in it"
+            );
+            self.add("--grow", generations.grow.to_string(), message);
+        }
     }
 
     /// What changes, where that was asked for; `None` also where it cannot stand.

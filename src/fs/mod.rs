@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
-use crate::status::{Counters, EventLog, Snapshot, StatusNode};
+use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::Kind;
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
@@ -95,6 +95,7 @@ pub struct Filesystem {
     events: EventLog,
     options: Options,
     status_files: StatusFiles,
+    sizes: SizeTotals,
 }
 
 /// What an inode number stands for.
@@ -120,6 +121,7 @@ impl Filesystem {
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
         Self {
             content: Content::new(dataset.seed()),
+            sizes: SizeTotals::new(&dataset),
             dataset,
             overlay: Overlay::new(options.limits, store),
             counters: Counters::default(),
@@ -145,6 +147,12 @@ impl Filesystem {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Sums the sizes of some more files for [`space`](Self::space) and the status, less than a
+    /// millisecond's work; false where there is no more to do. Any number of threads may call it.
+    pub fn sum_sizes(&self) -> bool {
+        self.sizes.step(&self.dataset)
     }
 
     fn place(&self, inode: Inode) -> Result<Place> {
@@ -175,6 +183,7 @@ impl Filesystem {
             overlay: &self.overlay,
             counters: &self.counters,
             events: &self.events,
+            sizes: &self.sizes,
             node_id: self.options.node_id,
         }
     }
