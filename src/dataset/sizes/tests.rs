@@ -189,6 +189,22 @@ fn each_distribution_that_cannot_be_is_refused_with_its_reason() {
     assert!(Sizes::parse(&many).expect_err("65").contains("these are 65 buckets; accepted are 64"));
 }
 
+/// The reference computes each entry from its definition.
+#[test]
+fn the_tables_are_those_of_the_reference() {
+    #[derive(serde::Deserialize)]
+    struct Tables {
+        normal: Vec<u32>,
+        exp2: Vec<u64>,
+        log2: Vec<u64>,
+    }
+    let text = include_str!("../../../tests/vectors/sizes_v1.json");
+    let tables: Tables = serde_json::from_str(text).expect("the vectors are JSON");
+    assert!(tables.normal == NORMAL);
+    assert!(tables.exp2 == EXP2);
+    assert!(tables.log2 == LOG2);
+}
+
 fn any_sizes() -> impl Strategy<Value = Sizes> {
     let size = || prop_oneof![1..=MAX_SIZE_BYTES, (0..=52_u32).prop_map(|log| 1 << log)];
     let two = || (size(), size()).prop_map(|(a, b)| (a.min(b), a.max(b)));
