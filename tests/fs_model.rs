@@ -380,7 +380,12 @@ impl Checked {
                     assert_eq!(field("offset"), start as u64);
                 }
             }
-            "zeroed" => assert!(actual.iter().all(|byte| *byte == 0)),
+            // What is wrong of it; a right byte in a gap is no reason to call it something else.
+            "zeroed" => {
+                let right = expected.get(start..).unwrap_or_default();
+                let is_right = |at: usize| right.get(at) == Some(&actual[at]);
+                assert!((0..actual.len()).all(|at| actual[at] == 0 || is_right(at)));
+            }
             "flipped" => {
                 let bits: u32 =
                     actual.iter().zip(&expected[start..]).map(|(a, b)| (a ^ b).count_ones()).sum();
@@ -403,7 +408,7 @@ fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
     let mut json = vec![0; size as usize + 10];
     let read = filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
     assert_eq!(read as u64, size, "the size in stat is the true one");
-    filesystem.release(opened.handle);
+    filesystem.release(inode, opened.handle);
     serde_json::from_slice(&json[..read]).unwrap()
 }
 

@@ -23,7 +23,8 @@ struct Draw {
     purpose: u64,
     file: File,
     index: String,
-    draw: String,
+    #[serde(rename = "draw")]
+    drawn: String,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +83,7 @@ fn draws_are_those_of_the_vectors() {
     for row in vectors().draws {
         let purpose = purposes.into_iter().find(|purpose| *purpose as u64 == row.purpose).unwrap();
         let stream = Choice::new(&row.seed).stream(purpose, coordinates(row.file));
-        assert_eq!(stream.draw(hex(&row.index)), hex(&row.draw));
+        assert_eq!(stream.draw(hex(&row.index)), hex(&row.drawn));
     }
 }
 

@@ -235,7 +235,7 @@ impl Checked {
         let opened = self.filesystem.open(inode, false).unwrap();
         let mut json = vec![0; 1 << 16];
         let read = self.filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
-        self.filesystem.release(opened.handle);
+        self.filesystem.release(inode, opened.handle);
         serde_json::from_slice(&json[..read]).unwrap()
     }
 

@@ -140,6 +140,80 @@ fn an_existing_file_is_kept_unless_one_says_otherwise() {
 }
 
 #[test]
+fn a_run_that_is_refused_leaves_the_status_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let status = directory.path().join(".dummy_data_status_node1.json");
+    write(DATASET, &["--node-id", "1"], directory.path());
+    let before = fs::read(&status).unwrap();
+    let again = run("write", DATASET, &["--node-id", "1"], directory.path());
+    assert_eq!(again.code, Some(3), "{}", again.stderr);
+    assert_eq!(fs::read(&status).unwrap(), before);
+    // A run that does something says so.
+    fs::remove_file(directory.path().join("node_1/process_0/file_2")).unwrap();
+    let some = run("write", DATASET, &["--node-id", "1"], directory.path());
+    assert_eq!(some.code, Some(3), "{}", some.stderr);
+    let after: Value = serde_json::from_slice(&fs::read(&status).unwrap()).unwrap();
+    assert_eq!(after["files_created"], 1);
+    // And one that keeps all files has found them whole.
+    write(DATASET, &["--node-id", "1", "--resume"], directory.path());
+    let after: Value = serde_json::from_slice(&fs::read(&status).unwrap()).unwrap();
+    assert_eq!((&after["files_created"], &after["percent_complete"]), (&4.into(), &100.0.into()));
+}
+
+/// Larger than two parts, so that several threads check one file, and make it again.
+#[test]
+fn large_files_are_resumed_by_all_threads() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let dataset = "--seed 42 -n 2 -s 70000001";
+    write(dataset, &[], directory.path());
+    let path = |name: &str| directory.path().join("node_0/process_0").join(name);
+    for direct in [&[][..], &["--direct-io"]] {
+        for offset in [0, 16 << 20, 40_000_000, 70_000_000] {
+            let kept = fs::metadata(path("file_0")).unwrap().ino();
+            let mut bytes = fs::read(path("file_1")).unwrap();
+            bytes[offset] ^= 1;
+            fs::write(path("file_1"), bytes).unwrap();
+            let more = [&["--resume", "-t", "3"], direct].concat();
+            let resumed = run("write", dataset, &more, directory.path());
+            if resumed.code == Some(3) && resumed.stderr.contains("O_DIRECT") {
+                return;
+            }
+            assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+            assert_eq!(fs::metadata(path("file_0")).unwrap().ino(), kept);
+            assert_eq!(verify(dataset, &[], directory.path()).0, Some(0), "byte {offset}");
+        }
+    }
+}
+
+#[test]
+fn a_report_is_whole_or_not_there_and_refused_before_anything_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let reports = tempfile::tempdir().unwrap();
+    write(DATASET, &[], directory.path());
+    fs::write(directory.path().join("node_0/process_0/file_1"), "short").unwrap();
+    let path = reports.path().join("report.json");
+    fs::write(&path, "the one before").unwrap();
+    let report = ["--report", path.to_str().unwrap()];
+    let said = run("verify", DATASET, &report, directory.path());
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let (_, printed) = verify(DATASET, &[], directory.path());
+    assert_eq!(written["problems"], printed["problems"]);
+    assert_eq!(fs::read_dir(reports.path()).unwrap().count(), 1, "no temporary file");
+
+    let nowhere = reports.path().join("not/there");
+    for wrong in [nowhere.to_str().unwrap(), reports.path().to_str().unwrap()] {
+        let refused = run("verify", DATASET, &["--report", wrong], directory.path());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("--report"), "{}", refused.stderr);
+    }
+    // What is no file stays what it is.
+    let said = run("verify", DATASET, &["-q", "--report", "/dev/stdout"], directory.path());
+    let written: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(written["problems"], printed["problems"]);
+}
+
+#[test]
 fn what_cannot_be_written_or_read_is_named_and_the_rest_is_done() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);

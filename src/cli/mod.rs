@@ -21,6 +21,7 @@ mod cat;
 mod cluster_status;
 mod completions;
 mod dataset_args;
+mod kernel_args;
 mod locate;
 mod man;
 mod mount;

@@ -17,9 +17,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::dataset_args::DatasetArguments;
+use super::kernel_args::KernelArguments;
 use crate::dataset::{Dataset, Value, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
-use crate::fuse::{self, KernelOption, MountError, MountOptions, Mountpoint, MountpointError};
+use crate::fuse::{
+    self, KernelOption, KernelOptions, MountError, MountOptions, Mountpoint, MountpointError,
+};
 use crate::overlay::{Limits, Store};
 use crate::status::STATUS_NAME;
 
@@ -38,6 +41,9 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     mount: MountArguments,
+
+    #[command(flatten)]
+    kernel: KernelArguments,
 
     /// An empty directory
     #[arg(value_name = "MOUNTPOINT")]
@@ -141,7 +147,7 @@ struct MountArguments {
 const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Reads a number, and says what is accepted where it is none.
-fn whole_number<T: FromStr + PartialOrd + Display>(
+pub(super) fn whole_number<T: FromStr + PartialOrd + Display>(
     text: &str,
     accepted: &RangeInclusive<T>,
 ) -> Result<T, String> {
@@ -173,21 +179,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // All of it before anything is done, also where the daemon will do it again.
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
-    let (dataset, options) = match (dataset, options) {
-        (Ok(dataset), Ok(options)) => (dataset, options),
-        (Err(Failure::Usage(first)), Err(Failure::Usage(second))) => {
-            return Err(Failure::Usage(format!("{first}\n{second}")));
-        }
-        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
-    };
+    let (dataset, (options, limits)) = both(dataset, both(options, arguments.kernel_options()))?;
     let mountpoint = Mountpoint::new(&arguments.mountpoint).map_err(|error| match error {
         MountpointError::Unreadable(..) => Failure::system(error),
         _ => Failure::usage(error),
     })?;
     if arguments.mount.foreground || arguments.mount.daemon {
-        serve(arguments, dataset, options, &mountpoint)
+        serve(arguments, dataset, options, limits, &mountpoint)
     } else {
         start_daemon(&mountpoint)
+    }
+}
+
+/// Two outcomes, or what is wrong with both.
+fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(Failure::Usage(first)), Err(Failure::Usage(second))) => {
+            Err(Failure::Usage(format!("{first}\n{second}")))
+        }
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
+}
+
+impl Arguments {
+    fn kernel_options(&self) -> Result<KernelOptions, Failure> {
+        let uses_page_cache = matches!(self.mount.cache, CacheArgument::Page);
+        self.kernel.options(uses_page_cache, Uid::effective().is_root())
     }
 }
 
@@ -243,6 +261,7 @@ fn serve(
     arguments: &Arguments,
     dataset: Dataset,
     options: Options,
+    limits: KernelOptions,
     mountpoint: &Mountpoint,
 ) -> Result<ExitCode, Failure> {
     let mount = &arguments.mount;
@@ -251,6 +270,7 @@ fn serve(
         allow_other: mount.allow_other,
         threads: mount.threads,
         kernel: mount.options.clone(),
+        limits,
     };
     let daemon = mount.daemon;
     if daemon {

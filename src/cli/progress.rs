@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use terminal_size::{Width, terminal_size_of};
 
 use crate::dataset::format_size;
 use crate::storage::{Progress, Snapshot};
@@ -107,7 +108,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Returns when the other end of the channel is gone.
     fn run(&self, until_done: &Receiver<()>) {
-        let bar = (self.form == Form::Bar).then(|| bar(self.progress, self.name));
+        let bar = (self.form == Form::Bar).then(bar);
         let mut shown = Instant::now();
         let mut second = Instant::now();
         let mut last = self.progress.snapshot();
@@ -130,8 +131,8 @@ impl Watch<'_> {
             let now = self.progress.snapshot();
             match &bar {
                 Some(bar) => {
-                    bar.set_position(now.bytes);
-                    bar.set_message(rates(self.progress, &now, &now));
+                    bar.set_message(bar_line(columns(), self.name, self.progress, &now));
+                    bar.tick();
                 }
                 None if self.form == Form::Json => {
                     json_line(self.name, self.progress, &now, &last, false);
@@ -158,29 +159,67 @@ impl Watch<'_> {
     }
 }
 
-fn bar(progress: &Progress, name: &str) -> ProgressBar {
-    let total = u64::try_from(progress.bytes_total).unwrap_or(u64::MAX);
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let template = "{prefix}[{bar:25}] {percent} % {binary_bytes}/{binary_total_bytes} {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+/// A line that is drawn again and again, and goes in the end.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
-    bar.with_prefix(name.to_owned())
+}
+
+/// The width of the terminal.
+fn columns() -> usize {
+    terminal_size_of(io::stderr()).map_or(80, |(Width(columns), _)| columns.into())
+}
+
+/// The widest that is drawn of a bar, and the narrowest.
+const BAR_COLUMNS: (usize, usize) = (25, 8);
+
+/// What fits into one line of so many columns: in less of them with less words, and the bar itself
+/// in what is left. A line that is too long would leave its first half behind on the terminal.
+fn bar_line(columns: usize, name: &str, progress: &Progress, now: &Snapshot) -> String {
+    let room = columns.saturating_sub(1);
+    let percent = format!("{:.0} %", percent(progress, now).min(100.0).floor());
+    let total = format_size(u64::try_from(progress.bytes_total).unwrap_or(u64::MAX));
+    let files = format!("{}/{} files", now.files, progress.files_total);
+    let (speed, rate) = (now.gb_per_s(), now.files_per_s());
+    let left = duration(seconds_left(progress, now));
+    let done = format_size(now.bytes);
+    let texts = [
+        format!(
+            "{percent}, {done} of {total}, {files}, {speed:.2} GB/s, {rate:.0} files/s, {left} left"
+        ),
+        format!("{percent} of {total}, {files}, {speed:.2} GB/s, {rate:.0} files/s, {left} left"),
+        format!("{percent} of {total}, {files}, {speed:.2} GB/s, {rate:.0}/s, {left}"),
+    ];
+    let width = |text: &str| name.chars().count() + text.chars().count();
+    let text = texts.iter().find(|text| width(text) <= room).unwrap_or(&texts[2]);
+    let bar = room.saturating_sub(width(text) + "[] ".len()).min(BAR_COLUMNS.0);
+    if bar < BAR_COLUMNS.1 {
+        return format!("{name}{text}").chars().take(room).collect();
+    }
+    let share = u128::from(now.bytes).min(progress.bytes_total) * bar as u128;
+    let full = usize::try_from(share / progress.bytes_total.max(1)).unwrap_or(bar);
+    format!("{name}[{:<bar$}] {text}", "=".repeat(full))
 }
 
 /// Files, rates, and the time that is left if it goes on like this.
 fn rates(progress: &Progress, now: &Snapshot, of_late: &Snapshot) -> String {
-    let left = progress.bytes_total.saturating_sub(now.bytes.into());
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let seconds_left = left as f64 / (now.gb_per_s() * 1e9).max(1.0);
     format!(
         "{}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
         now.files,
         progress.files_total,
         of_late.gb_per_s(),
         of_late.files_per_s(),
-        duration(seconds_left),
+        duration(seconds_left(progress, now)),
     )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn seconds_left(progress: &Progress, now: &Snapshot) -> f64 {
+    let left = progress.bytes_total.saturating_sub(now.bytes.into());
+    left as f64 / (now.gb_per_s() * 1e9).max(1.0)
 }
 
 /// A time for people.
@@ -216,4 +255,37 @@ fn json_line(name: &str, progress: &Progress, now: &Snapshot, last: &Snapshot, d
         "done": done,
     });
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_fits_its_line_and_says_what_there_is_room_for() {
+        let large = Progress::new(1_000_000, 3 << 50);
+        for (progress, files, bytes) in
+            [(Progress::new(8, 8 << 30), 3, 3 << 30), (large, 999_999, 3 << 50)]
+        {
+            let now = Snapshot { files, bytes, failed: 0, seconds: 100_000.0 };
+            for name in ["", "node-17: "] {
+                for columns in 1..200 {
+                    let line = bar_line(columns, name, &progress, &now);
+                    assert!(line.chars().count() < columns.max(2), "{columns}: {line}");
+                    // The time, and that at the end, are what is cut off first.
+                    for word in [name, " % of ", " files, ", " GB/s, ", "/s, "] {
+                        let long = line.replace("%, 3.0 GiB of", "% of");
+                        let long = long.replace("%, 3.0 PiB of", "% of");
+                        assert!(columns < 80 || long.contains(word), "{columns}, {word}: {line}");
+                    }
+                }
+            }
+        }
+        let half = Snapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 1.0 };
+        let line = |columns| bar_line(columns, "", &Progress::new(2, 2 << 30), &half);
+        let wide = line(120);
+        assert!(wide.starts_with("[====") && wide.ends_with("1 s left"), "{wide}");
+        assert_eq!(line(62), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1 files/s, 1 s left");
+        assert_eq!(line(50), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1/s, 1 s");
+    }
 }

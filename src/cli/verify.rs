@@ -89,6 +89,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let shown = arguments.directory.display();
         return Err(Failure::usage(format!("'{shown}' is not a directory: one is needed")));
     }
+    for (option, path) in [("--report", &arguments.report), ("--resume", &arguments.resume)] {
+        path.as_ref().map_or(Ok(()), |path| check_writable(option, path))?;
+    }
     let options = VerifyOptions {
         threads: arguments.part.threads(),
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
@@ -185,12 +188,49 @@ fn load(path: &Path, share: Share<'_>, sample: Sample) -> Result<State, Failure>
     }
 }
 
-/// Replaces the file in one step: a state is whole or the one before.
 fn store(path: &Path, state: &State) -> io::Result<()> {
+    replace(path, &serde_json::to_vec(state)?)
+}
+
+/// Replaces a file in one step: it is whole, or the one before. What is no file, as a pipe or the
+/// link `/dev/stdout`, is written to.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if !is_replaced(path) {
+        return fs::write(path, bytes);
+    }
+    let temporary = temporary(path);
+    fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        // It may not even be there.
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+fn is_replaced(path: &Path) -> bool {
+    fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file())
+}
+
+fn temporary(path: &Path) -> PathBuf {
     let mut temporary = path.to_owned().into_os_string();
     temporary.push(".tmp");
-    fs::write(&temporary, serde_json::to_vec(state)?)?;
-    fs::rename(temporary, path)
+    temporary.into()
+}
+
+/// Refuses a file that could not be written in the end, before hours of reading.
+fn check_writable(option: &str, path: &Path) -> Result<(), Failure> {
+    let refuse = |reason: String| {
+        let shown = path.display();
+        Failure::usage(format!("{option} '{shown}': {reason}; accepted is a file to be written"))
+    };
+    if path.is_dir() {
+        return Err(refuse("it is a directory".to_owned()));
+    }
+    if !is_replaced(path) {
+        return Ok(());
+    }
+    let temporary = temporary(path);
+    fs::write(&temporary, [])
+        .and_then(|()| fs::remove_file(&temporary))
+        .map_err(|error| refuse(error.to_string()))
 }
 
 fn report(
@@ -219,7 +259,7 @@ fn report(
     };
     let json = state.verification.document(&surroundings);
     if let Some(path) = &arguments.report {
-        fs::write(path, &json).map_err(|error| {
+        replace(path, &json).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))
         })?;
     }

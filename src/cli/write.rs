@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), total_bytes);
-    let keeper = StatusKeeper::new(root, share, total_bytes, options.threads);
+    let keeper = StatusKeeper::new(root, share, total_bytes, &options);
     // The files are what was asked for: a status file that cannot be written does not stop them.
     let each_second = || drop(keeper.update(&progress));
     let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };

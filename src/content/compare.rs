@@ -1,12 +1,14 @@
 //! Data against the content that belongs at its place.
 //!
-//! A piece of content is generated into the first-level cache and compared there, so comparing
-//! costs little more than generating and never touches main memory twice.
+//! Whether all is right is asked first, and answered by the kernel without storing a byte. To say
+//! what is wrong, a piece of content is generated into the first-level cache and compared there, so
+//! that never costs much more than generating and touches main memory once.
 
 use std::ops::Range;
 
+use super::address::Address;
 use super::key::Key;
-use super::keystream::{PIECE_BYTES, Piece};
+use super::keystream::{PIECE_BYTES, Piece, place_in_block};
 use super::{BLOCK_BYTES, Coordinates};
 
 /// What is compared first. Data that is not the content at all shows it at once, and should not
@@ -20,7 +22,24 @@ pub(super) fn first_difference(
     offset: u64,
     data: &[u8],
 ) -> Option<usize> {
+    let to_boundary = place_in_block(offset.wrapping_neg()).min(data.len());
+    let (head, body) = data.split_at(to_boundary);
     let mut piece = Piece::new(file);
+    if let Some(at) = difference_in_pieces(key, &mut piece, offset, head) {
+        return Some(at);
+    }
+    // The kernel does most of it without storing what it compares with. Where it stops, there is
+    // a difference near, or a rest that is too short for it, or the file begins again.
+    let mut at = to_boundary;
+    let blocks = body.len() - body.len() % BLOCK_BYTES;
+    let address = Address::containing(file, offset.wrapping_add(at as u64));
+    at += key.matching_blocks(file, address.block, &body[..blocks]);
+    difference_in_pieces(key, &mut piece, offset.wrapping_add(at as u64), &data[at..])
+        .map(|more| at + more)
+}
+
+/// The first difference, by generating piece by piece and comparing.
+fn difference_in_pieces(key: &Key, piece: &mut Piece, offset: u64, data: &[u8]) -> Option<usize> {
     let mut at = 0;
     let mut step = FIRST_STEP_BYTES;
     while at < data.len() {

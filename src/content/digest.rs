@@ -19,50 +19,75 @@ thread_local! {
     static LEAF: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// See [`Content::blake3`](super::Content::blake3).
-pub(super) fn blake3(content: &Content, file: Coordinates, size_bytes: u64) -> [u8; 32] {
-    if size_bytes <= LEAF_BYTES {
-        return leaf(content, file, 0, size_bytes).finalize().into();
-    }
-    let (left, right) = children(content, file, 0, size_bytes);
-    hazmat::merge_subtrees_root(&left, &right, Mode::Hash).into()
-}
+/// What all threads hash together before the next begins. Hashes that are made at the same time
+/// take turns at it: a pool gives its threads work that is new only when they have none, so a short
+/// one would else wait for the end of a long one.
+const TURN_BYTES: u64 = 1 << 30;
 
-fn children(
+/// See [`Content::blake3_unless`](super::Content::blake3_unless).
+pub(super) fn blake3(
     content: &Content,
     file: Coordinates,
-    offset: u64,
-    length: u64,
-) -> (ChainingValue, ChainingValue) {
-    let left = hazmat::left_subtree_len(length);
-    rayon::join(
-        || subtree(content, file, offset, left),
-        || subtree(content, file, offset + left, length - left),
-    )
-}
-
-fn subtree(content: &Content, file: Coordinates, offset: u64, length: u64) -> ChainingValue {
-    if length <= LEAF_BYTES {
-        return leaf(content, file, offset, length).finalize_non_root();
+    size_bytes: u64,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Option<[u8; 32]> {
+    if stop() {
+        return None;
     }
-    let (left, right) = children(content, file, offset, length);
-    hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash)
+    let tree = Tree { content, file, stop };
+    if size_bytes <= LEAF_BYTES {
+        return Some(tree.leaf(0, size_bytes).finalize().into());
+    }
+    let (left, right) = tree.children(0, size_bytes)?;
+    Some(hazmat::merge_subtrees_root(&left, &right, Mode::Hash).into())
 }
 
-/// A hasher that has taken in one leaf.
-fn leaf(content: &Content, file: Coordinates, offset: u64, length: u64) -> blake3::Hasher {
-    LEAF.with_borrow_mut(|bytes| {
-        // No longer than LEAF_BYTES, so it fits.
-        bytes.resize(usize::try_from(length).unwrap_or_default(), 0);
-        content.fill(file, offset, bytes);
-        let mut hasher = blake3::Hasher::new();
-        hasher.set_input_offset(offset).update(bytes);
-        hasher
-    })
+struct Tree<'a> {
+    content: &'a Content,
+    file: Coordinates,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Tree<'_> {
+    fn children(&self, offset: u64, length: u64) -> Option<(ChainingValue, ChainingValue)> {
+        let middle = hazmat::left_subtree_len(length);
+        let left = || self.subtree(offset, middle);
+        let right = || self.subtree(offset + middle, length - middle);
+        if length > TURN_BYTES {
+            return Some((left()?, right()?));
+        }
+        let (left, right) = rayon::join(left, right);
+        Some((left?, right?))
+    }
+
+    fn subtree(&self, offset: u64, length: u64) -> Option<ChainingValue> {
+        if (self.stop)() {
+            return None;
+        }
+        if length <= LEAF_BYTES {
+            return Some(self.leaf(offset, length).finalize_non_root());
+        }
+        let (left, right) = self.children(offset, length)?;
+        Some(hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash))
+    }
+
+    /// A hasher that has taken in one leaf.
+    fn leaf(&self, offset: u64, length: u64) -> blake3::Hasher {
+        LEAF.with_borrow_mut(|bytes| {
+            // No longer than LEAF_BYTES, so it fits.
+            bytes.resize(usize::try_from(length).unwrap_or_default(), 0);
+            self.content.fill(self.file, offset, bytes);
+            let mut hasher = blake3::Hasher::new();
+            hasher.set_input_offset(offset).update(bytes);
+            hasher
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
@@ -78,5 +103,16 @@ mod tests {
             let expected: [u8; 32] = blake3::hash(&bytes).into();
             assert_eq!(content.blake3(file, length as u64), expected, "{length} bytes");
         }
+    }
+
+    #[test]
+    fn it_stops_when_it_is_asked() {
+        let content = Content::new("42");
+        let asked = AtomicU64::new(0);
+        // A petabyte: it would take days.
+        let stop = || asked.fetch_add(1, Ordering::Relaxed) >= 100;
+        assert_eq!(content.blake3_unless(Coordinates::default(), 1 << 50, &stop), None);
+        let asked = asked.into_inner();
+        assert!(asked < 10_000, "asked {asked} times");
     }
 }

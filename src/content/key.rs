@@ -6,6 +6,8 @@ use aes::cipher::KeyInit;
 use aes::{Aes128, Block};
 
 use super::BLOCK_BYTES;
+use super::kernel::{Counter, Kernel};
+use crate::dataset::Coordinates;
 
 /// Says what the key is for, as BLAKE3 asks of each use; part of the format.
 const CONTEXT: &str = "seedfs v1 content key";
@@ -15,13 +17,16 @@ const CONTEXT: &str = "seedfs v1 content key";
 pub(super) struct Key {
     bytes: [u8; BLOCK_BYTES],
     cipher: Aes128,
+    kernel: Kernel,
 }
 
 impl Key {
     pub(super) fn new(seed: &str) -> Self {
         let derived = blake3::derive_key(CONTEXT, seed.as_bytes());
         let bytes = array::from_fn(|at| derived[at]);
-        Self { bytes, cipher: Aes128::new(&Block::from(bytes)) }
+        let cipher = Aes128::new(&Block::from(bytes));
+        let kernel = Kernel::choose(bytes, &cipher);
+        Self { bytes, cipher, kernel }
     }
 
     pub(super) const fn bytes(&self) -> [u8; BLOCK_BYTES] {
@@ -30,5 +35,24 @@ impl Key {
 
     pub(super) const fn cipher(&self) -> &Aes128 {
         &self.cipher
+    }
+
+    /// The name of the kernel that generates.
+    pub(super) fn kernel_name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    /// Fills `out`, which is made of whole blocks, with the content of `file` from a block on.
+    #[inline]
+    pub(super) fn fill_blocks(&self, file: Coordinates, block: u64, out: &mut [u8]) {
+        self.kernel.fill(&self.cipher, Counter::new(file, block), out);
+    }
+
+    /// How many bytes at the beginning of `data` are known to be the content of `file` from a
+    /// block on: a number of whole blocks, and less than all where the kernel leaves the rest to
+    /// others.
+    #[inline]
+    pub(super) fn matching_blocks(&self, file: Coordinates, block: u64, data: &[u8]) -> usize {
+        self.kernel.matching(Counter::new(file, block), data)
     }
 }

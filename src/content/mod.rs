@@ -33,7 +33,8 @@
 //!
 //! # What follows from it
 //!
-//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`.
+//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `kernel` for
+//!   how blocks are made fast.
 //! - *Incompressible, and never the same twice*: a cipher gives different blocks for different
 //!   addresses, so no two aligned blocks of a seed's 2^132 bytes are equal, and neither
 //!   compression nor deduplication finds anything to save.
@@ -53,6 +54,7 @@
 mod address;
 mod compare;
 mod digest;
+mod kernel;
 mod key;
 mod keystream;
 mod locate;
@@ -78,7 +80,7 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 
 /// The content of all files under one seed.
 ///
-/// It holds a key and nothing else: sharing it costs nothing, and no operation allocates.
+/// It holds a key and nothing else, and no operation allocates.
 ///
 /// Offsets are below [`MAX_FILE_BYTES`], and so is the end of every range that is asked for.
 /// Beyond it there is no content. So that no caller's mistake can stop a filesystem, the offset
@@ -99,6 +101,12 @@ impl Content {
     #[must_use]
     pub fn key(&self) -> [u8; 16] {
         self.key.bytes()
+    }
+
+    /// The kernel that generates on this machine: `portable`, `vaes256` or `vaes512`.
+    #[must_use]
+    pub fn kernel_name(&self) -> &'static str {
+        self.key.kernel_name()
     }
 
     /// Fills `out` with the content of `file` from `offset`.
@@ -154,7 +162,20 @@ impl Content {
     /// rayon pool. They are generated, and hashed where they are generated.
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
-        digest::blake3(self, file, size_bytes)
+        // Nobody stops it.
+        digest::blake3(self, file, size_bytes, &|| false).unwrap_or_default()
+    }
+
+    /// As [`blake3`](Self::blake3), and `None` soon after `stop` has said so: it is asked before
+    /// each piece of 128 KiB, by any thread of the pool.
+    #[must_use]
+    pub fn blake3_unless(
+        &self,
+        file: Coordinates,
+        size_bytes: u64,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Option<[u8; 32]> {
+        digest::blake3(self, file, size_bytes, stop)
     }
 
     /// The address whose content `block` is: the inverse of generating.

@@ -47,6 +47,7 @@ mod inode;
 mod layout;
 mod names;
 mod namespace;
+mod path_lengths;
 mod percent;
 mod size;
 mod sizes;

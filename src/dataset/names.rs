@@ -1,7 +1,5 @@
 //! The names of one level of the tree, as a mixed-radix number: written, and read backwards.
 
-use std::fmt::Write as _;
-
 use super::Coordinates;
 use super::dimensions::{Axis, Dimensions};
 use super::layout;
@@ -148,9 +146,12 @@ impl Number {
     }
 
     fn write(&self, position: u64, name: &mut String) {
-        let (value, width) = (self.value(position), self.min_width);
-        // Writing to a `String` cannot fail.
-        let _ = write!(name, "{value:0width$}");
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(self.value(position));
+        for _ in digits.len()..self.min_width {
+            name.push('0');
+        }
+        name.push_str(digits);
     }
 
     /// The value at the beginning of `name`, and what follows it.

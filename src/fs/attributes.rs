@@ -157,6 +157,7 @@ impl Filesystem {
             StatusNode::Document(document) => {
                 (Kind::File, STATUS_FILE_MODE, self.status_size_bytes(document)?)
             }
+            StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
             StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
             _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
         };

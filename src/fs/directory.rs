@@ -44,7 +44,8 @@ impl Filesystem {
         let found = match place {
             Place::File(_)
             | Place::Special(_)
-            | Place::Status(StatusNode::Document(_) | StatusNode::Control) => {
+            | Place::Status(StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest) =>
+            {
                 return Err(Error::NotDirectory);
             }
             Place::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
@@ -79,7 +80,9 @@ impl Filesystem {
         let place = self.place(directory)?;
         match place {
             Place::Directory
-            | Place::Status(StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_)) => {}
+            | Place::Status(
+                StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_) | StatusNode::Sums,
+            ) => {}
             _ => return Err(Error::NotDirectory),
         }
         let kind = Kind::Directory;

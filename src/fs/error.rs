@@ -65,6 +65,9 @@ pub enum Error {
     /// A value that the operation does not take.
     #[error("invalid argument")]
     Invalid,
+    /// The caller has ended before it had an answer.
+    #[error("interrupted")]
+    Interrupted,
     /// The handle was closed, or never opened.
     #[error("bad file handle")]
     BadHandle,

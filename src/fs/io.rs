@@ -27,7 +27,7 @@ pub enum CachePolicy {
     Direct,
     /// In the page cache, also from one open to the next.
     Page,
-    /// Not at all: the bytes were fixed when the file was opened.
+    /// Not at all: the bytes were fixed when the file was opened, or follow from the dataset.
     Frozen,
 }
 
@@ -66,10 +66,15 @@ impl Filesystem {
     /// file.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
         match self.place(inode)? {
-            Place::Status(StatusNode::Document(_)) if for_writing => Err(Error::ReadOnly),
+            Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
+                Err(Error::ReadOnly)
+            }
             Place::Status(StatusNode::Document(document)) => {
                 let handle = self.open_status(document)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
+            }
+            Place::Status(StatusNode::Manifest) => {
+                Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Frozen })
@@ -88,8 +93,9 @@ impl Filesystem {
     }
 
     /// Closes what [`open`](Self::open) opened.
-    pub fn release(&self, handle: u64) {
+    pub fn release(&self, inode: Inode, handle: u64) {
         self.close_status(handle);
+        self.read_ahead.forget(inode);
     }
 
     /// Reads into `out` and says how many bytes there were: fewer than asked for only at the end.
@@ -102,6 +108,9 @@ impl Filesystem {
             Place::File(base) => base,
             Place::Status(StatusNode::Document(_)) => {
                 return self.read_status(handle, offset, out);
+            }
+            Place::Status(StatusNode::Manifest) => {
+                return self.read_manifest(handle, offset, out, true, &|| false);
             }
             Place::Status(StatusNode::Control) => return Ok(0),
             Place::Special(_) => return Err(Error::Invalid),

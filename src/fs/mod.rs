@@ -8,6 +8,10 @@
 //! * what was made since the mount, which has one;
 //! * `.status` and what is below it, made when it is opened.
 //!
+//! Two answers can take long, because whole files are hashed for them: a piece of
+//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`. Whether one does can be asked
+//! beforehand, so that the caller finds a thread for it, and both can be stopped (`manifest`).
+//!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
 mod attributes;
@@ -15,7 +19,9 @@ mod control;
 mod directory;
 mod error;
 mod io;
+mod manifest;
 mod names;
+mod read_ahead;
 mod rename;
 mod space;
 mod status_files;
@@ -41,6 +47,7 @@ pub use rename::RenameMode;
 pub use space::Space;
 pub use xattr::SetXattr;
 
+use read_ahead::ReadAhead;
 use status_files::StatusFiles;
 
 /// The outcome of an operation.
@@ -96,6 +103,7 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
+    read_ahead: ReadAhead,
 }
 
 /// What an inode number stands for.
@@ -119,9 +127,11 @@ impl Filesystem {
     /// The same, with large pieces of kept bytes on disk.
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
+        let content = Content::new(dataset.seed());
         Self {
-            content: Content::new(dataset.seed()),
             sizes: SizeTotals::new(&dataset),
+            read_ahead: ReadAhead::new(content.clone()),
+            content,
             dataset,
             overlay: Overlay::new(options.limits, store),
             counters: Counters::default(),
@@ -135,6 +145,12 @@ impl Filesystem {
     #[must_use]
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
+    }
+
+    /// What generates its content.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// What it holds in memory at the moment.

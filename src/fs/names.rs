@@ -258,7 +258,7 @@ impl Filesystem {
         }
         match self.place(parent)? {
             Place::Directory => {}
-            Place::Status(StatusNode::Document(_) | StatusNode::Control)
+            Place::Status(StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest)
             | Place::File(_)
             | Place::Special(_) => return Err(Error::NotDirectory),
             Place::Status(_) => return Err(Error::ReadOnly),

@@ -1,4 +1,5 @@
-//! Status files: frozen when they are opened.
+//! Status files: frozen when they are opened; and the readers of the one that is made as it is
+//! read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +7,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 
 use super::{Error, Filesystem, Result};
-use crate::status::Document;
+use crate::status::{Document, KnownSum};
 
 /// The open status files. As many as the kernel has open files of them: its limits bound the table,
 /// and the bounds on each document bound its memory.
 #[derive(Debug, Default)]
 pub(super) struct StatusFiles {
+    /// Those that are frozen.
     open: DashMap<u64, OpenStatus>,
+    /// The readers of the manifest: of each, the line that it has come to.
+    manifests: DashMap<u64, Option<KnownSum>>,
     last_handle: AtomicU64,
+}
+
+impl StatusFiles {
+    /// Handle 0 is that of all files that need none.
+    fn new_handle(&self) -> u64 {
+        self.last_handle.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The line that a reader of the manifest has come to.
+    pub(super) fn manifest_line(&self, handle: u64) -> Result<Option<KnownSum>> {
+        self.manifests.get(&handle).map(|line| *line).ok_or(Error::BadHandle)
+    }
+
+    /// Remembers where it is now, unless the handle was closed meanwhile.
+    pub(super) fn set_manifest_line(&self, handle: u64, line: Option<KnownSum>) {
+        if let Some(mut known) = self.manifests.get_mut(&handle) {
+            *known = line;
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -25,14 +48,20 @@ struct OpenStatus {
 impl Filesystem {
     pub(super) fn open_status(&self, document: Document) -> Result<u64> {
         let json = self.snapshot().document(document).ok_or(Error::NotFound)?.into();
-        // Handle 0 is that of all files that need none.
-        let handle = self.status_files.last_handle.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = self.status_files.new_handle();
         self.status_files.open.insert(handle, OpenStatus { document, json });
         Ok(handle)
     }
 
+    pub(super) fn open_manifest(&self) -> u64 {
+        let handle = self.status_files.new_handle();
+        self.status_files.manifests.insert(handle, None);
+        handle
+    }
+
     pub(super) fn close_status(&self, handle: u64) {
         self.status_files.open.remove(&handle);
+        self.status_files.manifests.remove(&handle);
     }
 
     pub(super) fn read_status(&self, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {

@@ -11,7 +11,11 @@ const OPENSSL: &str = "user.seedfs.openssl";
 /// The verdict on the file, one word.
 const VERDICT: &str = "user.seedfs.verdict";
 
-/// The attributes that every file with a name of the dataset has.
+/// The BLAKE3 hash of what belongs into the file, in hexadecimal digits.
+pub(super) const BLAKE3: &str = "user.seedfs.blake3";
+
+/// The attributes that every file with a name of the dataset has, and that a list of names has. The
+/// hash is not listed: tools that copy what is listed would hash all of a dataset.
 const COMPUTED: [&str; 3] = [ADDRESS, OPENSSL, VERDICT];
 
 /// Names that begin like this are computed or nothing.
@@ -46,6 +50,9 @@ impl Filesystem {
         if let Some(computed) = COMPUTED.into_iter().find(|known| known.as_bytes() == name) {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
             return Ok(self.computed_xattr(file, computed));
+        }
+        if name == BLAKE3.as_bytes() {
+            return self.blake3_xattr(inode, &|| false);
         }
         let value = self.overlay.get(inode).and_then(|record| record.xattr(name));
         value.map(|value| value.to_vec()).ok_or(Error::NoAttribute)
@@ -117,7 +124,7 @@ impl Filesystem {
     }
 
     /// The file of the dataset whose name an inode has.
-    fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
+    pub(super) fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
         Ok(match self.place(inode)? {
             Place::File(base) => judged(base, self.overlay.get(inode).as_ref()),
             _ => None,

@@ -10,12 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
     AccessFlags, BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, Notifier, OpenAccMode, OpenFlags, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, KernelConfig, LockOwner, Notifier, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::errno::errno;
+use super::kernel::{KernelOptions, negotiate};
+use super::slow::SlowRequests;
 use crate::dataset::Inode;
 use crate::fs::{
     AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
@@ -23,44 +25,26 @@ use crate::fs::{
 };
 use crate::overlay::Timestamp;
 
-/// How long the kernel may remember names and attributes: they change only through the mount, and
-/// the kernel knows what goes through it.
-const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
-
-/// Requests that the kernel may have under way in the background: reads ahead and asynchronous I/O.
-const BACKGROUND_MAX: u16 = 64;
-
-/// What we would like from the kernel, each for a reason; what an older one lacks, we go without.
-const WANTED: [InitFlags; 7] = [
-    // Several reads of one directory, or look-ups in it, at a time.
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    // `ls -l` and `find` get the attributes together with the names.
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
-    // Direct reads and writes of several requests go out at once.
-    InitFlags::FUSE_ASYNC_DIO,
-    // Files that bypass the page cache can be mapped all the same.
-    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-    // A server that exports the mount finds inodes again that the kernel has forgotten.
-    InitFlags::FUSE_EXPORT_SUPPORT,
-    // We drop set-id bits ourselves: else the kernel asks for `security.capability` before each
-    // write.
-    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-];
 
 /// Answers the kernel's requests.
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
+    kernel: KernelOptions,
+    slow: SlowRequests,
     /// Filled in once there is a session.
     notifier: Arc<OnceLock<Notifier>>,
 }
 
 impl Adapter {
-    pub(super) fn new(filesystem: Arc<Filesystem>, notifier: Arc<OnceLock<Notifier>>) -> Self {
-        Self { filesystem, notifier }
+    pub(super) fn new(
+        filesystem: Arc<Filesystem>,
+        kernel: KernelOptions,
+        slow: SlowRequests,
+        notifier: Arc<OnceLock<Notifier>>,
+    ) -> Self {
+        Self { filesystem, kernel, slow, notifier }
     }
 }
 
@@ -107,6 +91,50 @@ fn log_failure(operation: &'static str, error: Error) {
 }
 
 impl Adapter {
+    fn send_entry(&self, reply: ReplyEntry, attributes: &Attributes) {
+        let names_remembered = self.kernel.names_remembered;
+        let attr = file_attr(attributes);
+        reply.entry_with_ttls(&self.remembered(attributes), &names_remembered, &attr, GENERATION);
+    }
+
+    fn send_attributes(&self, reply: ReplyAttr, attributes: &Attributes) {
+        reply.attr(&self.remembered(attributes), &file_attr(attributes));
+    }
+
+    fn remembered(&self, attributes: &Attributes) -> Duration {
+        if attributes.cacheable { self.kernel.attributes_remembered } else { Duration::ZERO }
+    }
+
+    /// Reads the manifest, on another thread. What is mapped into memory must be whole: there the
+    /// kernel takes what is missing from a page for the end of the file. Such a request has no
+    /// owner of locks.
+    fn read_manifest(&self, pid: u32, read: (u64, u64, u32), mapped: bool, reply: ReplyData) {
+        let filesystem = Arc::clone(&self.filesystem);
+        self.slow.answer(pid, move |stop| {
+            guarded("read", move || {
+                let (handle, offset, size) = read;
+                let mut out = vec![0; size as usize];
+                match filesystem.read_manifest(handle, offset, &mut out, mapped, stop) {
+                    Ok(length) => reply.data(&out[..length]),
+                    Err(error) => reply.error(errno(error)),
+                }
+            });
+        });
+    }
+
+    /// Hashes what belongs into a file, on another thread.
+    fn blake3_xattr(&self, pid: u32, inode: Inode, reply: ReplyXattr) {
+        let filesystem = Arc::clone(&self.filesystem);
+        self.slow.answer(pid, move |stop| {
+            answer!(
+                "getxattr",
+                reply,
+                filesystem.blake3_xattr(inode, stop),
+                |reply: ReplyXattr, value: Vec<u8>| reply.data(&value)
+            );
+        });
+    }
+
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
     /// before it can drop what it remembers, and whoever holds them may be waiting for this event
     /// loop.
@@ -148,14 +176,7 @@ fn drop_remembered(notifier: &Notifier, reset: &Reset) {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        for flag in WANTED {
-            if config.add_capabilities(flag).is_err() {
-                tracing::info!(?flag, "this kernel does not offer it: going on without");
-            }
-        }
-        // Both fail only for values that are out of range, and then keep what they have.
-        let _ = config.set_max_background(BACKGROUND_MAX);
-        tracing::info!(abi = %config.kernel_abi(), "the kernel has answered");
+        negotiate(config, &self.kernel);
         Ok(())
     }
 
@@ -167,7 +188,7 @@ impl fuser::Filesystem for Adapter {
                 let inode = self.filesystem.lookup(inode(parent), name.as_bytes())?;
                 self.filesystem.attributes(inode)
             },
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -178,7 +199,8 @@ impl fuser::Filesystem for Adapter {
         _handle: Option<FileHandle>,
         reply: ReplyAttr,
     ) {
-        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), send_attributes);
+        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), |reply, attributes| self
+            .send_attributes(reply, &attributes));
     }
 
     fn setattr(
@@ -214,7 +236,7 @@ impl fuser::Filesystem for Adapter {
             "setattr",
             reply,
             self.filesystem.set_attributes(inode(ino), &set),
-            send_attributes
+            |reply, attributes| self.send_attributes(reply, &attributes)
         );
     }
 
@@ -232,26 +254,28 @@ impl fuser::Filesystem for Adapter {
 
     fn read(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
-        _lock_owner: Option<LockOwner>,
+        lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if self.filesystem.is_manifest(inode(ino)) {
+            let read = (handle.0, offset, size);
+            self.read_manifest(request.pid(), read, lock_owner.is_none(), reply);
+            return;
+        }
         guarded("read", move || {
             BUFFER.with_borrow_mut(|buffer| {
-                let size = size as usize;
-                if buffer.len() < size {
-                    buffer.resize(size, 0);
-                }
-                let out = &mut buffer[..size];
-                match self.filesystem.read(inode(ino), handle.0, offset, out) {
-                    Ok(length) => reply.data(&out[..length]),
+                let (inode, size) = (inode(ino), size as usize);
+                let answer = |outcome: Result<&[u8]>| match outcome {
+                    Ok(bytes) => reply.data(bytes),
                     Err(error) => reply.error(errno(error)),
-                }
+                };
+                self.filesystem.serve_read(inode, handle.0, offset, size, buffer, answer);
             });
         });
     }
@@ -320,7 +344,7 @@ impl fuser::Filesystem for Adapter {
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
@@ -328,7 +352,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         guarded("release", move || {
-            self.filesystem.release(handle.0);
+            self.filesystem.release(inode(ino), handle.0);
             reply.ok();
         });
     }
@@ -394,7 +418,7 @@ impl fuser::Filesystem for Adapter {
                 // An entry that is listed has attributes.
                 let Ok(attributes) = self.filesystem.attributes(entry.inode) else { return true };
                 let number = INodeNo(entry.inode.get());
-                let remembered = remembered(&attributes);
+                let remembered = self.remembered(&attributes);
                 let attr = file_attr(&attributes);
                 let name = OsStr::from_bytes(entry.name);
                 !reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION)
@@ -438,18 +462,25 @@ impl fuser::Filesystem for Adapter {
 
     fn getxattr(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         name: &OsStr,
         size: u32,
         reply: ReplyXattr,
     ) {
-        answer!(
-            "getxattr",
-            reply,
-            self.filesystem.xattr(inode(ino), name.as_bytes()),
-            |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
-        );
+        match self.filesystem.slow_xattr_bytes(inode(ino), name.as_bytes()) {
+            // Who asks for the size, or has too little room, need not wait for the value.
+            Ok(Some(length)) if (size as usize) < length => {
+                send_xattr(reply, size, &vec![0; length]);
+            }
+            Ok(Some(_)) => self.blake3_xattr(request.pid(), inode(ino), reply),
+            Ok(None) | Err(_) => answer!(
+                "getxattr",
+                reply,
+                self.filesystem.xattr(inode(ino), name.as_bytes()),
+                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
+            ),
+        }
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
@@ -518,7 +549,9 @@ impl fuser::Filesystem for Adapter {
             |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
                 let attr = file_attr(&attributes);
                 let handle = FileHandle(opened.handle);
-                reply.created(&REMEMBERED, &attr, GENERATION, handle, open_flags(opened.cache));
+                // One time for both: the shorter.
+                let remembered = self.kernel.names_remembered.min(self.remembered(&attributes));
+                reply.created(&remembered, &attr, GENERATION, handle, open_flags(opened.cache));
             }
         );
     }
@@ -548,7 +581,7 @@ impl fuser::Filesystem for Adapter {
                 let new = new_node(request, kind, mode, None);
                 self.filesystem.make(inode(parent), name.as_bytes(), &new)
             },
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -566,7 +599,7 @@ impl fuser::Filesystem for Adapter {
             "mkdir",
             reply,
             self.filesystem.make(inode(parent), name.as_bytes(), &new),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -584,7 +617,7 @@ impl fuser::Filesystem for Adapter {
             "symlink",
             reply,
             self.filesystem.make(inode(parent), name.as_bytes(), &new),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -600,7 +633,7 @@ impl fuser::Filesystem for Adapter {
             "link",
             reply,
             self.filesystem.link(inode(ino), inode(parent), name.as_bytes()),
-            send_entry
+            |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
 
@@ -720,19 +753,6 @@ fn send_done(reply: ReplyEmpty, (): ()) {
     reply.ok();
 }
 
-fn send_entry(reply: ReplyEntry, attributes: Attributes) {
-    reply.entry_with_ttls(
-        &remembered(&attributes),
-        &REMEMBERED,
-        &file_attr(&attributes),
-        GENERATION,
-    );
-}
-
-fn send_attributes(reply: ReplyAttr, attributes: Attributes) {
-    reply.attr(&remembered(&attributes), &file_attr(&attributes));
-}
-
 /// A caller that offers no room asks for the size.
 fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
     match u32::try_from(value.len()) {
@@ -740,10 +760,6 @@ fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
         Ok(length) if length <= room => reply.data(value),
         _ => reply.error(Errno::ERANGE),
     }
-}
-
-fn remembered(attributes: &Attributes) -> Duration {
-    if attributes.cacheable { REMEMBERED } else { Duration::ZERO }
 }
 
 fn inode(number: INodeNo) -> Inode {

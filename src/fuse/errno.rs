@@ -33,6 +33,8 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::NoAttribute => Errno::ENODATA,
         Error::NotSupported => Errno::EOPNOTSUPP,
         Error::Invalid => Errno::EINVAL,
+        // Nobody sees it: it is for callers that are being killed.
+        Error::Interrupted => Errno::EINTR,
         Error::BadHandle => Errno::EBADF,
     }
 }

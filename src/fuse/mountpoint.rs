@@ -84,6 +84,7 @@ impl Mountpoint {
 struct Mount {
     path: PathBuf,
     fs_type: String,
+    device: String,
 }
 
 fn all_mounts() -> io::Result<Vec<Mount>> {
@@ -94,7 +95,11 @@ fn all_mounts() -> io::Result<Vec<Mount>> {
         })?;
     Ok(mounts
         .into_iter()
-        .map(|mount| Mount { path: mount.mount_point, fs_type: mount.fs_type })
+        .map(|mount| Mount {
+            path: mount.mount_point,
+            fs_type: mount.fs_type,
+            device: mount.majmin,
+        })
         .collect())
 }
 
@@ -106,6 +111,13 @@ fn all_mounts() -> io::Result<Vec<Mount>> {
 pub fn mounts() -> io::Result<Vec<PathBuf>> {
     let mounts = all_mounts()?;
     Ok(mounts.into_iter().filter(|mount| mount.fs_type == TYPE).map(|mount| mount.path).collect())
+}
+
+/// The device number of the topmost mount at a path, as the kernel's list has it: `0:42`. The mount
+/// itself is not asked.
+pub(super) fn device_number(path: &Path) -> io::Result<String> {
+    let mount = all_mounts()?.into_iter().rfind(|mount| mount.path == path);
+    mount.map(|mount| mount.device).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Whether the topmost mount at a path is a seedfs. The path must be absolute and free of links; it

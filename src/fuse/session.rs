@@ -17,7 +17,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
+use super::kernel::{KernelOptions, set_read_ahead};
 use super::mountpoint::Mountpoint;
+use super::slow::SlowRequests;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -29,6 +31,8 @@ pub struct MountOptions {
     pub threads: Option<NonZeroUsize>,
     /// What the kernel's mount table is to say, beside the defaults.
     pub kernel: Vec<KernelOption>,
+    /// What is asked of the kernel.
+    pub limits: KernelOptions,
 }
 
 /// One word of `-o`.
@@ -115,9 +119,12 @@ pub fn serve(
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(MountError::Signals)?;
     let signals_handle = signals.handle();
 
-    let config = config(options);
+    let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
-    let adapter = Adapter::new(Arc::clone(filesystem), Arc::clone(&notifier));
+    let kernel = filesystem.content().kernel_name();
+    let slow = SlowRequests::default();
+    let adapter =
+        Adapter::new(Arc::clone(filesystem), options.limits, slow.clone(), Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     // It was empty: this is the only place that fills it.
@@ -130,11 +137,13 @@ pub fn serve(
             move || unmount_on_signal(signals, unmounter, &path)
         })
         .map_err(MountError::Signals)?;
-    tracing::info!(path = %path.display(), threads = config.n_threads, "mounted");
+    set_read_ahead(path, &options.limits);
+    tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let sums = Sums::begin(filesystem);
     let outcome = session.run();
     sums.end();
+    slow.end();
     tracing::info!(path = %path.display(), "unmounted");
     signals_handle.close();
     // It has nothing to tell: a panic of it was logged when it happened.
@@ -184,7 +193,9 @@ impl Sums {
     }
 }
 
-fn config(options: &MountOptions) -> Config {
+/// The library's session, as a mount has it.
+#[must_use]
+pub fn session_config(options: &MountOptions) -> Config {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut config = Config::default();
     config.mount_options = vec![

@@ -39,7 +39,7 @@ mod written;
 mod xattrs;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
@@ -60,6 +60,8 @@ pub use written::{Base, View, Written};
 #[derive(Debug)]
 pub struct Overlay {
     records: DashMap<Inode, Arc<Record>>,
+    /// Whether there has been a record: until then no look-up needs to look.
+    has_records: AtomicBool,
     names: names::Names,
     budget: Arc<Budget>,
     store: Option<Arc<Store>>,
@@ -74,6 +76,7 @@ impl Overlay {
     pub fn new(limits: Limits, store: Option<Store>) -> Self {
         Self {
             records: DashMap::new(),
+            has_records: AtomicBool::new(false),
             names: names::Names::default(),
             budget: Arc::new(Budget::new(limits)),
             store: store.map(Arc::new),
@@ -114,6 +117,9 @@ impl Overlay {
     /// The record of an inode, where there is one.
     #[must_use]
     pub fn get(&self, inode: Inode) -> Option<Arc<Record>> {
+        if !self.has_records.load(Ordering::Acquire) {
+            return None;
+        }
         // The guard of the map's shard ends here: nothing slow happens under it.
         self.records.get(&inode).map(|record| Arc::clone(&record))
     }
@@ -127,6 +133,7 @@ impl Overlay {
         if let Some(record) = self.get(inode) {
             return Ok(record);
         }
+        self.has_records.store(true, Ordering::Release);
         match self.records.entry(inode) {
             dashmap::Entry::Occupied(entry) => Ok(Arc::clone(entry.get())),
             dashmap::Entry::Vacant(entry) => {
@@ -144,6 +151,7 @@ impl Overlay {
     pub fn create(&self, created: Created) -> Result<(Inode, Arc<Record>), BudgetFull> {
         let record = Arc::new(Record::create(Arc::clone(&self.budget), created)?);
         let inode = Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed));
+        self.has_records.store(true, Ordering::Release);
         self.records.insert(inode, Arc::clone(&record));
         Ok((inode, record))
     }

@@ -10,6 +10,7 @@
 
 mod counters;
 mod events;
+mod manifest;
 mod others;
 mod recount;
 mod size_totals;
@@ -26,6 +27,7 @@ use crate::verdict::Verdict;
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
+pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};

@@ -48,12 +48,16 @@ pub enum StatusNode {
     Files(Inode),
     /// `.status/control`, which takes commands.
     Control,
+    /// `.status/sums`
+    Sums,
+    /// `.status/sums/blake3`, the manifest of the dataset.
+    Manifest,
     /// A file.
     Document(Document),
 }
 
 /// The files at the top, in the order in which they are listed.
-const TOP: [(&str, StatusNode); 7] = [
+const TOP: [(&str, StatusNode); 8] = [
     ("config.json", StatusNode::Document(Document::Config)),
     ("control", StatusNode::Control),
     ("files", StatusNode::Files(Inode::ROOT)),
@@ -61,7 +65,11 @@ const TOP: [(&str, StatusNode); 7] = [
     ("nodes", StatusNode::Nodes),
     ("others.json", StatusNode::Document(Document::Others)),
     ("summary.json", StatusNode::Document(Document::Summary)),
+    ("sums", StatusNode::Sums),
 ];
+
+/// The files in `sums`.
+const SUMS: [(&str, StatusNode); 1] = [("blake3", StatusNode::Manifest)];
 
 impl StatusNode {
     /// What an inode number stands for; `None` where it is not one of `.status`.
@@ -91,6 +99,8 @@ impl StatusNode {
             4 => Some(Self::Document(Document::Mismatches)),
             5 => Some(Self::Document(Document::Others)),
             6 => Some(Self::Control),
+            7 => Some(Self::Sums),
+            8 => Some(Self::Manifest),
             _ => None,
         }
     }
@@ -106,6 +116,8 @@ impl StatusNode {
             Self::Document(Document::Mismatches) => STATUS | 4,
             Self::Document(Document::Others) => STATUS | 5,
             Self::Control => STATUS | 6,
+            Self::Sums => STATUS | 7,
+            Self::Manifest => STATUS | 8,
             Self::Document(Document::Node(node)) => NODES | u64::from(node),
             Self::Files(inode) | Self::Document(Document::File(inode)) => MIRROR | inode.get(),
         })
@@ -114,7 +126,7 @@ impl StatusNode {
     /// Whether it is a directory.
     #[must_use]
     pub fn is_directory(self) -> bool {
-        !matches!(self, Self::Document(_) | Self::Control)
+        !matches!(self, Self::Document(_) | Self::Control | Self::Manifest)
     }
 
     /// The directory that it is in; `None` for `.status` itself, which is in the root.
@@ -123,6 +135,7 @@ impl StatusNode {
         match self {
             Self::Root => None,
             Self::Document(Document::Node(_)) => Some(Self::Nodes),
+            Self::Manifest => Some(Self::Sums),
             Self::Files(inode) | Self::Document(Document::File(inode)) if inode != Inode::ROOT => {
                 dataset.namespace().parent(inode).map(Self::Files)
             }
@@ -134,7 +147,8 @@ impl StatusNode {
     #[must_use]
     pub fn lookup(self, dataset: &Dataset, name: &[u8]) -> Option<Self> {
         match self {
-            Self::Root => TOP.iter().find(|(top, _)| top.as_bytes() == name).map(|(_, node)| *node),
+            Self::Root => named(&TOP, name),
+            Self::Sums => named(&SUMS, name),
             Self::Nodes => {
                 let name = std::str::from_utf8(name).ok()?;
                 let digits = name.strip_prefix("node_")?.strip_suffix(SUFFIX)?;
@@ -157,7 +171,7 @@ impl StatusNode {
                     (_, Node::Directory) => None,
                 }
             }
-            Self::Document(_) | Self::Control => None,
+            Self::Document(_) | Self::Control | Self::Manifest => None,
         }
     }
 
@@ -165,11 +179,8 @@ impl StatusNode {
     #[must_use]
     pub fn entry(self, dataset: &Dataset, index: u64, name: &mut String) -> Option<Self> {
         match self {
-            Self::Root => {
-                let (top, node) = TOP.get(usize::try_from(index).ok()?)?;
-                name.push_str(top);
-                Some(*node)
-            }
+            Self::Root => numbered(&TOP, index, name),
+            Self::Sums => numbered(&SUMS, index, name),
             Self::Nodes => {
                 let node = u16::try_from(index).ok()?;
                 if u32::from(node) >= dataset.dimensions().nodes {
@@ -189,7 +200,17 @@ impl StatusNode {
                     }
                 })
             }
-            Self::Document(_) | Self::Control => None,
+            Self::Document(_) | Self::Control | Self::Manifest => None,
         }
     }
+}
+
+fn named(list: &[(&str, StatusNode)], name: &[u8]) -> Option<StatusNode> {
+    list.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, node)| *node)
+}
+
+fn numbered(list: &[(&str, StatusNode)], index: u64, name: &mut String) -> Option<StatusNode> {
+    let (known, node) = list.get(usize::try_from(index).ok()?)?;
+    name.push_str(known);
+    Some(*node)
 }

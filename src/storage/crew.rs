@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::Stop;
 
@@ -30,8 +30,14 @@ pub(super) trait Work: Sync {
     /// of one file.
     fn part(&self, file: &Self::File, part: Range<u64>, tools: &mut Self::Tools);
 
-    /// Every part has been done, or the work was stopped.
-    fn close(&self, file: Self::File);
+    /// Every part has been done, or the work was stopped. Returns what there is to do next with
+    /// the file, and its length: from the first part on, by all threads again.
+    fn close(&self, file: Self::File) -> Option<(Self::File, u64)>;
+
+    /// Whether closing may return something; it must not take long then, as threads wait for it.
+    fn may_go_on(&self, _file: &Self::File) -> bool {
+        false
+    }
 }
 
 /// What a thread takes of a file at a time: long against the cost of taking, and short enough that
@@ -66,31 +72,37 @@ pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize,
 }
 
 fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &Stop) {
-    let Some((file, length)) = work.open(index, tools) else { return };
-    let mut offset = 0;
-    while offset < length && !stop.is_set() {
-        let end = length.min(offset + PART_BYTES);
-        work.part(&file, offset..end, tools);
-        offset = end;
+    let mut next = work.open(index, tools);
+    while let Some((file, length)) = next {
+        let mut offset = 0;
+        while offset < length && !stop.is_set() {
+            let end = length.min(offset + PART_BYTES);
+            work.part(&file, offset..end, tools);
+            offset = end;
+        }
+        next = work.close(file);
     }
-    work.close(file);
 }
 
 /// A file that several threads work on: the first opens it, the last closes it.
 struct Shared<F> {
     index: u64,
     state: Mutex<State<F>>,
+    closed: Condvar,
 }
 
 struct State<F> {
     opened: bool,
     file: Option<(Arc<F>, u64)>,
     next: u64,
+    /// It is being closed, and may go on afterwards.
+    may_go_on: bool,
 }
 
 impl<F: Send + Sync> Shared<F> {
     fn new(index: u64) -> Self {
-        Self { index, state: Mutex::new(State { opened: false, file: None, next: 0 }) }
+        let state = State { opened: false, file: None, next: 0, may_go_on: false };
+        Self { index, state: Mutex::new(state), closed: Condvar::new() }
     }
 
     fn join_in<W: Work<File = F>>(&self, work: &W, tools: &mut W::Tools, stop: &Stop) {
@@ -101,26 +113,36 @@ impl<F: Send + Sync> Shared<F> {
                 state.file =
                     work.open(self.index, tools).map(|(file, length)| (Arc::new(file), length));
             }
+            while state.file.is_none() && state.may_go_on {
+                self.closed.wait(&mut state);
+            }
             let Some((file, length)) = &state.file else { return };
             let (file, length) = (Arc::clone(file), *length);
-            if state.next >= length || stop.is_set() {
+            if state.next < length && !stop.is_set() {
+                let part = state.next..length.min(state.next + PART_BYTES);
+                state.next = part.end;
+                drop(state);
+                work.part(&file, part, tools);
+            } else {
+                state.may_go_on = work.may_go_on(&file);
                 state.file = None;
                 drop(state);
-                // Whoever holds the last one is the last who works on it.
-                if let Some(file) = Arc::into_inner(file) {
-                    work.close(file);
-                }
-                return;
             }
-            let part = state.next..length.min(state.next + PART_BYTES);
-            state.next = part.end;
-            drop(state);
-            work.part(&file, part, tools);
+            // Whoever holds the last one is the last who works on it.
             if let Some(file) = Arc::into_inner(file) {
-                work.close(file);
-                return;
+                self.close(work, file);
             }
         }
+    }
+
+    fn close<W: Work<File = F>>(&self, work: &W, file: F) {
+        let next = work.close(file);
+        let mut state = self.state.lock();
+        state.file = next.map(|(file, length)| (Arc::new(file), length));
+        state.next = 0;
+        state.may_go_on = false;
+        drop(state);
+        self.closed.notify_all();
     }
 }
 
@@ -149,6 +171,11 @@ mod tests {
         }
     }
 
+    /// Some files are gone through three times.
+    fn notes_go_on(index: u64) -> bool {
+        index.is_multiple_of(4)
+    }
+
     impl Work for Notes {
         type File = u64;
         type Tools = ();
@@ -164,13 +191,20 @@ mod tests {
             self.done.lock().entry(*file).or_default().0.push(part);
         }
 
-        fn close(&self, file: u64) {
-            self.done.lock().entry(file).or_default().1 += 1;
+        fn close(&self, file: u64) -> Option<(u64, u64)> {
+            let mut done = self.done.lock();
+            let (_, closed) = done.entry(file).or_default();
+            *closed += 1;
+            (self.may_go_on(&file) && *closed < 3).then_some((file, length(file)))
+        }
+
+        fn may_go_on(&self, file: &u64) -> bool {
+            notes_go_on(*file)
         }
     }
 
     #[test]
-    fn every_part_is_done_once_and_every_file_closed_once() {
+    fn every_part_is_done_once_a_round_and_every_file_closed_once() {
         for threads in [1, 2, 3, 8] {
             for count in [0, 1, 2, 5, 16, 23] {
                 let notes = Notes::default();
@@ -179,13 +213,16 @@ mod tests {
                 let expected: Vec<u64> = (10..10 + count).filter(|index| index % 7 != 6).collect();
                 assert_eq!(done.keys().copied().collect::<Vec<_>>(), expected);
                 for (index, (mut parts, closed)) in done {
+                    let rounds = if notes_go_on(index) { 3 } else { 1 };
+                    assert_eq!(closed, rounds, "file {index}");
                     parts.sort_by_key(|part| part.start);
                     let mut end = 0;
-                    for part in parts {
-                        assert_eq!(part.start, end, "file {index}");
-                        end = part.end;
+                    for same in parts.chunks(rounds as usize) {
+                        assert!(same.iter().all(|part| *part == same[0]), "file {index}");
+                        assert_eq!((same.len(), same[0].start), (rounds as usize, end));
+                        end = same[0].end;
                     }
-                    assert_eq!((end, closed), (length(index), 1), "file {index}");
+                    assert_eq!(end, length(index), "file {index}");
                 }
             }
         }

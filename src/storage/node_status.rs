@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
-use super::{Progress, Share};
+use super::{Existing, Progress, Share, WriteOptions};
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
@@ -74,23 +74,30 @@ impl NodeMetadata {
 #[derive(Debug)]
 pub struct StatusKeeper {
     path: PathBuf,
+    /// What an earlier run has left there stays until this one has done something.
+    keeps_earlier: bool,
     metadata: NodeMetadata,
 }
 
 impl StatusKeeper {
     /// The keeper for a share of so many bytes: for that of all nodes, one node of one.
+    ///
+    /// A run that leaves existing files alone may find all of them there, and then has nothing to
+    /// say that is truer than what the run before has said.
     #[must_use]
-    pub fn new(root: &Path, share: Share<'_>, total_bytes: u128, threads: usize) -> Self {
+    pub fn new(root: &Path, share: Share<'_>, total_bytes: u128, options: &WriteOptions) -> Self {
         let node_id = share.node().map_or(0, u32::from);
         let node_count = share.node().map_or(1, |_| share.dataset().dimensions().nodes);
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
         let file_size_kb = total_bytes as f64 / share.file_count().max(1) as f64 / 1024.0;
+        let path = root.join(format!("{PREFIX}{node_id}{SUFFIX}"));
         Self {
-            path: root.join(format!("{PREFIX}{node_id}{SUFFIX}")),
+            keeps_earlier: options.existing == Existing::Refuse && path.exists(),
+            path,
             metadata: NodeMetadata {
                 node_id,
                 node_count,
-                thread_count: threads,
+                thread_count: options.threads,
                 file_size_kb,
                 target_files: share.file_count(),
                 start_time: unix_s(),
@@ -112,6 +119,9 @@ impl StatusKeeper {
     /// Those of the filesystem.
     pub fn update(&self, progress: &Progress) -> io::Result<()> {
         let now = progress.snapshot();
+        if self.keeps_earlier && now.files == 0 && now.bytes == 0 {
+            return Ok(());
+        }
         let status = NodeStatus {
             node_id: self.metadata.node_id,
             files_created: now.files,

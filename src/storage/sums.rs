@@ -15,6 +15,7 @@ use super::in_order::InOrder;
 use super::{Progress, Share, Stop};
 use crate::content::Content;
 use crate::dataset::Coordinates;
+use crate::status::{escaped_path, manifest_line};
 
 /// A hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,14 +78,13 @@ impl Algorithm {
     /// One line of a manifest, with its newline.
     #[must_use]
     pub fn line(self, sum: &str, path: &str) -> String {
-        // The tools' way of writing names that would spoil a line. Other characters that would, no
-        // layout accepts.
-        let escape = if path.contains('\\') { "\\" } else { "" };
-        let path = path.replace('\\', "\\\\");
         match self {
             // As long as an XXH64, which xxhsum would take it for without the name.
-            Self::Xxh3 => format!("{escape}XXH3 ({path}) = {sum}\n"),
-            _ => format!("{escape}{sum}  {path}\n"),
+            Self::Xxh3 => {
+                let (escape, path) = escaped_path(path);
+                format!("{escape}XXH3 ({path}) = {sum}\n")
+            }
+            _ => manifest_line(sum, path),
         }
     }
 }

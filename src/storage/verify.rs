@@ -296,13 +296,14 @@ impl<'a> Work for Verifier<'a> {
         reading.bench.bring(number, extents, self.stop, |bench, _, extents| bench.add(&extents));
     }
 
-    fn close(&self, reading: Reading<'a>) {
+    fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
         if self.stop.is_set() {
-            return;
+            return None;
         }
         let Reading { index, expectation, file, length, failure, bench } = reading;
         if let Some(error) = failure.into_inner() {
-            return self.fail(index, &error);
+            self.fail(index, &error);
+            return None;
         }
         if self.options.drop_cache {
             // It was dropped before too; that this one is only a courtesy is no failure.
@@ -311,6 +312,7 @@ impl<'a> Work for Verifier<'a> {
         let (bench, _) = bench.into_consumer();
         let judged = bench.finish(expectation.file, length);
         self.finish(index, Outcome::Judged(Box::new(judged)));
+        None
     }
 }
 

@@ -106,8 +106,14 @@ struct Target {
     coordinates: Coordinates,
     path: PathBuf,
     temporary: PathBuf,
-    file: NewFile,
+    stage: Stage,
     failed: AtomicBool,
+}
+
+enum Stage {
+    /// One of the right size is there already, and is read.
+    Checking(File),
+    Writing(NewFile),
 }
 
 impl Work for Writer<'_> {
@@ -118,49 +124,73 @@ impl Work for Writer<'_> {
         Buffer::new(self.options.transfer)
     }
 
-    fn open(&self, index: u64, buffer: &mut Buffer) -> Option<(Target, u64)> {
+    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Target, u64)> {
         let coordinates = self.share.file(index);
-        match self.begin(coordinates, buffer) {
-            Ok(Some(target)) => Some((target, self.size_bytes(coordinates))),
-            Ok(None) => None,
-            Err(error) => {
-                self.fail(coordinates, &error);
-                None
-            }
-        }
+        self.unless_failed(coordinates, self.begin(coordinates))
     }
 
     fn part(&self, target: &Target, part: Range<u64>, buffer: &mut Buffer) {
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
-            let block = within(buffer.as_mut(), part.end - offset);
-            self.content.fill(target.coordinates, offset, block);
-            if let Err(error) = target.file.write(offset, block) {
-                // One failure a file, however many threads work on it.
-                if !target.failed.swap(true, Ordering::Relaxed) {
-                    self.fail(target.coordinates, &error);
+            let done = match &target.stage {
+                Stage::Checking(existing) => {
+                    if !self.is_right(existing, target.coordinates, offset..part.end, buffer) {
+                        target.failed.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                    within(buffer.as_mut(), part.end - offset).len() as u64
                 }
-                return;
-            }
-            offset += block.len() as u64;
-            self.progress.bytes(block.len() as u64);
+                Stage::Writing(new) => {
+                    let block = within(buffer.as_mut(), part.end - offset);
+                    self.content.fill(target.coordinates, offset, block);
+                    if let Err(error) = new.write(offset, block) {
+                        // One failure a file, however many threads work on it.
+                        if !target.failed.swap(true, Ordering::Relaxed) {
+                            self.fail(target.coordinates, &error);
+                        }
+                        return;
+                    }
+                    block.len() as u64
+                }
+            };
+            offset += done;
+            self.progress.bytes(done);
         }
     }
 
-    fn close(&self, target: Target) {
-        let Target { coordinates, path, temporary, file, failed } = target;
-        if failed.into_inner() || self.stop.is_set() {
+    fn may_go_on(&self, target: &Target) -> bool {
+        matches!(target.stage, Stage::Checking(_))
+    }
+
+    fn close(&self, target: Target) -> Option<(Target, u64)> {
+        let Target { coordinates, path, temporary, stage, failed } = target;
+        let failed = failed.into_inner();
+        let new = match stage {
+            Stage::Checking(_) if self.stop.is_set() => return None,
+            Stage::Checking(_) if failed => {
+                return self.unless_failed(coordinates, self.create(coordinates, path, temporary));
+            }
+            Stage::Checking(_) => {
+                // Left by a run that was to overwrite this file, and was killed.
+                let _ = fs::remove_file(&temporary);
+                self.progress.file();
+                return None;
+            }
+            Stage::Writing(new) => new,
+        };
+        if failed || self.stop.is_set() {
             // What cannot be removed now, the next run replaces.
             let _ = fs::remove_file(&temporary);
-            return;
+            return None;
         }
-        match self.finish(&file, &temporary, &path) {
+        match self.finish(&new, &temporary, &path) {
             Ok(()) => self.progress.file(),
             Err(error) => {
                 let _ = fs::remove_file(&temporary);
                 self.fail(coordinates, &error);
             }
         }
+        None
     }
 }
 
@@ -174,29 +204,45 @@ impl Writer<'_> {
         self.failures.add(self.share.path(file), error.to_string());
     }
 
-    /// Opens the temporary file, or says that there is nothing to do.
-    fn begin(&self, file: Coordinates, buffer: &mut Buffer) -> io::Result<Option<Target>> {
+    fn unless_failed(
+        &self,
+        file: Coordinates,
+        target: io::Result<Target>,
+    ) -> Option<(Target, u64)> {
+        match target {
+            Ok(target) => Some((target, self.size_bytes(file))),
+            Err(error) => {
+                self.fail(file, &error);
+                None
+            }
+        }
+    }
+
+    /// What is to be done with a file: that which is there is checked, or a new one is made.
+    fn begin(&self, file: Coordinates) -> io::Result<Target> {
         let path = self.root.join(self.share.path(file));
         let temporary = path.with_file_name(temporary_name(self.share, file));
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(_) if self.options.existing == Existing::Refuse => return Err(already_there()),
-            Ok(metadata) if self.options.existing == Existing::Resume => {
-                let whole = metadata.is_file() && metadata.len() == self.size_bytes(file);
-                if whole && self.is_right(&path, file, buffer)? {
-                    // Left by a run that was to overwrite this file, and was killed.
-                    let _ = fs::remove_file(&temporary);
-                    self.progress.file();
-                    return Ok(None);
-                }
-                if self.stop.is_set() {
-                    return Ok(None);
-                }
+            Ok(metadata)
+                if self.options.existing == Existing::Resume
+                    && metadata.is_file()
+                    && metadata.len() == self.size_bytes(file) =>
+            {
+                let stage = Stage::Checking(open_to_read(&path, self.options.transfer)?);
+                let failed = AtomicBool::new(false);
+                return Ok(Target { coordinates: file, path, temporary, stage, failed });
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
+        self.create(file, path, temporary)
+    }
+
+    /// Opens the temporary file.
+    fn create(&self, file: Coordinates, path: PathBuf, temporary: PathBuf) -> io::Result<Target> {
         let create = || NewFile::create(&temporary, self.options.transfer);
         let created = match create() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -213,25 +259,24 @@ impl Writer<'_> {
             }
         })?;
         let failed = AtomicBool::new(false);
-        Ok(Some(Target { coordinates: file, path, temporary, file: new, failed }))
+        Ok(Target { coordinates: file, path, temporary, stage: Stage::Writing(new), failed })
     }
 
-    /// Whether a file of the right size has the right bytes. Bytes that cannot be read are not
-    /// right.
-    fn is_right(&self, path: &Path, file: Coordinates, buffer: &mut Buffer) -> io::Result<bool> {
-        let existing = open_to_read(path, self.options.transfer)?;
-        let mut offset = 0;
-        while offset < self.size_bytes(file) && !self.stop.is_set() {
-            let block = within(buffer.as_mut(), u64::MAX);
-            let Ok(length) = read_block(&existing, offset, block) else { return Ok(false) };
-            let block = &block[..length];
-            if block.is_empty() || self.content.first_difference(file, offset, block).is_some() {
-                return Ok(false);
-            }
-            offset += block.len() as u64;
-            self.progress.bytes(block.len() as u64);
-        }
-        Ok(offset == self.size_bytes(file))
+    /// Whether an existing file has the right bytes in the first block of a range. Bytes that
+    /// cannot be read are not right.
+    fn is_right(
+        &self,
+        existing: &File,
+        file: Coordinates,
+        range: Range<u64>,
+        buffer: &mut Buffer,
+    ) -> bool {
+        // Past the page cache a block is read whole: its length must be aligned.
+        let block = buffer.as_mut();
+        let Ok(length) = read_block(existing, range.start, block) else { return false };
+        let wanted = within(block, range.end - range.start).len();
+        length >= wanted
+            && self.content.first_difference(file, range.start, &block[..wanted]).is_none()
     }
 
     fn finish(&self, file: &NewFile, temporary: &Path, path: &Path) -> io::Result<()> {

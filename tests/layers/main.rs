@@ -35,6 +35,7 @@ const LAYERS: [Layer; 9] = [
         deviations: &[
             ("thiserror", ERRORS),
             ("blake3", "the key of what is drawn by lot, from the seed"),
+            ("itoa", "numbers in names, a million a second for each listing"),
             ("parse_size", "the arithmetic of sizes; the grammar is ours"),
             ("bytesize", "writes sizes for people"),
         ],
@@ -82,6 +83,8 @@ const LAYERS: [Layer; 9] = [
         deviations: &[
             ("thiserror", ERRORS),
             ("dashmap", "the table of open status files"),
+            ("parking_lot", LOCK),
+            ("rayon", "makes the next pieces of a stream where a core is idle"),
             ("serde_json", "the value of the extended attribute user.seedfs.address"),
             ("hex", "the value of the extended attribute user.seedfs.openssl"),
         ],
@@ -126,6 +129,7 @@ const LAYERS: [Layer; 9] = [
             ("clap_mangen", "`seedfs man`"),
             ("serde_json", "`--config`, `locate --json` and reading the status"),
             ("indicatif", "the progress bar"),
+            ("terminal_size", "the progress bar fits its line"),
             ("signal_hook", "Ctrl-C ends a command cleanly"),
             ("rayon", "`sums --threads`"),
             ("toml", "`--config`"),

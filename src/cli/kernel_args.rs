@@ -1,0 +1,135 @@
+//! Options of `mount` for what is agreed with the kernel.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use super::mount::whole_number;
+use crate::dataset::{Value, parse_size};
+use crate::fuse::{KernelOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
+
+/// What is agreed with the kernel.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Kernel")]
+pub(super) struct KernelArguments {
+    /// The largest read or write that the kernel may send in one piece, 4K to 16M; it takes no more
+    /// than /proc/sys/fs/fuse/max_pages_limit pages
+    #[arg(long, value_name = "SIZE", default_value = "16M", allow_hyphen_values = true)]
+    max_request: Value,
+
+    /// Reads ahead and asynchronous requests that the kernel may have under way, 1 to 65535
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = KernelOptions::default().background,
+        value_parser = |text: &str| whole_number(text, &(1..=u16::MAX)),
+        allow_hyphen_values = true
+    )]
+    max_background: u16,
+
+    /// How far the kernel reads ahead of a sequential reader with --cache page, 0 to 1G; more than
+    /// the kernel's own needs root [default with --cache page as root: 1M; else the kernel's own]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    read_ahead: Option<Value>,
+
+    /// Whether directories are read with their files' attributes: auto where the kernel expects
+    /// them to be wanted, always or never
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    readdirplus: ReaddirplusArgument,
+
+    /// Seconds for which the kernel may remember names, 0 to 4294967295; 0 asks each time
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = seconds(REMEMBERED),
+        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        allow_hyphen_values = true
+    )]
+    entry_timeout: u32,
+
+    /// Seconds for which the kernel may remember attributes, 0 to 4294967295; those of .status are
+    /// never remembered
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = seconds(REMEMBERED),
+        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        allow_hyphen_values = true
+    )]
+    attr_timeout: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ReaddirplusArgument {
+    Auto,
+    Always,
+    Never,
+}
+
+const REQUEST_BYTES_MIN: u32 = 4096;
+const READ_AHEAD_BYTES_MAX: u32 = 1 << 30;
+/// As much as the kernel asks for at once: what is read ahead then arrives in whole requests.
+const READ_AHEAD_BYTES: u32 = 1 << 20;
+
+impl KernelArguments {
+    /// What is asked of the kernel, or everything that is wrong with it.
+    pub(super) fn options(
+        &self,
+        uses_page_cache: bool,
+        is_root: bool,
+    ) -> Result<KernelOptions, Failure> {
+        let request_bytes = sized(
+            "--max-request",
+            &self.max_request,
+            REQUEST_BYTES_MIN..=REQUEST_BYTES_MAX,
+            "4K to 16M",
+        );
+        let read_ahead_bytes = match &self.read_ahead {
+            Some(value) => {
+                sized("--read-ahead", value, 0..=READ_AHEAD_BYTES_MAX, "0 to 1G").map(Some)
+            }
+            None => Ok((uses_page_cache && is_root).then_some(READ_AHEAD_BYTES)),
+        };
+        let (request_bytes, read_ahead_bytes) = match (request_bytes, read_ahead_bytes) {
+            (Ok(request), Ok(read_ahead)) => (request, read_ahead),
+            (Err(first), Err(second)) => {
+                return Err(Failure::usage(format!("{first}\n{second}")));
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(Failure::usage(error)),
+        };
+        Ok(KernelOptions {
+            request_bytes,
+            background: self.max_background,
+            read_ahead_bytes,
+            names_with_attributes: match self.readdirplus {
+                ReaddirplusArgument::Auto => NamesWithAttributes::Auto,
+                ReaddirplusArgument::Always => NamesWithAttributes::Always,
+                ReaddirplusArgument::Never => NamesWithAttributes::Never,
+            },
+            names_remembered: Duration::from_secs(self.entry_timeout.into()),
+            attributes_remembered: Duration::from_secs(self.attr_timeout.into()),
+        })
+    }
+}
+
+fn sized(
+    option: &str,
+    value: &Value,
+    accepted: std::ops::RangeInclusive<u32>,
+    spelt: &str,
+) -> Result<u32, String> {
+    let text = value.to_string();
+    let refuse = |why: &str| format!("{option} '{text}': {why}accepted is {spelt}");
+    match parse_size(&text) {
+        Ok(bytes) => match u32::try_from(bytes) {
+            Ok(bytes) if accepted.contains(&bytes) => Ok(bytes),
+            _ => Err(refuse("")),
+        },
+        Err(error) => Err(refuse(&format!("{error}; "))),
+    }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}
