@@ -11,7 +11,7 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Block};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use seedfs::content::{Address, Content};
-use seedfs::dataset::Coordinates;
+use seedfs::dataset::{Coordinates, DatasetConfig};
 
 const KIB: usize = 1024;
 const SIZES: [usize; 4] = [4 * KIB, 128 * KIB, 1024 * KIB, 16 * 1024 * KIB];
@@ -96,6 +96,62 @@ fn locate(c: &mut Criterion) {
     });
 }
 
+/// Settings of the shape; the first is what all others are measured against. Each must reach 0.7 of
+/// it.
+const SHAPES: [(&str, &str); 17] = [
+    ("plain", ""),
+    ("compress_5", "compress = 5"),
+    ("compress_25", "compress = 25"),
+    ("compress_50", "compress = 50"),
+    ("compress_75", "compress = 75"),
+    ("compress_95", "compress = 95"),
+    ("dedup_50_4K", "dedup = 50"),
+    ("dedup_95_4K", "dedup = 95"),
+    ("dedup_50_512", "dedup = 50\ndedup_block = 512"),
+    ("dedup_95_512", "dedup = 95\ndedup_block = 512"),
+    ("change_5_4K", "change = 5"),
+    ("change_5_512", "change = 5\nchange_block = 512"),
+    ("compress_50_dedup_50_4K", "compress = 50\ndedup = 50"),
+    ("compress_50_dedup_50_512", "compress = 50\ndedup = 50\ndedup_block = 512"),
+    ("all_512", "compress = 50\ndedup = 50\ndedup_block = 512\nchange = 5\nchange_block = 512"),
+    ("text", "content = 'text'"),
+    ("zero", "content = 'zero'"),
+];
+
+/// The twenty-first generation of a file of the dataset.
+const SHAPED_FILE: Coordinates = Coordinates { generation: 20, node: 3, process: 5, file: 7 };
+
+fn shapes(c: &mut Criterion) {
+    const BYTES: usize = 128 * KIB;
+    let dimensions =
+        "seed = 42\nsize = '1T'\nnodes = 4\nprocesses = 8\nfiles = 8\niterations = 21\n";
+    for comparing in [false, true] {
+        let mut group =
+            c.benchmark_group(if comparing { "shape_first_difference" } else { "shape_fill" });
+        group.throughput(Throughput::Bytes(BYTES as u64));
+        for (name, options) in SHAPES {
+            let config: Result<DatasetConfig, _> =
+                toml::from_str(&(dimensions.to_owned() + options));
+            let dataset = config.ok().and_then(|config| config.validate().ok());
+            let Some(dataset) = dataset else { unreachable!("{name} is a dataset") };
+            let content = Content::of(&dataset);
+            let mut buffer = vec![0; BYTES];
+            content.fill(SHAPED_FILE, OFFSET, &mut buffer);
+            group.bench_function(name, |b| {
+                b.iter(|| {
+                    let buffer = black_box(&mut buffer);
+                    if comparing {
+                        assert_eq!(content.first_difference(SHAPED_FILE, OFFSET, buffer), None);
+                    } else {
+                        content.fill(SHAPED_FILE, OFFSET, buffer);
+                    }
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
 fn quick() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -103,5 +159,6 @@ fn quick() -> Criterion {
         .measurement_time(Duration::from_millis(800))
 }
 
-criterion_group! { name = content; config = quick(); targets = raw_aes, fill, compare, locate }
+criterion_group! {
+name = content; config = quick(); targets = raw_aes, fill, compare, locate, shapes }
 criterion_main!(content);

@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let end = start.saturating_add(length).min(size_bytes);
 
-    let content = Content::new(dataset.seed());
+    let content = Content::of(&dataset);
     let mut buffer = vec![0; PIECE_BYTES];
     let mut stdout = io::stdout().lock();
     let mut offset = start;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
+use super::shape_args::{ShapeArguments, read_template};
 use crate::dataset::{Dataset, DatasetConfig, Value};
 
 /// The dataset.
@@ -50,15 +51,6 @@ pub(super) struct DatasetArguments {
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
     size: Option<Value>,
 
-    /// How many percent of a file's blocks each generation changes, chosen by the seed: 0 to 100,
-    /// with up to two decimals [default: 100]
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    change: Option<Value>,
-
-    /// The size of such a block, a power of two from 512 to 1M [default: 4K]
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    change_block: Option<Value>,
-
     /// How many percent of its first size each generation adds to every file: 0 to 1000, with up to
     /// two decimals [default: 0]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
@@ -74,6 +66,9 @@ pub(super) struct DatasetArguments {
     /// where there are several, and iteration_{iteration}/ before it with --iterations]
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     layout: Option<Value>,
+
+    #[command(flatten)]
+    shape: ShapeArguments,
 }
 
 impl DatasetArguments {
@@ -98,16 +93,16 @@ impl DatasetArguments {
             iterations: self.iterations.clone(),
             generation: self.generation.clone(),
             size: self.size.clone(),
-            change: self.change.clone(),
-            change_block: self.change_block.clone(),
             grow: self.grow.clone(),
             new_files: self.new_files.clone(),
             layout: self.layout.clone(),
+            ..self.shape.config()
         };
-        let merged = match self.config.as_deref().or(base) {
+        let mut merged = match self.config.as_deref().or(base) {
             None => typed,
             Some(path) => typed.merged_over(read_config(path)?),
         };
+        read_template(&mut merged)?;
         merged.validate().map_err(Failure::usage)
     }
 

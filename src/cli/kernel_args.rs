@@ -38,6 +38,11 @@ pub(super) struct KernelArguments {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     readdirplus: ReaddirplusArgument,
 
+    /// Mount without extended attributes: the kernel then asks for none, and ls -l, which asks for
+    /// those of each file, is about ten times as fast
+    #[arg(long)]
+    no_xattr: bool,
+
     /// Seconds for which the kernel may remember names, 0 to 4294967295; 0 asks each time
     #[arg(
         long,
@@ -107,6 +112,7 @@ impl KernelArguments {
                 ReaddirplusArgument::Always => NamesWithAttributes::Always,
                 ReaddirplusArgument::Never => NamesWithAttributes::Never,
             },
+            xattrs: !self.no_xattr,
             names_remembered: Duration::from_secs(self.entry_timeout.into()),
             attributes_remembered: Duration::from_secs(self.attr_timeout.into()),
         })

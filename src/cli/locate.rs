@@ -81,7 +81,7 @@ fn search(
     input: &mut dyn Read,
     report: &mut Report<'_, impl Write>,
 ) -> Result<u64, Trouble> {
-    let content = Content::new(dataset.seed());
+    let content = Content::of(dataset);
     let is_known = |address: &Address| dataset.has_block(address.file, address.block);
     let mut piece = Vec::with_capacity(PIECE_BYTES + OVERLAP_BYTES);
     let mut start = 0;
@@ -165,14 +165,21 @@ impl<W: Write> Report<'_, W> {
         let path = source.and_then(|source| {
             let namespace = self.dataset.namespace();
             let mut path = String::new();
-            namespace.path(namespace.inode(source.file)?, &mut path).then_some(path)
+            let is_own = self.dataset.shared_block(source.offset).is_none();
+            let inode = namespace.inode(source.file).filter(|_| is_own)?;
+            namespace.path(inode, &mut path).then_some(path)
         });
+        let shared = source.and_then(|source| self.dataset.shared_block(source.offset));
         if self.json {
             let source = source.map(|Source { file: at, offset }| {
-                json!({
+                let mut source = json!({
                     "path": path, "generation": at.generation, "node": at.node,
                     "process": at.process, "file": at.file, "offset": offset,
-                })
+                });
+                if let Some(number) = shared {
+                    source["shared_block"] = number.into();
+                }
+                source
             });
             let comma = if self.first { "" } else { "," };
             self.first = false;
@@ -182,6 +189,9 @@ impl<W: Write> Report<'_, W> {
         let source = match (source, path) {
             (None, _) => "unknown".to_owned(),
             (Some(source), Some(path)) => format!("{path} @ {}", source.offset),
+            (Some(source), None) if let Some(number) = shared => {
+                format!("shared block {number} of generation {}", source.file.generation)
+            }
             (Some(source), None) => {
                 let Coordinates { generation, node, process, file } = source.file;
                 format!(

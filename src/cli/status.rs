@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::origin::origin;
 use super::{BAD_VERDICT, Failure, cluster_status, mount_target};
 use crate::dataset::format_size;
 use crate::fuse;
@@ -144,8 +145,7 @@ fn describe_latest(text: &mut String, mismatches: &Value) {
         );
         let source = &range["source"];
         if source.is_object() {
-            let path = source["path"].as_str().unwrap_or("another dataset");
-            let _ = write!(text, ", from {path} at {}", count(&source["offset"]));
+            let _ = write!(text, ", from {}", origin(source));
         }
         text.push('\n');
     }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::origin::origin;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, mount_target};
@@ -361,8 +362,7 @@ fn describe_problem(text: &mut String, problem: &serde_json::Value) {
         );
         let source = &range["source"];
         if source.is_object() {
-            let path = source["path"].as_str().unwrap_or("another dataset");
-            let _ = write!(text, ", from {path} at {}", count(&source["offset"]));
+            let _ = write!(text, ", from {}", origin(source));
         }
         text.push('\n');
     }

@@ -8,8 +8,33 @@ use std::ops::Range;
 
 use super::address::Address;
 use super::key::Key;
-use super::keystream::{PIECE_BYTES, Piece, place_in_block};
+use super::keystream::{self, Piece, place_in_block};
 use super::{BLOCK_BYTES, Coordinates};
+
+/// The right bytes of one file, made as they are asked for.
+pub(super) trait Right {
+    /// How much is made at a time.
+    const PIECE_BYTES: usize;
+
+    /// The bytes at `offset`: `wanted` of them, or fewer, but at least [`Self::PIECE_BYTES`] -
+    /// [`BLOCK_BYTES`].
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8];
+}
+
+/// The plain keystream.
+pub(super) struct Plain<'a> {
+    pub(super) key: &'a Key,
+    pub(super) piece: Piece,
+}
+
+impl Right for Plain<'_> {
+    const PIECE_BYTES: usize = keystream::PIECE_BYTES;
+
+    #[inline]
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
+        self.piece.at(self.key, offset, wanted)
+    }
+}
 
 /// What is compared first. Data that is not the content at all shows it at once, and should not
 /// cost a whole piece.
@@ -24,8 +49,8 @@ pub(super) fn first_difference(
 ) -> Option<usize> {
     let to_boundary = place_in_block(offset.wrapping_neg()).min(data.len());
     let (head, body) = data.split_at(to_boundary);
-    let mut piece = Piece::new(file);
-    if let Some(at) = difference_in_pieces(key, &mut piece, offset, head) {
+    let mut piece = Plain { key, piece: Piece::new(file) };
+    if let Some(at) = difference_in_pieces(&mut piece, offset, head) {
         return Some(at);
     }
     // The kernel does most of it without storing what it compares with. Where it stops, there is
@@ -34,60 +59,61 @@ pub(super) fn first_difference(
     let blocks = body.len() - body.len() % BLOCK_BYTES;
     let address = Address::containing(file, offset.wrapping_add(at as u64));
     at += key.matching_blocks(file, address.block, &body[..blocks]);
-    difference_in_pieces(key, &mut piece, offset.wrapping_add(at as u64), &data[at..])
+    difference_in_pieces(&mut piece, offset.wrapping_add(at as u64), &data[at..])
         .map(|more| at + more)
 }
 
 /// The first difference, by generating piece by piece and comparing.
-fn difference_in_pieces(key: &Key, piece: &mut Piece, offset: u64, data: &[u8]) -> Option<usize> {
+pub(super) fn difference_in_pieces<R: Right>(
+    piece: &mut R,
+    offset: u64,
+    data: &[u8],
+) -> Option<usize> {
     let mut at = 0;
     let mut step = FIRST_STEP_BYTES;
     while at < data.len() {
         let wanted = step.min(data.len() - at);
-        let right = piece.at(key, offset.wrapping_add(at as u64), wanted);
+        let right = piece.at(offset.wrapping_add(at as u64), wanted);
         let have = &data[at..at + right.len()];
         if have != right {
             return Some(at + equal_prefix(have, right));
         }
         at += right.len();
-        step = PIECE_BYTES;
+        step = R::PIECE_BYTES;
     }
     None
 }
 
 /// See [`Content::matching_suffix`](super::Content::matching_suffix).
-pub(super) fn matching_suffix(key: &Key, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-    let mut piece = Piece::new(file);
+pub(super) fn matching_suffix<R: Right>(piece: &mut R, offset: u64, data: &[u8]) -> usize {
     let mut end = data.len();
     let mut step = FIRST_STEP_BYTES;
     while end > 0 {
         let start = end.saturating_sub(step);
-        let right = piece.at(key, offset.wrapping_add(start as u64), end - start);
+        let right = piece.at(offset.wrapping_add(start as u64), end - start);
         let have = &data[start..end];
         if have != right {
             return data.len() - end + equal_suffix(have, right);
         }
         end = start;
         // What begins within a block finds up to 15 bytes less room in a piece.
-        step = PIECE_BYTES - BLOCK_BYTES;
+        step = R::PIECE_BYTES - BLOCK_BYTES;
     }
     data.len()
 }
 
 /// See [`Content::differing_runs`](super::Content::differing_runs).
 pub(super) fn differing_runs(
-    key: &Key,
-    file: Coordinates,
+    piece: &mut impl Right,
     offset: u64,
     data: &[u8],
     run: &mut dyn FnMut(Range<usize>),
 ) {
-    let mut piece = Piece::new(file);
     // Where the run that is still open began: a run may cross the borders of pieces.
     let mut open: Option<usize> = None;
     let mut at = 0;
     while at < data.len() {
-        let right = piece.at(key, offset.wrapping_add(at as u64), data.len() - at);
+        let right = piece.at(offset.wrapping_add(at as u64), data.len() - at);
         let have = &data[at..at + right.len()];
         if have == right {
             if let Some(start) = open.take() {

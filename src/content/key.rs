@@ -6,7 +6,7 @@ use aes::cipher::KeyInit;
 use aes::{Aes128, Block};
 
 use super::BLOCK_BYTES;
-use super::kernel::{Counter, Kernel};
+use super::kernel::{Counter, Kernel, Part};
 use crate::dataset::Coordinates;
 
 /// Says what the key is for, as BLAKE3 asks of each use; part of the format.
@@ -46,6 +46,12 @@ impl Key {
     #[inline]
     pub(super) fn fill_blocks(&self, file: Coordinates, block: u64, out: &mut [u8]) {
         self.kernel.fill(&self.cipher, Counter::new(file, block), out);
+    }
+
+    /// Fills `out` with parts, one behind the other.
+    #[inline]
+    pub(super) fn fill_parts(&self, parts: &[Part], out: &mut [u8]) {
+        self.kernel.fill_parts(&self.cipher, parts, out);
     }
 
     /// How many bytes at the beginning of `data` are known to be the content of `file` from a

@@ -18,8 +18,8 @@ use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
 use super::address::{Address, Source};
-use super::key::Key;
-use super::{BLOCK_BYTES, MAX_FILE_BYTES, compare};
+use super::keystream::place_in_block;
+use super::{BLOCK_BYTES, Content, Coordinates, MAX_FILE_BYTES};
 
 /// A stretch of data that is content of some address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ const FIRST_WINDOWS: usize = 4 * BLOCK_BYTES;
 
 /// See [`Content::locate`](super::Content::locate).
 pub(super) fn locate(
-    key: &Key,
+    content: &Content,
     data: &[u8],
     is_known: &dyn Fn(&Address) -> bool,
     found: &mut dyn FnMut(Located),
@@ -56,18 +56,18 @@ pub(super) fn locate(
         for (window, bytes) in windows.iter_mut().zip(data[next..].windows(BLOCK_BYTES)) {
             window.copy_from_slice(bytes);
         }
-        key.cipher().decrypt_blocks(windows);
+        content.key.cipher().decrypt_blocks(windows);
         let Some((index, address)) = first_candidate(windows, is_known) else {
             let is_last = count == data.len() - next - (BLOCK_BYTES - 1);
             next += if is_last { count } else { count - BLOCK_BYTES };
             batch = (batch * 2).min(WINDOWS);
             continue;
         };
-        let run = extend(key, data, explained, next + index, address);
-        if run.len < BLOCK_BYTES {
+        let run = extend(content, data, explained, next + index, address);
+        let Some(run) = run.filter(|run| run.len >= BLOCK_BYTES) else {
             next += index + 1;
             continue;
-        }
+        };
         explained = run.at + run.len;
         found(run);
         // The windows that reach past the run's end are not its own, and may be of the next run
@@ -98,27 +98,76 @@ fn first_candidate(
     Some((index, address(&windows[index])))
 }
 
-/// The run around the window at `at`, as far as the data agrees with the content.
-fn extend(key: &Key, data: &[u8], explained: usize, at: usize, address: Address) -> Located {
-    let Source { file, offset } = address.source();
-    let after = &data[at + BLOCK_BYTES..];
-    let room = MAX_FILE_BYTES - offset - BLOCK_BYTES as u64;
-    let after = &after[..after.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
-    let right = compare::first_difference(key, file, offset + BLOCK_BYTES as u64, after)
-        .unwrap_or(after.len());
-    let end = at + BLOCK_BYTES + right;
+/// The run around the window at `at`, as far as the data agrees with the content. `None` where
+/// other bytes stand at that address: in a shape not every block of the keystream is content.
+fn extend(
+    content: &Content,
+    data: &[u8],
+    explained: usize,
+    at: usize,
+    address: Address,
+) -> Option<Located> {
+    let source = address.source();
+    let offset = source.offset;
+    let room = usize::try_from(MAX_FILE_BYTES - offset).unwrap_or(usize::MAX);
+    let here = &data[at..];
+    let here = &here[..here.len().min(room)];
+    if content.shaped.is_some() {
+        let window = &here[..BLOCK_BYTES];
+        if content.first_difference(source.file, offset, window).is_some() {
+            return None;
+        }
+    }
+    let (file, right) = follow(content, source, here);
+    let end = at + right;
     if at < explained {
         let taken = (explained - at) as u64;
         let source = Source { file, offset: offset + taken };
-        return Located { at: explained, len: end - explained, source };
+        return Some(Located { at: explained, len: end.saturating_sub(explained), source });
     }
     let before = &data[explained..at];
     let reach = before.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
     let before = &before[before.len() - reach..];
-    let left = compare::matching_suffix(key, file, offset - reach as u64, before);
-    Located {
-        at: at - left,
-        len: end - at + left,
-        source: Source { file, offset: offset - left as u64 },
+    let left = content.matching_suffix(file, offset - reach as u64, before);
+    let source = Source { file, offset: offset - left as u64 };
+    Some(Located { at: at - left, len: end - at + left, source })
+}
+
+/// How far the data goes on as the content at `source`, whose first block it is, and in which
+/// generation of the file.
+///
+/// A block was made in one generation and stands in all up to its next change. So where the data
+/// stops to agree and goes on as a block that a later generation made, it may be of that
+/// generation all along: it is, if all the blocks so far stand in it too.
+fn follow(content: &Content, source: Source, data: &[u8]) -> (Coordinates, usize) {
+    let Source { mut file, offset } = source;
+    let agrees = |file, from: usize| {
+        let rest = &data[from..];
+        from + content.first_difference(file, offset + from as u64, rest).unwrap_or(rest.len())
+    };
+    let mut done = agrees(file, BLOCK_BYTES);
+    let Some(shaped) = &content.shaped else { return (file, done) };
+    let Some(change_bytes) = shaped.change_block_bytes() else { return (file, done) };
+    let mut last = u16::MAX;
+    let mut asked = offset;
+    loop {
+        // By chance a byte or two of the next block may agree.
+        let block = done - place_in_block(offset + done as u64);
+        let Some(window) = data.get(block..).and_then(|rest| rest.first_chunk()) else {
+            return (file, done);
+        };
+        while asked < offset + block as u64 && last > file.generation {
+            last = last.min(shaped.generations(file, asked).1);
+            asked = (asked / change_bytes + 1) * change_bytes;
+        }
+        let made = content.address_of(window).file.generation;
+        let later = Coordinates { generation: made, ..file };
+        let is_later = (file.generation.saturating_add(1)..=last).contains(&made)
+            && content.first_difference(later, offset + block as u64, window).is_none();
+        if !is_later {
+            return (file, done);
+        }
+        file = later;
+        done = agrees(file, block + BLOCK_BYTES);
     }
 }

@@ -54,23 +54,30 @@
 mod address;
 mod compare;
 mod digest;
+mod filler;
 mod kernel;
 mod key;
 mod keystream;
 mod locate;
 mod parallel;
+mod shaped;
+mod text;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
 pub use locate::Located;
 
+use compare::Plain;
 use key::Key;
+use keystream::Piece;
+use shaped::Shaped;
 
 /// The size of a block: what one address is encrypted to.
 pub const BLOCK_BYTES: usize = 16;
@@ -80,7 +87,7 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 
 /// The content of all files under one seed.
 ///
-/// It holds a key and nothing else, and no operation allocates.
+/// It holds a key and how the data is shaped, and no operation allocates.
 ///
 /// Offsets are below [`MAX_FILE_BYTES`], and so is the end of every range that is asked for.
 /// Beyond it there is no content. So that no caller's mistake can stop a filesystem, the offset
@@ -88,13 +95,21 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 #[derive(Clone, Debug)]
 pub struct Content {
     key: Key,
+    /// `None` where all bytes are the plain keystream.
+    shaped: Option<Arc<Shaped>>,
 }
 
 impl Content {
-    /// The content under `seed`, which is taken as text: "42" and "042" are different seeds.
+    /// The plain content under `seed`, which is taken as text: "42" and "042" are different seeds.
     #[must_use]
     pub fn new(seed: &str) -> Self {
-        Self { key: Key::new(seed) }
+        Self { key: Key::new(seed), shaped: None }
+    }
+
+    /// The content of a dataset, in its shape.
+    #[must_use]
+    pub fn of(dataset: &Dataset) -> Self {
+        Self { key: Key::new(dataset.seed()), shaped: Shaped::of(dataset).map(Arc::new) }
     }
 
     /// The AES-128 key, with which other tools can make the same bytes.
@@ -111,18 +126,24 @@ impl Content {
 
     /// Fills `out` with the content of `file` from `offset`.
     pub fn fill(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
-        keystream::fill(&self.key, file, offset, out);
+        match &self.shaped {
+            None => keystream::fill(&self.key, file, offset, out),
+            Some(shaped) => shaped.fill(&self.key, file, offset, out),
+        }
     }
 
     /// As [`fill`](Self::fill), on the threads of the current rayon pool when `out` is long.
     pub fn fill_parallel(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
-        parallel::fill(&self.key, file, offset, out);
+        parallel::fill(offset, out, |offset, out| self.fill(file, offset, out));
     }
 
     /// The index of the first byte of `data` that is not the content of `file` from `offset`.
     #[must_use]
     pub fn first_difference(&self, file: Coordinates, offset: u64, data: &[u8]) -> Option<usize> {
-        compare::first_difference(&self.key, file, offset, data)
+        match &self.shaped {
+            None => compare::first_difference(&self.key, file, offset, data),
+            Some(shaped) => shaped.first_difference(&self.key, file, offset, data),
+        }
     }
 
     /// As [`first_difference`](Self::first_difference), on the threads of the current rayon pool
@@ -134,14 +155,20 @@ impl Content {
         offset: u64,
         data: &[u8],
     ) -> Option<usize> {
-        parallel::first_difference(&self.key, file, offset, data)
+        let compare = |offset, data: &[u8]| self.first_difference(file, offset, data);
+        parallel::first_difference(offset, data, compare)
     }
 
     /// How many bytes at the end of `data` agree with the content of `file`, counted backwards
     /// until the first that does not. `offset` is that of the first byte of `data`.
     #[must_use]
     pub fn matching_suffix(&self, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-        compare::matching_suffix(&self.key, file, offset, data)
+        match &self.shaped {
+            None => compare::matching_suffix(&mut self.plain(file), offset, data),
+            Some(shaped) => {
+                compare::matching_suffix(&mut shaped.right(&self.key, file), offset, data)
+            }
+        }
     }
 
     /// Calls `run` with each maximal range of `data` in which every byte differs from the content
@@ -155,7 +182,12 @@ impl Content {
         data: &[u8],
         run: &mut dyn FnMut(Range<usize>),
     ) {
-        compare::differing_runs(&self.key, file, offset, data, run);
+        match &self.shaped {
+            None => compare::differing_runs(&mut self.plain(file), offset, data, run),
+            Some(shaped) => {
+                compare::differing_runs(&mut shaped.right(&self.key, file), offset, data, run);
+            }
+        }
     }
 
     /// The BLAKE3 hash of the first `size_bytes` bytes of `file`, on the threads of the current
@@ -206,7 +238,44 @@ impl Content {
         is_known: &dyn Fn(&Address) -> bool,
         found: &mut dyn FnMut(Located),
     ) {
-        locate::locate(&self.key, data, is_known, found);
+        if self.shaped.as_ref().is_none_or(|shaped| shaped.can_be_located()) {
+            locate::locate(self, data, is_known, found);
+        }
+    }
+
+    /// Whether two places hold the same bytes: calls `run` with each maximal run of them, as a
+    /// range of 0..`length`, and whether the bytes there are the same, in order and without gaps.
+    ///
+    /// Two places at which different content was made count as different even where single bytes,
+    /// or fillers, happen to agree.
+    pub fn agreement(
+        &self,
+        one: Source,
+        other: Source,
+        length: u64,
+        run: &mut dyn FnMut(Range<u64>, bool),
+    ) {
+        match &self.shaped {
+            None => run(0..length, one == other),
+            Some(shaped) => shaped.agreement(one, other, length, run),
+        }
+    }
+
+    /// Whether every byte of a range is filler, which says nothing about where it comes from.
+    #[must_use]
+    pub fn is_filler(&self, file: Coordinates, range: Range<u64>) -> bool {
+        self.shaped.as_ref().is_some_and(|shaped| shaped.is_filler(file, range))
+    }
+
+    /// A place whose bytes are those of every file at this offset; `None` where files differ.
+    #[must_use]
+    pub fn common(&self, offset: u64) -> Option<Source> {
+        let common = self.shaped.as_ref().is_some_and(|shaped| shaped.is_common());
+        common.then_some(Source { file: Coordinates::default(), offset })
+    }
+
+    fn plain(&self, file: Coordinates) -> Plain<'_> {
+        Plain { key: &self.key, piece: Piece::new(file) }
     }
 }
 

@@ -5,35 +5,31 @@
 
 use rayon::prelude::*;
 
-use super::key::Key;
-use super::{Coordinates, compare, keystream};
-
 /// What one thread takes at a time: long against the cost of handing work to a thread.
 const PART_BYTES: usize = 128 * 1024;
 
-/// See [`Content::fill_parallel`](super::Content::fill_parallel).
-pub(super) fn fill(key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
+/// See [`Content::fill_parallel`](super::Content::fill_parallel). `fill` fills a part.
+pub(super) fn fill(offset: u64, out: &mut [u8], fill: impl Fn(u64, &mut [u8]) + Sync) {
     if not_worth_sharing(out.len()) {
-        return keystream::fill(key, file, offset, out);
+        return fill(offset, out);
     }
     out.par_chunks_mut(PART_BYTES).enumerate().for_each(|(part, out)| {
-        keystream::fill(key, file, offset_of(offset, part), out);
+        fill(offset_of(offset, part), out);
     });
 }
 
 /// See [`Content::first_difference_parallel`](super::Content::first_difference_parallel).
+/// `first_difference` compares a part.
 pub(super) fn first_difference(
-    key: &Key,
-    file: Coordinates,
     offset: u64,
     data: &[u8],
+    first_difference: impl Fn(u64, &[u8]) -> Option<usize> + Sync,
 ) -> Option<usize> {
     if not_worth_sharing(data.len()) {
-        return compare::first_difference(key, file, offset, data);
+        return first_difference(offset, data);
     }
     data.par_chunks(PART_BYTES).enumerate().find_map_first(|(part, data)| {
-        compare::first_difference(key, file, offset_of(offset, part), data)
-            .map(|at| part * PART_BYTES + at)
+        first_difference(offset_of(offset, part), data).map(|at| part * PART_BYTES + at)
     })
 }
 

@@ -17,15 +17,7 @@
 //! change again before about as many generations have passed as it takes to change all.
 
 use super::choice::{Choice, Purpose, Stream};
-use super::percent::BASIS_POINTS;
-use super::{Coordinates, Percent};
-
-/// The size of a block that changes, when none is given: what filesystems and backup tools deal in.
-pub const DEFAULT_CHANGE_BLOCK_BYTES: u64 = 4096;
-/// The smallest: a sector.
-pub(super) const MIN_CHANGE_BLOCK_BYTES: u64 = 512;
-/// The largest.
-pub(super) const MAX_CHANGE_BLOCK_BYTES: u64 = 1 << 20;
+use super::{Change, Coordinates};
 
 /// How many blocks [`Change::last_change`] looks at, some 100 µs. Where none of so many has
 /// changed in a generation, a file with more is said to have changed in it.
@@ -35,35 +27,7 @@ pub(super) const MAX_CHANGE_BLOCK_BYTES: u64 = 1 << 20;
 /// here, and those have changed further on.
 pub const LAST_CHANGE_BLOCKS_MAX: u64 = 1 << 16;
 
-/// Which blocks change from one generation to the next: part of the blocks of every file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    percent: Percent,
-    /// The share in 2^32nds, at most 2^32.
-    share: u64,
-    block_bytes: u64,
-}
-
 impl Change {
-    /// So much of each file, at most 100 %, in blocks of a power of two.
-    pub(super) fn new(percent: Percent, block_bytes: u64) -> Self {
-        let hundredths = u64::from(percent.basis_points());
-        let share = ((hundredths << 32) + BASIS_POINTS / 2) / BASIS_POINTS;
-        Self { percent, share, block_bytes }
-    }
-
-    /// How much of each file changes.
-    #[must_use]
-    pub fn percent(&self) -> Percent {
-        self.percent
-    }
-
-    /// The size of a block, a power of two from 512 bytes to 1 MiB.
-    #[must_use]
-    pub fn block_bytes(&self) -> u64 {
-        self.block_bytes
-    }
-
     /// The generation, up to `generation`, in which a block of a file last changed: that whose
     /// content it has. The file's own generation does not count.
     #[must_use]
@@ -81,7 +45,7 @@ impl Change {
     #[must_use]
     pub fn of_file(&self, choice: &Choice, file: Coordinates) -> FileChange {
         let first = Coordinates { generation: 0, ..file };
-        FileChange { share: self.share, stream: choice.stream(Purpose::Change, first) }
+        FileChange { share: self.share.of_2_32(), stream: choice.stream(Purpose::Change, first) }
     }
 
     /// The generation, up to `generation`, in which any block of a file of this size last changed;
@@ -98,7 +62,8 @@ impl Change {
         generation: u16,
     ) -> u16 {
         let blocks = size_bytes.div_ceil(self.block_bytes);
-        if self.share == 0 || generation == 0 || blocks == 0 {
+        let share = self.share.of_2_32();
+        if share == 0 || generation == 0 || blocks == 0 {
             return 0;
         }
         let of_file = self.of_file(choice, file);
@@ -110,7 +75,7 @@ impl Change {
                 continue;
             }
             let since = clock & 0xffff_ffff;
-            if since < self.share {
+            if since < share {
                 return generation;
             }
             ago = Some(ago.map_or(since, |least: u64| least.min(since)));
@@ -118,7 +83,7 @@ impl Change {
         if blocks > LAST_CHANGE_BLOCKS_MAX {
             return generation;
         }
-        ago.map_or(0, |ago| before(generation, ago / self.share))
+        ago.map_or(0, |ago| before(generation, ago / share))
     }
 }
 
@@ -163,11 +128,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dataset::Percent;
 
     const FILE: Coordinates = Coordinates { generation: 0, node: 1, process: 2, file: 3 };
 
     fn change(basis_points: u32) -> Change {
-        Change::new(Percent::of_basis_points(basis_points), 4096)
+        Change { share: Percent::of_basis_points(basis_points), block_bytes: 4096 }
     }
 
     /// The formula as it is documented, and counted up from the first generation.

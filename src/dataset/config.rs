@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shape::TemplateFile;
+
 /// A dataset as it was asked for on the command line or in a TOML or JSON file.
 ///
 /// Every field is optional and may hold anything: what it means, and whether it may stand, is
@@ -39,13 +41,6 @@ pub struct DatasetConfig {
     /// [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Value>,
-    /// How many percent of its blocks a generation changes; all if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Value>,
-    /// The size of such a block; [`DEFAULT_CHANGE_BLOCK_BYTES`](super::DEFAULT_CHANGE_BLOCK_BYTES)
-    /// if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change_block: Option<Value>,
     /// How many percent of its first size each generation adds to a file; 0 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grow: Option<Value>,
@@ -56,6 +51,33 @@ pub struct DatasetConfig {
     /// The template of the paths; if left out, one directory for each coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Value>,
+    /// What the bytes are made of: `random`, `zero`, `text` or `file:PATH`; `random` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
+    /// The BLAKE3 hash of the file that `content` names, to be sure that it is the same one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<Value>,
+    /// The bytes of that file, which somebody who may open files has read.
+    #[serde(skip)]
+    pub template: Option<TemplateFile>,
+    /// How many percent a compressor takes away; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compress: Option<Value>,
+    /// How many percent of the blocks a deduplicator takes away; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<Value>,
+    /// The size of such a block; 4096 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup_block: Option<Value>,
+    /// Where the same block may stand again: `dataset`, `node` or `file`; `dataset` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup_scope: Option<Value>,
+    /// How many percent of the blocks differ from one generation to the next; 100 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Value>,
+    /// The size of such a block; if left out 4096, or `dedup_block` where that is larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_block: Option<Value>,
 }
 
 impl DatasetConfig {
@@ -72,11 +94,18 @@ impl DatasetConfig {
             iterations: self.iterations.or(lower.iterations),
             generation: self.generation.or(lower.generation),
             size: self.size.or(lower.size),
-            change: self.change.or(lower.change),
-            change_block: self.change_block.or(lower.change_block),
             grow: self.grow.or(lower.grow),
             new_files: self.new_files.or(lower.new_files),
             layout: self.layout.or(lower.layout),
+            content: self.content.or(lower.content),
+            content_hash: self.content_hash.or(lower.content_hash),
+            template: self.template.or(lower.template),
+            compress: self.compress.or(lower.compress),
+            dedup: self.dedup.or(lower.dedup),
+            dedup_block: self.dedup_block.or(lower.dedup_block),
+            dedup_scope: self.dedup_scope.or(lower.dedup_scope),
+            change: self.change.or(lower.change),
+            change_block: self.change_block.or(lower.change_block),
         }
     }
 }

@@ -72,12 +72,6 @@ impl Generations {
         self.first
     }
 
-    /// What each generation changes; `None` for everything.
-    #[must_use]
-    pub fn change(&self) -> Option<Change> {
-        self.change
-    }
-
     /// Whether the generations that are shown have different numbers of files.
     #[must_use]
     pub fn differ_in_files(&self) -> bool {
@@ -188,7 +182,7 @@ mod tests {
         let change = prop::option::of((percent(), 9..=20_u32));
         (0..20_u16, 1..=8_u32, 1..=30_u64, change, percent(), percent()).prop_map(
             |(first, count, files, change, grow, new_files)| {
-                let change = change.map(|(percent, log)| Change::new(percent, 1 << log));
+                let change = change.map(|(share, log)| Change { share, block_bytes: 1 << log });
                 Generations::new((first, count), files, change, (grow, new_files))
             },
         )
@@ -215,7 +209,7 @@ mod tests {
                     let grew = size_now != generations.size_at(size, g - 1);
                     let end = generations.size_at(size, generation);
                     let changed = generations.change.is_none_or(|change| {
-                        (0..end.div_ceil(change.block_bytes()))
+                        (0..end.div_ceil(change.block_bytes))
                             .any(|block| change.generation_of_block(&choice, file, block, g) == g)
                     });
                     if is_new || grew || changed {

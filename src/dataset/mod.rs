@@ -47,14 +47,16 @@ mod inode;
 mod layout;
 mod names;
 mod namespace;
+mod origin;
 mod path_lengths;
 mod percent;
+mod shape;
 mod size;
 mod sizes;
 mod totals;
 mod validate;
 
-pub use change::{Change, DEFAULT_CHANGE_BLOCK_BYTES, FileChange, LAST_CHANGE_BLOCKS_MAX};
+pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, Stream, below};
 pub use config::{DatasetConfig, Value};
 pub use coordinates::Coordinates;
@@ -63,11 +65,15 @@ pub use generations::Generations;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{Namespace, Node};
+pub use origin::{Origin, Origins, SHARED_START};
 pub use percent::Percent;
+pub use shape::{Change, Dedup, Scope, Shape, Template, TemplateFile};
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
 pub use sizes::{Decimal, Sizes};
 pub use totals::{Part, Total};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
+
+use origin::{Sharing, common_sharing};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.
@@ -81,9 +87,32 @@ pub struct Dataset {
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
+    shape: Shape,
+    /// How many blocks are shared, where that is the same for all files.
+    sharing: Option<Sharing>,
 }
 
 impl Dataset {
+    fn new(
+        seed: String,
+        sizes: Sizes,
+        has_iterations: bool,
+        namespace: Namespace,
+        shape: Shape,
+    ) -> Self {
+        let mean_1024ths = sizes.mean_1024ths();
+        let files = namespace.generations().files;
+        let dimensions = Dimensions { files, ..namespace.dimensions() };
+        let sharing = shape.dedup.and_then(|dedup| {
+            common_sharing(dedup, shape.change, &dimensions, |files| match sizes.equal() {
+                Some(size_bytes) => files * u128::from(size_bytes / dedup.block_bytes),
+                None => (files * mean_1024ths) / (u128::from(dedup.block_bytes) << 10),
+            })
+        });
+        let choice = Choice::new(&seed);
+        Self { seed, choice, sizes, mean_1024ths, has_iterations, namespace, shape, sharing }
+    }
+
     /// The text from which the content's key is derived.
     #[must_use]
     pub fn seed(&self) -> &str {
@@ -96,22 +125,22 @@ impl Dataset {
         &self.choice
     }
 
-    /// Which generations there are, and what each changes.
+    /// Which generations there are, and how they grow.
     #[must_use]
     pub fn generations(&self) -> &Generations {
         self.namespace.generations()
-    }
-
-    /// Which blocks a generation changes; `None` for all of them.
-    #[must_use]
-    pub fn change(&self) -> Option<Change> {
-        self.generations().change()
     }
 
     /// How the sizes of the files are distributed in generation 0.
     #[must_use]
     pub fn sizes(&self) -> &Sizes {
         &self.sizes
+    }
+
+    /// How well its data compresses and deduplicates, and what it is made of.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// How many there are along each axis.
@@ -180,25 +209,29 @@ impl Dataset {
         generation.map_or(0, |generation| self.generations().last_new_files(generation))
     }
 
-    /// Whether there is such a block of sixteen bytes, or was in an earlier generation: files keep
-    /// blocks of those.
+    /// Whether there is such a block of sixteen bytes, in a file or among the shared blocks; or was
+    /// in a generation before those that are shown: files keep blocks of those.
     #[must_use]
     pub fn has_block(&self, file: Coordinates, block: u64) -> bool {
         let generation = file.generation.max(self.generations().first());
         let now = Coordinates { generation, ..file };
-        self.contains(now) && block < self.size_bytes(now).div_ceil(16)
+        self.contains(now)
+            && (block < self.size_bytes(now).div_ceil(16)
+                || self
+                    .shared_block(block.saturating_mul(16))
+                    .is_some_and(|number| self.has_shared_block(file, number)))
     }
 
     /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
     ///
-    /// Nothing is left to defaults but the absence of iterations, so it means the same to later
-    /// versions.
+    /// Nothing is left to defaults but the absence of iterations and of a shape, so it means the
+    /// same to later versions. The bytes of a template are not in it, only their hash.
     #[must_use]
     pub fn to_config(&self) -> DatasetConfig {
         let Dimensions { iterations, nodes, processes, .. } = self.dimensions();
         let generations = self.generations();
         let number = |number: u64| Some(Value::from(number));
-        DatasetConfig {
+        let mut config = DatasetConfig {
             schema: number(validate::SCHEMA),
             seed: Some(Value::from(self.seed.as_str())),
             nodes: number(nodes.into()),
@@ -213,12 +246,13 @@ impl Dataset {
                 Some(size) => Value::from(size),
                 None => Value::from(self.sizes.to_string()),
             }),
-            change: generations.change.map(|change| change.percent().into()),
-            change_block: generations.change.and_then(|change| number(change.block_bytes())),
             grow: unless_zero(generations.grow),
             new_files: unless_zero(generations.new_files),
             layout: Some(Value::from(self.layout().to_string())),
-        }
+            ..DatasetConfig::default()
+        };
+        self.shape.describe(&mut config);
+        config
     }
 }
 

@@ -15,7 +15,7 @@ impl Percent {
     /// Nothing.
     pub const ZERO: Self = Self(0);
     /// The whole.
-    pub const ALL: Self = Self(10_000);
+    pub const FULL: Self = Self(10_000);
 
     /// So many hundredths of a percent.
     #[must_use]
@@ -29,12 +29,17 @@ impl Percent {
         self.0
     }
 
-    /// Reads `5`, `2.5`, `0.05`, each also with a percent sign; `None` for anything else, signs,
-    /// exponents and a third decimal among it.
+    /// As a fraction of 2^32, rounded to the nearest.
+    #[must_use]
+    pub const fn of_2_32(self) -> u64 {
+        (((self.0 as u64) << 32) + BASIS_POINTS / 2) / BASIS_POINTS
+    }
+
+    /// Reads `5`, `2.5`, `0.05`; `None` for anything else, signs, exponents and a third decimal
+    /// among it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
-        let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !is_digits(whole) || !is_digits(decimals) {
             return None;
@@ -88,12 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fractions_reach_both_ends() {
+        assert_eq!(Percent::ZERO.of_2_32(), 0);
+        assert_eq!(Percent::FULL.of_2_32(), 1 << 32);
+        assert_eq!(Percent(5000).of_2_32(), 1 << 31);
+    }
+
+    #[test]
     fn up_to_two_decimals_are_read() {
         for (text, basis_points) in [
             ("0", 0),
             ("5", 500),
-            ("5%", 500),
-            (" 5 % ", 500),
             ("2.5", 250),
             ("2.50", 250),
             ("0.05", 5),
@@ -107,8 +117,8 @@ mod tests {
             );
         }
         for text in [
-            "", "%", ".", ".5", "5.", "-1", "+1", "1e1", "0.001", "5 5", "1.2.3", "five",
-            "42949673",
+            "", "%", "5%", " 5", ".", ".5", "5.", "-1", "+1", "1e1", "0.001", "5 5", "1.2.3",
+            "five", "42949673",
         ] {
             assert_eq!(Percent::parse(text), None, "{text:?}");
         }

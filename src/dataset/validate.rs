@@ -1,17 +1,18 @@
 //! From what was typed to what it means, with every objection at once.
 
+mod shape;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::change::{MAX_CHANGE_BLOCK_BYTES, MIN_CHANGE_BLOCK_BYTES};
 use super::config::{DatasetConfig, Value};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
 use super::{
-    Change, Choice, DEFAULT_CHANGE_BLOCK_BYTES, Dataset, Dimensions, Generations, Layout,
-    MAX_SIZE_BYTES, Namespace, Percent, Sizes, parse_size,
+    Change, Dataset, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace, Percent,
+    SHARED_START, Shape, Sizes, Template,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -85,8 +86,9 @@ impl DatasetConfig {
         let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
         let shown = errors.shown(self.iterations.as_ref(), self.generation.as_ref());
-        let sizes = errors.sizes(self.size.as_ref());
-        let generations = errors.generations(self, shown, files);
+        let shape = errors.shape(self);
+        let sizes = errors.sizes(self.size.as_ref(), &shape);
+        let generations = errors.generations(self, shown, files, shape.change);
         let has_iterations = self.iterations.is_some();
         let has_several_files = files.is_some_and(|files| files > 1)
             || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
@@ -104,7 +106,7 @@ impl DatasetConfig {
             files: generations.files_at(generations.last()),
         };
         if let Some(sizes) = &sizes {
-            errors.growth(&generations, sizes);
+            errors.growth(&generations, sizes, &shape);
         }
         let layout = layout?;
         let mut checked = layout.check(&dimensions);
@@ -118,10 +120,7 @@ impl DatasetConfig {
         let namespace = Namespace::new(layout, dimensions, generations)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        let (seed, sizes) = (seed?, sizes?);
-        let choice = Choice::new(&seed);
-        let mean_1024ths = sizes.mean_1024ths();
-        Some(Dataset { seed, choice, sizes, mean_1024ths, has_iterations, namespace })
+        Some(Dataset::new(seed?, sizes?, has_iterations, namespace, shape))
     }
 }
 
@@ -181,12 +180,25 @@ impl Errors {
         number
     }
 
-    fn sizes(&mut self, typed: Option<&Value>) -> Option<Sizes> {
+    fn sizes(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<Sizes> {
         let Some(value) = typed else {
-            return Some(Sizes::Equal(DEFAULT_SIZE_BYTES));
+            return Some(Sizes::Equal(match &shape.template {
+                Template::File(file) => file.bytes().len() as u64,
+                _ => DEFAULT_SIZE_BYTES,
+            }));
         };
         let text = value.to_string();
-        Sizes::parse(&text).map_err(|message| self.add("--size", text, message)).ok()
+        match Sizes::parse(&text) {
+            Ok(sizes) if shape.dedup.is_some() && sizes.largest() > SHARED_START => {
+                self.add("--size", text, "accepted with --dedup is 1 byte to 2 PiB (2^51)");
+                None
+            }
+            Ok(sizes) => Some(sizes),
+            Err(message) => {
+                self.add("--size", text, message);
+                None
+            }
+        }
     }
 
     /// The first generation that is shown, and how many are.
@@ -214,16 +226,13 @@ impl Errors {
         typed: &DatasetConfig,
         shown: Option<(u16, u32)>,
         files: Option<u64>,
+        change: Option<Change>,
     ) -> Option<Generations> {
-        let change = self.change(typed.change.as_ref(), typed.change_block.as_ref());
-        let mut growth = |option: &'static str, value: &Option<Value>| match value {
-            None => Some(Percent::ZERO),
-            Some(value) => self.percent(option, value, MAX_GROWTH),
-        };
-        let grow = growth("--grow", &typed.grow);
-        let new_files = growth("--new-files", &typed.new_files);
+        let none_to_most = (Percent::ZERO, MAX_GROWTH);
+        let grow = self.percent("--grow", typed.grow.as_ref(), none_to_most);
+        let new_files = self.percent("--new-files", typed.new_files.as_ref(), none_to_most);
         let (first, count) = shown?;
-        let (files, grow, new_files) = (files?, grow?, new_files?);
+        let files = files?;
         let last = u32::from(first) + count - 1;
         let most = u128::from(files) + new_files.of(files, u16::try_from(last).ok()?);
         if most > u128::from(MAX_FILES) {
@@ -237,51 +246,18 @@ impl Errors {
     }
 
     /// Whether the last generation's largest file still has addresses.
-    fn growth(&mut self, generations: &Generations, sizes: &Sizes) {
+    fn growth(&mut self, generations: &Generations, sizes: &Sizes, shape: &Shape) {
         let last = generations.last();
         let most = generations.size_at(sizes.largest(), last);
-        if most > MAX_SIZE_BYTES {
+        let (limit, power) =
+            if shape.dedup.is_some() { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
+        if generations.grow > Percent::ZERO && most > limit {
             let message = format!(
-                "files of generation {last} have up to {most} bytes; accepted are \
-                 {MAX_SIZE_BYTES} (2^52): a smaller --size, or max=SIZE in it"
+                "files of generation {last} have up to {most} bytes; accepted are {limit} \
+                 (2^{power}): a smaller --size, or max=SIZE in it"
             );
             self.add("--grow", generations.grow.to_string(), message);
         }
-    }
-
-    /// What changes, where that was asked for; `None` also where it cannot stand.
-    fn change(&mut self, percent: Option<&Value>, block: Option<&Value>) -> Option<Change> {
-        let typed = percent.and_then(|value| self.percent("--change", value, Percent::ALL));
-        let block_bytes = match block {
-            None => Some(DEFAULT_CHANGE_BLOCK_BYTES),
-            Some(value) => self.change_block(value, percent.is_some()),
-        };
-        Some(Change::new(typed?, block_bytes?))
-    }
-
-    fn change_block(&mut self, value: &Value, has_change: bool) -> Option<u64> {
-        let accepted = MIN_CHANGE_BLOCK_BYTES..=MAX_CHANGE_BLOCK_BYTES;
-        let text = value.to_string();
-        let size = parse_size(&text).ok();
-        let size = size.filter(|bytes| bytes.is_power_of_two() && accepted.contains(bytes));
-        if size.is_none() {
-            self.add("--change-block", text, "accepted is a power of two from 512 to 1M");
-        } else if !has_change {
-            self.add("--change-block", text, "accepted together with --change");
-            return None;
-        }
-        size
-    }
-
-    fn percent(&mut self, option: &'static str, value: &Value, max: Percent) -> Option<Percent> {
-        let text = value.to_string();
-        let percent = Percent::parse(&text).filter(|percent| *percent <= max);
-        if percent.is_none() {
-            let message =
-                format!("accepted is a percentage from 0 to {max}, with up to two decimals");
-            self.add(option, text, message);
-        }
-        percent
     }
 
     fn layout(&mut self, text: &str) -> Option<Layout> {

@@ -127,7 +127,7 @@ impl Filesystem {
     /// The same, with large pieces of kept bytes on disk.
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
-        let content = Content::new(dataset.seed());
+        let content = Content::of(&dataset);
         Self {
             sizes: SizeTotals::new(&dataset),
             read_ahead: ReadAhead::new(content.clone()),

@@ -47,7 +47,7 @@ impl Filesystem {
     ///
     /// [`Error::NoAttribute`], [`Error::NotFound`].
     pub fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Vec<u8>> {
-        if let Some(computed) = COMPUTED.into_iter().find(|known| known.as_bytes() == name) {
+        if let Some(computed) = self.computed().find(|known| known.as_bytes() == name) {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
             return Ok(self.computed_xattr(file, computed));
         }
@@ -66,7 +66,7 @@ impl Filesystem {
     pub fn xattr_names(&self, inode: Inode) -> Result<Vec<Box<[u8]>>> {
         let mut names = Vec::new();
         if self.judged_file(inode)?.is_some() {
-            names.extend(COMPUTED.iter().map(|name| name.as_bytes().into()));
+            names.extend(self.computed().map(|name| name.as_bytes().into()));
         }
         if let Some(record) = self.overlay.get(inode) {
             names.extend(record.xattr_names());
@@ -111,6 +111,12 @@ impl Filesystem {
             _ if value.is_none() && !exists => Err(Error::NoAttribute),
             _ => Ok(()),
         })
+    }
+
+    /// The computed attributes of this dataset's files: `openssl` makes only the plain keystream.
+    fn computed(&self) -> impl Iterator<Item = &'static str> {
+        let is_plain = self.dataset.shape().is_plain();
+        COMPUTED.into_iter().filter(move |name| is_plain || *name != OPENSSL)
     }
 
     fn computed_xattr(&self, file: Coordinates, name: &str) -> Vec<u8> {

@@ -48,6 +48,9 @@ impl Adapter {
     }
 }
 
+/// To the kernel this means: never ask again. It then says EOPNOTSUPP by itself.
+const NO_XATTRS: Errno = Errno::ENOSYS;
+
 thread_local! {
     /// What is read goes through here: one buffer a thread, as large as its largest request.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -468,6 +471,10 @@ impl fuser::Filesystem for Adapter {
         size: u32,
         reply: ReplyXattr,
     ) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         match self.filesystem.slow_xattr_bytes(inode(ino), name.as_bytes()) {
             // Who asks for the size, or has too little room, need not wait for the value.
             Ok(Some(length)) if (size as usize) < length => {
@@ -484,6 +491,10 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         answer!(
             "listxattr",
             reply,
@@ -506,6 +517,10 @@ impl fuser::Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         let how = match flags {
             libc::XATTR_CREATE => SetXattr::Create,
             libc::XATTR_REPLACE => SetXattr::Replace,
@@ -520,6 +535,10 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if !self.kernel.xattrs {
+            reply.error(NO_XATTRS);
+            return;
+        }
         answer!(
             "removexattr",
             reply,

@@ -25,6 +25,9 @@ pub struct KernelOptions {
     pub read_ahead_bytes: Option<u32>,
     /// Whether attributes come with the names of a directory.
     pub names_with_attributes: NamesWithAttributes,
+    /// Whether there are extended attributes. Without, the kernel asks for none: `ls -l` and
+    /// `cp -a` would ask for each file.
+    pub xattrs: bool,
     /// How long it may remember which inode a name has.
     pub names_remembered: Duration,
     /// How long it may remember attributes.
@@ -56,6 +59,7 @@ impl Default for KernelOptions {
             background: 64,
             read_ahead_bytes: None,
             names_with_attributes: NamesWithAttributes::Auto,
+            xattrs: true,
             names_remembered: REMEMBERED,
             attributes_remembered: REMEMBERED,
         }

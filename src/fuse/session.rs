@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
-use super::kernel::{KernelOptions, set_read_ahead};
+use super::kernel::{KernelOptions, REQUEST_BYTES_MAX, set_read_ahead};
 use super::mountpoint::Mountpoint;
 use super::slow::SlowRequests;
 use crate::fs::Filesystem;
@@ -203,6 +203,11 @@ pub fn session_config(options: &MountOptions) -> Config {
         // Not `Subtype`, which fuser keeps from the kernel when it mounts without fusermount3.
         MountOption::CUSTOM("subtype=seedfs".to_owned()),
     ];
+    if options.limits.request_bytes < REQUEST_BYTES_MAX {
+        // What is agreed on at the beginning limits writes only.
+        let max_read = format!("max_read={}", options.limits.request_bytes);
+        config.mount_options.push(MountOption::CUSTOM(max_read));
+    }
     config.mount_options.extend(options.kernel.iter().map(|option| option.0.clone()));
     let named = |option: &MountOption| matches!(option, MountOption::FSName(_));
     if !config.mount_options.iter().any(named) {

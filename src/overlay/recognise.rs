@@ -67,7 +67,8 @@ impl Recogniser<'_> {
         {
             return whole(offset, data, expectation.source(offset));
         }
-        if let Some(source) = continued()
+        let elsewhere = continued().or_else(|| self.content.common(offset));
+        if let Some(source) = elsewhere
             && self.is_content(source, data)
         {
             return whole(offset, data, source);
@@ -98,17 +99,11 @@ impl Recogniser<'_> {
         let right =
             |at: usize| expectation.map(|expectation| expectation.source(offset + at as u64));
         let mut done = 0;
-        let mut groups = differing_groups(&runs).peekable();
-        while let Some(group_runs) = groups.next() {
+        let mut groups = self.groups(expectation, inside, &runs, pieces).into_iter().peekable();
+        while let Some(Differing { runs: group_runs, flipped }) = groups.next() {
             let group = group_range(group_runs);
-            let next = groups.peek().map_or(data.len(), |next| group_range(next).start);
-            if let Some(expectation) = expectation
-                && group.end <= inside
-                && self.is_flipped(
-                    expectation.source(offset + group.start as u64),
-                    &data[group.clone()],
-                )
-            {
+            let next = groups.peek().map_or(data.len(), |next| group_range(next.runs).start);
+            if flipped {
                 for run in group_runs {
                     pieces.push_right(done..run.start, right(done));
                     pieces.push_unknown(run.clone());
@@ -132,12 +127,58 @@ impl Recogniser<'_> {
         pieces.push_right(done..data.len(), right(done));
     }
 
+    /// The groups of differing runs. Those between which nothing but filler agrees are one, unless
+    /// bits are flipped in them: filler agrees with that of any place.
+    fn groups<'r>(
+        &self,
+        expectation: Option<Expectation>,
+        inside: usize,
+        runs: &'r [Range<usize>],
+        pieces: &Pieces<'_>,
+    ) -> Vec<Differing<'r>> {
+        let Pieces { offset, data, .. } = pieces;
+        let mut groups: Vec<Differing<'r>> = Vec::new();
+        // How many runs are in the groups before the last one, and in all.
+        let (mut first, mut count) = (0, 0);
+        for group_runs in differing_groups(runs) {
+            let group = group_range(group_runs);
+            let flipped = expectation.is_some_and(|expectation| {
+                group.end <= inside
+                    && self.is_flipped(
+                        expectation.source(offset + group.start as u64),
+                        &data[group.clone()],
+                    )
+            });
+            let before = groups.last().filter(|last| !last.flipped && !flipped);
+            let joined = before.zip(expectation).is_some_and(|(last, expectation)| {
+                let gap = group_range(last.runs).end..group.start;
+                let gap = offset + gap.start as u64..offset + gap.end as u64;
+                self.content.is_filler(expectation.file, gap)
+            });
+            if joined {
+                groups.pop();
+            } else {
+                first = count;
+            }
+            count += group_runs.len();
+            groups.push(Differing { runs: &runs[first..count], flipped });
+        }
+        groups
+    }
+
     fn is_flipped(&self, source: Source, actual: &[u8]) -> bool {
         let mut expected = [0; FLIPPED_GROUP_BYTES_MAX];
         let Some(expected) = expected.get_mut(..actual.len()) else { return false };
         self.content.fill(source.file, source.offset, expected);
         differing_bits(expected, actual) <= FLIPPED_BITS_MAX
     }
+}
+
+/// Runs of differing bytes that belong together.
+struct Differing<'r> {
+    runs: &'r [Range<usize>],
+    /// Whether they are the right bytes but for a few bits.
+    flipped: bool,
 }
 
 /// Eight flipped bits, as far apart as one group allows.

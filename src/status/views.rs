@@ -226,6 +226,10 @@ struct SourceView {
     #[serde(flatten)]
     coordinates: CoordinatesView,
     offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_block: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_generation: Option<u16>,
 }
 
 /// Coordinates, as in a file's address.
@@ -272,19 +276,35 @@ impl RangeView {
             class: range.class.name(),
             expected: (!range.expected.is_empty()).then(|| hex::encode(&range.expected)),
             actual: hex::encode(&range.actual),
-            source: range.source.map(|source| SourceView::new(dataset, source)),
+            source: range.source.map(|source| {
+                let mut view = SourceView::new(dataset, source);
+                if range.class == Class::Stale && view.shared_block.is_none() {
+                    view.last_generation =
+                        dataset.last_generation(source.file, source.offset, range.length);
+                }
+                view
+            }),
         }
     }
 }
 
 impl SourceView {
     fn new(dataset: &Dataset, source: Source) -> Self {
-        let path = dataset.namespace().inode(source.file).map(|inode| {
+        let shared_block = dataset.shared_block(source.offset);
+        // No file has a shared block to itself, not even the one in whose content it stands.
+        let inode = dataset.namespace().inode(source.file).filter(|_| shared_block.is_none());
+        let path = inode.map(|inode| {
             let mut path = String::new();
             dataset.namespace().path(inode, &mut path);
             path
         });
-        Self { path, coordinates: source.file.into(), offset: source.offset }
+        Self {
+            path,
+            coordinates: source.file.into(),
+            offset: source.offset,
+            shared_block,
+            last_generation: None,
+        }
     }
 }
 

@@ -63,8 +63,8 @@ impl<'a> FileBench<'a> {
         if let Piece::Bytes(bytes) = &extent.piece {
             self.kept_bytes += bytes.len() as u64;
         }
-        self.bench.extent(offset, extent);
-        note(&mut self.ranges, &mut self.classes, self.bench.drain());
+        let (ranges, classes) = (&mut self.ranges, &mut self.classes);
+        self.bench.extent(offset, extent, &mut |range| note(ranges, classes, [range]));
     }
 
     /// The end of the file, which has this size.

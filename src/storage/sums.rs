@@ -138,7 +138,7 @@ pub fn sums(
     progress: &Progress,
     stop: &Stop,
 ) -> io::Result<()> {
-    let content = Content::new(share.dataset().seed());
+    let content = Content::of(share.dataset());
     let lines = InOrder::new(0, AHEAD_MAX, out);
     let next = AtomicU64::new(0);
     let failure = Mutex::new(None);

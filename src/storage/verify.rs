@@ -150,7 +150,7 @@ pub fn verify(
     (progress, stop): (&Progress, &Stop),
     save: &(dyn Fn(&State) + Sync),
 ) -> State {
-    let content = Content::new(share.dataset().seed());
+    let content = Content::of(share.dataset());
     let first = state.next;
     let saved = Saved { state, last: Instant::now() };
     let results = InOrder::new(first, AHEAD_MAX, saved);

@@ -50,7 +50,7 @@ pub fn write(
     progress: &Progress,
     stop: &Stop,
 ) -> Findings<FileFailure> {
-    let content = Content::new(share.dataset().seed());
+    let content = Content::of(share.dataset());
     let failures = Failures::default();
     let writer = Writer { root, share, options, content, progress, failures: &failures, stop };
     work_through(&writer, 0..share.file_count(), options.threads, stop);

@@ -1,6 +1,7 @@
 //! The kinds of wrong.
 
-use crate::content::Source;
+use crate::content::{Content, Source};
+use crate::dataset::Coordinates;
 use crate::overlay::Expectation;
 
 /// What kind of wrong a run of bytes is.
@@ -37,14 +38,18 @@ impl Class {
 
     /// The class of content that came from `source` and stands where `offset` of the expected file
     /// is.
-    pub(super) fn of_content(expectation: Expectation, offset: u64, source: Source) -> Self {
-        let generation = expectation.file.generation;
-        let mut same_place = source.file;
-        same_place.generation = generation;
-        if source.file.generation != generation
-            && same_place == expectation.file
-            && source.offset == offset
-        {
+    pub(super) fn of_content(
+        content: &Content,
+        expectation: Expectation,
+        offset: u64,
+        source: Source,
+    ) -> Self {
+        let generation = source.file.generation;
+        let file = Coordinates { generation, ..expectation.file };
+        let mut same_place = false;
+        let shown = Source { file, offset };
+        content.agreement(shown, source, 1, &mut |_, agrees| same_place = agrees);
+        if generation != expectation.file.generation && same_place {
             Self::Stale
         } else {
             Self::Misplaced

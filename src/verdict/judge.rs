@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::edges::{content_head, head, head_length, to_index, trim, zero_head};
 use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
 use crate::content::{Content, Source};
 use crate::overlay::{
@@ -25,20 +26,18 @@ impl<'a> Judge<'a> {
         let mut bench = self.bench();
         for (offset, extent) in written.extents.iter() {
             bench.done = offset;
-            bench.extent(offset, extent);
-            bench.drain().for_each(&mut *found);
+            bench.extent(offset, extent, &mut *found);
         }
         bench.close_group();
         bench.close_extra();
-        bench.drain().for_each(found);
+        bench.drain().for_each(&mut *found);
     }
 
     /// Counts every byte, and hands every wrong range to `found`, in order.
     pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
         let mut bench = self.bench();
         for (offset, extent) in written.extents.iter() {
-            bench.extent(offset, extent);
-            bench.drain().for_each(&mut *found);
+            bench.extent(offset, extent, &mut *found);
         }
         let (tally, last) = bench.finish(written.size_bytes);
         last.into_iter().for_each(found);
@@ -93,7 +92,7 @@ struct Group {
 
 impl Bench<'_> {
     /// The wrong ranges that are complete by now.
-    pub fn drain(&mut self) -> impl Iterator<Item = WrongRange> + '_ {
+    fn drain(&mut self) -> impl Iterator<Item = WrongRange> + '_ {
         self.found.drain(..)
     }
 
@@ -110,8 +109,13 @@ impl Bench<'_> {
 
     /// Judges the next extent of the file. It begins behind the last one; what is between them is
     /// a hole. Wrong bytes are joined across extents, but runs of zeros and of other files' content
-    /// are not: those must come whole.
-    pub fn extent(&mut self, offset: u64, extent: &Extent) {
+    /// are not: those must come whole. Hands the wrong ranges that are complete to `found`.
+    pub fn extent(&mut self, offset: u64, extent: &Extent, found: &mut dyn FnMut(WrongRange)) {
+        self.judge_extent(offset, extent, found);
+        self.drain().for_each(found);
+    }
+
+    fn judge_extent(&mut self, offset: u64, extent: &Extent, found: &mut dyn FnMut(WrongRange)) {
         self.hole(self.done..offset);
         let end = offset + extent.length;
         self.done = end;
@@ -132,17 +136,21 @@ impl Bench<'_> {
             }
             Piece::Seed { source, written } => {
                 self.close_group();
-                self.content_inside(inside, *source, *written);
+                self.content_inside(inside, (*source, *written), found);
                 if !outside.is_empty() {
                     let source = source.advance(outside.start - offset);
                     let class = self.content_class(outside.start, source);
-                    let actual = self.content_head(outside.clone(), source);
+                    let actual = content_head(self.judge.content, outside.clone(), source);
                     self.extra(outside, class, actual, Some(source));
                 }
             }
             Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
-                self.zeros_inside(inside);
+                if self.judge.content.common(0).is_some() {
+                    self.zeros_where_zeros_may_belong(inside);
+                } else {
+                    self.zeros_inside(inside);
+                }
                 self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
             Piece::Zeros => {
@@ -170,30 +178,68 @@ impl Bench<'_> {
     }
 
     fn content_class(&self, offset: u64, source: Source) -> Class {
-        Class::of_content(self.judge.expectation, offset, source)
+        Class::of_content(self.judge.content, self.judge.expectation, offset, source)
     }
 
-    fn content_inside(&mut self, range: Range<u64>, source: Source, written: bool) {
+    fn content_inside(
+        &mut self,
+        range: Range<u64>,
+        (source, written): (Source, bool),
+        found: &mut dyn FnMut(WrongRange),
+    ) {
         let length = range.end - range.start;
         if source == self.judge.expectation.source(range.start) {
             *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
             return;
         }
+        let expected = self.judge.expectation.source(range.start);
         let content = self.judge.content;
-        let wrong = self.trim(range.clone(), |at, actual| {
+        content.agreement(source, expected, length, &mut |part, agrees| {
+            let length = part.end - part.start;
+            if agrees {
+                let tally = &mut self.tally;
+                *if written { &mut tally.matched } else { &mut tally.untouched } += length;
+            } else {
+                let source = source.advance(part.start);
+                let part = range.start + part.start..range.start + part.end;
+                self.other_content_inside(part, source);
+                self.drain().for_each(&mut *found);
+            }
+        });
+    }
+
+    /// Content of another place.
+    fn other_content_inside(&mut self, range: Range<u64>, source: Source) {
+        let content = self.judge.content;
+        let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
+        let length = range.end - range.start;
         let source = source.advance(wrong.start - range.start);
-        let actual = self.content_head(wrong.clone(), source);
+        let actual = content_head(self.judge.content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
         self.wrong(wrong, length, class, actual, Some(source));
     }
 
     fn zeros_inside(&mut self, range: Range<u64>) {
         let length = range.end - range.start;
-        let wrong = self.trim(range, |_, actual| actual.fill(0));
+        let Judge { content, expectation } = self.judge;
+        let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
         self.wrong(wrong.clone(), length, Class::Zeroed, zero_head(wrong), None);
+    }
+
+    /// The same where the content itself has zeros.
+    fn zeros_where_zeros_may_belong(&mut self, range: Range<u64>) {
+        let zeros = [0; ZERO_RANGE_BYTES_MIN];
+        let mut offset = range.start;
+        while offset < range.end {
+            let length = to_index(range.end - offset).min(zeros.len());
+            let end = offset + length as u64;
+            self.bytes(offset, &zeros[..length], end);
+            offset = end;
+        }
+        self.close_group();
     }
 
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.
@@ -237,11 +283,7 @@ impl Bench<'_> {
     fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], inside: &[u8]) {
         let actual = &inside[run.clone()];
         let range = offset + run.start as u64..offset + run.end as u64;
-        if self
-            .group
-            .as_ref()
-            .is_some_and(|group| range.start - group.range.end > GAP_BYTES_MAX as u64)
-        {
+        if self.group.as_ref().is_some_and(|group| !self.belongs_to(group, range.start)) {
             self.close_group();
         }
         let group = self.group.get_or_insert_with(|| Group {
@@ -257,6 +299,15 @@ impl Bench<'_> {
             group.bits += differing_bits(expected, actual);
             group.runs.push((range, head(actual)));
         }
+    }
+
+    /// Whether a wrong byte goes on with a group: few bytes lie between, or nothing but filler, which
+    /// agrees with that of any place.
+    fn belongs_to(&self, group: &Group, start: u64) -> bool {
+        let Judge { content, expectation } = self.judge;
+        start - group.range.end <= GAP_BYTES_MAX as u64
+            || (group.bits > FLIPPED_BITS_MAX
+                && content.is_filler(expectation.file, group.range.end..start))
     }
 
     fn close_group(&mut self) {
@@ -292,7 +343,7 @@ impl Bench<'_> {
         self.tally.matched += length - wrong;
         if wrong > 0 {
             let expected = self.judge.expectation.source(range.start);
-            let expected = self.content_head(range.clone(), expected);
+            let expected = content_head(self.judge.content, range.clone(), expected);
             let offset = range.start;
             self.found.push(WrongRange { offset, length: wrong, class, expected, actual, source });
         }
@@ -322,63 +373,4 @@ impl Bench<'_> {
     fn close_extra(&mut self) {
         self.found.extend(self.extra.take());
     }
-
-    /// The first bytes of a range that holds this content.
-    fn content_head(&self, range: Range<u64>, source: Source) -> Head {
-        let mut bytes = zero_head(range);
-        self.judge.content.fill(source.file, source.offset, &mut bytes);
-        bytes
-    }
-
-    /// Cuts the bytes off both ends of a range that agree by chance.
-    fn trim(&self, range: Range<u64>, actual_at: impl Fn(u64, &mut [u8])) -> Range<u64> {
-        const PROBE_BYTES: usize = 64;
-        let file = self.judge.expectation.file;
-        let probe = |start: u64, end: u64| {
-            let mut expected = [0; PROBE_BYTES];
-            let mut actual = expected;
-            let length = to_index(end - start);
-            self.judge.content.fill(file, start, &mut expected[..length]);
-            actual_at(start, &mut actual[..length]);
-            let differs = move |index: &usize| expected[*index] != actual[*index];
-            ((0..length).find(differs), (0..length).rfind(differs))
-        };
-        let Range { mut start, mut end } = range;
-        while start < end {
-            let stop = end.min(start + PROBE_BYTES as u64);
-            if let (Some(first), _) = probe(start, stop) {
-                start += first as u64;
-                break;
-            }
-            start = stop;
-        }
-        while start < end {
-            let begin = start.max(end.saturating_sub(PROBE_BYTES as u64));
-            if let (_, Some(last)) = probe(begin, end) {
-                end = begin + last as u64 + 1;
-                break;
-            }
-            end = begin;
-        }
-        start..end
-    }
-}
-
-/// The first bytes of a range, of which all are given.
-fn head(bytes: &[u8]) -> Head {
-    Head::from_slice(&bytes[..bytes.len().min(HEAD_BYTES)])
-}
-
-/// The first bytes of a range of zeros.
-fn zero_head(range: Range<u64>) -> Head {
-    Head::from_elem(0, head_length(&range))
-}
-
-fn head_length(range: &Range<u64>) -> usize {
-    HEAD_BYTES.min(to_index(range.end.saturating_sub(range.start)))
-}
-
-/// Lengths of pieces in memory.
-fn to_index(length: u64) -> usize {
-    usize::try_from(length).unwrap_or(usize::MAX)
 }

@@ -19,6 +19,7 @@
 //! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file.
 
 mod class;
+mod edges;
 mod judge;
 mod range;
 

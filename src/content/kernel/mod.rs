@@ -24,7 +24,7 @@ use super::address::{Address, BLOCK_MASK};
 use crate::dataset::Coordinates;
 
 /// The addresses of the blocks of one file, from one of them on: a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counter {
     /// The first eight bytes of the address as a big-endian number: the same for the whole file.
     high: u64,
@@ -38,6 +38,11 @@ impl Counter {
         // The halves are meant.
         #[allow(clippy::cast_possible_truncation)]
         Self { high: (address >> 64) as u64, low: address as u64 }
+    }
+
+    /// The offset in the file at which the counter stands.
+    pub(super) fn offset(self) -> u64 {
+        self.block() * BLOCK_BYTES as u64
     }
 
     /// The block that the counter stands at.
@@ -54,6 +59,26 @@ impl Counter {
     /// How many blocks there are from here to the end of the file.
     fn blocks_left(self) -> u64 {
         BLOCK_MASK - self.block() + 1
+    }
+}
+
+/// A part of what is to be made: content of one file, in whole blocks that do not reach past the
+/// file's last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    /// Where the content begins.
+    pub(super) counter: Counter,
+    /// How long it is.
+    pub(super) bytes: usize,
+}
+
+impl Part {
+    /// The counter behind the part; `None` where the file ends there.
+    #[inline]
+    pub(super) fn end(&self) -> Option<Counter> {
+        let Counter { high, low } = self.counter;
+        let low = low.wrapping_add((self.bytes / BLOCK_BYTES) as u64);
+        (low & BLOCK_MASK != 0).then_some(Counter { high, low })
     }
 }
 
@@ -120,6 +145,25 @@ impl Kernel {
             }
             counter = counter.advance((now.len() / BLOCK_BYTES) as u64);
             out = later;
+        }
+    }
+
+    /// Fills `out` with parts, one behind the other. Short ones cost little more than long ones.
+    #[inline]
+    pub(super) fn fill_parts(&self, cipher: &Aes128, parts: &[Part], out: &mut [u8]) {
+        match self {
+            Self::Portable => {
+                let mut out = out;
+                for part in parts {
+                    let (now, later) = out.split_at_mut(part.bytes);
+                    portable::fill(cipher, part.counter, now);
+                    out = later;
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes256(keys) => vaes::fill_parts_256(keys, parts, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(keys) => vaes::fill_parts_512(keys, parts, out),
         }
     }
 

@@ -22,7 +22,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::BLOCK_BYTES;
-use super::Counter;
+use super::{Counter, Part};
 
 /// The eleven round keys of AES-128, which only a processor with VAES can have.
 #[derive(Clone, Copy, Debug)]
@@ -79,13 +79,15 @@ const REGISTERS: usize = 8;
 /// register holds; the module has the instructions under the names used here.
 macro_rules! kernel {
     ($features:literal, $lanes:literal) => {
-        use super::{BLOCK_BYTES, Counter, REGISTERS, RoundKeys};
+        use super::{BLOCK_BYTES, Counter, Part, REGISTERS, RoundKeys};
 
         const CHUNK_BYTES: usize = REGISTERS * $lanes * BLOCK_BYTES;
 
         /// The counters of the next chunk, and what turns them into content.
         struct Blocks {
             keys: [Vector; 11],
+            /// What the counters of a register are beyond its first.
+            lanes: Vector,
             counters: Vector,
             step: Vector,
             reverse: Vector,
@@ -95,22 +97,28 @@ macro_rules! kernel {
             #[target_feature(enable = $features)]
             #[inline]
             fn new(keys: &RoundKeys, counter: Counter) -> Self {
-                let mut counters = [0; 2 * $lanes];
+                let mut lanes = [0; 2 * $lanes];
                 let mut step = [0; 2 * $lanes];
                 let mut reverse = [0; 2 * $lanes];
                 for lane in 0..$lanes {
-                    counters[2 * lane] = counter.low.wrapping_add(lane as u64);
-                    counters[2 * lane + 1] = counter.high;
+                    lanes[2 * lane] = lane as u64;
                     step[2 * lane] = $lanes;
                     reverse[2 * lane] = 0x0809_0a0b_0c0d_0e0f;
                     reverse[2 * lane + 1] = 0x0001_0203_0405_0607;
                 }
                 let keys = keys.0.map(|key| broadcast(key));
-                let [counters, step, reverse] = [counters, step, reverse].map(|half| {
+                let [lanes, step, reverse] = [lanes, step, reverse].map(|half| {
                     // SAFETY: the array is as long as a register, and need not be aligned.
                     unsafe { load(half.as_ptr().cast()) }
                 });
-                Self { keys, counters, step, reverse }
+                Self { keys, lanes, counters: first(counter, lanes), step, reverse }
+            }
+
+            /// Goes on with another counter.
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn jump(&mut self, counter: Counter) {
+                self.counters = first(counter, self.lanes);
             }
 
             /// The next eight registers of content.
@@ -134,10 +142,38 @@ macro_rules! kernel {
             }
         }
 
+        /// The counters of the first register.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn first(counter: Counter, lanes: Vector) -> Vector {
+            // The halves are bits: that their numbers are signed here means nothing.
+            let counter = _mm_set_epi64x(counter.high.cast_signed(), counter.low.cast_signed());
+            add(broadcast(counter), lanes)
+        }
+
         /// Fills `out`, which is made of whole blocks and does not reach past the file's last.
         #[target_feature(enable = $features)]
         pub(super) fn fill(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
-            let mut blocks = Blocks::new(keys, counter);
+            fill_next(&mut Blocks::new(keys, counter), out);
+        }
+
+        /// Fills `out` with parts, one behind the other.
+        #[target_feature(enable = $features)]
+        pub(super) fn fill_parts(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
+            let Some(first) = parts.first() else { return };
+            let mut blocks = Blocks::new(keys, first.counter);
+            let mut out = out;
+            for part in parts {
+                let (now, later) = out.split_at_mut(part.bytes);
+                blocks.jump(part.counter);
+                fill_next(&mut blocks, now);
+                out = later;
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn fill_next(blocks: &mut Blocks, out: &mut [u8]) {
             let (chunks, rest) = out.as_chunks_mut::<CHUNK_BYTES>();
             for chunk in chunks {
                 put(blocks.next(), chunk);
@@ -179,7 +215,7 @@ macro_rules! kernel {
 
 mod wide_256 {
     use std::arch::x86_64::{
-        __m256i as Vector, _mm256_add_epi64 as add, _mm256_aesenc_epi128 as round,
+        __m256i as Vector, _mm_set_epi64x, _mm256_add_epi64 as add, _mm256_aesenc_epi128 as round,
         _mm256_aesenclast_epi128 as last_round, _mm256_broadcastsi128_si256 as broadcast,
         _mm256_loadu_si256 as load, _mm256_or_si256 as or, _mm256_shuffle_epi8 as shuffle,
         _mm256_storeu_si256 as store, _mm256_testz_si256, _mm256_xor_si256 as xor,
@@ -196,7 +232,7 @@ mod wide_256 {
 
 mod wide_512 {
     use std::arch::x86_64::{
-        __m512i as Vector, _mm512_add_epi64 as add, _mm512_aesenc_epi128 as round,
+        __m512i as Vector, _mm_set_epi64x, _mm512_add_epi64 as add, _mm512_aesenc_epi128 as round,
         _mm512_aesenclast_epi128 as last_round, _mm512_broadcast_i32x4 as broadcast,
         _mm512_loadu_si512 as load, _mm512_or_si512 as or, _mm512_shuffle_epi8 as shuffle,
         _mm512_storeu_si512 as store, _mm512_test_epi64_mask, _mm512_xor_si512 as xor,
@@ -217,6 +253,12 @@ pub(super) fn fill_256(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
     unsafe { wide_256::fill(keys, counter, out) }
 }
 
+/// See [`Kernel::fill_parts`](super::Kernel::fill_parts).
+pub(super) fn fill_parts_256(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
+    // SAFETY: there are round keys only where the processor has VAES.
+    unsafe { wide_256::fill_parts(keys, parts, out) }
+}
+
 /// See [`Kernel::matching`](super::Kernel::matching).
 pub(super) fn matching_256(keys: &RoundKeys, counter: Counter, data: &[u8]) -> usize {
     // SAFETY: there are round keys only where the processor has VAES.
@@ -227,6 +269,12 @@ pub(super) fn matching_256(keys: &RoundKeys, counter: Counter, data: &[u8]) -> u
 pub(super) fn fill_512(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
     unsafe { wide_512::fill(keys, counter, out) }
+}
+
+/// See [`Kernel::fill_parts`](super::Kernel::fill_parts).
+pub(super) fn fill_parts_512(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
+    // SAFETY: as above, and this kernel is taken only where `has_512` said so.
+    unsafe { wide_512::fill_parts(keys, parts, out) }
 }
 
 /// See [`Kernel::matching`](super::Kernel::matching).

@@ -147,7 +147,7 @@ fn what_is_typed_is_spelt_canonically() {
         ),
         ("pareto:min=1,alpha=0.123,max=1", "pareto:min=1,alpha=0.123,max=1"),
         ("buckets:4K=70,64K=25,10M=5", "buckets:4096=70,65536=25,10485760=5"),
-        ("buckets:4K=33.33%,1=66.67%", "buckets:4096=33.33,1=66.67"),
+        ("buckets:4K=33.33,1=66.67", "buckets:4096=33.33,1=66.67"),
     ] {
         assert_eq!(sizes(typed).to_string(), canonical);
         assert_eq!(sizes(canonical), sizes(typed));

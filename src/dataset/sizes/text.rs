@@ -84,7 +84,7 @@ fn buckets(text: &str) -> Result<Sizes, String> {
     let mut buckets = Vec::new();
     for (key, value) in pairs(text)? {
         let share =
-            Percent::parse(value).filter(|share| *share <= Percent::ALL).ok_or_else(|| {
+            Percent::parse(value).filter(|share| *share <= Percent::FULL).ok_or_else(|| {
                 format!(
                     "`{value}` is not a share; accepted is SIZE=PERCENT, with up to two decimals"
                 )

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, TemplateFile};
 
 fn from_toml(text: &str) -> DatasetConfig {
     toml::from_str(text).expect("the test's TOML is well-formed")
@@ -42,9 +42,7 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
     let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB, or a distribution: \
                 4K..1M, lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G or \
                 buckets:4K=70,64K=25,10M=5";
-    let growth = "accepted is a percentage from 0 to 1000, with up to two decimals";
-    let percent = "accepted is a percentage from 0 to 100, with up to two decimals";
-    let block = "accepted is a power of two from 512 to 1M";
+    let growth = "accepted is 0 to 1000, with at most two decimals, like 12.5";
     let seed = "accepted is text of 1 to 1024 bytes without control characters";
     for (typed, expected) in [
         ("schema = 2", "schema '2': accepted is 1".to_owned()),
@@ -102,14 +100,6 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
             "size = 'lognormal:median=1M'",
             format!("--size 'lognormal:median=1M': `sigma` is missing; {size}"),
         ),
-        ("change = -1", format!("--change '-1': {percent}")),
-        ("change = 100.01", format!("--change '100.01': {percent}")),
-        ("change = '0.001'", format!("--change '0.001': {percent}")),
-        ("change = true", format!("--change 'true': {percent}")),
-        ("change = 5\nchange_block = 256", format!("--change-block '256': {block}")),
-        ("change = 5\nchange_block = '2M'", format!("--change-block '2M': {block}")),
-        ("change = 5\nchange_block = 5000", format!("--change-block '5000': {block}")),
-        ("change_block = '4K'", "--change-block '4K': accepted together with --change".to_owned()),
         (
             "layout = 'a//b'",
             "--layout 'a//b': a path component is empty; accepted are names with a single / \
@@ -133,6 +123,90 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
 }
 
 #[test]
+fn every_refusal_of_a_shape_says_so_too() {
+    let percent = "accepted is 0 to 100, with at most two decimals, like 12.5";
+    let block = "accepted is a power of two from 512 to 1M, like 4K";
+    for (typed, expected) in [
+        ("content = 'noise'", "--content 'noise': accepted are random, zero, text and file:PATH"),
+        ("content_hash = 'ab'", "content_hash 'ab': accepted only with --content file:PATH"),
+        (
+            "compress = 95.01",
+            "--compress '95.01': accepted is 0 to 95, with at most two decimals, like 12.5",
+        ),
+        ("dedup = 101", &format!("--dedup '101': {percent}")),
+        ("change = '5%'", &format!("--change '5%': {percent}")),
+        ("change = 0.125", &format!("--change '0.125': {percent}")),
+        ("dedup = 1\ndedup_block = 5000", &format!("--dedup-block '5000': {block}")),
+        ("dedup = 1\ndedup_block = 256", &format!("--dedup-block '256': {block}")),
+        ("change = 1\nchange_block = '2M'", &format!("--change-block '2M': {block}")),
+        ("dedup_block = '4K'", "--dedup-block '4K': accepted only with --dedup"),
+        ("dedup_scope = 'file'", "--dedup-scope 'file': accepted only with --dedup"),
+        ("change_block = '4K'", "--change-block '4K': accepted only with --change"),
+        (
+            "dedup = 1\ndedup_scope = 'all'",
+            "--dedup-scope 'all': accepted are dataset, node and file",
+        ),
+        (
+            "dedup = 1\ndedup_block = '8K'\nchange = 1\nchange_block = '4K'",
+            "--change-block '4K': accepted with this --dedup-block is 8192 or more",
+        ),
+        (
+            "content = 'zero'\ncompress = 1\ndedup = 2\nchange = 3",
+            "--compress '1': accepted only with random content, and not with 'zero'\n\
+             --dedup '2': accepted only with random content and text, and not with 'zero'\n\
+             --change '3': accepted only with random content and text, and not with 'zero'",
+        ),
+        (
+            "dedup = 1\nsize = 2251799813685249",
+            "--size '2251799813685249': accepted with --dedup is 1 byte to 2 PiB (2^51)",
+        ),
+    ] {
+        assert_eq!(refusal(typed), expected, "{typed}");
+    }
+}
+
+#[test]
+fn a_shape_is_printed_whole_and_only_where_it_is_one() {
+    let config = |typed: &str| from_toml(typed).validate().expect(typed).to_config();
+    for plain in [
+        "compress = 0\ndedup = 0\nchange = 100\ncontent = 'random'",
+        "dedup = '0.0'\ndedup_block = 512\ndedup_scope = 'node'",
+    ] {
+        assert_eq!(config(plain), config(""), "{plain}");
+    }
+    let shaped = "compress = 12.5\ndedup = 25\ndedup_block = '8K'\nchange = 0.25";
+    let json = serde_json::to_string(&config(shaped)).expect("it is JSON");
+    let right = r#""compress":"12.5","dedup":25,"dedup_block":8192,"dedup_scope":"dataset","#
+        .to_owned()
+        + r#""change":"0.25","change_block":8192}"#;
+    assert!(json.ends_with(&right), "{json}");
+    for typed in [shaped, "content = 'text'\nchange = 0", "content = 'zero'", "dedup = 100"] {
+        let printed = config(typed);
+        let toml = toml::to_string(&printed).expect("it is TOML");
+        assert_eq!(config(&toml), printed, "{typed}");
+    }
+}
+
+#[test]
+fn a_template_is_the_file_that_it_was() {
+    let with = |bytes: &[u8]| DatasetConfig {
+        template: TemplateFile::new("/data/big".to_owned(), bytes.to_vec()),
+        ..from_toml("content = 'file:/data/big'")
+    };
+    let dataset = with(b"hello").validate().expect("it is valid");
+    assert_eq!(dataset.size_bytes(Coordinates::default()), 5);
+    let printed = dataset.to_config();
+    assert_eq!(printed.content, Some("file:/data/big".into()));
+    let fed_back = |bytes| DatasetConfig { template: with(bytes).template, ..printed.clone() };
+    assert!(fed_back(b"hello").validate().is_ok());
+    let error = fed_back(b"hallo").validate().expect_err("another file").to_string();
+    let hash = blake3::hash(b"hello").to_hex();
+    assert!(error.starts_with(&format!("content_hash '{hash}'")), "{error}");
+    assert!(error.ends_with("it is another file"), "{error}");
+    assert!(printed.validate().is_err(), "nobody has read it");
+}
+
+#[test]
 fn the_extremes_are_accepted() {
     let seed = "s".repeat(1024);
     for typed in [
@@ -150,7 +224,7 @@ fn the_extremes_are_accepted() {
         "change = 0",
         "change = 100",
         "change = 0.01\nchange_block = 512",
-        "change = '2.5%'\nchange_block = '1M'",
+        "change = '2.5'\nchange_block = '1M'",
         "schema = 1",
         &format!("seed = '{seed}'"),
         "seed = ' ü \"x\" '",
@@ -180,9 +254,9 @@ fn all_errors_are_told_at_once_in_the_order_of_the_options() {
             "--files",
             "--iterations",
             "--generation",
-            "--size",
             "--change",
             "--change-block",
+            "--size",
             "--grow",
             "--new-files",
             "--layout"
@@ -308,7 +382,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 12)) {
+    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 18)) {
         let mut values = texts.into_iter().map(|text| Some(Value::from(text)));
         let mut next = || values.next().flatten();
         let typed = DatasetConfig {
@@ -320,11 +394,18 @@ proptest! {
             iterations: next(),
             generation: next(),
             size: next(),
-            change: next(),
-            change_block: next(),
             grow: next(),
             new_files: next(),
             layout: next(),
+            content: next(),
+            content_hash: next(),
+            template: None,
+            compress: next(),
+            dedup: next(),
+            dedup_block: next(),
+            dedup_scope: next(),
+            change: next(),
+            change_block: next(),
         };
         if let Err(errors) = typed.validate() {
             prop_assert!(errors.iter().count() > 0);

@@ -1,0 +1,361 @@
+//! Content in a shape: the same few ways to make bytes, at the places where they were made.
+//!
+//! A byte of a file was made somewhere: in an earlier generation, or in a block that others show
+//! too; [`Origins`] says where. What was made there is keystream, keystream under filler, or words.
+//! Templates that all files share have no such place: they are zeros, or a local file's bytes.
+
+use std::ops::Range;
+
+use super::address::{Address, Source};
+use super::compare::Right;
+use super::filler::Kept;
+use super::kernel::{Counter, Part};
+use super::key::Key;
+use super::{Coordinates, compare, keystream, text};
+use crate::dataset::{Dataset, Origin, Origins, Template};
+
+/// How a dataset's content differs from the plain one.
+#[derive(Debug)]
+pub(super) struct Shaped {
+    dataset: Dataset,
+    kept: Option<Kept>,
+}
+
+impl Shaped {
+    /// `None` where it does not.
+    pub(super) fn of(dataset: &Dataset) -> Option<Self> {
+        if dataset.shape().is_plain() {
+            return None;
+        }
+        let kept = Kept::new(dataset.shape().compress);
+        Some(Self { dataset: dataset.clone(), kept })
+    }
+
+    pub(super) fn fill(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
+        match &self.dataset.shape().template {
+            Template::Zero => out.fill(0),
+            Template::File(template) => repeat(template.bytes(), offset, out),
+            Template::Random => self.fill_random(key, file, offset, out),
+            Template::Text => {
+                let mut left = out;
+                for made in Segments::new(&self.dataset, file, offset, left.len() as u64) {
+                    // No longer than what is left.
+                    let (out, rest) = left.split_at_mut(to_index(made.length));
+                    text::fill(key, made.file, made.offset, out);
+                    left = rest;
+                }
+            }
+        }
+    }
+
+    /// Keystream from where it was made, in batches that stay in the first-level cache until their
+    /// filler is laid over them.
+    fn fill_random(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
+        let origins = self.dataset.origins(file);
+        let mut batch = Batch::default();
+        let mut offset = offset;
+        let mut left = out;
+        while batch.bytes < left.len() {
+            let made = origins.at(offset);
+            let room = (BATCH_BYTES - batch.bytes).min(left.len() - batch.bytes);
+            let length = to_index(made.length).min(room);
+            offset = offset.wrapping_add(length as u64);
+            if made.offset.is_multiple_of(16) && length.is_multiple_of(16) {
+                batch.add(&made, length);
+                if batch.bytes == BATCH_BYTES || batch.count == BATCH_PARTS {
+                    left = self.finish(key, &mut batch, left);
+                }
+            } else {
+                // The first or the last of all.
+                left = self.finish(key, &mut batch, left);
+                let (out, rest) = left.split_at_mut(length);
+                keystream::fill(key, made.file, made.offset, out);
+                self.lay(made.offset, out);
+                left = rest;
+            }
+        }
+        self.finish(key, &mut batch, left);
+    }
+
+    /// Makes what a batch has gathered, and returns what is left of `out`.
+    fn finish<'a>(&self, key: &Key, batch: &mut Batch, out: &'a mut [u8]) -> &'a mut [u8] {
+        let (out, rest) = out.split_at_mut(batch.bytes);
+        let parts = &batch.parts[..batch.count];
+        key.fill_parts(parts, out);
+        if self.kept.is_some() {
+            let mut left = out;
+            for part in parts {
+                let (out, rest) = left.split_at_mut(part.bytes);
+                self.lay(part.counter.offset(), out);
+                left = rest;
+            }
+        }
+        (batch.count, batch.bytes) = (0, 0);
+        rest
+    }
+
+    fn lay(&self, offset: u64, content: &mut [u8]) {
+        if let Some(kept) = &self.kept {
+            kept.lay(offset, content);
+        }
+    }
+
+    /// See [`Content::first_difference`](super::Content::first_difference).
+    pub(super) fn first_difference(
+        &self,
+        key: &Key,
+        file: Coordinates,
+        offset: u64,
+        data: &[u8],
+    ) -> Option<usize> {
+        if self.kept.is_some() || !self.can_be_located() {
+            return compare::difference_in_pieces(&mut self.right(key, file), offset, data);
+        }
+        let mut at = 0;
+        for made in Segments::new(&self.dataset, file, offset, data.len() as u64) {
+            let end = at + to_index(made.length);
+            let difference = compare::first_difference(key, made.file, made.offset, &data[at..end]);
+            if let Some(difference) = difference {
+                return Some(at + difference);
+            }
+            at = end;
+        }
+        None
+    }
+
+    /// The right bytes of a file, to compare with.
+    pub(super) fn right<'a>(&'a self, key: &'a Key, file: Coordinates) -> ShapedRight<'a> {
+        ShapedRight { shaped: self, key, file, piece: [0; RIGHT_BYTES] }
+    }
+
+    /// Whether a block of it tells where it was made.
+    pub(super) fn can_be_located(&self) -> bool {
+        self.dataset.shape().template == Template::Random
+    }
+
+    /// Whether all files hold the same.
+    pub(super) fn is_common(&self) -> bool {
+        !self.dataset.shape().template.differs_by_file()
+    }
+
+    pub(super) fn is_filler(&self, file: Coordinates, range: Range<u64>) -> bool {
+        self.kept.is_some_and(|kept| {
+            // A stretch is never all filler, so a range that is has at most two parts.
+            range.end - range.start <= RIGHT_BYTES as u64
+                && Segments::new(&self.dataset, file, range.start, range.end - range.start)
+                    .all(|made| kept.is_filler(made.offset, made.length))
+        })
+    }
+
+    /// The first and the last generation in which a file has the same bytes at `offset`.
+    pub(super) fn generations(&self, file: Coordinates, offset: u64) -> (u16, u16) {
+        self.dataset.origins(file).generations(offset)
+    }
+
+    /// How many bytes change together from one generation to the next; `None` where all do.
+    pub(super) fn change_block_bytes(&self) -> Option<u64> {
+        self.dataset.shape().change.map(|change| change.block_bytes)
+    }
+
+    pub(super) fn agreement(
+        &self,
+        one: Source,
+        other: Source,
+        length: u64,
+        run: &mut dyn FnMut(Range<u64>, bool),
+    ) {
+        let mut runs = Runs { start: 0, end: 0, agrees: true, run };
+        match &self.dataset.shape().template {
+            Template::Zero => runs.add(length, true),
+            Template::File(file) => {
+                agreement_of_bytes(file.bytes(), [one.offset, other.offset], length, &mut runs);
+            }
+            Template::Random | Template::Text => {
+                let places = [one, other].map(|place| {
+                    Segments::new(&self.dataset, place.file, place.offset, length).peekable()
+                });
+                agreement_of_origins(places, &mut runs);
+            }
+        }
+        runs.close();
+    }
+}
+
+/// What is made by one call of the kernel, and gets its filler while it lies in the first-level
+/// cache.
+const BATCH_BYTES: usize = 16 << 10;
+/// Parts of 512 bytes.
+const BATCH_PARTS: usize = BATCH_BYTES / 512;
+
+/// Parts that the kernel makes in one go.
+#[derive(Default)]
+struct Batch {
+    parts: [Part; BATCH_PARTS],
+    count: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Adds the beginning of what was made somewhere; there must be room.
+    #[inline]
+    fn add(&mut self, made: &Origin, bytes: usize) {
+        let block = Address::containing(made.file, made.offset).block;
+        let counter = Counter::new(made.file, block);
+        if let Some(last) = self.count.checked_sub(1)
+            && let Some(last) = self.parts.get_mut(last)
+            && last.end() == Some(counter)
+        {
+            last.bytes += bytes;
+        } else {
+            self.parts[self.count] = Part { counter, bytes };
+            self.count += 1;
+        }
+        self.bytes += bytes;
+    }
+}
+
+/// What is made at a time to compare with.
+const RIGHT_BYTES: usize = 8 << 10;
+
+/// The right bytes of one file in a shape.
+pub(super) struct ShapedRight<'a> {
+    shaped: &'a Shaped,
+    key: &'a Key,
+    file: Coordinates,
+    piece: [u8; RIGHT_BYTES],
+}
+
+impl Right for ShapedRight<'_> {
+    const PIECE_BYTES: usize = RIGHT_BYTES;
+
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
+        let piece = &mut self.piece[..wanted.min(RIGHT_BYTES)];
+        self.shaped.fill(self.key, self.file, offset, piece);
+        piece
+    }
+}
+
+/// The places where the bytes of a range were made, each as long as it goes on.
+struct Segments {
+    origins: Origins,
+    offset: u64,
+    left: u64,
+    /// The place that was seen to be another one, behind the last.
+    next: Option<Origin>,
+}
+
+impl Segments {
+    fn new(dataset: &Dataset, file: Coordinates, offset: u64, length: u64) -> Self {
+        Self { origins: dataset.origins(file), offset, left: length, next: None }
+    }
+}
+
+impl Iterator for Segments {
+    type Item = Origin;
+
+    #[inline]
+    fn next(&mut self) -> Option<Origin> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut made = self.next.take().unwrap_or_else(|| self.origins.at(self.offset));
+        while made.length < self.left {
+            let next = self.origins.at(self.offset.wrapping_add(made.length));
+            if next.file != made.file || next.offset != made.offset + made.length {
+                self.next = Some(next);
+                break;
+            }
+            made.length += next.length;
+        }
+        made.length = made.length.min(self.left);
+        self.offset = self.offset.wrapping_add(made.length);
+        self.left -= made.length;
+        Some(made)
+    }
+}
+
+/// Joins runs of the same kind.
+struct Runs<'a> {
+    start: u64,
+    end: u64,
+    agrees: bool,
+    run: &'a mut dyn FnMut(Range<u64>, bool),
+}
+
+impl Runs<'_> {
+    fn add(&mut self, length: u64, agrees: bool) {
+        if agrees != self.agrees {
+            self.close();
+            (self.start, self.agrees) = (self.end, agrees);
+        }
+        self.end += length;
+    }
+
+    fn close(&mut self) {
+        if self.start < self.end {
+            (self.run)(self.start..self.end, self.agrees);
+        }
+    }
+}
+
+fn agreement_of_origins(places: [std::iter::Peekable<Segments>; 2], runs: &mut Runs<'_>) {
+    let [mut one, mut other] = places;
+    while let (Some(first), Some(second)) = (one.peek_mut(), other.peek_mut()) {
+        let length = first.length.min(second.length);
+        runs.add(length, (first.file, first.offset) == (second.file, second.offset));
+        for made in [first, second] {
+            made.offset += length;
+            made.length -= length;
+        }
+        one.next_if(|made| made.length == 0);
+        other.next_if(|made| made.length == 0);
+    }
+}
+
+/// The same for two offsets into a template, which all files share: its bytes are compared.
+fn agreement_of_bytes(template: &[u8], offsets: [u64; 2], length: u64, runs: &mut Runs<'_>) {
+    let period = template.len() as u64;
+    let [mut one, mut other] = offsets.map(|offset| to_index(offset % period));
+    if one == other {
+        return runs.add(length, true);
+    }
+    let mut left = length;
+    // Bytes that agree between two that do not, which may be by chance.
+    let mut gap = 0;
+    while left > 0 {
+        if template[one] == template[other] {
+            gap += 1;
+        } else {
+            runs.add(gap, gap > CHANCE_BYTES_MAX);
+            runs.add(1, false);
+            gap = 0;
+        }
+        one = (one + 1) % template.len();
+        other = (other + 1) % template.len();
+        left -= 1;
+    }
+    runs.add(gap, true);
+}
+
+/// So many bytes that agree between others that do not count with those.
+const CHANCE_BYTES_MAX: u64 = 15;
+
+/// Fills `out` with the bytes of a template from `offset`, over and over.
+fn repeat(template: &[u8], offset: u64, out: &mut [u8]) {
+    let mut at = to_index(offset % template.len() as u64);
+    let mut out = out;
+    while !out.is_empty() {
+        let length = out.len().min(template.len() - at);
+        let (head, rest) = out.split_at_mut(length);
+        head.copy_from_slice(&template[at..at + length]);
+        (out, at) = (rest, 0);
+    }
+}
+
+/// Lengths of what lies in memory.
+fn to_index(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

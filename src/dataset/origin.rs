@@ -1,0 +1,323 @@
+//! Where the bytes of a file were made.
+//!
+//! In a plain dataset each byte is made where it stands. With `--change` a block of a later
+//! generation may be one that an earlier generation made; with `--dedup` it may be one of the
+//! *shared blocks*, which stand in the upper half of the address space of their scope's first file.
+//! Both are arithmetic: no table exists, and any byte costs the same.
+//!
+//! # Change
+//!
+//! A block of the file (node, process, file) draws one number, by which it changes in a fixed
+//! rhythm: the share that was asked for of all blocks in each generation, and none twice.
+//!
+//! ```text
+//! P       = round(2^32 × percent / 100)
+//! u       = draw(offset / change block) >> 32      of stream(Change, file in generation 0)
+//! n       = (G × P + u) >> 32                      how often it has changed up to generation G
+//! origin  = 0 if n = 0, else ceil((n × 2^32 - u) / P)
+//! last    = ((n + 1) × 2^32 - u - 1) / P           the last generation in which it stays as it is
+//! ```
+//!
+//! # Shared blocks
+//!
+//! N is the number of whole blocks of D bytes in the scope in generation 0, at least 1 and at most
+//! 2^64. Of them S places more
+//! than were asked for are shared, and they show S different blocks, so that the share asked for is
+//! what a deduplicator takes away.
+//!
+//! ```text
+//! Q       = round(2^32 × percent / 100)
+//! S       = min(N × min(Q, 2^32 - Q) / 2^38, 2^51 / D)    at least 1
+//! Q'      = min(Q + S × 2^32 / N, 2^32)
+//! phase   = draw(0) >> 32                          of stream(SharedPhase, file in generation 0)
+//! shared  = whether (b × Q' + phase) mod 2^32 + Q' >= 2^32       for block b = offset / D
+//! k       = below(draw(g × 2^48 + b), S_g)         of stream(SharedBlock, file in generation 0)
+//! origin  = offset 2^51 + k × D + offset mod D of the scope's first file, in generation g
+//! ```
+//!
+//! g is the generation in which the place changed last; `S_0` is S, and `S_g` of a later one is the
+//! share of S that changes, at least 1. Only blocks that lie wholly within the file's size are
+//! shared.
+
+use super::choice::{Choice, Purpose, Stream, below};
+use super::shape::{Change, Dedup, Scope};
+use super::{Coordinates, Dataset, Dimensions};
+
+/// Where the shared blocks begin in the content of their scope's first file: files of a dataset that
+/// has any are no longer than this.
+pub const SHARED_START: u64 = 1 << 51;
+
+/// Where the content of a file ends.
+const CONTENT_END: u64 = 1 << 52;
+
+/// How many places show the same shared block, about.
+const PLACES_SHIFT: u32 = 6;
+
+/// The most blocks that are counted: more would only make the same number of shared ones.
+const BLOCKS_MAX: u128 = 1 << 64;
+
+/// Where bytes were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file in whose content they stand.
+    pub file: Coordinates,
+    /// The byte of that content.
+    pub offset: u64,
+    /// How many bytes from there on are known to go on in the same place; at least 1.
+    pub length: u64,
+}
+
+/// How many blocks are shared in one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sharing {
+    /// How many different ones in generation 0.
+    first: u64,
+    /// How many new ones in each later generation.
+    later: u64,
+    /// The share of the places, of 2^32.
+    places: u64,
+}
+
+impl Sharing {
+    /// `blocks` is the number of whole blocks in the scope.
+    pub(super) fn new(dedup: Dedup, change: Option<Change>, blocks: u128) -> Self {
+        let share = dedup.share.of_2_32();
+        let blocks = blocks.clamp(1, BLOCKS_MAX);
+        let rarer = u128::from(share.min((1 << 32) - share));
+        let most = SHARED_START / dedup.block_bytes;
+        let first = u64::try_from((blocks * rarer) >> (32 + PLACES_SHIFT)).unwrap_or(most);
+        let first = first.clamp(1, most);
+        let extra = (u128::from(first) << 32) / blocks;
+        let places = (share + u64::try_from(extra).unwrap_or(1 << 32)).min(1 << 32);
+        let changed = change.map_or(1 << 32, |change| change.share.of_2_32());
+        let later = (u128::from(first) * u128::from(changed)) >> 32;
+        Self { first, later: u64::try_from(later).unwrap_or(first).max(1), places }
+    }
+
+    fn count(&self, generation: u16) -> u64 {
+        if generation == 0 { self.first } else { self.later }
+    }
+}
+
+/// How the blocks of one file change.
+#[derive(Clone, Copy, Debug)]
+struct Rhythm {
+    stream: Stream,
+    /// Of 2^32; below it.
+    share: u64,
+    /// The size of a block, as a power of two.
+    shift: u32,
+}
+
+impl Rhythm {
+    fn new(choice: Choice, change: Change, file: Coordinates) -> Self {
+        Self {
+            stream: choice.stream(Purpose::Change, Coordinates { generation: 0, ..file }),
+            share: change.share.of_2_32(),
+            shift: change.block_bytes.trailing_zeros(),
+        }
+    }
+
+    /// The first and the last generation in which the block at `offset` is as it is in this one.
+    fn stays(&self, generation: u16, offset: u64) -> (u16, u16) {
+        let (first, changes, drawn) = self.made(generation, offset);
+        if self.share == 0 {
+            return (0, u16::MAX);
+        }
+        let last = (((changes + 1) << 32) - drawn - 1) / self.share;
+        (first, u16::try_from(last).unwrap_or(u16::MAX))
+    }
+
+    /// The generation that made the block at `offset`, how often it has changed, and its draw.
+    #[inline]
+    fn made(&self, generation: u16, offset: u64) -> (u16, u64, u64) {
+        let drawn = self.stream.draw(offset >> self.shift) >> 32;
+        let changes = (u64::from(generation) * self.share + drawn) >> 32;
+        if changes == 0 {
+            return (0, 0, drawn);
+        }
+        let made = ((changes << 32) - drawn).div_ceil(self.share);
+        // It is at most the generation that was asked about.
+        (u16::try_from(made).unwrap_or(generation), changes, drawn)
+    }
+
+    fn block_end(&self, offset: u64) -> u64 {
+        ((offset >> self.shift) + 1) << self.shift
+    }
+}
+
+/// Which places of one file show shared blocks.
+#[derive(Clone, Copy, Debug)]
+struct Shared {
+    stream: Stream,
+    sharing: Sharing,
+    phase: u64,
+    shift: u32,
+    /// Up to here the file consists of whole blocks.
+    whole_end: u64,
+    /// The scope's first file.
+    owner: Coordinates,
+}
+
+impl Shared {
+    /// What the place at `offset` shows; `None` where the file's own block stands there.
+    #[inline]
+    fn origin(&self, generation: u16, offset: u64) -> Option<Origin> {
+        let block = offset >> self.shift;
+        let position = block.wrapping_mul(self.sharing.places).wrapping_add(self.phase);
+        if offset >= self.whole_end || (position & 0xffff_ffff) + self.sharing.places < 1 << 32 {
+            return None;
+        }
+        let draw = self.stream.draw(u64::from(generation) << 48 | block);
+        let number = below(draw, self.sharing.count(generation));
+        let within = offset & ((1 << self.shift) - 1);
+        Some(Origin {
+            file: Coordinates { generation, ..self.owner },
+            offset: SHARED_START + (number << self.shift) + within,
+            length: (1 << self.shift) - within,
+        })
+    }
+}
+
+/// The origins of one file's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Origins {
+    file: Coordinates,
+    rhythm: Option<Rhythm>,
+    shared: Option<Shared>,
+}
+
+impl Origins {
+    /// Where the byte at `offset` was made, and how far that goes on. Offsets count modulo 2^52.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, offset: u64) -> Origin {
+        let offset = offset % CONTENT_END;
+        let mut file = self.file;
+        let mut end = CONTENT_END;
+        if self.shared.is_some() {
+            if offset >= SHARED_START {
+                return Origin { file, offset, length: CONTENT_END - offset };
+            }
+            end = SHARED_START;
+        }
+        if let Some(rhythm) = &self.rhythm {
+            file.generation = rhythm.made(file.generation, offset).0;
+            end = rhythm.block_end(offset);
+        }
+        if let Some(shared) = &self.shared {
+            if let Some(origin) = shared.origin(file.generation, offset) {
+                return origin;
+            }
+            if offset < shared.whole_end {
+                end = end.min(((offset >> shared.shift) + 1) << shared.shift);
+            }
+        }
+        Origin { file, offset, length: end - offset }
+    }
+
+    /// The first and the last generation in which the file has the same bytes at `offset` as in
+    /// this one, as far as it is that long then.
+    #[must_use]
+    pub fn generations(&self, offset: u64) -> (u16, u16) {
+        let own = self.file.generation;
+        match &self.rhythm {
+            Some(rhythm) if self.shared.is_none() || offset < SHARED_START => {
+                rhythm.stays(own, offset)
+            }
+            _ => (own, own),
+        }
+    }
+}
+
+impl Dataset {
+    /// Where the bytes of a file were made.
+    #[must_use]
+    pub fn origins(&self, file: Coordinates) -> Origins {
+        let rhythm = self.shape.change.map(|change| Rhythm::new(self.choice, change, file));
+        let shared = self.shape.dedup.map(|dedup| self.shared(dedup, file));
+        Origins { file, rhythm, shared }
+    }
+
+    fn shared(&self, dedup: Dedup, file: Coordinates) -> Shared {
+        let first = Coordinates { generation: 0, ..file };
+        let shift = dedup.block_bytes.trailing_zeros();
+        Shared {
+            stream: self.choice.stream(Purpose::SharedBlock, first),
+            sharing: self.sharing_of(dedup, file),
+            phase: self.choice.stream(Purpose::SharedPhase, first).draw(0) >> 32,
+            shift,
+            whole_end: (self.size_bytes(file) >> shift) << shift,
+            owner: owner(dedup.scope, first),
+        }
+    }
+
+    fn sharing_of(&self, dedup: Dedup, file: Coordinates) -> Sharing {
+        self.sharing.unwrap_or_else(|| {
+            let first = Coordinates { generation: 0, ..file };
+            let blocks = self.size_bytes(first) / dedup.block_bytes;
+            Sharing::new(dedup, self.shape.change, blocks.into())
+        })
+    }
+
+    /// The last generation in which a file has the same bytes in a range as in its own generation;
+    /// `None` where each generation has others.
+    #[must_use]
+    pub fn last_generation(&self, file: Coordinates, offset: u64, length: u64) -> Option<u16> {
+        let change = self.shape.change?;
+        let origins = self.origins(file);
+        let end = offset.saturating_add(length);
+        let mut last = u16::MAX;
+        let mut at = offset;
+        while at < end && last > file.generation {
+            last = last.min(origins.generations(at).1);
+            at = (at / change.block_bytes + 1) * change.block_bytes;
+        }
+        Some(last)
+    }
+
+    /// Which shared block a byte of content is in, counted from 0; `None` where it is in none.
+    #[must_use]
+    pub fn shared_block(&self, offset: u64) -> Option<u64> {
+        let dedup = self.shape.dedup?;
+        Some(offset.checked_sub(SHARED_START)? / dedup.block_bytes)
+    }
+
+    /// Whether a file of the dataset is its scope's first one, and has this shared block.
+    pub(super) fn has_shared_block(&self, file: Coordinates, number: u64) -> bool {
+        self.shape.dedup.is_some_and(|dedup| {
+            owner(dedup.scope, file) == file
+                && number < self.sharing_of(dedup, file).count(file.generation)
+        })
+    }
+}
+
+/// How many blocks are shared, where that is the same for all files: in scopes larger than a file.
+/// `blocks_of` so many files says how many blocks they have; where sizes are drawn, by their mean.
+pub(super) fn common_sharing(
+    dedup: Dedup,
+    change: Option<Change>,
+    dimensions: &Dimensions,
+    blocks_of: impl Fn(u128) -> u128,
+) -> Option<Sharing> {
+    let per_node = u128::from(dimensions.processes) * u128::from(dimensions.files);
+    let files = match dedup.scope {
+        Scope::Dataset => per_node * u128::from(dimensions.nodes),
+        Scope::Node => per_node,
+        Scope::File => return None,
+    };
+    Some(Sharing::new(dedup, change, blocks_of(files)))
+}
+
+/// The file that owns the shared blocks of `file`'s scope, in the same generation.
+fn owner(scope: Scope, file: Coordinates) -> Coordinates {
+    let Coordinates { generation, node, .. } = file;
+    match scope {
+        Scope::Dataset => Coordinates { generation, ..Coordinates::default() },
+        Scope::Node => Coordinates { generation, node, ..Coordinates::default() },
+        Scope::File => file,
+    }
+}
+
+#[cfg(test)]
+mod tests;

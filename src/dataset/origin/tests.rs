@@ -1,0 +1,190 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dataset::DatasetConfig;
+
+fn dataset(toml: &str) -> Dataset {
+    let config: DatasetConfig = toml::from_str(toml).expect("the test's TOML is well-formed");
+    config.validate().expect(toml)
+}
+
+fn file(generation: u16, node: u16, process: u16) -> Coordinates {
+    Coordinates { generation, node, process, file: 0 }
+}
+
+/// Goes through all generations, as nobody would who wants to seek.
+fn made_slowly(dataset: &Dataset, at: Coordinates, offset: u64) -> u16 {
+    let change = dataset.shape().change.expect("the dataset changes");
+    let first = Coordinates { generation: 0, ..at };
+    let stream = Choice::new(dataset.seed()).stream(Purpose::Change, first);
+    let mut sum = u128::from(stream.draw(offset / change.block_bytes) >> 32);
+    let mut made = 0;
+    for generation in 1..=at.generation {
+        let before = sum >> 32;
+        sum += u128::from(change.share.of_2_32());
+        if sum >> 32 > before {
+            made = generation;
+        }
+    }
+    made
+}
+
+proptest! {
+    #[test]
+    fn seeking_is_going_through_all_generations(
+        points in 0..10_000u16, generation in 0..200u16, block in 0..1u64 << 40, within in 0..512u64,
+    ) {
+        let share = format!("{}.{:02}", points / 100, points % 100);
+        let dataset =
+            dataset(&format!("change = '{share}'\nchange_block = 512\niterations = 200"));
+        let offset = block * 512 + within;
+        let at = file(generation, 0, 0);
+        let origins = dataset.origins(at);
+        let made = made_slowly(&dataset, at, offset);
+        let right = Origin { file: file(made, 0, 0), offset, length: 512 - within };
+        prop_assert_eq!(origins.at(offset), right);
+        let (first, last) = origins.generations(offset);
+        prop_assert_eq!(first, made);
+        prop_assert!(last >= generation);
+        let seen_at = |generation| dataset.origins(file(generation, 0, 0)).at(offset);
+        prop_assert_eq!(seen_at(last), right);
+        if last < u16::MAX {
+            prop_assert_ne!(seen_at(last + 1), right);
+        }
+    }
+
+    #[test]
+    fn what_was_made_somewhere_stands_there(
+        dedup in 0..=100u8, change in 0..=100u8, block in 0..64u64, within in 0..4096u64,
+        generation in 0..20u16, scope in 0..3usize,
+    ) {
+        let dataset = dataset(&format!(
+            "dedup = {dedup}\ndedup_scope = '{}'\nchange = {change}\nsize = 262144\n\
+             iterations = 20\nprocesses = 3\nnodes = 2",
+            Scope::ALL[scope].name(),
+        ));
+        let at = file(generation, 1, 2);
+        let origin = dataset.origins(at).at(block * 4096 + within);
+        let again = dataset.origins(origin.file).at(origin.offset);
+        prop_assert_eq!((again.file, again.offset), (origin.file, origin.offset));
+        prop_assert!(dataset.has_block(origin.file, origin.offset / 16));
+        if origin.offset >= SHARED_START {
+            prop_assert!(dataset.shared_block(origin.offset).is_some());
+        }
+    }
+}
+
+#[test]
+fn each_generation_changes_the_share() {
+    for points in [1, 100, 500, 2500, 3333, 5000, 9000, 9999] {
+        let share = format!("{}.{:02}", points / 100, points % 100);
+        let dataset = dataset(&format!("change = '{share}'\niterations = 12"));
+        let blocks = 100_000;
+        let origins: Vec<_> = (0..12).map(|g| dataset.origins(file(g, 0, 0))).collect();
+        for (before, after) in origins.iter().zip(&origins[1..]) {
+            let changed = (0..blocks)
+                .filter(|block| before.at(block * 4096).file != after.at(block * 4096).file)
+                .count() as u64;
+            assert!(
+                changed.abs_diff(blocks * points / 10_000) < blocks / 200,
+                "{share}: {changed}"
+            );
+        }
+    }
+}
+
+/// The share that hashing fixed blocks would find, in basis points, for one generation.
+fn removed(dataset: &Dataset, generation: u16, block_bytes: u64) -> u64 {
+    let dimensions = dataset.dimensions();
+    let (mut all, mut different) = (0, HashSet::new());
+    for node in 0..dimensions.nodes {
+        for process in 0..dimensions.processes {
+            let at = file(generation, node.try_into().unwrap(), process.try_into().unwrap());
+            let origins = dataset.origins(at);
+            for block in 0..dataset.size_bytes(at) / block_bytes {
+                let origin = origins.at(block * block_bytes);
+                all += 1;
+                different.insert((origin.file, origin.offset));
+            }
+        }
+    }
+    (all - different.len() as u64) * 10_000 / all
+}
+
+#[test]
+fn a_deduplicator_takes_away_what_was_asked_for() {
+    for scope in Scope::ALL {
+        for block_bytes in [512_u64, 4096, 1 << 20] {
+            for percent in [0, 1, 10, 25, 50, 75, 90, 99] {
+                let dataset = dataset(&format!(
+                    "dedup = {percent}\ndedup_block = {block_bytes}\ndedup_scope = '{}'\n\
+                     nodes = 2\nprocesses = 5\nsize = {}",
+                    scope.name(),
+                    block_bytes * 10_000,
+                ));
+                let found = removed(&dataset, 0, block_bytes);
+                assert!(found.abs_diff(percent * 100) <= 100, "{scope:?} {percent} %: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn it_does_so_in_every_generation() {
+    for percent in [10, 50, 90] {
+        for change in ["0.5", "5", "50"] {
+            let dataset = dataset(&format!(
+                "dedup = {percent}\nchange = '{change}'\niterations = 41\nprocesses = 10\n\
+                 size = 40960000"
+            ));
+            for generation in [1, 7, 19, 20, 40] {
+                let found = removed(&dataset, generation, 4096);
+                assert!(found.abs_diff(percent * 100) <= 100, "{percent} %, {change} %: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_smallest_scopes_are_near() {
+    // On average over many scopes of few blocks: a file of one block has nobody to share with.
+    for (blocks, percent, expected) in [(1, 50, 0), (2, 50, 5000), (16, 50, 5000), (100, 25, 2500)]
+    {
+        let dataset = dataset(&format!(
+            "dedup = {percent}\ndedup_scope = 'file'\nprocesses = 1000\nsize = {}",
+            blocks * 4096 + 5
+        ));
+        let found = removed(&dataset, 0, 4096);
+        assert!(found.abs_diff(expected) <= 100, "{blocks} blocks, {percent} %: {found}");
+    }
+}
+
+#[test]
+fn the_short_last_block_is_the_files_own() {
+    let dataset = dataset("dedup = 100\nsize = 8193");
+    let origins = dataset.origins(file(0, 0, 0));
+    assert!(origins.at(8191).offset >= SHARED_START);
+    assert_eq!(origins.at(8192).offset, 8192);
+}
+
+#[test]
+fn extremes_stay_within_the_address() {
+    for toml in [
+        "dedup = 50\nsize = '2P'\nnodes = 65536\nprocesses = 65536",
+        "dedup = 50\nsize = '2P'\ndedup_scope = 'file'\ndedup_block = 512",
+        "dedup = 0.01\nsize = 1\nnodes = 65536\nfiles = 65536",
+        "dedup = 100\nsize = '2P'\nchange = 0.01\niterations = 65536\ndedup_block = '1M'",
+    ] {
+        let dataset = dataset(toml);
+        let iterations = dataset.dimensions().iterations;
+        let at = file(u16::try_from(iterations - 1).unwrap(), 0, 0);
+        let origins = dataset.origins(at);
+        for offset in [0, 512, SHARED_START - 1, SHARED_START, CONTENT_END - 1, u64::MAX] {
+            let origin = origins.at(offset);
+            assert!(origin.offset + origin.length <= CONTENT_END, "{toml}");
+            assert!(origin.length > 0, "{toml}");
+        }
+    }
+}

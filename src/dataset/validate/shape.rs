@@ -1,0 +1,194 @@
+//! The options that shape the data.
+
+use super::{Errors, Value};
+use crate::dataset::Percent;
+use crate::dataset::config::DatasetConfig;
+use crate::dataset::shape::{Change, Dedup, Scope, Shape, Template};
+use crate::dataset::size::parse_size;
+
+/// The size of a block when none is given: a page, and what most storage deduplicates.
+const DEFAULT_BLOCK_BYTES: u64 = 4096;
+const MIN_BLOCK_BYTES: u64 = 512;
+const MAX_BLOCK_BYTES: u64 = 1 << 20;
+
+/// What a content begins with that is a local file.
+const FILE_PREFIX: &str = "file:";
+
+impl DatasetConfig {
+    /// The path of the local file whose bytes are needed, where the content is one.
+    #[must_use]
+    pub fn template_path(&self) -> Option<String> {
+        self.content.as_ref()?.to_string().strip_prefix(FILE_PREFIX).map(str::to_owned)
+    }
+
+    /// Says that the content is this local file.
+    pub fn set_template_path(&mut self, path: &str) {
+        self.content = Some(Value::from(format!("{FILE_PREFIX}{path}")));
+    }
+}
+
+impl Shape {
+    /// Writes what is not the default into a configuration.
+    pub(in crate::dataset) fn describe(&self, config: &mut DatasetConfig) {
+        let Self { template, compress, dedup, change } = self;
+        let text = |text: &str| Some(Value::from(text));
+        match template {
+            Template::Random => {}
+            Template::Zero => config.content = text("zero"),
+            Template::Text => config.content = text("text"),
+            Template::File(file) => {
+                config.set_template_path(file.path());
+                config.content_hash = text(&file.hash());
+            }
+        }
+        if *compress > Percent::ZERO {
+            config.compress = Some((*compress).into());
+        }
+        if let Some(Dedup { share, block_bytes, scope }) = dedup {
+            config.dedup = Some((*share).into());
+            config.dedup_block = Some(Value::from(*block_bytes));
+            config.dedup_scope = text(scope.name());
+        }
+        if let Some(Change { share, block_bytes }) = change {
+            config.change = Some((*share).into());
+            config.change_block = Some(Value::from(*block_bytes));
+        }
+    }
+}
+
+impl Errors {
+    /// The shape. Where something in it is wrong that is noted, and the default stands for it.
+    pub(super) fn shape(&mut self, typed: &DatasetConfig) -> Shape {
+        let template = self.template(typed);
+        let compress = self.percent(
+            "--compress",
+            typed.compress.as_ref(),
+            (Percent::ZERO, Shape::COMPRESS_MAX),
+        );
+        let dedup = self.dedup(typed);
+        let change = self.change(typed, dedup.map_or(0, |dedup| dedup.block_bytes));
+        let shape = Shape { template, compress, dedup, change };
+        self.agreement(typed, &shape);
+        shape
+    }
+
+    fn template(&mut self, typed: &DatasetConfig) -> Template {
+        let text = typed.content.as_ref().map_or_else(|| "random".to_owned(), Value::to_string);
+        let template = match (text.as_str(), &typed.template) {
+            ("random", _) => Template::Random,
+            ("zero", _) => Template::Zero,
+            ("text", _) => Template::Text,
+            (path, Some(file)) if path.starts_with(FILE_PREFIX) => Template::File(file.clone()),
+            (path, None) if path.starts_with(FILE_PREFIX) => {
+                self.add("--content", text, "accepted once somebody has read the file");
+                return Template::Random;
+            }
+            _ => {
+                self.add("--content", text, "accepted are random, zero, text and file:PATH");
+                return Template::Random;
+            }
+        };
+        if let Some(hash) = typed.content_hash.as_ref().map(Value::to_string) {
+            let message = match &template {
+                Template::File(file) if file.hash() == hash => return template,
+                Template::File(file) => {
+                    let (path, hash) = (file.path(), file.hash());
+                    format!("for '{path}' accepted is {hash}: it is another file")
+                }
+                _ => "accepted only with --content file:PATH".to_owned(),
+            };
+            self.add("content_hash", hash, message);
+        }
+        template
+    }
+
+    fn dedup(&mut self, typed: &DatasetConfig) -> Option<Dedup> {
+        let share = self.percent("--dedup", typed.dedup.as_ref(), (Percent::ZERO, Percent::FULL));
+        let block_bytes =
+            self.block("--dedup-block", typed.dedup_block.as_ref(), DEFAULT_BLOCK_BYTES);
+        let scope = typed.dedup_scope.as_ref().map(Value::to_string);
+        let scope = scope.map_or_else(Scope::default, |text| {
+            let scope = Scope::ALL.into_iter().find(|scope| scope.name() == text);
+            scope.unwrap_or_else(|| {
+                self.add("--dedup-scope", text, "accepted are dataset, node and file");
+                Scope::default()
+            })
+        });
+        if typed.dedup.is_none() {
+            self.alone("--dedup-block", typed.dedup_block.as_ref(), "--dedup");
+            self.alone("--dedup-scope", typed.dedup_scope.as_ref(), "--dedup");
+        }
+        (share > Percent::ZERO).then_some(Dedup { share, block_bytes, scope })
+    }
+
+    /// `least` is the smallest block that the rest of the shape allows.
+    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<Change> {
+        let share = self.percent("--change", typed.change.as_ref(), (Percent::FULL, Percent::FULL));
+        let default = DEFAULT_BLOCK_BYTES.max(least);
+        let block_bytes = self.block("--change-block", typed.change_block.as_ref(), default);
+        if typed.change.is_none() {
+            self.alone("--change-block", typed.change_block.as_ref(), "--change");
+        }
+        if block_bytes < least {
+            let message = format!("accepted with this --dedup-block is {least} or more");
+            self.add("--change-block", shown(typed.change_block.as_ref()), message);
+        }
+        (share < Percent::FULL).then_some(Change { share, block_bytes })
+    }
+
+    /// What cannot be had together.
+    fn agreement(&mut self, typed: &DatasetConfig, shape: &Shape) {
+        let content = shown(typed.content.as_ref());
+        if shape.compress > Percent::ZERO && shape.template != Template::Random {
+            let message = format!("accepted only with random content, and not with '{content}'");
+            self.add("--compress", shown(typed.compress.as_ref()), message);
+        }
+        if shape.template.differs_by_file() {
+            return;
+        }
+        let message =
+            format!("accepted only with random content and text, and not with '{content}'");
+        if shape.dedup.is_some() {
+            self.add("--dedup", shown(typed.dedup.as_ref()), message.as_str());
+        }
+        if shape.change.is_some() {
+            self.add("--change", shown(typed.change.as_ref()), message);
+        }
+    }
+
+    /// An option that says more about another one, which is not there.
+    fn alone(&mut self, option: &'static str, typed: Option<&Value>, needed: &str) {
+        if let Some(value) = typed {
+            self.add(option, value.to_string(), format!("accepted only with {needed}"));
+        }
+    }
+
+    pub(super) fn percent(
+        &mut self,
+        option: &'static str,
+        typed: Option<&Value>,
+        (default, max): (Percent, Percent),
+    ) -> Percent {
+        let Some(text) = typed.map(Value::to_string) else { return default };
+        Percent::parse(&text).filter(|share| *share <= max).unwrap_or_else(|| {
+            let message = format!("accepted is 0 to {max}, with at most two decimals, like 12.5");
+            self.add(option, text, message);
+            default
+        })
+    }
+
+    fn block(&mut self, option: &'static str, typed: Option<&Value>, default: u64) -> u64 {
+        let Some(text) = typed.map(Value::to_string) else { return default };
+        let accepted = |bytes: &u64| {
+            bytes.is_power_of_two() && (MIN_BLOCK_BYTES..=MAX_BLOCK_BYTES).contains(bytes)
+        };
+        parse_size(&text).ok().filter(accepted).unwrap_or_else(|| {
+            self.add(option, text, "accepted is a power of two from 512 to 1M, like 4K");
+            default
+        })
+    }
+}
+
+fn shown(typed: Option<&Value>) -> String {
+    typed.map_or_else(String::new, Value::to_string)
+}

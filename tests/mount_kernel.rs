@@ -1,0 +1,118 @@
+//! What is agreed with the kernel: each option shows its effect on a real mount.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+
+use common::Mount;
+
+/// A mount of 4 files of 16 MiB, with its log.
+fn mount(log: &tempfile::NamedTempFile, options: &[&str]) -> Mount {
+    let log = log.path().to_str().unwrap();
+    let common = ["--processes", "4", "--size", "16M", "--log", log];
+    Mount::new(&[&common, options].concat())
+}
+
+fn logged(log: &tempfile::NamedTempFile) -> String {
+    fs::read_to_string(log.path()).unwrap()
+}
+
+/// The reads that arrived at the daemon while a file was read in pieces of 4 MiB.
+fn requests_of_one_file(mount: &Mount) -> u64 {
+    let before = mount.status("summary.json")["reads"]["operations"].as_u64().unwrap();
+    let mut file = fs::File::open(mount.join("node_0/process_1")).unwrap();
+    let mut buffer = vec![0; 4 << 20];
+    while file.read(&mut buffer).unwrap() > 0 {}
+    mount.status("summary.json")["reads"]["operations"].as_u64().unwrap() - before
+}
+
+#[test]
+fn requests_are_no_larger_than_asked_for() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mount_small = mount(&log, &["--max-request", "64K"]);
+    // 256 of 64 KiB, and perhaps one that finds the end.
+    assert!((256..=258).contains(&requests_of_one_file(&mount_small)));
+    assert!(logged(&log).contains("request_bytes=65536"), "{}", logged(&log));
+    drop(mount_small);
+
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mount_large = mount(&log, &[]);
+    assert!(requests_of_one_file(&mount_large) <= 16 + 2);
+}
+
+#[test]
+fn the_log_says_what_was_agreed() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let options = ["--max-background", "7", "--cache", "page", "--read-ahead", "256K"];
+    let mount = mount(&log, &options);
+    let log = logged(&log);
+    assert!(log.contains("background=7"), "{log}");
+    assert!(log.contains("kib=256"), "{log}");
+    let device = fs::metadata(mount.path()).unwrap().dev();
+    let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    let read_ahead = format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb");
+    assert_eq!(fs::read_to_string(read_ahead).unwrap().trim(), "256");
+}
+
+#[test]
+fn without_extended_attributes_nobody_asks_for_them() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mount = mount(&log, &["--no-xattr"]);
+    let path = mount.join("node_0/process_0");
+    for _ in 0..2 {
+        let error = xattr::get(&path, "user.seedfs.verdict").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
+    }
+    let error = xattr::set(&path, "user.other", b"x").unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
+    assert_eq!(xattr::list(&path).map(Iterator::count).unwrap_or_default(), 0);
+}
+
+#[test]
+fn names_and_attributes_are_right_whatever_is_remembered() {
+    for options in [
+        ["--entry-timeout", "0", "--attr-timeout", "0", "--readdirplus", "never"],
+        ["--entry-timeout", "1", "--attr-timeout", "0", "--readdirplus", "always"],
+    ] {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mount = mount(&log, &options);
+        let names: Vec<_> = fs::read_dir(mount.join("node_0"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+            .collect();
+        assert_eq!(names.len(), 4);
+        assert!(names.iter().all(|(_, size)| *size == 16 << 20));
+        fs::remove_file(mount.join("node_0/process_3")).unwrap();
+        assert!(fs::metadata(mount.join("node_0/process_3")).is_err());
+        assert_eq!(fs::read_dir(mount.join("node_0")).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn wrong_values_are_named() {
+    for (option, value, accepted) in [
+        ("--max-request", "1K", "accepted is 4K to 16M"),
+        ("--max-request", "17M", "accepted is 4K to 16M"),
+        ("--max-request", "lots", "accepted is 4K to 16M"),
+        ("--max-background", "0", "accepted is a whole number from 1 to 65535"),
+        ("--read-ahead", "2G", "accepted is 0 to 1G"),
+        ("--entry-timeout", "-1", "accepted is a whole number from 0 to 4294967295"),
+        ("--attr-timeout", "soon", "accepted is a whole number from 0 to 4294967295"),
+        ("--readdirplus", "sometimes", "auto"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        let output = common::run(&["mount", option, value, path]);
+        let said = common::text(&output.stderr);
+        assert_eq!(common::code(output.status), 2, "{option} {value}: {said}");
+        for expected in [option, value, accepted] {
+            assert!(said.contains(expected), "{option} {value}: {said}");
+        }
+        assert!(!common::is_mounted(directory.path()));
+    }
+}
