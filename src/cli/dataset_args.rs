@@ -40,9 +40,26 @@ pub(super) struct DatasetArguments {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     iterations: Option<Value>,
 
-    /// The size of each file, 1 byte to 4 PiB (2^52) [default: 1G]
+    /// Show only this generation of everything, 0 to 65535, instead of several side by side
+    /// [default: 0]
+    #[arg(long, value_name = "G", allow_hyphen_values = true)]
+    generation: Option<Value>,
+
+    /// The size of each file, 1 byte to 4 PiB (2^52), or how sizes are distributed: 4K..1M,
+    /// lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G,
+    /// buckets:4K=70,64K=25,10M=5 [default: 1G]
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
     size: Option<Value>,
+
+    /// How many percent of its first size each generation adds to every file: 0 to 1000, with up to
+    /// two decimals [default: 0]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    grow: Option<Value>,
+
+    /// How many percent of their first number each generation adds to the files of a process: 0 to
+    /// 1000, with up to two decimals [default: 0]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
+    new_files: Option<Value>,
 
     /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
     /// padded as in {file:06} [default: node_{node}/process_{process}, with /file_{file} behind it
@@ -74,7 +91,10 @@ impl DatasetArguments {
             processes: self.processes.clone(),
             files: self.files.clone(),
             iterations: self.iterations.clone(),
+            generation: self.generation.clone(),
             size: self.size.clone(),
+            grow: self.grow.clone(),
+            new_files: self.new_files.clone(),
             layout: self.layout.clone(),
             ..self.shape.config()
         };

@@ -281,7 +281,7 @@ fn serve(
     let path = mountpoint.path().to_owned();
     let filesystem =
         Arc::new(Filesystem::with_store(dataset, options, arguments.judge.make_store()?));
-    fuse::serve(filesystem, mountpoint, &mount_options, move || {
+    fuse::serve(&filesystem, mountpoint, &mount_options, move || {
         // Nobody may be listening; the mount is there all the same.
         let mut stdout = io::stdout();
         if daemon {

@@ -97,7 +97,8 @@ fn describe(mount: &Path, summary: &Value, mismatches: &Value) -> String {
     let bytes = &summary["bytes"];
     let _ = writeln!(
         text,
-        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
+        "  bytes    {}{} expected: {} matched, {} missing, {} wrong, {} extra",
+        if bytes["estimated"] == true { "about " } else { "" },
         size(&bytes["expected"]),
         size(&bytes["matched"]),
         size(&bytes["missing"]),

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // It fails only where there is a pool already, which then serves as well.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let interruption = Interruption::new()?;
-    let progress = Progress::new(share.file_count(), share.total_bytes());
+    let progress = Progress::new(share.file_count(), share.total_bytes(threads));
     let mut out: Box<dyn Write + Send> =
         match &arguments.output {
             None => Box::new(BufWriter::new(io::stdout())),

@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(path) => load(path, share, sample)?,
     };
     let interruption = Interruption::new()?;
-    let progress = expected_work(share, sample, start.next);
+    let progress = expected_work(share, options.threads, sample, start.next);
     let save = |state: &State| {
         if let Some(path) = &arguments.resume {
             // The last save is the one that is reported on.
@@ -152,7 +152,7 @@ fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted:
 }
 
 /// What is to be read, as far as can be told beforehand.
-fn expected_work(share: Share<'_>, sample: Sample, done: u64) -> Progress {
+fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) -> Progress {
     let files = share.file_count() - done.min(share.file_count());
     #[expect(
         clippy::cast_precision_loss,
@@ -161,8 +161,14 @@ fn expected_work(share: Share<'_>, sample: Sample, done: u64) -> Progress {
         reason = "an estimate, for a bar"
     )]
     let chosen = (files as f64 * sample.percent() / 100.0).round() as u64;
-    let bytes = share.total_bytes() / u128::from(share.file_count().max(1));
-    Progress::new(chosen, bytes * u128::from(chosen))
+    let bytes = share.total_bytes(threads);
+    // Below 2^113, and a number of files below 2^61: divided first where that is too much.
+    let all = u128::from(share.file_count().max(1));
+    let bytes = match bytes.checked_mul(chosen.into()) {
+        Some(product) => product / all,
+        None => bytes / all * u128::from(chosen),
+    };
+    Progress::new(chosen, bytes)
 }
 
 fn load(path: &Path, share: Share<'_>, sample: Sample) -> Result<State, Failure> {

@@ -82,15 +82,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         },
         fsync: arguments.fsync,
     };
+    let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
-        check_space(arguments, share, options.existing)?;
+        check_space(arguments, share, total_bytes, options.existing)?;
     }
     fs::create_dir_all(root).map_err(|error| {
         Failure::system(format!("cannot make the directory '{}': {error}", root.display()))
     })?;
     let interruption = Interruption::new()?;
-    let progress = Progress::new(share.file_count(), share.total_bytes());
-    let keeper = StatusKeeper::new(root, share, &options);
+    let progress = Progress::new(share.file_count(), total_bytes);
+    let keeper = StatusKeeper::new(root, share, total_bytes, &options);
     // The files are what was asked for: a status file that cannot be written does not stop them.
     let each_second = || drop(keeper.update(&progress));
     let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };
@@ -122,12 +123,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_space(arguments: &Arguments, share: Share<'_>, existing: Existing) -> Result<(), Failure> {
+fn check_space(
+    arguments: &Arguments,
+    share: Share<'_>,
+    total_bytes: u128,
+    existing: Existing,
+) -> Result<(), Failure> {
     let root = &arguments.directory;
     let free = free_bytes(root).map_err(|error| {
         Failure::system(format!("cannot ask for the free space of '{}': {error}", root.display()))
     })?;
-    let mut needed = share.total_bytes();
+    let mut needed = total_bytes;
     if needed > free && existing != Existing::Refuse {
         // What is there already takes its place again.
         needed = needed.saturating_sub(existing_bytes(root, share));

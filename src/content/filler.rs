@@ -36,7 +36,7 @@ impl Kept {
         if compress == Percent::ZERO {
             return None;
         }
-        let taken = (BLOCKS * u32::from(compress.basis_points()) + 5000) / 10_000;
+        let taken = (BLOCKS * compress.basis_points() + 5000) / 10_000;
         let blocks = BLOCKS.saturating_sub(taken + OVERHEAD_BLOCKS).max(8);
         let mut kept = [0; STRETCHES];
         for (j, kept) in (0..).zip(&mut kept) {

@@ -34,9 +34,20 @@ pub struct DatasetConfig {
     /// How many generations of everything; if left out there is one, and no directory for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iterations: Option<Value>,
-    /// The size of each file; [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
+    /// The one generation that is shown, instead of several; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Value>,
+    /// The size of each file, or how sizes are distributed;
+    /// [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Value>,
+    /// How many percent of its first size each generation adds to a file; 0 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grow: Option<Value>,
+    /// How many percent of their first number each generation adds to the files of a process; 0 if
+    /// left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_files: Option<Value>,
     /// The template of the paths; if left out, one directory for each coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Value>,
@@ -81,7 +92,10 @@ impl DatasetConfig {
             processes: self.processes.or(lower.processes),
             files: self.files.or(lower.files),
             iterations: self.iterations.or(lower.iterations),
+            generation: self.generation.or(lower.generation),
             size: self.size.or(lower.size),
+            grow: self.grow.or(lower.grow),
+            new_files: self.new_files.or(lower.new_files),
             layout: self.layout.or(lower.layout),
             content: self.content.or(lower.content),
             content_hash: self.content_hash.or(lower.content_hash),
@@ -106,8 +120,8 @@ pub enum Value {
     Integer(i64),
     /// Text, or a whole number too large for [`Integer`](Self::Integer) in its decimal digits.
     Text(String),
-    /// A fraction or a truth value, which no option takes. It is kept to be shown in the refusal:
-    /// the digits that were typed are lost by now, so it must not become a seed.
+    /// A fraction or a truth value. Percentages take a fraction. Others keep it to be shown in the
+    /// refusal: the digits that were typed are lost by now, so it must not become a seed.
     Unusable(String),
 }
 

@@ -16,28 +16,11 @@ pub struct Dimensions {
     pub nodes: u32,
     /// Processes of each node.
     pub processes: u32,
-    /// Files of each process.
+    /// Files of each process, in the generation that has the most.
     pub files: u64,
 }
 
 impl Dimensions {
-    /// The file of a number, counted from 0: files first, then processes, nodes and iterations.
-    #[must_use]
-    pub fn file(&self, index: u64) -> Coordinates {
-        let mut rest = index;
-        let mut digit = |count: u64| {
-            let digit = rest % count;
-            rest /= count;
-            digit
-        };
-        // Each is below its dimension, which its field can hold.
-        let file = u32::try_from(digit(self.files)).unwrap_or_default();
-        let process = u16::try_from(digit(self.processes.into())).unwrap_or_default();
-        let node = u16::try_from(digit(self.nodes.into())).unwrap_or_default();
-        let generation = u16::try_from(digit(self.iterations.into())).unwrap_or_default();
-        Coordinates { generation, node, process, file }
-    }
-
     pub(super) fn along(&self, axis: Axis) -> u64 {
         match axis {
             Axis::Iteration => self.iterations.into(),
@@ -45,10 +28,6 @@ impl Dimensions {
             Axis::Process => self.processes.into(),
             Axis::File => self.files,
         }
-    }
-
-    pub(super) fn contains(&self, file: Coordinates) -> bool {
-        Axis::ALL.into_iter().all(|axis| axis.of(file) < self.along(axis))
     }
 }
 

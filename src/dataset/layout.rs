@@ -82,6 +82,12 @@ pub enum LayoutError {
     /// Files would share a path.
     #[error("files would share a path; accepted is a layout that also names {0}")]
     Missing(String),
+    /// Generations with different numbers of files need a directory each.
+    #[error(
+        "with --new-files the iterations have different numbers of files; accepted is \
+         {{iteration}} in a path component before that of {{file}}"
+    )]
+    FilesBeforeIteration,
     /// Two numbers, or a number and a digit, of which nobody can say where one ends.
     #[error(
         "`{placeholder}` has no fixed width and a digit follows, so a name cannot be read \
@@ -141,6 +147,21 @@ impl Layout {
         self.check_complete(dimensions)?;
         self.components.iter().try_for_each(|parts| check_unambiguous(parts, dimensions))?;
         self.check_lengths(dimensions)
+    }
+
+    /// Whether the iteration is told before the file is, so that each can have a number of files of
+    /// its own.
+    pub(super) fn check_iteration_first(&self) -> Result<(), LayoutError> {
+        let component = |axis: Axis| {
+            let names = |part: &Part| matches!(part, Part::Number(number) if number.axis == axis);
+            self.components.iter().position(|parts| parts.iter().any(names))
+        };
+        match (component(Axis::Iteration), component(Axis::File)) {
+            (Some(iteration), Some(file)) if iteration >= file => {
+                Err(LayoutError::FilesBeforeIteration)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn components(&self) -> &[Vec<Part>] {

@@ -37,30 +37,40 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
+mod change;
 mod choice;
 mod config;
 mod coordinates;
 mod dimensions;
+mod generations;
 mod inode;
 mod layout;
 mod names;
 mod namespace;
 mod origin;
 mod path_lengths;
+mod percent;
 mod shape;
 mod size;
+mod sizes;
+mod totals;
 mod validate;
 
+pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, Stream, below};
 pub use config::{DatasetConfig, Value};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;
+pub use generations::Generations;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{Namespace, Node};
 pub use origin::{Origin, Origins, SHARED_START};
-pub use shape::{Change, Dedup, Percent, Scope, Shape, Template, TemplateFile};
+pub use percent::Percent;
+pub use shape::{Change, Dedup, Scope, Shape, Template, TemplateFile};
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
+pub use sizes::{Decimal, Sizes};
+pub use totals::{Part, Total};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
 use origin::{Sharing, common_sharing};
@@ -70,12 +80,14 @@ use origin::{Sharing, common_sharing};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     seed: String,
-    size_bytes: u64,
+    choice: Choice,
+    sizes: Sizes,
+    /// Their mean in generation 0, in 1024ths of a byte.
+    mean_1024ths: u128,
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
     shape: Shape,
-    choice: Choice,
     /// How many blocks are shared, where that is the same for all files.
     sharing: Option<Sharing>,
 }
@@ -83,23 +95,46 @@ pub struct Dataset {
 impl Dataset {
     fn new(
         seed: String,
-        size_bytes: u64,
+        sizes: Sizes,
         has_iterations: bool,
         namespace: Namespace,
         shape: Shape,
     ) -> Self {
+        let mean_1024ths = sizes.mean_1024ths();
+        let files = namespace.generations().files;
+        let dimensions = Dimensions { files, ..namespace.dimensions() };
         let sharing = shape.dedup.and_then(|dedup| {
-            let blocks_per_file = size_bytes / dedup.block_bytes;
-            common_sharing(dedup, shape.change, &namespace.dimensions(), blocks_per_file)
+            common_sharing(dedup, shape.change, &dimensions, |files| match sizes.equal() {
+                Some(size_bytes) => files * u128::from(size_bytes / dedup.block_bytes),
+                None => (files * mean_1024ths) / (u128::from(dedup.block_bytes) << 10),
+            })
         });
         let choice = Choice::new(&seed);
-        Self { seed, size_bytes, has_iterations, namespace, shape, choice, sharing }
+        Self { seed, choice, sizes, mean_1024ths, has_iterations, namespace, shape, sharing }
     }
 
     /// The text from which the content's key is derived.
     #[must_use]
     pub fn seed(&self) -> &str {
         &self.seed
+    }
+
+    /// What is drawn by lot under the seed.
+    #[must_use]
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Which generations there are, and how they grow.
+    #[must_use]
+    pub fn generations(&self) -> &Generations {
+        self.namespace.generations()
+    }
+
+    /// How the sizes of the files are distributed in generation 0.
+    #[must_use]
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// How well its data compresses and deduplicates, and what it is made of.
@@ -132,29 +167,56 @@ impl Dataset {
         self.namespace.file_count()
     }
 
-    /// The size of all files together.
-    #[must_use]
-    pub fn total_bytes(&self) -> u128 {
-        u128::from(self.file_count()) * u128::from(self.size_bytes)
-    }
-
     /// Whether there is such a file.
     #[must_use]
     pub fn contains(&self, file: Coordinates) -> bool {
-        self.dimensions().contains(file)
+        self.namespace.contains(file)
     }
 
-    /// The size of a file; today they are all of one size.
+    /// The size of a file.
+    #[inline]
     #[must_use]
-    pub fn size_bytes(&self, _file: Coordinates) -> u64 {
-        self.size_bytes
+    pub fn size_bytes(&self, file: Coordinates) -> u64 {
+        self.generations().size_at(self.first_size_bytes(file), file.generation)
     }
 
-    /// Whether there is such a block of sixteen bytes, in a file or among the shared blocks.
+    /// Its size in generation 0.
+    #[inline]
+    fn first_size_bytes(&self, file: Coordinates) -> u64 {
+        if let Some(size) = self.sizes.equal() {
+            return size;
+        }
+        let first = Coordinates { generation: 0, ..file };
+        self.sizes.size(self.choice.stream(Purpose::Size, first).draw(0))
+    }
+
+    /// The last generation, up to its own, in which a file changed: its modification time.
+    #[must_use]
+    pub fn last_change(&self, file: Coordinates) -> u16 {
+        if file.generation == 0 {
+            return 0;
+        }
+        self.generations().last_change(self.choice, file, self.first_size_bytes(file))
+    }
+
+    /// The last generation in which a directory of the dataset got another name.
+    #[must_use]
+    pub fn last_new_name(&self, directory: Inode) -> u16 {
+        if !self.namespace.lists_files(directory) {
+            return 0;
+        }
+        let generation = self.namespace.generation(directory);
+        generation.map_or(0, |generation| self.generations().last_new_files(generation))
+    }
+
+    /// Whether there is such a block of sixteen bytes, in a file or among the shared blocks; or was
+    /// in a generation before those that are shown: files keep blocks of those.
     #[must_use]
     pub fn has_block(&self, file: Coordinates, block: u64) -> bool {
-        self.contains(file)
-            && (block < self.size_bytes(file).div_ceil(16)
+        let generation = file.generation.max(self.generations().first());
+        let now = Coordinates { generation, ..file };
+        self.contains(now)
+            && (block < self.size_bytes(now).div_ceil(16)
                 || self
                     .shared_block(block.saturating_mul(16))
                     .is_some_and(|number| self.has_shared_block(file, number)))
@@ -166,20 +228,34 @@ impl Dataset {
     /// same to later versions. The bytes of a template are not in it, only their hash.
     #[must_use]
     pub fn to_config(&self) -> DatasetConfig {
-        let Dimensions { iterations, nodes, processes, files } = self.dimensions();
+        let Dimensions { iterations, nodes, processes, .. } = self.dimensions();
+        let generations = self.generations();
         let number = |number: u64| Some(Value::from(number));
         let mut config = DatasetConfig {
             schema: number(validate::SCHEMA),
             seed: Some(Value::from(self.seed.as_str())),
             nodes: number(nodes.into()),
             processes: number(processes.into()),
-            files: number(files),
+            files: number(generations.files),
             iterations: self.has_iterations.then(|| Value::from(u64::from(iterations))),
-            size: number(self.size_bytes),
+            generation: match generations.first() {
+                0 => None,
+                first => number(first.into()),
+            },
+            size: Some(match self.sizes.equal() {
+                Some(size) => Value::from(size),
+                None => Value::from(self.sizes.to_string()),
+            }),
+            grow: unless_zero(generations.grow),
+            new_files: unless_zero(generations.new_files),
             layout: Some(Value::from(self.layout().to_string())),
             ..DatasetConfig::default()
         };
         self.shape.describe(&mut config);
         config
     }
+}
+
+fn unless_zero(percent: Percent) -> Option<Value> {
+    (percent > Percent::ZERO).then(|| percent.into())
 }

@@ -25,6 +25,8 @@ enum Part {
 #[derive(Clone, Debug)]
 struct Number {
     axis: Axis,
+    /// What the first of its values stands for: the first generation, or 0.
+    first: u64,
     /// How many values it has, at least 1.
     radix: u64,
     /// What one step of it adds to the position: the product of the radices after it.
@@ -42,7 +44,11 @@ impl Names {
     }
 
     /// The names of a component, which must have fewer than 2^64 of them; see [`fan_out`].
-    pub(super) fn new(component: &[layout::Part], dimensions: &Dimensions) -> Self {
+    pub(super) fn new(
+        component: &[layout::Part],
+        dimensions: &Dimensions,
+        first_generation: u16,
+    ) -> Self {
         let mut fan_out = 1;
         let mut parts: Vec<Part> = component
             .iter()
@@ -55,6 +61,10 @@ impl Names {
                     fan_out *= radix;
                     Part::Number(Number {
                         axis: placeholder.axis,
+                        first: match placeholder.axis {
+                            Axis::Iteration => first_generation.into(),
+                            _ => 0,
+                        },
                         radix,
                         stride,
                         min_width: placeholder.width.max(1),
@@ -99,14 +109,22 @@ impl Names {
         rest.is_empty().then_some(position)
     }
 
-    /// The position of the name that a file, or a directory above it, has.
+    /// The position of the name that a file of the dataset, or a directory above it, has.
     pub(super) fn position(&self, file: Coordinates) -> u64 {
-        self.numbers().map(|number| number.axis.of(file) * number.stride).sum()
+        let digit = |number: &Number| number.axis.of(file) - number.first;
+        self.numbers().map(|number| digit(number) * number.stride).sum()
     }
 
     /// Sets the coordinates that the name at a position gives.
     pub(super) fn set_coordinates(&self, position: u64, file: &mut Coordinates) -> Option<()> {
-        self.numbers().try_for_each(|number| number.axis.set(file, number.value(position)))
+        self.numbers()
+            .try_for_each(|number| number.axis.set(file, number.first + number.value(position)))
+    }
+
+    /// The digit of the files, where the names tell them: its stride and its radix.
+    pub(super) fn file_digit(&self) -> Option<(u64, u64)> {
+        let number = self.numbers().find(|number| number.axis == Axis::File)?;
+        Some((number.stride, number.radix))
     }
 
     /// Whether the names tell this coordinate.

@@ -1,8 +1,10 @@
 //! The tree as arithmetic: inode, path and coordinates computed from one another.
 
+mod gaps;
+
 use super::dimensions::{Axis, Dimensions};
 use super::names::{self, Names};
-use super::{Coordinates, Inode, Layout, MAX_INODES};
+use super::{Coordinates, Generations, Inode, Layout, MAX_INODES};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
@@ -22,10 +24,15 @@ use super::{Coordinates, Inode, Layout, MAX_INODES};
 ///
 /// Up the tree is a division, down a multiplication; a name's position comes from the numbers in
 /// it. Every question costs at most a step for each level, whatever the number of files.
+///
+/// Where the generations that are shown have different numbers of files, the numbers are those of
+/// the tree in which each has as many as the last one. Generations before it leave gaps: no inode
+/// has those numbers, and no directory has those names.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     layout: Layout,
     dimensions: Dimensions,
+    generations: Generations,
     /// The root's level first, the files' last.
     levels: Vec<Level>,
     inode_count: u64,
@@ -59,20 +66,24 @@ struct Place {
 impl Namespace {
     /// The namespace of a layout that was checked against these dimensions, or the number of its
     /// inodes when they are [`MAX_INODES`] or more.
-    pub(super) fn new(layout: Layout, dimensions: Dimensions) -> Result<Self, u128> {
+    pub(super) fn new(
+        layout: Layout,
+        dimensions: Dimensions,
+        generations: Generations,
+    ) -> Result<Self, u128> {
         let inode_count = count_inodes(&layout, &dimensions);
         let inode_count =
             u64::try_from(inode_count).ok().filter(|n| *n < MAX_INODES).ok_or(inode_count)?;
         let mut last = Level { names: Names::root(), first_inode: Inode::ROOT.get(), count: 1 };
         let mut levels = Vec::with_capacity(layout.components().len() + 1);
         for component in layout.components() {
-            let names = Names::new(component, &dimensions);
+            let names = Names::new(component, &dimensions, generations.first());
             let first_inode = last.first_inode + last.count;
             let count = last.count * names.fan_out();
             levels.push(std::mem::replace(&mut last, Level { names, first_inode, count }));
         }
         levels.push(last);
-        Ok(Self { layout, dimensions, levels, inode_count })
+        Ok(Self { layout, dimensions, generations, levels, inode_count })
     }
 
     /// What an inode is; `None` if it is not the dataset's.
@@ -84,7 +95,7 @@ impl Namespace {
     /// The inode of a file; `None` if the dataset has no such file.
     #[must_use]
     pub fn inode(&self, file: Coordinates) -> Option<Inode> {
-        if !self.dimensions.contains(file) {
+        if !self.contains(file) {
             return None;
         }
         let index = self
@@ -99,7 +110,8 @@ impl Namespace {
     pub fn lookup(&self, parent: Inode, name: &[u8]) -> Option<Inode> {
         let (parent, level) = self.children(parent)?;
         let position = level.names.read(name)?;
-        Some(level.inode(parent.index * level.names.fan_out() + position))
+        let index = parent.index * level.names.fan_out() + position;
+        self.is_there(Place { depth: parent.depth + 1, index }).then(|| level.inode(index))
     }
 
     /// The directory in which an inode stands; the root stands in itself.
@@ -116,20 +128,22 @@ impl Namespace {
     /// How many entries a directory has; `None` if it is none.
     #[must_use]
     pub fn entry_count(&self, directory: Inode) -> Option<u64> {
-        self.children(directory).map(|(_, level)| level.names.fan_out())
+        self.children(directory).map(|(parent, level)| self.fan(parent, level).count())
     }
 
     /// The entry of a directory by its place in the order of numbers, with its name appended to
     /// `name`; `None`, and nothing appended, past the last one or when this is no directory.
     pub fn entry(&self, directory: Inode, index: u64, name: &mut String) -> Option<(Inode, Node)> {
         let (parent, level) = self.children(directory)?;
-        let fan_out = level.names.fan_out();
-        if index >= fan_out {
+        let fan = self.fan(parent, level);
+        if index >= fan.count() {
             return None;
         }
-        let child = Place { depth: parent.depth + 1, index: parent.index * fan_out + index };
+        let position = fan.position(index);
+        let index = parent.index * level.names.fan_out() + position;
+        let child = Place { depth: parent.depth + 1, index };
         let node = self.node_at(child)?;
-        level.names.write(index, name);
+        level.names.write(position, name);
         Some((level.inode(child.index), node))
     }
 
@@ -183,9 +197,24 @@ impl Namespace {
     #[must_use]
     pub fn subdirectory_count(&self, directory: Inode) -> u64 {
         match self.children(directory) {
-            Some((parent, level)) if parent.depth + 2 < self.levels.len() => level.names.fan_out(),
+            Some((parent, level)) if parent.depth + 2 < self.levels.len() => {
+                self.fan(parent, level).count()
+            }
             _ => 0,
         }
+    }
+
+    /// The generation that a directory is part of; `None` above the directories of several.
+    #[must_use]
+    pub fn generation(&self, directory: Inode) -> Option<u16> {
+        self.generation_at(self.place(directory)?)
+    }
+
+    /// Whether the names in a directory tell the files of a process: it gets more of them with a
+    /// generation that has more.
+    #[must_use]
+    pub fn lists_files(&self, directory: Inode) -> bool {
+        self.children(directory).is_some_and(|(_, level)| level.names.has(Axis::File))
     }
 
     /// How many files there are below a directory, of one node or process only where one is given.
@@ -204,6 +233,13 @@ impl Namespace {
                 continue;
             }
             files *= fan_out;
+            if let Some((_, radix)) = level.names.file_digit() {
+                files = files / radix * self.files_of(place);
+            }
+            if level.names.has(Axis::Iteration) && self.generations.differ_in_files() {
+                // Counted with their files.
+                files /= u64::from(self.dimensions.iterations);
+            }
             if node.is_some() && level.names.has(Axis::Node) {
                 files /= u64::from(self.dimensions.nodes);
                 fixed.node = node.unwrap_or_default();
@@ -218,14 +254,32 @@ impl Namespace {
         if wanted { files } else { 0 }
     }
 
-    /// How many files and directories there are, the root among them; the inodes are 1 up to this.
+    /// The last inode number. All from 1 on are in use, unless the generations that are shown have
+    /// different numbers of files.
     #[must_use]
     pub fn inode_count(&self) -> u64 {
         self.inode_count
     }
 
     pub(super) fn file_count(&self) -> u64 {
-        self.levels.last().map_or(0, |files| files.count)
+        self.process_count() * self.generations.files_in_all()
+    }
+
+    /// The processes of all nodes.
+    pub(super) fn process_count(&self) -> u64 {
+        u64::from(self.dimensions.nodes) * u64::from(self.dimensions.processes)
+    }
+
+    pub(super) fn contains(&self, file: Coordinates) -> bool {
+        let Dimensions { nodes, processes, .. } = self.dimensions;
+        (self.generations.first()..=self.generations.last()).contains(&file.generation)
+            && u32::from(file.node) < nodes
+            && u32::from(file.process) < processes
+            && u64::from(file.file) < self.generations.files_at(file.generation)
+    }
+
+    pub(super) fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -243,7 +297,8 @@ impl Namespace {
         let depth = self.levels.partition_point(|level| level.first_inode <= inode.get());
         let depth = depth.checked_sub(1)?;
         let index = inode.get() - self.levels.get(depth)?.first_inode;
-        Some(Place { depth, index })
+        let place = Place { depth, index };
+        self.is_there(place).then_some(place)
     }
 
     /// A directory's place, and the level on which its entries stand.
@@ -256,7 +311,8 @@ impl Namespace {
         if place.depth + 1 < self.levels.len() {
             return Some(Node::Directory);
         }
-        let mut file = Coordinates::default();
+        let generation = self.generations.first();
+        let mut file = Coordinates { generation, ..Coordinates::default() };
         let mut index = place.index;
         for level in self.levels.iter().rev() {
             let fan_out = level.names.fan_out();

@@ -293,11 +293,12 @@ impl Dataset {
 }
 
 /// How many blocks are shared, where that is the same for all files: in scopes larger than a file.
+/// `blocks_of` so many files says how many blocks they have; where sizes are drawn, by their mean.
 pub(super) fn common_sharing(
     dedup: Dedup,
     change: Option<Change>,
     dimensions: &Dimensions,
-    blocks_per_file: u64,
+    blocks_of: impl Fn(u128) -> u128,
 ) -> Option<Sharing> {
     let per_node = u128::from(dimensions.processes) * u128::from(dimensions.files);
     let files = match dedup.scope {
@@ -305,7 +306,7 @@ pub(super) fn common_sharing(
         Scope::Node => per_node,
         Scope::File => return None,
     };
-    Some(Sharing::new(dedup, change, files * u128::from(blocks_per_file)))
+    Some(Sharing::new(dedup, change, blocks_of(files)))
 }
 
 /// The file that owns the shared blocks of `file`'s scope, in the same generation.

@@ -12,12 +12,12 @@
 //! ```
 
 use super::dimensions::{Axis, Dimensions};
-use super::layout::Part;
+use super::layout::{Part, Placeholder};
 use super::{Dataset, Namespace};
 
 impl Dataset {
     /// The lengths in bytes of the paths of the first `files` files, in the order of
-    /// [`Dimensions::file`], added up; slashes count, the one in front of a path does not.
+    /// [`Dataset::file`], added up; slashes count, the one in front of a path does not.
     #[must_use]
     pub fn path_bytes(&self, files: u64) -> u128 {
         path_bytes(self.namespace(), files.min(self.file_count()))
@@ -25,15 +25,50 @@ impl Dataset {
 }
 
 fn path_bytes(namespace: &Namespace, files: u64) -> u128 {
-    let components = namespace.layout().components();
+    let generations = namespace.generations();
     let dimensions = namespace.dimensions();
+    if !generations.differ_in_files() {
+        let number = |number: Placeholder, files: u64| {
+            axis_bytes(&dimensions, number.axis, number.width, files)
+        };
+        return parts_bytes(namespace, files, number);
+    }
+    // Each generation is a box of its own. There are few, or this would be worth a table.
+    let mut sum = 0;
+    let mut left = files;
+    for (position, generation) in (0..).zip(generations.all()) {
+        let files = generations.files_at(generation);
+        let files_now = left.min(namespace.process_count() * files);
+        let of_one = Dimensions { iterations: 1, files, ..dimensions };
+        sum += parts_bytes(namespace, files_now, |number, files_now| match number.axis {
+            Axis::Iteration => {
+                let width = number.width.max(1);
+                let digits = digits_below(position + 1, width) - digits_below(position, width);
+                digits * u128::from(files_now)
+            }
+            axis => axis_bytes(&of_one, axis, number.width, files_now),
+        });
+        left -= files_now;
+        if left == 0 {
+            break;
+        }
+    }
+    sum
+}
+
+/// The literal text, the slashes and the numbers, each as long as `number` says.
+fn parts_bytes(
+    namespace: &Namespace,
+    files: u64,
+    number: impl Fn(Placeholder, u64) -> u128,
+) -> u128 {
+    let components = namespace.layout().components();
     let slashes = (components.len() - 1) as u128;
-    let parts = components.iter().flatten();
     let sum = |part: &Part| match part {
         Part::Literal(text) => text.len() as u128 * u128::from(files),
-        Part::Number(number) => axis_bytes(&dimensions, number.axis, number.width, files),
+        Part::Number(placeholder) => number(*placeholder, files),
     };
-    slashes * u128::from(files) + parts.map(sum).sum::<u128>()
+    slashes * u128::from(files) + components.iter().flatten().map(sum).sum::<u128>()
 }
 
 /// The digits of one axis in the paths of the first `files` files.
@@ -97,6 +132,7 @@ mod tests {
             widths in prop::array::uniform4(0_usize..5),
             order in Just([0, 1, 2, 3]).prop_shuffle(),
             slash in any::<[bool; 3]>(),
+            new_files in prop::sample::select(vec!["0", "30", "250"]),
         ) {
             let axes = ["iteration", "node", "process", "file"];
             let mut layout = String::from("d\u{e4}\\");
@@ -110,14 +146,18 @@ mod tests {
                 nodes: Some(nodes.into()),
                 processes: Some(processes.into()),
                 files: Some(files.into()),
+                new_files: Some(new_files.into()),
                 layout: Some(layout.replace(":00}", "}").as_str().into()),
                 ..DatasetConfig::default()
             };
-            let dataset = typed.validate().unwrap();
+            // Not all orders can have generations of different numbers of files.
+            let dataset = typed.validate();
+            prop_assume!(dataset.is_ok());
+            let dataset = dataset.unwrap();
             let mut sum = 0;
             for index in 0..dataset.file_count() {
                 prop_assert_eq!(dataset.path_bytes(index), sum, "{} files", index);
-                let file = dataset.dimensions().file(index);
+                let file = dataset.file(crate::dataset::Part::ALL, index);
                 let mut path = String::new();
                 let inode = dataset.namespace().inode(file).unwrap();
                 prop_assert!(dataset.namespace().path(inode, &mut path));

@@ -7,55 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A share in hundredths of a percent, from 0 to 100 percent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Percent(u16);
-
-impl Percent {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-    /// Everything.
-    pub const FULL: Self = Self(10_000);
-
-    /// Reads `25`, `0.5` or `12.25`: at most two decimals, no sign, no exponent.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let is_number =
-            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number(whole) || !is_number(decimals) || decimals.len() > 2 {
-            return None;
-        }
-        let hundredths: u16 = decimals.parse().ok()?;
-        let hundredths = if decimals.len() == 1 { hundredths * 10 } else { hundredths };
-        let points = whole.parse::<u16>().ok()?.checked_mul(100)?.checked_add(hundredths)?;
-        Some(Self(points)).filter(|share| *share <= Self::FULL)
-    }
-
-    /// In hundredths of a percent.
-    #[must_use]
-    pub const fn basis_points(self) -> u16 {
-        self.0
-    }
-
-    /// As a fraction of 2^32, rounded to the nearest.
-    #[must_use]
-    pub const fn of_2_32(self) -> u64 {
-        (((self.0 as u64) << 32) + 5000) / 10_000
-    }
-}
-
-impl fmt::Display for Percent {
-    /// The shortest text that means it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, decimals) = (self.0 / 100, self.0 % 100);
-        match decimals {
-            0 => write!(f, "{whole}"),
-            _ if decimals % 10 == 0 => write!(f, "{whole}.{}", decimals / 10),
-            _ => write!(f, "{whole}.{decimals:02}"),
-        }
-    }
-}
+use super::Percent;
 
 /// The shape of a dataset's data. The default is plain: all bytes random, none twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +24,7 @@ pub struct Shape {
 
 impl Shape {
     /// The most that all compressors reach in every 4 KiB.
-    pub const COMPRESS_MAX: Percent = Percent(9500);
+    pub const COMPRESS_MAX: Percent = Percent::of_basis_points(9500);
 
     /// Whether the bytes are the plain keystream.
     #[must_use]
@@ -198,33 +150,4 @@ pub struct Change {
     pub share: Percent,
     /// The size of a block: a power of two.
     pub block_bytes: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentages_are_read_as_they_are_written() {
-        for points in 0..=10_000 {
-            let share = Percent(points);
-            assert_eq!(Percent::parse(&share.to_string()), Some(share));
-        }
-        for (text, points) in
-            [("12.5", 1250), ("12.50", 1250), ("012.05", 1205), ("100.00", 10_000)]
-        {
-            assert_eq!(Percent::parse(text), Some(Percent(points)), "{text}");
-        }
-        for text in ["", ".", "5.", ".5", "-1", "+1", "1e1", "100.01", "1.234", "70000", "5%", "٣"]
-        {
-            assert_eq!(Percent::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn fractions_reach_both_ends() {
-        assert_eq!(Percent::ZERO.of_2_32(), 0);
-        assert_eq!(Percent::FULL.of_2_32(), 1 << 32);
-        assert_eq!(Percent(5000).of_2_32(), 1 << 31);
-    }
 }

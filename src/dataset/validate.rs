@@ -3,14 +3,16 @@
 mod shape;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
 use super::config::{DatasetConfig, Value};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
+use super::generations::MAX_GROWTH;
 use super::{
-    Dataset, Dimensions, Layout, MAX_SIZE_BYTES, Namespace, SHARED_START, Shape, Template,
-    parse_size,
+    Change, Dataset, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace, Percent,
+    SHARED_START, Shape, Sizes, Template,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -83,31 +85,42 @@ impl DatasetConfig {
         let nodes = errors.count("--nodes", self.nodes.as_ref(), MAX_U16_DIMENSION);
         let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
-        let iterations = errors.count("--iterations", self.iterations.as_ref(), MAX_U16_DIMENSION);
+        let shown = errors.shown(self.iterations.as_ref(), self.generation.as_ref());
         let shape = errors.shape(self);
-        let size_bytes = errors.size(self.size.as_ref(), &shape);
+        let sizes = errors.sizes(self.size.as_ref(), &shape);
+        let generations = errors.generations(self, shown, files, shape.change);
         let has_iterations = self.iterations.is_some();
+        let has_several_files = files.is_some_and(|files| files > 1)
+            || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
         let layout_text = self.layout.as_ref().map_or_else(
-            || Layout::default_text(has_iterations, files.is_some_and(|files| files > 1)),
+            || Layout::default_text(has_iterations, has_several_files),
             Value::to_string,
         );
         let layout = errors.layout(&layout_text);
 
+        let generations = generations?;
         let dimensions = Dimensions {
-            iterations: iterations?.try_into().ok()?,
+            iterations: generations.count,
             nodes: nodes?.try_into().ok()?,
             processes: processes?.try_into().ok()?,
-            files: files?,
+            files: generations.files_at(generations.last()),
         };
+        if let Some(sizes) = &sizes {
+            errors.growth(&generations, sizes, &shape);
+        }
         let layout = layout?;
-        if let Err(error) = layout.check(&dimensions) {
+        let mut checked = layout.check(&dimensions);
+        if generations.differ_in_files() {
+            checked = checked.and_then(|()| layout.check_iteration_first());
+        }
+        if let Err(error) = checked {
             errors.add("--layout", layout_text, error.to_string());
             return None;
         }
-        let namespace = Namespace::new(layout, dimensions)
+        let namespace = Namespace::new(layout, dimensions, generations)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        Some(Dataset::new(seed?, size_bytes?, has_iterations, namespace, shape))
+        Some(Dataset::new(seed?, sizes?, has_iterations, namespace, shape))
     }
 }
 
@@ -147,38 +160,104 @@ impl Errors {
     }
 
     fn count(&mut self, option: &'static str, typed: Option<&Value>, max: u64) -> Option<u64> {
-        let Some(value) = typed else {
-            return Some(1);
-        };
+        typed.map_or(Some(1), |value| self.number(option, value, 1..=max))
+    }
+
+    fn number(
+        &mut self,
+        option: &'static str,
+        value: &Value,
+        accepted: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let text = value.to_string();
         // `parse` alone would take a plus sign.
         let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let count = text.parse().ok().filter(|count| is_digits && (1..=max).contains(count));
-        if count.is_none() {
-            self.add(option, text, format!("accepted is a whole number from 1 to {max}"));
+        let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+        if number.is_none() {
+            let (min, max) = accepted.into_inner();
+            self.add(option, text, format!("accepted is a whole number from {min} to {max}"));
         }
-        count
+        number
     }
 
-    fn size(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<u64> {
-        const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+    fn sizes(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<Sizes> {
         let Some(value) = typed else {
-            return Some(match &shape.template {
+            return Some(Sizes::Equal(match &shape.template {
                 Template::File(file) => file.bytes().len() as u64,
                 _ => DEFAULT_SIZE_BYTES,
-            });
+            }));
         };
         let text = value.to_string();
-        let shared = shape.dedup.is_some();
-        match parse_size(&text) {
-            Ok(bytes) if shared && (SHARED_START + 1..=MAX_SIZE_BYTES).contains(&bytes) => {
+        match Sizes::parse(&text) {
+            Ok(sizes) if shape.dedup.is_some() && sizes.largest() > SHARED_START => {
                 self.add("--size", text, "accepted with --dedup is 1 byte to 2 PiB (2^51)");
+                None
             }
-            Ok(bytes @ 1..=MAX_SIZE_BYTES) => return Some(bytes),
-            Ok(_) => self.add("--size", text, ACCEPTED),
-            Err(error) => self.add("--size", text, format!("{error}; {ACCEPTED}")),
+            Ok(sizes) => Some(sizes),
+            Err(message) => {
+                self.add("--size", text, message);
+                None
+            }
         }
-        None
+    }
+
+    /// The first generation that is shown, and how many are.
+    fn shown(
+        &mut self,
+        iterations: Option<&Value>,
+        generation: Option<&Value>,
+    ) -> Option<(u16, u32)> {
+        let count = self.count("--iterations", iterations, MAX_U16_DIMENSION);
+        let Some(value) = generation else {
+            return Some((0, u32::try_from(count?).ok()?));
+        };
+        let first = self.number("--generation", value, 0..=u64::from(u16::MAX))?;
+        if iterations.is_some() {
+            let accepted = "accepted is one of --generation and --iterations";
+            self.add("--generation", value.to_string(), accepted);
+            return None;
+        }
+        Some((u16::try_from(first).ok()?, 1))
+    }
+
+    /// All that says how generations differ.
+    fn generations(
+        &mut self,
+        typed: &DatasetConfig,
+        shown: Option<(u16, u32)>,
+        files: Option<u64>,
+        change: Option<Change>,
+    ) -> Option<Generations> {
+        let none_to_most = (Percent::ZERO, MAX_GROWTH);
+        let grow = self.percent("--grow", typed.grow.as_ref(), none_to_most);
+        let new_files = self.percent("--new-files", typed.new_files.as_ref(), none_to_most);
+        let (first, count) = shown?;
+        let files = files?;
+        let last = u32::from(first) + count - 1;
+        let most = u128::from(files) + new_files.of(files, u16::try_from(last).ok()?);
+        if most > u128::from(MAX_FILES) {
+            let message = format!(
+                "generation {last} has {most} files of each process; accepted are {MAX_FILES}"
+            );
+            self.add("--new-files", new_files.to_string(), message);
+            return None;
+        }
+        Some(Generations::new((first, count), files, change, (grow, new_files)))
+    }
+
+    /// Whether the last generation's largest file still has addresses.
+    fn growth(&mut self, generations: &Generations, sizes: &Sizes, shape: &Shape) {
+        let last = generations.last();
+        let most = generations.size_at(sizes.largest(), last);
+        let (limit, power) =
+            if shape.dedup.is_some() { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
+        if generations.grow > Percent::ZERO && most > limit {
+            let message = format!(
+                "files of generation {last} have up to {most} bytes; accepted are {limit} \
+                 (2^{power}): a smaller --size, or max=SIZE in it"
+            );
+            self.add("--grow", generations.grow.to_string(), message);
+        }
     }
 
     fn layout(&mut self, text: &str) -> Option<Layout> {

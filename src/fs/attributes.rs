@@ -71,9 +71,12 @@ pub struct AccessMask {
     pub execute: bool,
 }
 
-/// All times of a dataset until somebody changes something: the same on every mount and machine, so
-/// that backup tools, which remember them, see the same files. 2020-01-01 00:00:00 UTC.
+/// All times of generation 0 until somebody changes something: the same on every mount and machine,
+/// so that backup tools, which remember them, see the same files. 2020-01-01 00:00:00 UTC.
 pub(super) const DATASET_TIME: Timestamp = Timestamp { seconds: 1_577_836_800, nanoseconds: 0 };
+
+/// What each generation is later than the one before it: a day.
+const GENERATION_SECONDS: i64 = 86_400;
 
 /// The largest file: offsets are signed in the kernel.
 pub(super) const FILE_BYTES_MAX: u64 = i64::MAX as u64;
@@ -91,7 +94,8 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`] where there is no such inode.
     pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
-        let (kind, mode, size) = match self.place(inode)? {
+        let place = self.place(inode)?;
+        let (kind, mode, size) = match place {
             Place::Status(node) => return self.status_attributes(inode, node),
             Place::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
@@ -101,6 +105,7 @@ impl Filesystem {
             Place::Special(kind) => (kind, FILE_MODE, Size::default()),
             Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
         };
+        let time = self.dataset_time(inode, place);
         let record = self.overlay.get(inode).map(|record| record.stat());
         let links = record.map_or(1, |record| record.links);
         let set = record.map(|record| record.attributes).unwrap_or_default();
@@ -112,11 +117,23 @@ impl Filesystem {
             links: if kind == Kind::Directory { self.directory_links(inode, links) } else { links },
             uid: set.uid.unwrap_or(self.options.uid),
             gid: set.gid.unwrap_or(self.options.gid),
-            accessed: set.accessed.unwrap_or(DATASET_TIME),
-            modified: set.modified.unwrap_or(DATASET_TIME),
-            changed: set.changed.unwrap_or(DATASET_TIME),
+            accessed: set.accessed.unwrap_or(time),
+            modified: set.modified.unwrap_or(time),
+            changed: set.changed.unwrap_or(time),
             cacheable: true,
         })
+    }
+
+    /// All times of what nobody has changed: those of the generation in which the dataset last
+    /// changed it.
+    fn dataset_time(&self, inode: Inode, place: Place) -> Timestamp {
+        let generation = match place {
+            Place::File(Some(base)) => self.dataset.last_change(base.file),
+            Place::Directory => self.dataset.last_new_name(inode),
+            _ => 0,
+        };
+        let seconds = DATASET_TIME.seconds + i64::from(generation) * GENERATION_SECONDS;
+        Timestamp { seconds, ..DATASET_TIME }
     }
 
     /// A directory's name, its own `.` and the `..` of each directory in it.

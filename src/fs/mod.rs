@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
-use crate::status::{Counters, EventLog, Snapshot, StatusNode};
+use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::Kind;
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
@@ -102,6 +102,7 @@ pub struct Filesystem {
     events: EventLog,
     options: Options,
     status_files: StatusFiles,
+    sizes: SizeTotals,
     read_ahead: ReadAhead,
 }
 
@@ -128,6 +129,7 @@ impl Filesystem {
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
         let content = Content::of(&dataset);
         Self {
+            sizes: SizeTotals::new(&dataset),
             read_ahead: ReadAhead::new(content.clone()),
             content,
             dataset,
@@ -163,6 +165,12 @@ impl Filesystem {
         &self.options
     }
 
+    /// Sums the sizes of some more files for [`space`](Self::space) and the status, less than a
+    /// millisecond's work; false where there is no more to do. Any number of threads may call it.
+    pub fn sum_sizes(&self) -> bool {
+        self.sizes.step(&self.dataset)
+    }
+
     fn place(&self, inode: Inode) -> Result<Place> {
         match self.dataset.namespace().node(inode) {
             Some(Node::Directory) => return Ok(Place::Directory),
@@ -191,6 +199,7 @@ impl Filesystem {
             overlay: &self.overlay,
             counters: &self.counters,
             events: &self.events,
+            sizes: &self.sizes,
             node_id: self.options.node_id,
         }
     }

@@ -31,10 +31,11 @@ const BLOCKS_MAX: u64 = i64::MAX as u64 / BLOCK_BYTES as u64;
 const NAME_BYTES_MAX: u32 = 255;
 
 impl Filesystem {
-    /// Sizes and counts. A dataset of 8 EiB or more is shown as that.
+    /// Sizes and counts; the sizes are an estimate while they are being summed. A dataset of 8 EiB
+    /// or more is shown as that.
     #[must_use]
     pub fn space(&self) -> Space {
-        let blocks = self.dataset.total_bytes().div_ceil(u128::from(BLOCK_BYTES));
+        let blocks = self.sizes.total(&self.dataset).bytes.div_ceil(u128::from(BLOCK_BYTES));
         let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
         let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
         let more = self.overlay.with_names(Tree::files_more);

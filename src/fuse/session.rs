@@ -5,8 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use nix::mount::{MntFlags, umount2};
@@ -102,7 +104,7 @@ pub enum MountError {
 ///
 /// Says what could not be mounted, or how the session ended.
 pub fn serve(
-    filesystem: Arc<Filesystem>,
+    filesystem: &Arc<Filesystem>,
     mountpoint: &Mountpoint,
     options: &MountOptions,
     ready: impl FnOnce(),
@@ -121,7 +123,8 @@ pub fn serve(
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
     let slow = SlowRequests::default();
-    let adapter = Adapter::new(filesystem, options.limits, slow.clone(), Arc::clone(&notifier));
+    let adapter =
+        Adapter::new(Arc::clone(filesystem), options.limits, slow.clone(), Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     // It was empty: this is the only place that fills it.
@@ -137,13 +140,57 @@ pub fn serve(
     set_read_ahead(path, &options.limits);
     tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
+    let sums = Sums::begin(filesystem);
     let outcome = session.run();
+    sums.end();
     slow.end();
     tracing::info!(path = %path.display(), "unmounted");
     signals_handle.close();
     // It has nothing to tell: a panic of it was logged when it happened.
     let _ = watcher.join();
     outcome.map_err(|error| MountError::Session(path.to_owned(), error))
+}
+
+/// Threads that sum the sizes of the dataset's files while the mount answers: one for each four
+/// cores, each half of the time, and no longer than the mount is there.
+struct Sums {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sums {
+    fn begin(filesystem: &Arc<Filesystem>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut threads = Vec::new();
+        // Where there is nothing to sum, the first step says so.
+        if filesystem.sum_sizes() {
+            for _ in 0..cores.div_ceil(4) {
+                let (stop, filesystem) = (Arc::clone(&stop), Arc::clone(filesystem));
+                let work = move || {
+                    let mut began = Instant::now();
+                    while !stop.load(Ordering::Relaxed) && filesystem.sum_sizes() {
+                        thread::sleep(began.elapsed());
+                        began = Instant::now();
+                    }
+                };
+                match thread::Builder::new().name("sizes".to_owned()).spawn(work) {
+                    Ok(thread) => threads.push(thread),
+                    // Without them the totals stay an estimate, which is what they say.
+                    Err(error) => tracing::warn!(%error, "cannot sum the sizes"),
+                }
+            }
+        }
+        Self { stop, threads }
+    }
+
+    fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            // It has nothing to tell.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The library's session, as a mount has it.

@@ -13,6 +13,7 @@ mod events;
 mod manifest;
 mod others;
 mod recount;
+mod size_totals;
 mod tree;
 mod verification;
 mod views;
@@ -20,13 +21,14 @@ mod views;
 use serde::Serialize;
 
 use crate::content::Content;
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, Inode, Node, Part};
 use crate::overlay::{Extent, Overlay, Piece, Store, Written};
 use crate::verdict::Verdict;
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog};
 pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
+pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
 
@@ -52,6 +54,8 @@ pub struct Snapshot<'a> {
     pub counters: &'a Counters,
     /// What was wrong.
     pub events: &'a EventLog,
+    /// How large its files are together.
+    pub sizes: &'a SizeTotals,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }
@@ -84,7 +88,7 @@ impl Snapshot<'_> {
                 totals.add_missing(self.files_missing(&missing, None, None));
             }
         });
-        let totals = totals.view(self.dataset.file_count(), self.dataset.total_bytes());
+        let totals = totals.view(self.dataset.file_count(), self.sizes.total(self.dataset));
         let second = self.counters.second();
         let meter = |meter: &Meter| MeterView {
             operations: meter.operations(),
@@ -139,21 +143,20 @@ impl Snapshot<'_> {
                 }
             }
         });
-        let each_files = u64::from(dimensions.iterations) * dimensions.files;
-        let all_files = each_files * u64::from(dimensions.processes);
-        let bytes = |files: u64| {
-            // The product of the counts is below 2^61, that with a size below 2^113.
-            self.dataset.total_bytes() / u128::from(self.dataset.file_count()) * u128::from(files)
-        };
+        let (all, each) = self.sizes.node(self.dataset, node);
+        let part = |process: Option<u16>| Part { node: Some(node), process };
+        let all_files = self.dataset.file_count_of(part(None));
+        let each_files = self.dataset.file_count_of(part(Some(0)));
         NodeView {
             schema: SCHEMA,
             node,
-            totals: totals.view(all_files, bytes(all_files)),
+            totals: totals.view(all_files, all),
             processes: (0..)
                 .zip(processes)
-                .map(|(process, totals)| ProcessView {
+                .zip(each)
+                .map(|((process, totals), bytes)| ProcessView {
                     process,
-                    totals: totals.view(each_files, bytes(each_files)),
+                    totals: totals.view(each_files, bytes),
                 })
                 .collect(),
         }

@@ -185,6 +185,7 @@ impl Verification {
             files: FilesView { total, untouched, incomplete, verified, mismatch },
             bytes: BytesView {
                 expected,
+                estimated: None,
                 matched,
                 missing: expected.saturating_sub(matched + wrong),
                 wrong,

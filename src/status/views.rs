@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::counters::ClassCounts;
 use crate::content::Source;
-use crate::dataset::{Coordinates, Dataset};
+use crate::dataset::{Coordinates, Dataset, Total};
 use crate::overlay::{Extent, Piece};
 use crate::verdict::{Class, FileTally, Tally, WrongRange};
 
@@ -46,6 +46,10 @@ pub(super) struct FilesView {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BytesView {
     pub(super) expected: u128,
+    /// Whether `expected`, and `missing` with it, is the number of files times the mean; left out
+    /// where it never is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) estimated: Option<bool>,
     pub(super) matched: u128,
     pub(super) missing: u128,
     pub(super) wrong: u128,
@@ -327,8 +331,9 @@ impl Totals {
         self.extra += u128::from(tally.extra);
     }
 
-    /// The view, where there are `files` files of together `expected` bytes.
-    pub(super) fn view(mut self, files: u64, expected: u128) -> TotalsView {
+    /// The view, where there are `files` files of this size together.
+    pub(super) fn view(mut self, files: u64, total: Total) -> TotalsView {
+        let Total { bytes: expected, estimated } = total;
         let seen = self.files.incomplete + self.files.verified + self.files.mismatch;
         self.files.untouched = files.saturating_sub(seen);
         let FileTally { untouched, incomplete, verified, mismatch } = self.files;
@@ -337,6 +342,7 @@ impl Totals {
             files: FilesView { total: files, untouched, incomplete, verified, mismatch },
             bytes: BytesView {
                 expected,
+                estimated: Some(estimated),
                 matched: self.matched,
                 missing: expected.saturating_sub(self.matched + self.wrong),
                 wrong: self.wrong,

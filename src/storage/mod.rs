@@ -50,7 +50,7 @@ pub use node_status::{
 pub use outcome::{FILES_LISTED_MAX, Failures, FileFailure, Findings};
 pub use progress::{Progress, Snapshot};
 pub use rank::{Rank, RankError, find_rank};
-pub use share::Share;
+pub use share::{SUMMED_FILES_MAX, Share};
 pub use sums::{Algorithm, sums};
 pub use verify::{Sample, SampleError, State, VerifyOptions, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, temporary_name, write};

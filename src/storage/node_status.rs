@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::{Existing, Progress, Share, WriteOptions};
-use crate::dataset::Coordinates;
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
@@ -54,6 +53,7 @@ pub struct NodeMetadata {
     /// How many nodes there are.
     pub node_count: u32,
     thread_count: usize,
+    /// The mean.
     file_size_kb: f64,
     /// How many files the node is to write.
     pub target_files: u64,
@@ -80,17 +80,16 @@ pub struct StatusKeeper {
 }
 
 impl StatusKeeper {
-    /// The keeper for a share: for that of all nodes, one node of one.
+    /// The keeper for a share of so many bytes: for that of all nodes, one node of one.
     ///
     /// A run that leaves existing files alone may find all of them there, and then has nothing to
     /// say that is truer than what the run before has said.
     #[must_use]
-    pub fn new(root: &Path, share: Share<'_>, options: &WriteOptions) -> Self {
+    pub fn new(root: &Path, share: Share<'_>, total_bytes: u128, options: &WriteOptions) -> Self {
         let node_id = share.node().map_or(0, u32::from);
         let node_count = share.node().map_or(1, |_| share.dataset().dimensions().nodes);
-        let size_bytes = share.dataset().size_bytes(Coordinates::default());
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-        let file_size_kb = size_bytes as f64 / 1024.0;
+        let file_size_kb = total_bytes as f64 / share.file_count().max(1) as f64 / 1024.0;
         let path = root.join(format!("{PREFIX}{node_id}{SUFFIX}"));
         Self {
             keeps_earlier: options.existing == Existing::Refuse && path.exists(),
@@ -243,7 +242,7 @@ fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
     let stale_nodes = nodes.iter().filter(|node| node.stale).count() as u64;
     let fresh = || nodes.iter().filter(|node| !node.stale).map(|node| &node.status);
     let all = || nodes.iter().map(|node| &node.status);
-    // All shares are equal: nodes that have not begun have as many files to write as the others.
+    // All shares have as many files: nodes that have not begun have as many to write as the others.
     let target = all().map(|status| status.node_metadata.target_files).max().unwrap_or_default();
     let percent =
         all().map(|status| status.percent_complete).sum::<f64>() / f64::from(node_count.max(1));

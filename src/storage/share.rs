@@ -1,6 +1,18 @@
 //! Which files are whose.
 
-use crate::dataset::{Coordinates, Dataset};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use crate::dataset::{Coordinates, Dataset, Part};
+
+/// How many files a thread sums up at a time: some 100 µs.
+const SUMMED_FILES: u64 = 1 << 14;
+
+/// The most files whose sizes are summed before the work begins: some ten seconds of one core,
+/// against hours of work.
+pub const SUMMED_FILES_MAX: u64 = 1 << 30;
 
 /// The files that one run is about: all of the dataset's, or those of one node.
 ///
@@ -30,29 +42,58 @@ impl<'a> Share<'a> {
         self.node
     }
 
+    /// Which files these are.
+    fn part(&self) -> Part {
+        Part { node: self.node, process: None }
+    }
+
     /// How many files there are.
     #[must_use]
     pub fn file_count(&self) -> u64 {
-        match self.node {
-            None => self.dataset.file_count(),
-            Some(_) => self.dataset.file_count() / u64::from(self.dataset.dimensions().nodes),
-        }
+        self.dataset.file_count_of(self.part())
     }
 
-    /// The size of all of them together.
+    /// The size of all of them together: summed on so many threads where it has to be, unless
+    /// there are more than [`SUMMED_FILES_MAX`], where it is their number times the mean.
     #[must_use]
-    pub fn total_bytes(&self) -> u128 {
-        let size_bytes = self.dataset.size_bytes(Coordinates::default());
-        u128::from(self.file_count()) * u128::from(size_bytes)
+    pub fn total_bytes(&self, threads: usize) -> u128 {
+        self.total_of(threads, SUMMED_FILES_MAX)
+    }
+
+    fn total_of(&self, threads: usize, files_max: u64) -> u128 {
+        let estimate = self.dataset.total_bytes(self.part());
+        let files = self.file_count();
+        if !estimate.estimated || files > files_max {
+            return estimate.bytes;
+        }
+        let next = AtomicU64::new(0);
+        let sum = Mutex::new(0);
+        let work = || {
+            let mut own = 0;
+            loop {
+                let start = next.fetch_add(SUMMED_FILES, Ordering::Relaxed);
+                if start >= files {
+                    break;
+                }
+                let end = files.min(start + SUMMED_FILES);
+                own += self.dataset.sum_bytes(self.part(), start..end);
+            }
+            *sum.lock() += own;
+        };
+        thread::scope(|scope| {
+            let helpers = files.div_ceil(SUMMED_FILES).min(threads as u64);
+            for _ in 1..helpers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        sum.into_inner()
     }
 
     /// The file of a number: files first, then processes, nodes and iterations, as paths sort.
     #[must_use]
     pub fn file(&self, index: u64) -> Coordinates {
-        let mut dimensions = self.dataset.dimensions();
-        let Some(node) = self.node else { return dimensions.file(index) };
-        dimensions.nodes = 1;
-        Coordinates { node, ..dimensions.file(index) }
+        self.dataset.file(self.part(), index)
     }
 
     /// The path of a file, relative to the dataset's root.
@@ -72,6 +113,27 @@ mod tests {
 
     use super::*;
     use crate::dataset::DatasetConfig;
+
+    #[test]
+    fn totals_are_summed_on_any_number_of_threads() {
+        let typed = DatasetConfig {
+            nodes: Some(3.into()),
+            files: Some(70_000.into()),
+            size: Some("lognormal:median=64K,sigma=2,max=1G".into()),
+            ..DatasetConfig::default()
+        };
+        let dataset = typed.validate().unwrap();
+        for node in [None, Some(1)] {
+            let share = Share::new(&dataset, node);
+            let files = (0..share.file_count()).map(|index| share.file(index));
+            let sum: u128 = files.map(|file| u128::from(dataset.size_bytes(file))).sum();
+            for threads in [1, 2, 7] {
+                assert_eq!(share.total_bytes(threads), sum);
+            }
+            let estimate = share.total_of(2, share.file_count() - 1);
+            assert!(estimate != sum && estimate.abs_diff(sum) < sum / 5, "{estimate} for {sum}");
+        }
+    }
 
     #[test]
     fn the_shares_are_the_dataset_cut_into_pieces() {

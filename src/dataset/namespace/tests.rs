@@ -1,44 +1,62 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::dataset::dimensions::Axis;
-use crate::dataset::{Dataset, DatasetConfig};
+use crate::dataset::{Dataset, DatasetConfig, Part};
 
 /// The tree, made the obvious way: every path is written out, level by level, in inode order.
+///
+/// It has as many files in each generation as the last one has; those that are not there take their
+/// numbers with them.
 struct Model {
-    nodes: Vec<(String, Option<Coordinates>)>,
+    nodes: Vec<(Inode, String, Option<Coordinates>)>,
 }
 
 impl Model {
-    fn new(template: &str, dimensions: Dimensions) -> Self {
+    fn new(template: &str, dataset: &Dataset) -> Self {
+        let generations = dataset.generations();
+        let first = generations.first();
         let mut order = Axis::ALL.to_vec();
         order.sort_by_key(|axis| template.find(&format!("{{{}", axis.name())));
-        let mut files = all_coordinates(dimensions);
+        let mut files = all_coordinates(dataset.dimensions());
         files.sort_by_key(|file| order.iter().map(|axis| axis.of(*file)).collect::<Vec<_>>());
         let paths: Vec<String> = files.iter().map(|file| spell(template, *file)).collect();
+        for file in &mut files {
+            file.generation += first;
+        }
+        let is_there =
+            |file: &Coordinates| u64::from(file.file) < generations.files_at(file.generation);
 
         let depth = template.split('/').count();
-        let mut nodes = vec![(String::new(), None)];
+        let mut nodes = vec![(String::new(), None, true)];
         for level in 1..depth {
-            let mut directories: Vec<String> = paths
-                .iter()
-                .map(|path| path.split('/').take(level).collect::<Vec<_>>().join("/"))
-                .collect();
+            let directory =
+                |path: &String| path.split('/').take(level).collect::<Vec<_>>().join("/");
+            let mut directories: Vec<String> = paths.iter().map(directory).collect();
             directories.dedup();
-            nodes.extend(directories.into_iter().map(|path| (path, None)));
+            nodes.extend(directories.into_iter().map(|path| {
+                let mut below =
+                    paths.iter().zip(&files).filter(|(file, _)| directory(file) == path);
+                let is_there = below.any(|(_, file)| is_there(file));
+                (path, None, is_there)
+            }));
         }
-        nodes.extend(paths.into_iter().zip(files.into_iter().map(Some)));
-        Self { nodes }
+        let files = paths.into_iter().zip(files);
+        nodes.extend(files.map(|(path, file)| (path, Some(file), is_there(&file))));
+        let numbered = (1..).map(Inode::new).zip(nodes);
+        let there = numbered.filter(|(_, (_, _, is_there))| *is_there);
+        Self { nodes: there.map(|(inode, (path, file, _))| (inode, path, file)).collect() }
     }
 
     fn inode(&self, path: &str) -> Option<Inode> {
-        let index = self.nodes.iter().position(|(other, _)| other == path)?;
-        Some(Inode::new(index as u64 + 1))
+        self.nodes.iter().find(|(_, other, _)| other == path).map(|(inode, _, _)| *inode)
     }
 
     /// The names in a directory, in inode order.
     fn names(&self, directory: &str) -> Vec<&str> {
-        let children = self.nodes.iter().skip(1).map(|(path, _)| split(path));
+        let children = self.nodes.iter().skip(1).map(|(_, path, _)| split(path));
         children.filter(|(parent, _)| *parent == directory).map(|(_, name)| name).collect()
     }
 }
@@ -99,12 +117,22 @@ fn path_of(namespace: &Namespace, inode: Inode) -> Option<String> {
     namespace.path(inode, &mut path).then_some(path)
 }
 
-fn assert_is_model(template: &str, dimensions: Dimensions, dataset: &Dataset) {
+fn assert_is_model(template: &str, dataset: &Dataset) {
     let namespace = dataset.namespace();
-    let model = Model::new(template, dimensions);
-    assert_eq!(namespace.inode_count(), model.nodes.len() as u64);
-    for (index, (path, file)) in model.nodes.iter().enumerate() {
-        let inode = Inode::new(index as u64 + 1);
+    let model = Model::new(template, dataset);
+    let files = model.nodes.iter().filter_map(|(_, _, file)| *file);
+    assert_eq!(files.count() as u64, dataset.file_count());
+    let there: BTreeSet<Inode> = model.nodes.iter().map(|(inode, _, _)| *inode).collect();
+    if !dataset.generations().differ_in_files() {
+        assert_eq!(there.len() as u64, namespace.inode_count());
+    }
+    for number in 1..=namespace.inode_count() {
+        if !there.contains(&Inode::new(number)) {
+            assert_is_stranger(namespace, Inode::new(number));
+        }
+    }
+    for (inode, path, file) in &model.nodes {
+        let inode = *inode;
         let (parent, name) = split(path);
         assert_eq!(path_of(namespace, inode).as_ref(), Some(path), "{template}");
         assert_eq!(namespace.resolve(path), Some(inode), "{path}");
@@ -114,16 +142,16 @@ fn assert_is_model(template: &str, dimensions: Dimensions, dataset: &Dataset) {
         let mut written = "before ".to_owned();
         assert!(namespace.name(inode, &mut written));
         assert_eq!(written, format!("before {name}"));
-        match file {
-            Some(file) => {
-                assert_eq!(namespace.inode(*file), Some(inode));
-                assert!(dataset.contains(*file));
-                assert_eq!(namespace.entry_count(inode), None);
-                assert_eq!(namespace.lookup(inode, b"x"), None);
-                assert_eq!(namespace.entry(inode, 0, &mut written), None);
-                assert_eq!(namespace.subdirectory_count(inode), 0);
-            }
-            None => assert_is_directory(namespace, &model, path, inode),
+        if let Some(file) = file {
+            assert_eq!(namespace.inode(*file), Some(inode));
+            assert!(dataset.contains(*file));
+            assert_eq!(namespace.entry_count(inode), None);
+            assert_eq!(namespace.lookup(inode, b"x"), None);
+            assert_eq!(namespace.entry(inode, 0, &mut written), None);
+            assert_eq!(namespace.subdirectory_count(inode), 0);
+        } else {
+            assert_is_directory(namespace, &model, path, inode);
+            assert_counts_files(namespace, &model, path, inode);
         }
     }
     for stranger in [0, namespace.inode_count() + 1, MAX_INODES, u64::MAX] {
@@ -153,6 +181,34 @@ fn assert_is_directory(namespace: &Namespace, model: &Model, path: &str, inode: 
     assert_eq!(untouched, "");
 }
 
+fn assert_counts_files(namespace: &Namespace, model: &Model, path: &str, inode: Inode) {
+    let below = |file: &str| path.is_empty() || file.starts_with(&format!("{path}/"));
+    let files: Vec<Coordinates> =
+        model.nodes.iter().filter(|(_, file, _)| below(file)).filter_map(|node| node.2).collect();
+    for node in [None, Some(0), Some(1)] {
+        for process in [None, Some(0), Some(2)] {
+            let is_of = |file: &&Coordinates| {
+                node.is_none_or(|node| node == file.node)
+                    && process.is_none_or(|process| process == file.process)
+            };
+            // Asked only about nodes and processes that there are.
+            let exists = node.is_none_or(|node| u32::from(node) < namespace.dimensions().nodes)
+                && process.is_none_or(|of| u32::from(of) < namespace.dimensions().processes);
+            if exists {
+                let count = files.iter().filter(is_of).count() as u64;
+                assert_eq!(namespace.files_below(inode, node, process), count, "{path}");
+            }
+        }
+    }
+    let mut generations: Vec<u16> = files.iter().map(|file| file.generation).collect();
+    generations.dedup();
+    if let Some(generation) = namespace.generation(inode) {
+        assert_eq!(generations, [generation], "{path}");
+    } else {
+        assert!(generations.len() > 1, "{path}");
+    }
+}
+
 fn assert_is_stranger(namespace: &Namespace, inode: Inode) {
     let mut text = String::new();
     assert_eq!(namespace.node(inode), None);
@@ -177,7 +233,39 @@ fn chosen_layouts_are_what_writing_them_out_gives() {
         "0{node}/1{file:01}.{iteration:020}.{process}",
     ] {
         let dataset = dataset(Some(template), dimensions).expect(template);
-        assert_is_model(template, dimensions, &dataset);
+        assert_is_model(template, &dataset);
+    }
+}
+
+#[test]
+fn iterations_with_different_numbers_of_files_need_a_directory_each() {
+    let dataset = |template: &str| {
+        let typed = DatasetConfig {
+            iterations: Some(3.into()),
+            processes: Some(2.into()),
+            files: Some(4.into()),
+            new_files: Some(50.into()),
+            layout: Some(template.into()),
+            ..DatasetConfig::default()
+        };
+        typed.validate()
+    };
+    for template in [
+        "{iteration}/{process}/{file}",
+        "{process}/{iteration}/{file}",
+        "{iteration}/{file}-{process}",
+        "{iteration}/{process}-{file}",
+        "{iteration}-{process}/{file}/x",
+        "{iteration}/{file}/{process}",
+    ] {
+        let dataset = dataset(template).expect(template);
+        assert_eq!(dataset.file_count(), 2 * (4 + 6 + 8));
+        assert_is_model(template, &dataset);
+    }
+    for template in ["{file}/{iteration}/{process}", "{iteration}-{file}/{process}"] {
+        let error = dataset(template).expect_err(template).to_string();
+        assert!(error.contains("--layout"), "{error}");
+        assert!(error.contains("before that of {file}"), "{error}");
     }
 }
 
@@ -194,7 +282,7 @@ fn default_layouts_are_as_designed() {
     ] {
         let dataset = dataset(None, dimensions).expect(template);
         assert_eq!(dataset.layout().to_string(), template);
-        assert_is_model(template, dimensions, &dataset);
+        assert_is_model(template, &dataset);
     }
 }
 
@@ -286,7 +374,7 @@ fn a_trillion_files() {
     let dataset = dataset(None, dimensions).expect("it is valid");
     assert_eq!(dataset.file_count(), 1_000_000_000_000);
     assert_eq!(dataset.namespace().inode_count(), 1 + 1000 + 1_000_000 + 1_000_000_000_000);
-    assert_eq!(dataset.total_bytes(), 1_000_000_000_000 << 30);
+    assert_eq!(dataset.total_bytes(Part::ALL).bytes, 1_000_000_000_000 << 30);
     assert_spans(&dataset, "node_999/process_999/file_999999");
 }
 
@@ -364,7 +452,33 @@ proptest! {
         let dataset = dataset(Some(&template), dimensions);
         prop_assume!(dataset.is_some());
         if let Some(dataset) = dataset {
-            assert_is_model(&template, dimensions, &dataset);
+            assert_is_model(&template, &dataset);
+        }
+    }
+
+    /// The same where each generation has more files than the one before, or only a later one is
+    /// shown.
+    #[test]
+    fn generations_of_different_numbers_of_files_are_what_writing_them_out_gives(
+        dimensions in any_dimensions(),
+        template in any_template(),
+        new_files in prop::sample::select(vec!["10", "33.33", "50", "100", "250"]),
+        generation in prop::option::of(0..=4_u16),
+    ) {
+        let typed = DatasetConfig {
+            iterations: generation.is_none().then(|| u64::from(dimensions.iterations).into()),
+            generation: generation.map(|generation| u64::from(generation).into()),
+            nodes: Some(u64::from(dimensions.nodes).into()),
+            processes: Some(u64::from(dimensions.processes).into()),
+            files: Some(dimensions.files.into()),
+            new_files: Some(new_files.into()),
+            layout: Some(template.as_str().into()),
+            ..DatasetConfig::default()
+        };
+        let dataset = typed.validate();
+        prop_assume!(dataset.is_ok());
+        if let Ok(dataset) = dataset {
+            assert_is_model(&template, &dataset);
         }
     }
 

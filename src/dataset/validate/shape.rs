@@ -1,8 +1,9 @@
 //! The options that shape the data.
 
 use super::{Errors, Value};
+use crate::dataset::Percent;
 use crate::dataset::config::DatasetConfig;
-use crate::dataset::shape::{Change, Dedup, Percent, Scope, Shape, Template};
+use crate::dataset::shape::{Change, Dedup, Scope, Shape, Template};
 use crate::dataset::size::parse_size;
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
@@ -41,24 +42,18 @@ impl Shape {
             }
         }
         if *compress > Percent::ZERO {
-            config.compress = Some(percent_value(*compress));
+            config.compress = Some((*compress).into());
         }
         if let Some(Dedup { share, block_bytes, scope }) = dedup {
-            config.dedup = Some(percent_value(*share));
+            config.dedup = Some((*share).into());
             config.dedup_block = Some(Value::from(*block_bytes));
             config.dedup_scope = text(scope.name());
         }
         if let Some(Change { share, block_bytes }) = change {
-            config.change = Some(percent_value(*share));
+            config.change = Some((*share).into());
             config.change_block = Some(Value::from(*block_bytes));
         }
     }
-}
-
-/// A number where it is whole.
-fn percent_value(share: Percent) -> Value {
-    let text = share.to_string();
-    text.parse::<u64>().map_or(Value::Text(text), Value::from)
 }
 
 impl Errors {
@@ -168,7 +163,7 @@ impl Errors {
         }
     }
 
-    fn percent(
+    pub(super) fn percent(
         &mut self,
         option: &'static str,
         typed: Option<&Value>,

@@ -39,7 +39,10 @@ fn numbers_and_text_mean_the_same() {
 fn every_refusal_names_option_value_and_what_is_accepted() {
     let counts = "accepted is a whole number from 1 to 65536";
     let files = "accepted is a whole number from 1 to 4294967296";
-    let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB";
+    let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB, or a distribution: \
+                4K..1M, lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G or \
+                buckets:4K=70,64K=25,10M=5";
+    let growth = "accepted is 0 to 1000, with at most two decimals, like 12.5";
     let seed = "accepted is text of 1 to 1024 bytes without control characters";
     for (typed, expected) in [
         ("schema = 2", "schema '2': accepted is 1".to_owned()),
@@ -69,6 +72,33 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
             format!(
                 "--size '1.5': a byte has no fraction; accepted with a unit, like 1.5M; {size}"
             ),
+        ),
+        (
+            "generation = 65536",
+            "--generation '65536': accepted is a whole number from 0 to 65535".into(),
+        ),
+        (
+            "generation = 1\niterations = 2",
+            "--generation '1': accepted is one of --generation and --iterations".into(),
+        ),
+        ("grow = -1", format!("--grow '-1': {growth}")),
+        ("grow = 1000.01", format!("--grow '1000.01': {growth}")),
+        ("new_files = 'x'", format!("--new-files 'x': {growth}")),
+        (
+            "generation = 2\nfiles = 4294967296\nnew_files = 0.01",
+            "--new-files '0.01': generation 2 has 4295826289 files of each process; accepted are \
+             4294967296"
+                .into(),
+        ),
+        (
+            "iterations = 3\nsize = '1P..4P'\ngrow = 1",
+            "--grow '1': files of generation 2 have up to 4593671619917905 bytes; accepted are \
+             4503599627370496 (2^52): a smaller --size, or max=SIZE in it"
+                .into(),
+        ),
+        (
+            "size = 'lognormal:median=1M'",
+            format!("--size 'lognormal:median=1M': `sigma` is missing; {size}"),
         ),
         (
             "layout = 'a//b'",
@@ -186,6 +216,15 @@ fn the_extremes_are_accepted() {
         "files = 4294967296",
         "size = 1",
         "size = '4P'",
+        "generation = 0",
+        "generation = 65535\nsize = 1\ngrow = 1000",
+        "generation = 65535\nfiles = 6553\nnew_files = 1000",
+        "iterations = 65536\nfiles = 10\nnew_files = 0.01\ngrow = 0.01",
+        "size = 'buckets:1=50,4P=50'",
+        "change = 0",
+        "change = 100",
+        "change = 0.01\nchange_block = 512",
+        "change = '2.5'\nchange_block = '1M'",
         "schema = 1",
         &format!("seed = '{seed}'"),
         "seed = ' ü \"x\" '",
@@ -198,8 +237,9 @@ fn the_extremes_are_accepted() {
 #[test]
 fn all_errors_are_told_at_once_in_the_order_of_the_options() {
     let errors = from_toml(
-        "layout = '{rank}'\nsize = 0\niterations = 0\nfiles = 0\nprocesses = 0\nnodes = 0\n\
-         seed = ''\nschema = 0",
+        "layout = '{rank}'\nnew_files = 'x'\ngrow = 'x'\nchange_block = 3\n\
+         change = 'x'\nsize = 0\niterations = 0\ngeneration = -1\nfiles = 0\n\
+         processes = 0\nnodes = 0\nseed = ''\nschema = 0",
     )
     .validate()
     .expect_err("everything is wrong");
@@ -213,11 +253,16 @@ fn all_errors_are_told_at_once_in_the_order_of_the_options() {
             "--processes",
             "--files",
             "--iterations",
+            "--generation",
+            "--change",
+            "--change-block",
             "--size",
+            "--grow",
+            "--new-files",
             "--layout"
         ]
     );
-    assert_eq!(errors.to_string().lines().count(), 8);
+    assert_eq!(errors.to_string().lines().count(), 13);
 
     let with_missing = refusal("seed = ''\nnodes = 2\nsize = 0\nlayout = 'x'");
     assert_eq!(with_missing.lines().count(), 3, "{with_missing}");
@@ -247,6 +292,7 @@ fn the_command_line_wins_over_a_file() {
     let typed = DatasetConfig { nodes: Some("3".into()), ..DatasetConfig::default() };
     let file = from_toml(
         "schema = 1\nseed = 7\nnodes = 0\nprocesses = 2\nfiles = 5\niterations = 4\nsize = '1K'\n\
+         change = 2.5\nchange_block = '8K'\ngrow = 1\nnew_files = 2\n\
          layout = '{iteration}/{node}/{process}/{file}'",
     );
     let merged = typed.merged_over(file.clone());
@@ -287,7 +333,19 @@ proptest! {
         processes in 1..=100_u64,
         files in 1..=100_000_u64,
         iterations in prop::option::of(1..=10_u64),
-        size in 1..=MAX_SIZE_BYTES,
+        generation in 0..=100_u64,
+        size in prop_oneof![
+            (1..=MAX_SIZE_BYTES / 2).prop_map(Value::from),
+            prop::sample::select(vec![
+                "4K..1M",
+                "lognormal:median=64K,sigma=1.125,max=1G",
+                "pareto:min=4K,alpha=0.7,max=1T",
+                "buckets:4K=70,64K=24.99,10M=5.01",
+            ])
+            .prop_map(Value::from),
+        ],
+        growth in prop::option::of((0..=99_u32, 0..=999_u32)),
+        change in prop::option::of((0..=10_000_u32, prop::option::of(9..=20_u32))),
         layout in prop::option::of(Just("{iteration}/ü{{{process:03}/{node:05}{file}")),
     ) {
         let typed = DatasetConfig {
@@ -296,7 +354,12 @@ proptest! {
             processes: Some(processes.to_string().into()),
             files: Some(files.into()),
             iterations: iterations.map(Into::into),
-            size: Some(size.into()),
+            generation: iterations.is_none().then(|| generation.into()),
+            size: Some(size),
+            grow: growth.map(|(grow, _)| Percent::of_basis_points(grow).into()),
+            new_files: growth.map(|(_, new)| Percent::of_basis_points(new).into()),
+            change: change.map(|(percent, _)| Percent::of_basis_points(percent).into()),
+            change_block: change.and_then(|(_, log)| Some((1_u64 << log?).into())),
             layout: layout.map(Into::into),
             ..DatasetConfig::default()
         };
@@ -310,13 +373,16 @@ proptest! {
             let again = read.validate().expect("it is still valid");
             prop_assert_eq!(again.to_config(), printed.clone());
             prop_assert_eq!(again.dimensions(), dataset.dimensions());
+            prop_assert_eq!(again.generations(), dataset.generations());
+            prop_assert_eq!(again.sizes(), dataset.sizes());
+            prop_assert_eq!(again.file_count(), dataset.file_count());
             prop_assert_eq!(again.layout(), dataset.layout());
             prop_assert_eq!(again.namespace().inode_count(), dataset.namespace().inode_count());
         }
     }
 
     #[test]
-    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 15)) {
+    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 18)) {
         let mut values = texts.into_iter().map(|text| Some(Value::from(text)));
         let mut next = || values.next().flatten();
         let typed = DatasetConfig {
@@ -326,7 +392,10 @@ proptest! {
             processes: next(),
             files: next(),
             iterations: next(),
+            generation: next(),
             size: next(),
+            grow: next(),
+            new_files: next(),
             layout: next(),
             content: next(),
             content_hash: next(),

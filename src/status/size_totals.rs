@@ -1,0 +1,204 @@
+//! How large the files of a dataset are together, where their sizes are drawn.
+//!
+//! ```text
+//!   files              of the dataset                        of a process
+//!   up to 10^5         summed before the mount answers       summed when its node's document is
+//!                                                            opened, where the node has up to 2^20
+//!   up to 2^32         summed in the background, by node;    files; their number times the mean
+//!                      until then an estimate                where it has more
+//!   more               an estimate for ever
+//! ```
+//!
+//! An estimate is the number of files times the mean, and is marked as one wherever it is shown.
+//! No verdict depends on it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::dataset::{Dataset, Part, Total};
+
+/// The most files whose sizes are summed before the mount answers: a millisecond.
+pub const SUMMED_AT_ONCE_MAX: u64 = 100_000;
+/// The most files whose sizes are summed at all: some minutes of one core.
+pub const SUMMED_MAX: u64 = 1 << 32;
+/// The most files of a node whose sizes are summed each time its document is opened: some 10 ms.
+const SUMMED_ON_OPEN_MAX: u64 = 1 << 20;
+/// How many files are summed at a time: less than a millisecond.
+const STEP_FILES: u64 = 1 << 16;
+
+/// The sizes, as far as they are summed.
+#[derive(Debug)]
+pub struct SizeTotals {
+    /// What is shown until all is summed.
+    estimate: Total,
+    files: u64,
+    next: AtomicU64,
+    is_done: AtomicBool,
+    sums: Mutex<Sums>,
+}
+
+/// At most 65536 numbers.
+#[derive(Debug)]
+struct Sums {
+    nodes: Vec<u128>,
+    files: u64,
+}
+
+impl SizeTotals {
+    /// The sizes of a dataset; those of a small one are summed right away.
+    #[must_use]
+    pub fn new(dataset: &Dataset) -> Self {
+        let totals = Self {
+            estimate: dataset.total_bytes(Part::ALL),
+            files: dataset.file_count(),
+            next: AtomicU64::new(0),
+            is_done: AtomicBool::new(false),
+            sums: Mutex::new(Sums { nodes: Vec::new(), files: 0 }),
+        };
+        if totals.files <= SUMMED_AT_ONCE_MAX {
+            while totals.step(dataset) {}
+        }
+        totals
+    }
+
+    /// Sums the sizes of some more files, less than a millisecond's work; false where there is no
+    /// more to do. Any number of threads may call it.
+    pub fn step(&self, dataset: &Dataset) -> bool {
+        let is_wanted = self.estimate.estimated && self.files <= SUMMED_MAX;
+        // Looked at first, so that the number cannot wrap around however often this is asked.
+        if !is_wanted || self.next.load(Ordering::Relaxed) >= self.files {
+            return false;
+        }
+        let start = self.next.fetch_add(STEP_FILES, Ordering::Relaxed);
+        if start >= self.files {
+            return false;
+        }
+        let end = self.files.min(start + STEP_FILES);
+        // As they are counted, those of a node follow one another.
+        let mut runs: Vec<(u16, u128)> = Vec::new();
+        dataset.each_size(Part::ALL, start..end, |file, size| match runs.last_mut() {
+            Some((node, sum)) if *node == file.node => *sum += u128::from(size),
+            _ => runs.push((file.node, u128::from(size))),
+        });
+        let mut sums = self.sums.lock();
+        if sums.nodes.is_empty() {
+            sums.nodes = vec![0; dataset.dimensions().nodes as usize];
+        }
+        for (node, sum) in runs {
+            if let Some(of_node) = sums.nodes.get_mut(usize::from(node)) {
+                *of_node += sum;
+            }
+        }
+        sums.files += end - start;
+        if sums.files == self.files {
+            self.is_done.store(true, Ordering::Release);
+        }
+        true
+    }
+
+    /// The size of all files together.
+    #[must_use]
+    pub fn total(&self, dataset: &Dataset) -> Total {
+        debug_assert_eq!(dataset.file_count(), self.files, "it is asked about its own dataset");
+        if !self.is_done.load(Ordering::Acquire) {
+            return self.estimate;
+        }
+        Total { bytes: self.sums.lock().nodes.iter().sum(), estimated: false }
+    }
+
+    /// The size of a node's files, and of those of each of its processes.
+    pub(super) fn node(&self, dataset: &Dataset, node: u16) -> (Total, Vec<Total>) {
+        let part = Part { node: Some(node), process: None };
+        let processes = u16::try_from(dataset.dimensions().processes - 1).unwrap_or(u16::MAX);
+        let is_summed =
+            self.estimate.estimated && dataset.file_count_of(part) <= SUMMED_ON_OPEN_MAX;
+        let each = (0..=processes).map(|process| {
+            let part = Part { process: Some(process), ..part };
+            if !is_summed {
+                return dataset.total_bytes(part);
+            }
+            let files = dataset.file_count_of(part);
+            Total { bytes: dataset.sum_bytes(part, 0..files), estimated: false }
+        });
+        let each: Vec<Total> = each.collect();
+        let all = if is_summed {
+            Total { bytes: each.iter().map(|total| total.bytes).sum(), estimated: false }
+        } else if self.is_done.load(Ordering::Acquire) {
+            let bytes = self.sums.lock().nodes.get(usize::from(node)).copied();
+            Total { bytes: bytes.unwrap_or_default(), estimated: false }
+        } else {
+            dataset.total_bytes(part)
+        };
+        (all, each)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::dataset::DatasetConfig;
+
+    fn dataset(files: u64) -> Dataset {
+        let typed = DatasetConfig {
+            nodes: Some(3.into()),
+            processes: Some(2.into()),
+            files: Some(files.into()),
+            size: Some("lognormal:median=64K,sigma=2,max=1G".into()),
+            ..DatasetConfig::default()
+        };
+        typed.validate().unwrap()
+    }
+
+    #[test]
+    fn a_small_dataset_is_summed_at_once() {
+        let dataset = dataset(7);
+        let totals = SizeTotals::new(&dataset);
+        let bytes = dataset.sum_bytes(Part::ALL, 0..42);
+        assert_eq!(totals.total(&dataset), Total { bytes, estimated: false });
+        assert!(!totals.step(&dataset));
+        let (all, each) = totals.node(&dataset, 1);
+        assert_eq!(each.len(), 2);
+        assert_eq!(all.bytes, each.iter().map(|total| total.bytes).sum());
+        let part = Part { node: Some(1), process: None };
+        assert_eq!(all, Total { bytes: dataset.sum_bytes(part, 0..14), estimated: false });
+    }
+
+    #[test]
+    fn a_larger_one_is_an_estimate_until_threads_have_summed_it() {
+        let dataset = dataset(200_001);
+        let totals = SizeTotals::new(&dataset);
+        assert!(totals.total(&dataset).estimated);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| while totals.step(&dataset) {});
+            }
+        });
+        let bytes = dataset.sum_bytes(Part::ALL, 0..dataset.file_count());
+        assert_eq!(totals.total(&dataset), Total { bytes, estimated: false });
+        let nodes = (0..3).map(|node| totals.node(&dataset, node).0.bytes);
+        assert_eq!(nodes.sum::<u128>(), bytes);
+    }
+
+    #[test]
+    fn a_huge_node_has_the_sum_of_the_background_and_estimates_for_its_processes() {
+        let dataset = dataset(600_000);
+        let totals = SizeTotals::new(&dataset);
+        assert!(totals.node(&dataset, 2).0.estimated);
+        while totals.step(&dataset) {}
+        let (all, each) = totals.node(&dataset, 2);
+        let part = Part { node: Some(2), process: None };
+        assert_eq!(all, Total { bytes: dataset.sum_bytes(part, 0..1_200_000), estimated: false });
+        assert!(each.iter().all(|total| total.estimated));
+    }
+
+    #[test]
+    fn more_files_than_can_be_summed_stay_an_estimate() {
+        let dataset = dataset(1 << 31);
+        let totals = SizeTotals::new(&dataset);
+        assert!(!totals.step(&dataset));
+        assert!(totals.total(&dataset).estimated);
+    }
+}
