@@ -34,14 +34,16 @@ fn requests_of_one_file(mount: &Mount) -> u64 {
 fn requests_are_no_larger_than_asked_for() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mount_small = mount(&log, &["--max-request", "64K"]);
-    // 256 of 64 KiB, and perhaps one that finds the end.
-    assert!((256..=258).contains(&requests_of_one_file(&mount_small)));
+    // 256 of 64 KiB, one more for each of five reads into a buffer that is not aligned to pages.
+    let requests = requests_of_one_file(&mount_small);
+    assert!((256..=261).contains(&requests), "{requests}");
     assert!(logged(&log).contains("request_bytes=65536"), "{}", logged(&log));
     drop(mount_small);
 
     let log = tempfile::NamedTempFile::new().unwrap();
     let mount_large = mount(&log, &[]);
-    assert!(requests_of_one_file(&mount_large) <= 16 + 2);
+    let requests = requests_of_one_file(&mount_large);
+    assert!((16..=21).contains(&requests), "{requests}");
 }
 
 #[test]
