@@ -41,7 +41,7 @@
 
 use super::choice::{Choice, Purpose, Stream, below};
 use super::shape::{Change, Dedup, Scope};
-use super::{Coordinates, Dataset, Dimensions};
+use super::{Coordinates, Dataset, Dimensions, FileChange};
 
 /// Where the shared blocks begin in the content of their scope's first file: files of a dataset
 /// that has any are no longer than this.
@@ -99,46 +99,29 @@ impl Sharing {
     }
 }
 
-/// How the blocks of one file change.
+/// How the blocks of one file change, asked by offset.
 #[derive(Clone, Copy, Debug)]
 struct Rhythm {
-    stream: Stream,
-    /// Of 2^32; below it.
-    share: u64,
+    blocks: FileChange,
     /// The size of a block, as a power of two.
     shift: u32,
 }
 
 impl Rhythm {
     fn new(choice: Choice, change: Change, file: Coordinates) -> Self {
-        Self {
-            stream: choice.stream(Purpose::Change, Coordinates { generation: 0, ..file }),
-            share: change.share.of_2_32(),
-            shift: change.block_bytes.trailing_zeros(),
-        }
+        let shift = change.block_bytes.trailing_zeros();
+        Self { blocks: change.of_file(&choice, file), shift }
     }
 
     /// The first and the last generation in which the block at `offset` is as it is in this one.
     fn stays(&self, generation: u16, offset: u64) -> (u16, u16) {
-        let (first, changes, drawn) = self.made(generation, offset);
-        if self.share == 0 {
-            return (0, u16::MAX);
-        }
-        let last = (((changes + 1) << 32) - drawn - 1) / self.share;
-        (first, u16::try_from(last).unwrap_or(u16::MAX))
+        self.blocks.generations_of_block(offset >> self.shift, generation)
     }
 
-    /// The generation that made the block at `offset`, how often it has changed, and its draw.
+    /// The generation that made the block at `offset`.
     #[inline]
-    fn made(&self, generation: u16, offset: u64) -> (u16, u64, u64) {
-        let drawn = self.stream.draw(offset >> self.shift) >> 32;
-        let changes = (u64::from(generation) * self.share + drawn) >> 32;
-        if changes == 0 {
-            return (0, 0, drawn);
-        }
-        let made = ((changes << 32) - drawn).div_ceil(self.share);
-        // It is at most the generation that was asked about.
-        (u16::try_from(made).unwrap_or(generation), changes, drawn)
+    fn made(&self, generation: u16, offset: u64) -> u16 {
+        self.blocks.generation_of_block(offset >> self.shift, generation)
     }
 
     fn block_end(&self, offset: u64) -> u64 {
@@ -202,7 +185,7 @@ impl Origins {
             end = SHARED_START;
         }
         if let Some(rhythm) = &self.rhythm {
-            file.generation = rhythm.made(file.generation, offset).0;
+            file.generation = rhythm.made(file.generation, offset);
             end = rhythm.block_end(offset);
         }
         if let Some(shared) = &self.shared {
