@@ -19,13 +19,14 @@
 //!
 //! `docs/architecture.md` says what each layer never does.
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod content;
 pub mod dataset;
 pub mod disk;
 pub mod fs;
+#[cfg(feature = "mount")]
 pub mod fuse;
-
 pub mod overlay;
 pub mod status;
 pub mod storage;
