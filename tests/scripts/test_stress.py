@@ -385,14 +385,19 @@ class MountedTest(ScriptCase):
 class EndTest(ScriptCase):
     """No process outlives the script, however it ends."""
 
-    def end_by(self, number: int) -> int:
-        """Ends a run whose sources hang; the exit code, once all its processes are gone."""
+    def end_by(self, *numbers: int, interrupts=signal.SIG_DFL) -> int:
+        """Sends signals to a run whose sources hang; the exit code, once all its processes are gone.
+
+        Whoever starts the tests may ignore SIGINT, as cron does, and scripts inherit that; here
+        they start with `interrupts`.
+        """
         script = subprocess.Popen(
             command_of(
                 "parallel_write", "--nprocess", "3", "--node", "0", "--dst", self.dst,
                 "--size", "1K", "--seedfs", STAND_IN,
             ),
             env={**os.environ, "STAND_IN_HANGS": "yes"}, stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
         )
         self.addCleanup(script.kill)
         # All three have opened their files, so they wait for bytes that never come.
@@ -406,7 +411,8 @@ class EndTest(ScriptCase):
         commands = [pid for worker in workers for pid in children_of(worker)]
         self.assertEqual(len(commands), 3)
         self.addCleanup(end_all, workers + commands)
-        script.send_signal(number)
+        for number in numbers:
+            script.send_signal(number)
         code = script.wait(timeout=60)
         wait_until(
             lambda: not any(is_running(pid) for pid in workers + commands),
@@ -416,6 +422,12 @@ class EndTest(ScriptCase):
 
     def test_interrupted(self) -> None:
         self.assertEqual(self.end_by(signal.SIGINT), 130)
+
+    def test_interrupted_where_interrupts_were_ignored_from_the_start(self) -> None:
+        # As after `nohup`, in cron and behind `&` in a script. Had the first signal ended it, the
+        # code would be 130.
+        code = self.end_by(signal.SIGINT, signal.SIGTERM, interrupts=signal.SIG_IGN)
+        self.assertEqual(code, 143)
 
     def test_terminated(self) -> None:
         self.assertEqual(self.end_by(signal.SIGTERM), 143)
