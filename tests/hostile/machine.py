@@ -23,11 +23,13 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def become(user: int) -> None:
-    """Gives up everything that root may do, for good."""
+def become(user: int, parent: int) -> None:
+    """Gives up everything that root may do, for good; still ends with `parent`."""
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
+    # The kernel takes back what was asked for as somebody else.
+    die_with(parent)
 
 
 class Memory(NamedTuple):

@@ -95,7 +95,7 @@ def ask(place: Place, progress: Progress, tell: Callable[[Answer], None], seed: 
         # the file system, as are the space left, a listing, reads and writes.
         timed("statfs", os.statvfs, place.folder)
         timed("stat", os.path.lexists, os.path.join(place.folder, f"no-{number}"))
-        timed("ls", os.listdir, os.path.dirname(place.right))
+        timed("ls", os.listdir, place.folder)
         found = timed("read", _read, place.right, offset)
         expect(found == block, f"{place.right} at {offset}: reads as what does not belong there")
         if place.writes:

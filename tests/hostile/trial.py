@@ -94,6 +94,7 @@ class Trial:
         self._mount = os.path.join(self._folder, "mnt")
         os.mkdir(self._mount)
         self._says = os.path.join(self._folder, "says")
+        self._process = os.getpid()
         self._daemon: Optional[subprocess.Popen] = None
         self._device = 0
         self._before = 0
@@ -126,7 +127,7 @@ class Trial:
                     self._mount,
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=functools.partial(machine.die_with, os.getpid()),
+                preexec_fn=functools.partial(machine.die_with, self._process),
             )
         self._wait_for(self._is_mounted, "the mount")
         self._device = os.stat(self._mount).st_dev
@@ -175,7 +176,7 @@ class Trial:
             answers = os.open(self._answers_of(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
             def live(where=where, progress=progress, answers=answers) -> None:
-                machine.become(ORDINARY_USER)
+                machine.become(ORDINARY_USER, self._process)
                 ordinary.ask(
                     where, progress,
                     lambda answer: os.write(answers, (json.dumps(answer) + "\n").encode()),
@@ -211,7 +212,7 @@ class Trial:
 
         def live() -> None:
             _limit()
-            machine.become(HOSTILE_USER)
+            machine.become(HOSTILE_USER, self._process)
             os.chdir(home)
             user = User(
                 self._mount, home, os.path.join(self._mount, "node_1", "process_0"),
@@ -237,14 +238,13 @@ class Trial:
         self._fork(f"root beside {name}", live)
 
     def _fork(self, name: str, live: Callable[[], None]) -> None:
-        parent = os.getpid()
         child = os.fork()
         if child:
             self._children[child] = name
             return
         code = 1
         try:
-            machine.die_with(parent)
+            machine.die_with(self._process)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             says = os.open(self._says, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
