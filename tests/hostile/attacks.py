@@ -96,8 +96,8 @@ class Attack(NamedTuple):
     workers: int = 2
     options: Tuple[str, ...] = ()
     """Of the mount, where the attack needs a dataset of another shape; then it is never mixed."""
-    beside: Optional[Callable[[str], None]] = None
-    """What root does meanwhile, again and again."""
+    beside: Tuple[Callable[[str], None], ...] = ()
+    """What root does meanwhile, again and again, each in a process of its own."""
     weight: int = 1
     """How many times as long as others it takes to show something."""
     resets: bool = False
@@ -141,12 +141,17 @@ def reset_all(mount: str) -> None:
         control.write(b"reset")
 
 
+def remove_control(mount: str) -> None:
+    """Tries what only root gets as far as: to take away the file that takes commands."""
+    os.unlink(os.path.join(mount, ".status", "control"))
+
+
 def reset_and_share(mount: str) -> None:
     """Puts everything back, and gives the attackers their node again."""
     with open(os.path.join(mount, ".status", "control"), "wb", buffering=0) as control:
         control.write(b"reset")
     os.chmod(os.path.join(mount, "node_1"), 0o777)
-    time.sleep(0.003)
+    time.sleep(0.01)
 
 
 def depth(user: User) -> None:
@@ -172,12 +177,16 @@ def breadth(user: User) -> None:
     """Names in one directory, and listings of it."""
     number = 0
     while user.going():
-        for _ in range(500):
-            number += 1
+        for number in range(number + 1, number + 501):
             if number % 3:
-                user.attempt(os.mknod, f"f{number}", 0o644)
+                made = user.attempt(os.mknod, f"f{number}", 0o644)
             else:
-                user.attempt(os.mkdir, f"d{number}")
+                made = user.attempt(os.mkdir, f"d{number}")
+            if not made:
+                # It is full: some make room for what follows.
+                for old in range(max(0, number - 10_000), number, 7):
+                    user.attempt(os.unlink, f"f{old}")
+                break
         with os.scandir(".") as entries:
             for count, _ in enumerate(entries):
                 if count > 2000 and not user.going():
@@ -539,19 +548,25 @@ def resets(user: User) -> None:
             continue
         # Root may take it away, but then it can be made, and nobody else makes it: a name that is
         # neither there nor free has no record.
-        for _ in range(5):
+        misses = 0
+        while misses < 5 and user.going():
             try:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
                 break
             except FileExistsError:
                 if os.path.lexists(path):
                     break
+                misses += 1
+            except PermissionError:
+                # Until root lets everybody in again.
+                time.sleep(0.0002)
             except OSError as error:
                 if error.errno in _GONE:
                     raise Gone from error
                 if error.errno != errno.ENOENT:
                     break
-        else:
+                misses += 1
+        if misses == 5:
             raise Finding(f"{path} is neither there nor can it be made")
 
 
@@ -670,11 +685,11 @@ TABLE = {
     "huge-files": Attack(huge_files, options=("--size", "2P", "--dedup", "50")),
     "control": Attack(control, workers=1),
     "hashes": Attack(hashes, options=("--size", "64G")),
-    "forgets": Attack(forgets, workers=3, beside=forget_names),
+    "forgets": Attack(forgets, workers=3, beside=(forget_names,)),
     "mappings": Attack(mappings),
     "signals": Attack(signals),
-    "status-locks": Attack(status_locks, workers=4, beside=reset_all, resets=True),
-    "resets": Attack(resets, beside=reset_and_share, resets=True),
+    "status-locks": Attack(status_locks, workers=4, beside=(reset_all, remove_control), resets=True),
+    "resets": Attack(resets, beside=(reset_and_share,), resets=True),
     "wrong-bytes": Attack(wrong_bytes),
     "refused-bytes": Attack(wrong_bytes, options=("--on-mismatch", "reject")),
     "renames": Attack(renames),

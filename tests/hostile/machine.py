@@ -124,8 +124,19 @@ def _place(thread: int) -> str:
         return "the kernel"
 
 
-def abort_connection(device: int) -> None:
-    """Ends every request of a FUSE mount, given its device number."""
-    path = f"/sys/fs/fuse/connections/{os.minor(device)}/abort"
-    with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
-        file.write("1")
+def abort_connection(device: int, folder: str) -> None:
+    """Ends every request of a FUSE mount, given its device number and an empty directory.
+
+    The file system that does it is mounted there for as long: not every system has it mounted.
+    """
+    place = os.fsencode(folder)
+    if _LIBC.mount(b"none", place, b"fusectl", 0, None) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), folder)
+    try:
+        path = os.path.join(folder, str(os.minor(device)), "abort")
+        # It is gone where the daemon has ended.
+        with contextlib.suppress(FileNotFoundError), open(path, "w", encoding="ascii") as file:
+            file.write("1")
+    finally:
+        _LIBC.umount2(place, 0)

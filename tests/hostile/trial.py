@@ -195,8 +195,8 @@ class Trial:
         for name, attack in self._attacks.items():
             for worker in range(attack.workers):
                 self._start_attacker(name, attack, worker)
-            if attack.beside is not None:
-                self._start_root(name, attack.beside)
+            for beside in attack.beside:
+                self._start_root(name, beside)
         # Then one more for as long as an answer may take: who is stuck must show.
         while time.monotonic() < self._until + _END_S and self._attackers() and not self.problems:
             self._look()
@@ -295,9 +295,9 @@ class Trial:
         """One look at everything."""
         now = time.monotonic()
         if self._daemon.poll() is not None:
-            with open(os.path.join(self._folder, "log"), encoding="utf-8", errors="replace") as log:
-                last = " / ".join(line.strip() for line in list(log)[-3:])
-            self.problems.append(f"the daemon ended with {self._daemon.returncode}: {last}")
+            self.problems.append(
+                f"the daemon ended with {self._daemon.returncode}: {self._last_words()}"
+            )
             return
         memory = machine.memory_of(self._daemon.pid)
         if memory is not None:
@@ -315,6 +315,11 @@ class Trial:
         self.problems += self._stuck.look(everybody, now)
         with contextlib.suppress(FileNotFoundError), open(self._says, encoding="utf-8") as file:
             self.problems += [line.strip() for line in file]
+
+    def _last_words(self) -> str:
+        path = os.path.join(self._folder, "log")
+        with open(path, encoding="utf-8", errors="replace") as log:
+            return " / ".join(line.strip() for line in list(log)[-3:])
 
     def _write_line(self, now: float, memory: machine.Memory) -> None:
         if self._settings.csv is not None:
@@ -336,6 +341,8 @@ class Trial:
             time.sleep(_TURN_S / 10)
         for name in self._children.values():
             self.problems.append(f"left over: {name}")
+        if self._daemon.poll() is None:
+            self.problems.append("left over: the daemon")
         self._judge()
         if self._is_mounted():
             # What is below is not ours to remove.
@@ -358,9 +365,12 @@ class Trial:
             if not self.problems:
                 self.problems.append("left over: the daemon, after its mount was gone")
             if self._device:
-                machine.abort_connection(self._device)
+                connections = os.path.join(self._folder, "connections")
+                os.mkdir(connections)
+                machine.abort_connection(self._device, connections)
             self._daemon.kill()
-            self._daemon.wait(_END_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._daemon.wait(_END_S)
         if self._is_mounted():
             subprocess.run(
                 ["umount", "--lazy", self._mount], stdin=subprocess.DEVNULL, capture_output=True,
@@ -424,7 +434,7 @@ class Trial:
         deadline = time.monotonic() + _READY_S
         while not condition():
             if self._daemon.poll() is not None or time.monotonic() > deadline:
-                raise Failure(f"waited in vain for {what}; see {self._folder}/log")
+                raise Failure(f"waited in vain for {what}: {self._last_words()}")
             time.sleep(0.01)
 
 

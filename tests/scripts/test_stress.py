@@ -459,7 +459,7 @@ class EndTest(ScriptCase):
     """No process outlives the script, however it ends."""
 
     def end_by(self, *numbers: int, interrupts=signal.SIG_DFL) -> int:
-        """Sends signals to a run whose sources hang; the exit code, once all its processes are gone.
+        """Sends signals to a run whose sources hang; the exit code, once no process is left.
 
         Whoever starts the tests may ignore SIGINT, as cron does, and scripts inherit that; here
         they start with `interrupts`.
