@@ -639,16 +639,26 @@ def appends(user: User) -> None:
 
 
 def reads(user: User) -> None:
-    """Reads of all sizes and alignments, forwards and backwards, of all that can be read."""
+    """Streams of reads whose sizes change, from anywhere; none of them is short but at the end."""
     descriptor = user.attempt(os.open, user.own, os.O_RDONLY)
     buffers = [mmap.mmap(-1, 1 << exponent) for exponent in (12, 19, 20, 22)]
     while user.going() and descriptor is not None:
-        size = max(1, os.fstat(descriptor).st_size)
+        size = os.fstat(descriptor).st_size
         start = user.random.randrange(size)
-        for _ in range(8):
-            buffer = user.random.choice(buffers)
+        if user.random.random() < 0.8:
+            start &= -(1 << 20)
+        buffer = user.random.choice(buffers)
+        for number in range(8):
+            if number == 3:
+                buffer = user.random.choice(buffers)
             got = user.attempt(os.preadv, descriptor, [buffer], start)
-            start = (start + (got or 0)) % size
+            if got is None:
+                continue
+            if got < min(len(buffer), size - start):
+                raise Finding(f"{got} bytes read at {start} of {size}, asked for {len(buffer)}")
+            start += got
+            if start >= size:
+                break
         user.attempt(os.pread, descriptor, 1, FAR - 1)
 
 
@@ -688,13 +698,15 @@ TABLE = {
     "forgets": Attack(forgets, workers=3, beside=(forget_names,)),
     "mappings": Attack(mappings),
     "signals": Attack(signals),
-    "status-locks": Attack(status_locks, workers=4, beside=(reset_all, remove_control), resets=True),
+    "status-locks": Attack(
+        status_locks, workers=4, beside=(reset_all, remove_control), resets=True
+    ),
     "resets": Attack(resets, beside=(reset_and_share,), resets=True),
     "wrong-bytes": Attack(wrong_bytes),
     "refused-bytes": Attack(wrong_bytes, options=("--on-mismatch", "reject")),
     "renames": Attack(renames),
     "odd-files": Attack(odd_files),
     "appends": Attack(appends),
-    "reads": Attack(reads),
+    "reads": Attack(reads, options=("--size", "1G")),
     "removed-bytes": Attack(removed_bytes),
 }

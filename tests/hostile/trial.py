@@ -71,8 +71,8 @@ def run(
     try:
         trial.start()
         trial.watch(seconds)
-    except Failure as failure:
-        trial.problems.append(str(failure))
+    except (Failure, OSError, subprocess.SubprocessError) as failure:
+        trial.problems.append(f"{type(failure).__name__}: {failure}")
     finally:
         trial.end()
     return trial.outcome()
@@ -150,6 +150,11 @@ class Trial:
         ):
             os.mkdir(folder)
             os.chown(folder, user, user)
+        # Once the attacks have begun, nothing asks the mount that must not wait for its answer.
+        for name, attack in self._attacks.items():
+            for worker in range(attack.workers):
+                os.mkdir(self._home(name, worker))
+                os.chown(self._home(name, worker), HOSTILE_USER, HOSTILE_USER)
         node = os.path.join(self._mount, "node_1")
         os.chmod(node, 0o777)
         for process in range(4):
@@ -206,9 +211,7 @@ class Trial:
             self._look()
 
     def _start_attacker(self, name: str, attack: Attack, worker: int) -> None:
-        home = os.path.join(self._hostile, f"{name}-{worker}")
-        os.mkdir(home)
-        os.chown(home, HOSTILE_USER, HOSTILE_USER)
+        home = self._home(name, worker)
 
         def live() -> None:
             _limit()
@@ -223,6 +226,9 @@ class Trial:
                 attack.run(user)
 
         self._fork(f"{name} {worker}", live)
+
+    def _home(self, name: str, worker: int) -> str:
+        return os.path.join(self._hostile, f"{name}-{worker}")
 
     def _start_root(self, name: str, beside: Callable[[str], None]) -> None:
         def live() -> None:
@@ -241,9 +247,11 @@ class Trial:
         child = os.fork()
         if child:
             self._children[child] = name
+            _lead_a_group(child)
             return
         code = 1
         try:
+            _lead_a_group(0)
             machine.die_with(self._process)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -272,6 +280,8 @@ class Trial:
         for child in list(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 del self._children[child]
+                # It may have left some that it has started.
+                self._kill([child])
 
     def _end_attackers(self) -> None:
         """Every process that the hostile user started; a signal must end each of them."""
@@ -285,11 +295,10 @@ class Trial:
             self.problems.append(f"{self._children[child]} does not end when it is killed")
 
     def _kill(self, processes: List[int]) -> None:
-        # First those who would start others.
-        everybody = [one for process in processes for one in machine.descendants(process)]
-        for process in everybody:
+        # Each leads a group of all that it has started: nobody is started meanwhile and missed.
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+                os.killpg(process, signal.SIGKILL)
 
     def _look(self) -> None:
         """One look at everything."""
@@ -456,6 +465,12 @@ class _Counter:
 
 def _words(options: Dict[str, str]) -> List[str]:
     return [word for option in options.items() for word in option]
+
+
+def _lead_a_group(process: int) -> None:
+    """Done by the process and by its parent, so that it is done when either goes on."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpgid(process, process)
 
 
 def _limit() -> None:
