@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
@@ -13,6 +12,7 @@ use super::extent::Extent;
 use super::written::{Base, View, Written};
 use super::xattrs::drop_capability;
 use crate::content::Source;
+use crate::sync::Mutex;
 
 /// The record of one inode.
 ///
