@@ -279,7 +279,9 @@ impl Call {
         let shared = Arc::clone(&self.ahead.0);
         let mut streams = shared.streams.lock();
         let next = streams.numbered(self.inode, self.number).and_then(|stream| {
-            made.into_iter().for_each(|piece| stream.accept(piece));
+            if let Some(piece) = made {
+                stream.accept(piece);
+            }
             stream.begin()
         });
         if next.is_none() {
