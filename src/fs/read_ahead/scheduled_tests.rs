@@ -127,14 +127,15 @@ fn nobody_waits_for_ever_for_a_piece_that_has_been_begun() {
     schedules(1000, || {
         let filesystem = filesystem();
         let inode = file(&filesystem, 0);
-        let mut buffer = Vec::new();
-        pool::hold(|| {
+        let reader = move || {
+            let mut buffer = Vec::new();
             for at in 0..6 {
                 read(&filesystem, inode, at * SIZE as u64, SIZE, &mut buffer);
                 let mut streams = filesystem.read_ahead.0.streams.lock();
                 let stream = streams.find(inode).unwrap();
                 stream.maker = Maker::At(stream.next);
             }
-        });
+        };
+        pool::hold(|| thread::spawn(reader).join().unwrap());
     });
 }
