@@ -30,7 +30,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 11] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -58,6 +58,12 @@ const LAYERS: [Layer; 10] = [
         crates: &["aes", "blake3", "rayon"],
         deviations: &[],
         touches_system: false,
+    },
+    Layer {
+        name: "disk",
+        crates: &["nix"],
+        deviations: &[("libc", "the bits of a file's mode")],
+        touches_system: true,
     },
     Layer {
         name: "overlay",
