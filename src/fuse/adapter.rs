@@ -24,6 +24,7 @@ use crate::fs::{
     RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
 };
 use crate::overlay::Timestamp;
+use crate::sync::background;
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -59,6 +60,7 @@ thread_local! {
 /// Runs one operation. Should it ever panic, the reply is dropped, which answers EIO, and the event
 /// loop goes on: one system call must not end the mount.
 fn guarded(operation: &'static str, run: impl FnOnce()) {
+    background::note_request();
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!(operation, "a bug in seedfs: the operation panicked and was answered EIO");
     }
