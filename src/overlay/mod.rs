@@ -30,31 +30,38 @@ mod attributes;
 mod budget;
 mod extent;
 mod extent_map;
+mod kept;
 mod names;
 mod recognise;
 mod record;
+mod returns;
 mod runs;
 mod store;
 mod written;
 mod xattrs;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
-pub use budget::{Budget, BudgetFull, Limits, Usage};
+pub use budget::{Budget, BudgetFull, EXTENT_BYTES, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
+pub use kept::Kept;
 pub use names::{Change, Directory, Entry, Name, Tree, dataset_lookup};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
+pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 pub use store::{Store, StoreError, Stored};
 pub use written::{Base, View, Written};
+
+/// After how many removals the table of records is looked at.
+const LOOK_EVERY: usize = 256;
 
 /// All records, by inode number.
 #[derive(Debug)]
@@ -65,6 +72,9 @@ pub struct Overlay {
     names: names::Names,
     budget: Arc<Budget>,
     store: Option<Arc<Store>>,
+    returns: Arc<Returns>,
+    /// How many records were removed.
+    removals: AtomicUsize,
     /// The number of the next inode that is made. Never used twice, so a handle from before a file
     /// was removed can never mean another file.
     next_inode: AtomicU64,
@@ -74,12 +84,15 @@ impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
     pub fn new(limits: Limits, store: Option<Store>) -> Self {
+        let returns = Arc::<Returns>::default();
         Self {
             records: DashMap::new(),
             has_records: AtomicBool::new(false),
             names: names::Names::default(),
-            budget: Arc::new(Budget::new(limits)),
+            budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
             store: store.map(Arc::new),
+            returns,
+            removals: AtomicUsize::new(0),
             next_inode: AtomicU64::new(MAX_INODES),
         }
     }
@@ -90,16 +103,17 @@ impl Overlay {
         self.store.as_deref()
     }
 
-    /// Moves large pieces of kept bytes to the store, where there is one: before they are written,
-    /// and under no lock.
+    /// Makes pieces ready to be kept, before they are written and under no lock: none holds on to
+    /// more memory than it shows, and large ones go to the store, where there is one.
     ///
     /// # Errors
     ///
     /// Where the store is full or broken. What was moved is given back with the pieces.
     pub fn keep(&self, pieces: &mut [(u64, Extent)]) -> Result<(), StoreError> {
-        let Some(store) = &self.store else { return Ok(()) };
         for (_, extent) in pieces {
-            if let Piece::Bytes(bytes) = &extent.piece
+            extent.let_go();
+            if let Some(store) = &self.store
+                && let Piece::Bytes(bytes) = &extent.piece
                 && bytes.len() >= store::STORED_BYTES_MIN
             {
                 extent.piece = Piece::Stored(store.put(bytes)?);
@@ -159,6 +173,12 @@ impl Overlay {
     /// Forgets an inode that has no name any more. What it held is given back.
     pub fn remove(&self, inode: Inode) {
         self.records.remove(&inode);
+        // Where most of the table is empty, its room is given back. To look takes the locks of all
+        // shards, one after another.
+        let removals = self.removals.fetch_add(1, Ordering::Relaxed);
+        if removals % LOOK_EVERY == 0 && self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to_fit();
+        }
     }
 
     /// What a name in a directory stands for now.
@@ -200,6 +220,7 @@ impl Overlay {
     pub fn clear(&self) {
         self.names.clear(&self.budget);
         self.records.clear();
+        self.records.shrink_to_fit();
     }
 
     /// The records there are at this moment, in no order.

@@ -49,7 +49,7 @@ const LAYERS: [Layer; 9] = [
     },
     Layer {
         name: "overlay",
-        crates: &["dashmap", "bytes"],
+        crates: &["dashmap"],
         deviations: &[
             ("thiserror", ERRORS),
             ("smallvec", SMALL),
