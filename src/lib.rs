@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
+//! | [`disk`] | the system calls on real files, each of which a test can let fail |
 //! | [`overlay`] | what was written, as extents |
 //! | [`verdict`] | extents against expectation |
 //! | [`status`] | the verdict as JSON |
@@ -19,6 +20,7 @@
 pub mod cli;
 pub mod content;
 pub mod dataset;
+pub mod disk;
 pub mod fs;
 pub mod fuse;
 

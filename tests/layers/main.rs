@@ -28,7 +28,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const LOCK: &str = "a lock of one byte that cannot be poisoned: no unwrap on each use";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     Layer {
         name: "dataset",
         crates: &["serde"],
@@ -46,6 +46,12 @@ const LAYERS: [Layer; 9] = [
         crates: &["aes", "blake3", "rayon"],
         deviations: &[],
         touches_system: false,
+    },
+    Layer {
+        name: "disk",
+        crates: &["nix"],
+        deviations: &[("libc", "the bits of a file's mode")],
+        touches_system: true,
     },
     Layer {
         name: "overlay",
