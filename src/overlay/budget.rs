@@ -1,9 +1,9 @@
 //! The bounds on what the overlay may hold.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::returns::Returns;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The memory that one of [`Limits::extents`] stands for. What can take more counts as several, so
 /// that no more is held than the limits say, whatever it is that a caller makes.

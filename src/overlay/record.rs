@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::written::{Base, View, Written};
 use crate::content::Source;
+use crate::sync::Mutex;
 
 /// The record of one inode.
 ///

@@ -4,10 +4,10 @@
 //! takes a system call: a hole in the store's file, pages that the allocator lets go of. So whoever
 //! frees something only notes it here, and a thread of the mount does the rest when it is told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 /// Tells one thread that there is something to give back.
 #[derive(Debug, Default)]
@@ -41,8 +41,9 @@ impl Returns {
 
     /// Waits for a time, or until it is over.
     pub fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
         let mut over = self.over.lock();
-        self.changed.wait_while_for(&mut over, |over| !*over, time);
+        while !*over && !self.changed.wait_until(&mut over, until).timed_out() {}
     }
 
     /// Ends all waiting.
