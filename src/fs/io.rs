@@ -128,7 +128,7 @@ impl Filesystem {
         let out = &mut out[..length];
         match (view, base) {
             (Some(view), _) => {
-                view.read(&self.content, offset, out).map_err(|_| Error::Store)?;
+                view.read(&self.content, offset, out).map_err(Error::Store)?;
             }
             (None, Some(base)) => self.content.fill(base.file, offset, out),
             // A file that was made always has a view.

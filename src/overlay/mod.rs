@@ -56,8 +56,17 @@ pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
-pub use store::{Store, StoreError, Stored};
+pub use store::{Store, StoreError, StoreFailure, Stored};
 pub use written::{Base, View, Written};
+
+/// What is left to be done after [`Overlay::give_back`].
+#[derive(Debug)]
+pub struct GivenBack {
+    /// Whether so much memory was freed that the allocator should give it to the system.
+    pub memory: bool,
+    /// How the store has failed, each way once.
+    pub failures: Vec<StoreFailure>,
+}
 
 /// After how many removals the table of records is looked at.
 const LOOK_EVERY: usize = 256;
@@ -83,7 +92,7 @@ impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
     pub fn new(limits: Limits, store: Option<Store>) -> Self {
-        let returns = Arc::<Returns>::default();
+        let returns = store.as_ref().map(|store| Arc::clone(store.returns())).unwrap_or_default();
         Self {
             records: DashMap::new(),
             has_records: AtomicBool::new(false),
@@ -119,6 +128,21 @@ impl Overlay {
             }
         }
         Ok(())
+    }
+
+    /// Says when there is something to [give back](Self::give_back).
+    #[must_use]
+    pub fn returns(&self) -> &Returns {
+        &self.returns
+    }
+
+    /// Punches what was freed out of the store's file. Must be called under no lock.
+    pub fn give_back(&self) -> GivenBack {
+        let failures = self.store.as_ref().map_or_else(Vec::new, |store| {
+            store.punch_freed();
+            store.take_failures()
+        });
+        GivenBack { memory: self.budget.take_freed(), failures }
     }
 
     /// What is kept at the moment, and what may be.
