@@ -69,9 +69,9 @@ impl Checked {
     }
 
     /// Takes the outcome of an operation that did what the model says, if it succeeded.
-    fn settle<T>(&mut self, outcome: Result<T, Error>, model: impl FnOnce(&mut [Vec<u8>; 2])) {
+    fn settle(&mut self, outcome: Result<(), Error>, model: impl FnOnce(&mut [Vec<u8>; 2])) {
         match outcome {
-            Ok(_) => model(&mut self.expected),
+            Ok(()) => model(&mut self.expected),
             Err(error) => {
                 self.failed += 1;
                 self.assert_is_the_fault(error);
@@ -123,30 +123,30 @@ impl Checked {
     }
 
     fn run(&mut self) {
-        self.write(0, 0, 1, 200_000);
-        self.write(0, 70_000, 2, 10_000);
+        self.write(0, 0, 1, 100_000);
+        self.write(0, 60_000, 2, 10_000);
         self.write(1, 5000, 3, 9000);
         let [one, two] = self.files;
-        let copied = self.filesystem.copy_range((one, 60_000), (two, 0), 50_000);
+        let copied = self.filesystem.copy_range((one, 50_000), (two, 0), 30_000);
         self.settle(copied.map(drop), |expected| {
-            let end = expected[0].len().min(110_000);
-            let copied = expected[0].get(60_000..end).unwrap_or_default().to_vec();
+            let end = expected[0].len().min(80_000);
+            let copied = expected[0].get(50_000..end).unwrap_or_default().to_vec();
             let have = &mut expected[1];
             have.resize(have.len().max(copied.len()), 0);
             have[..copied.len()].copy_from_slice(&copied);
         });
-        let punched = self.filesystem.allocate(one, 20_000..90_000, Allocate::Hole);
+        let punched = self.filesystem.allocate(one, 20_000..67_000, Allocate::Hole);
         self.settle(punched, |expected| {
-            let end = expected[0].len().min(90_000);
+            let end = expected[0].len().min(67_000);
             if end > 20_000 {
                 expected[0][20_000..end].fill(0);
             }
         });
-        self.write(0, 30_000, 4, 30_000);
-        let cut = SetAttributes { size_bytes: Some(40_000), ..SetAttributes::default() };
+        self.write(0, 30_000, 4, 9000);
+        let cut = SetAttributes { size_bytes: Some(35_000), ..SetAttributes::default() };
         let cut = self.filesystem.set_attributes(one, &cut).map(drop);
-        self.settle(cut, |expected| expected[0].resize(40_000, 0));
-        self.write(1, 0, 5, 60_000);
+        self.settle(cut, |expected| expected[0].resize(35_000, 0));
+        self.write(1, 0, 5, 20_000);
     }
 
     /// Everything goes: nothing may be left, in the counts and on the disk.
@@ -192,7 +192,7 @@ fn whichever_call_fails_nothing_acknowledged_is_lost() {
 fn a_disk_that_has_died_is_logged_once_for_each_way() {
     let directory = tempfile::tempdir().unwrap();
     for fault in FAULTS.into_iter().filter(|fault| !is_hidden(*fault)) {
-        for number in 3..40 {
+        for number in [3, 5, 8, 11, 14, 17] {
             let failing = Failing::from(number, fault);
             let mut checked = Checked::new(directory.path(), &failing, fault).unwrap();
             checked.run();
@@ -221,15 +221,6 @@ fn a_disk_with_room_for_one_file_takes_one_after_another() {
     checked.end();
 }
 
-fn daemon(mount: &Mount) -> Pid {
-    let wanted = mount.path().to_str().unwrap();
-    let found = procfs::process::all_processes().unwrap().flatten().find(|process| {
-        let command = process.cmdline().unwrap_or_default();
-        command.iter().any(|word| word == "--daemon") && command.last().unwrap() == wanted
-    });
-    Pid::from_raw(found.unwrap().pid())
-}
-
 /// The store is on a mount whose daemon is killed: each call fails from then on.
 #[test]
 fn a_store_that_is_gone_is_an_errno_for_callers_and_a_line_in_the_log() {
@@ -239,7 +230,7 @@ fn a_store_that_is_gone_is_an_errno_for_callers_and_a_line_in_the_log() {
     let mount = Mount::new(&["--size", "100", "--store", store, "--log", log_path]);
     let file = File::create_new(mount.join("new")).unwrap();
     file.write_all_at(&foreign(1, 300_000), 0).unwrap();
-    kill(daemon(&disk), Signal::SIGKILL).unwrap();
+    kill(Pid::from_raw(common::daemon(&disk).pid()), Signal::SIGKILL).unwrap();
     let until = Instant::now() + Duration::from_secs(10);
     while fs::metadata(disk.path()).is_ok() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));

@@ -36,6 +36,7 @@ mod recognise;
 mod record;
 mod returns;
 mod runs;
+mod shrink;
 mod store;
 mod written;
 mod xattrs;
@@ -199,7 +200,7 @@ impl Overlay {
         // Where most of the table is empty, its room is given back. To look takes the locks of all
         // shards, one after another.
         let removals = self.removals.fetch_add(1, Ordering::Relaxed);
-        if removals % LOOK_EVERY == 0 && self.records.len() < self.records.capacity() / 4 {
+        if removals.is_multiple_of(LOOK_EVERY) && self.records.len() < self.records.capacity() / 4 {
             self.records.shrink_to_fit();
         }
     }

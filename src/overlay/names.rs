@@ -8,12 +8,12 @@
 //! of them is held longer than it takes to move an entry.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
+use super::shrink::shrink;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
@@ -339,17 +339,6 @@ impl Directory {
         }
     }
 }
-
-/// Gives back a table's room where most of it is empty. What is moved for that is less than what
-/// was taken out since the last time.
-fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
-    if table.capacity() > TABLE_MIN && table.len() < table.capacity() / 3 {
-        table.shrink_to(table.len() / 2 * 3);
-    }
-}
-
-/// Tables smaller than this are not worth it.
-const TABLE_MIN: usize = 28;
 
 /// What the dataset says of a name.
 #[must_use]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
@@ -206,6 +208,24 @@ impl Record {
             size_bytes: written.size_bytes,
             extents: written.extents.range(range).collect(),
         })
+    }
+
+    /// The same for the beginning of a range that has at most `extents_max` extents, and where that
+    /// ends.
+    #[must_use]
+    pub fn view_beginning(&self, range: Range<u64>, extents_max: usize) -> Option<(View, u64)> {
+        let state = self.state.lock();
+        let written = state.written.as_ref()?;
+        let mut end = range.end;
+        let mut extents = SmallVec::new();
+        for (offset, extent) in written.extents.range(range) {
+            if extents.len() == extents_max {
+                end = offset;
+                break;
+            }
+            extents.push((offset, extent));
+        }
+        Some((View { size_bytes: written.size_bytes, extents }, end))
     }
 
     /// All that the file has, or `None` where nobody ever wrote to it.

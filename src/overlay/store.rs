@@ -14,8 +14,6 @@
 //! file fails is remembered once, for the log.
 
 mod space;
-#[cfg(test)]
-mod tests;
 
 use std::fmt::Debug;
 use std::io;
@@ -315,3 +313,6 @@ impl Stored {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,8 @@ proptest! {
             let place = if is_made { DIRECTORY_EXTENTS } else { 0 };
             let grown = tree.extents.saturating_sub(before);
             prop_assert!((grown..=grown + place).contains(&growth), "{grown} and not {growth}");
-            let differ = NAMES.iter().zip(model.iter().zip(&own)).filter(|(_, (now, own))| now != own);
+            let differ = NAMES.iter().zip(model.iter().zip(&own));
+            let differ = differ.filter(|(_, (now, own))| now != own);
             let names: u64 = differ.map(|(name, _)| name_extents(name)).sum();
             let changed = if names == 0 { 0 } else { DIRECTORY_EXTENTS };
             prop_assert_eq!(tree.extents, names + changed);

@@ -24,12 +24,11 @@ impl Space {
     pub(super) fn take(&mut self, room: u64, limit_bytes: u64) -> Option<u64> {
         let used_bytes = self.used_bytes.checked_add(room).filter(|used| *used <= limit_bytes)?;
         let free = self.freed.take(room).or_else(|| self.holes.take(room));
-        let offset = match free {
-            Some(offset) => offset,
-            None => {
-                let end = self.end.checked_add(room)?;
-                std::mem::replace(&mut self.end, end)
-            }
+        let offset = if let Some(offset) = free {
+            offset
+        } else {
+            let end = self.end.checked_add(room)?;
+            std::mem::replace(&mut self.end, end)
         };
         self.used_bytes = used_bytes;
         Some(offset)
@@ -137,7 +136,10 @@ mod tests {
         /// A list of blocks is the model.
         #[test]
         fn no_block_has_two_users_and_none_is_lost(
-            steps in prop::collection::vec((0..3_u8, 1..9_u64, any::<prop::sample::Index>()), 1..200)
+            steps in prop::collection::vec(
+                (0..3_u8, 1..9_u64, any::<prop::sample::Index>()),
+                1..200
+            )
         ) {
             let mut space = Space::default();
             let mut blocks = [Block::Hole; BLOCKS];
@@ -181,7 +183,8 @@ mod tests {
                     }
                     _ => {}
                 }
-                prop_assert_eq!(space.used_bytes(), taken.iter().map(|(_, room)| room).sum::<u64>());
+                let used: u64 = taken.iter().map(|(_, room)| room).sum();
+                prop_assert_eq!(space.used_bytes(), used);
                 let last = blocks.iter().rposition(|block| *block != Block::Hole);
                 prop_assert!(space.end >= last.map_or(0, |last| last as u64 + 1));
             }
