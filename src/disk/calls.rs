@@ -11,6 +11,7 @@ use nix::dir::{Dir, OwningIter, Type};
 use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
+    readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
@@ -25,6 +26,14 @@ pub struct Disk<F = Sound> {
 
 /// What a directory is opened with: enough to go on from, also where it may not be listed.
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+impl Disk {
+    /// The disk as it is.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::default()
+    }
+}
 
 impl<F: Faults> Disk<F> {
     /// The disk with these faults.
@@ -55,6 +64,34 @@ impl<F: Faults> Disk<F> {
     ) -> io::Result<Directory> {
         let flags = DIRECTORY | no_follow(links);
         self.call(Call::Open, || openat(at, path, flags, Mode::empty())).map(Directory)
+    }
+
+    /// Opens the directory that a link in another one leads to, where `is_trusted` says so of the
+    /// link itself; nobody can exchange it in between.
+    ///
+    /// # Errors
+    ///
+    /// `NotADirectory` where it is no link, `PermissionDenied` where it is not trusted; else those
+    /// of the system.
+    pub fn open_through_link(
+        &self,
+        at: &Directory,
+        name: &OsStr,
+        is_trusted: impl Fn(&Stat) -> bool,
+    ) -> io::Result<Directory> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let link = self.call(Call::Open, || openat(at, name, flags, Mode::empty()))?;
+        let stat = self.stat(&link)?;
+        if stat.kind != Kind::Link {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if !is_trusted(&stat) {
+            let error = "it is another user's link, which is not followed";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+        }
+        let target = self.call(Call::Open, || readlinkat(&link, ""))?;
+        self.call(Call::Open, || openat(at, target.as_os_str(), DIRECTORY, Mode::empty()))
+            .map(Directory)
     }
 
     /// Makes a directory; says whether it was not there before.

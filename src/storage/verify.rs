@@ -5,26 +5,30 @@
 //! and other files' bytes become one extent however long they are; the bench forgets all others as
 //! soon as it has judged them.
 
-use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{PART_BYTES, Work, work_through};
 use super::file_bench::{FileBench, absent};
 use super::in_order::InOrder;
-use super::outcome::{FileFailure, Findings};
-use super::{Progress, Share, Stop, Transfer, walk};
+use super::outcome::FileFailure;
+use super::state::{Marks, State, StateError, Walk};
+use super::{Progress, Root, Share, Stop, Transfer, walk};
 use crate::content::{Address, Content};
-use crate::dataset::{Coordinates, DatasetConfig};
+use crate::dataset::Coordinates;
+use crate::disk::{Faults, File, Kind, Links, Stat};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
-use crate::status::{JudgedFile, Verification};
+use crate::status::JudgedFile;
 use crate::verdict::Judge;
 
 /// How to verify.
@@ -39,7 +43,7 @@ pub struct VerifyOptions {
     /// Which files.
     pub sample: Sample,
     /// Stop when so many files are not as they should be.
-    pub stop_after: Option<u64>,
+    pub stop_after: Option<NonZeroU64>,
 }
 
 /// A part of the files, the same for the same seed.
@@ -72,115 +76,129 @@ impl Sample {
         self.percent
     }
 
-    /// Whether a file is chosen: by a hash of the seed and the file's address, so that a larger
-    /// sample holds the smaller one, and files do not depend on one another.
-    fn has(self, seed: &str, file: Coordinates) -> bool {
-        if self == Self::ALL {
-            return true;
-        }
-        let mut hasher = blake3::Hasher::new_derive_key("seedfs v1 sample");
-        hasher.update(&Address { file, block: 0 }.to_bytes()).update(seed.as_bytes());
-        let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
-        f64::from(u32::from_be_bytes([a, b, c, d])) < self.percent / 100.0 * 2f64.powi(32)
+    /// Whether a file that has drawn this number is chosen: a larger sample holds the smaller one.
+    fn has(self, draw: u32) -> bool {
+        f64::from(draw) < self.percent / 100.0 * 2f64.powi(32)
     }
 }
 
-/// Everything that is known so far: what a verification that takes days goes on with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// The dataset, so that a state is not gone on with for another one.
-    pub config: DatasetConfig,
-    /// The node whose files are judged.
-    pub node: Option<u16>,
-    /// Which files are.
-    pub sample: Sample,
-    /// The first file that has not been judged.
-    pub next: u64,
-    /// Whether the tree was looked through for files that are none of the dataset's.
-    pub walked: bool,
-    /// The sums.
-    pub verification: Verification,
-    /// Files that are not verified.
-    pub problems: Findings<Value>,
-    /// Files that are none of the dataset's.
-    pub unexpected: Findings<String>,
-    /// What could not be read.
-    pub failures: Findings<FileFailure>,
-}
-
-impl State {
-    /// Nothing judged yet.
-    #[must_use]
-    pub fn new(share: Share<'_>, sample: Sample) -> Self {
-        Self {
-            config: share.dataset().to_config(),
-            node: share.node(),
-            sample,
-            next: 0,
-            walked: false,
-            verification: Verification::default(),
-            problems: Findings::default(),
-            unexpected: Findings::default(),
-            failures: Findings::default(),
-        }
-    }
-
-    /// Whether this is a state of the same work.
-    #[must_use]
-    pub fn belongs_to(&self, share: Share<'_>, sample: Sample) -> bool {
-        self.config == share.dataset().to_config()
-            && self.node == share.node()
-            && self.sample == sample
-    }
-
-    /// Files that are not as they should be.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        self.problems.total + self.unexpected.total + self.failures.total
-    }
+/// The lot of a file: a hash of the seed and its address, so that files do not depend on one
+/// another.
+fn draw(seed: &str, file: Coordinates) -> u32 {
+    let mut hasher = blake3::Hasher::new_derive_key("seedfs v1 sample");
+    hasher.update(&Address { file, block: 0 }.to_bytes()).update(seed.as_bytes());
+    let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// Judges the files of a share below `root`, from where `state` stands, until all are done or a
 /// stop. Hands the state to `save` every few seconds.
-pub fn verify(
-    root: &Path,
+///
+/// # Errors
+///
+/// Where files that were judged before have changed since then.
+pub fn verify<F: Faults>(
+    root: &Root<F>,
     share: Share<'_>,
     options: VerifyOptions,
-    state: State,
+    mut state: State,
     (progress, stop): (&Progress, &Stop),
     save: &(dyn Fn(&State) + Sync),
-) -> State {
+) -> Result<State, StateError> {
     let content = Content::of(share.dataset());
+    let chosen = Chosen::new(share, options.sample);
     let first = state.next;
-    let saved = Saved { state, last: Instant::now() };
-    let results = InOrder::new(first, AHEAD_MAX, saved);
+    state.walk = None;
+    let results = InOrder::new(first, AHEAD_MAX, state);
+    let content = &content;
+    let (results_ref, chosen_ref) = (&results, &chosen);
     let verifier = Verifier {
         root,
         share,
         options,
-        content: &content,
-        results: &results,
+        content,
+        results: results_ref,
+        chosen: chosen_ref,
         progress,
         stop,
-        save,
     };
-    work_through(&verifier, first..share.file_count(), options.threads, stop);
-    let (Saved { mut state, .. }, _) = results.into_consumer();
-    if state.next == share.file_count() && !state.walked && !stop.is_set() {
-        look_for_unexpected(root, share, &mut state, stop);
+    let judged_before = verifier.marks_below(first);
+    if stop.is_set() {
+        return Ok(results.into_consumer().0);
     }
-    state
+    if results.look(|state| state.marks != judged_before) {
+        return Err(StateError::Changed);
+    }
+    thread::scope(|scope| {
+        let (done, until_done) = channel::<()>();
+        // On a thread of its own: nobody who reads waits for the file of the state.
+        scope.spawn(move || {
+            while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                save(&results_ref.look(State::clone));
+            }
+        });
+        work_through(&verifier, first..share.file_count(), options.threads, stop);
+        drop(done);
+    });
+    let (mut state, _) = results.into_consumer();
+    if state.next == share.file_count() && !stop.is_set() {
+        state.walk = look_through(root, share, options.sample, stop);
+    }
+    Ok(state)
 }
 
-/// Looks through the tree, once; a search that is interrupted begins anew.
-fn look_for_unexpected(root: &Path, share: Share<'_>, state: &mut State, stop: &Stop) {
-    let (mut unexpected, mut failures) = (Findings::default(), state.failures.clone());
+/// Looks through the tree; `None` where it was stopped.
+fn look_through<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    sample: Sample,
+    stop: &Stop,
+) -> Option<Walk> {
+    let mut walk = Walk::default();
     // One node looks for all, so that the nodes' counts can be added up.
     if share.node().is_none_or(|node| node == 0) {
-        walk::find_unexpected(root, share.dataset(), stop, &mut unexpected, &mut failures);
+        let is_all = sample == Sample::ALL;
+        walk::find_unexpected(root, share.dataset(), is_all, stop, &mut walk);
     }
-    if !stop.is_set() {
-        (state.unexpected, state.failures, state.walked) = (unexpected, failures, true);
+    if let Err(error) = root.check_is_there() {
+        walk.failures.add(FileFailure { path: ".".to_owned(), error: error.to_string() });
+    }
+    (!stop.is_set()).then_some(walk)
+}
+
+/// Which files of a share a sample has: always one, so that it says something.
+struct Chosen<'a> {
+    share: Share<'a>,
+    sample: Sample,
+    /// The first by lot, where the sample has none.
+    only: Option<u64>,
+}
+
+/// Where a sample is to have so many files or more, it has one: none in e^100 samples has not.
+const SURELY_FILES: f64 = 100.0;
+
+impl<'a> Chosen<'a> {
+    fn new(share: Share<'a>, sample: Sample) -> Self {
+        let mut chosen = Self { share, sample, only: None };
+        #[expect(clippy::cast_precision_loss, reason = "far from where it matters")]
+        let expected = share.file_count() as f64 * sample.percent() / 100.0;
+        if expected < SURELY_FILES {
+            let draws = || (0..share.file_count()).map(|index| (chosen.draw(index), index));
+            if !draws().any(|(draw, _)| sample.has(draw)) {
+                chosen.only = draws().min().map(|(_, index)| index);
+            }
+        }
+        chosen
+    }
+
+    fn draw(&self, index: u64) -> u32 {
+        draw(self.share.dataset().seed(), self.share.file(index))
+    }
+
+    fn has(&self, index: u64) -> bool {
+        self.sample == Sample::ALL
+            || self.only == Some(index)
+            || self.sample.has(self.draw(index))
     }
 }
 
@@ -190,27 +208,22 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How many files may be finished before an earlier one.
 const AHEAD_MAX: u64 = 4096;
 
-struct Saved {
-    state: State,
-    last: Instant,
-}
-
 /// What became of one file.
 enum Outcome {
     NotChosen,
-    Judged(Box<JudgedFile>),
-    Failed(FileFailure),
+    Judged(Box<JudgedFile>, Marks),
+    Failed(FileFailure, Marks),
 }
 
-struct Verifier<'a> {
-    root: &'a Path,
+struct Verifier<'a, F> {
+    root: &'a Root<F>,
     share: Share<'a>,
     options: VerifyOptions,
     content: &'a Content,
-    results: &'a InOrder<Outcome, Saved>,
+    results: &'a InOrder<Outcome, State>,
+    chosen: &'a Chosen<'a>,
     progress: &'a Progress,
     stop: &'a Stop,
-    save: &'a (dyn Fn(&State) + Sync),
 }
 
 /// A file that is being read.
@@ -219,11 +232,12 @@ struct Reading<'a> {
     expectation: Expectation,
     file: File,
     length: u64,
+    mark: Marks,
     failure: Mutex<Option<io::Error>>,
     bench: InOrder<ExtentMap, FileBench<'a>>,
 }
 
-impl<'a> Work for Verifier<'a> {
+impl<'a, F: Faults> Work for Verifier<'a, F> {
     type File = Reading<'a>;
     type Tools = Buffer;
 
@@ -234,21 +248,23 @@ impl<'a> Work for Verifier<'a> {
     fn open(&self, index: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
         let file = self.share.file(index);
         let dataset = self.share.dataset();
-        if !self.options.sample.has(dataset.seed(), file) {
+        if !self.chosen.has(index) {
             self.finish(index, Outcome::NotChosen);
             return None;
         }
         let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
         match self.open_file(file) {
-            Ok(Some((file, length))) => {
+            Ok(Some((file, stat))) => {
+                let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
                 let bench = InOrder::new(0, ahead_max, FileBench::new(judge.bench()));
                 let failure = Mutex::new(None);
-                Some((Reading { index, expectation, file, length, failure, bench }, length))
+                Some((Reading { index, expectation, file, length, mark, failure, bench }, length))
             }
             Ok(None) => {
-                self.finish(index, Outcome::Judged(Box::new(absent(expectation))));
+                let mark = Marks::of(index, &Err(io::Error::from_raw_os_error(libc::ENOENT)));
+                self.finish(index, Outcome::Judged(Box::new(absent(expectation)), mark));
                 None
             }
             Err(error) => {
@@ -271,7 +287,7 @@ impl<'a> Work for Verifier<'a> {
             let block = buffer.as_mut();
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             // Past the page cache a block is read whole: its length must be aligned.
-            let length = match read_block(&reading.file, offset, block) {
+            let length = match read_block(&self.root.disk, &reading.file, offset, block) {
                 Ok(length) => length.min(wanted),
                 Err(error) => {
                     reading.failure.lock().get_or_insert(error);
@@ -300,70 +316,103 @@ impl<'a> Work for Verifier<'a> {
         if self.stop.is_set() {
             return None;
         }
-        let Reading { index, expectation, file, length, failure, bench } = reading;
+        let Reading { index, expectation, file, length, mark, failure, bench } = reading;
         if let Some(error) = failure.into_inner() {
             self.fail(index, &error);
             return None;
         }
         if self.options.drop_cache {
             // It was dropped before too; that this one is only a courtesy is no failure.
-            let _ = drop_cache(&file);
+            let _ = drop_cache(&self.root.disk, &file);
         }
         let (bench, _) = bench.into_consumer();
         let judged = bench.finish(expectation.file, length);
-        self.finish(index, Outcome::Judged(Box::new(judged)));
+        self.finish(index, Outcome::Judged(Box::new(judged), mark));
         None
     }
 }
 
-impl Verifier<'_> {
-    /// The file and its length; `None` where there is none.
-    fn open_file(&self, file: Coordinates) -> io::Result<Option<(File, u64)>> {
-        let path = self.root.join(self.share.path(file));
-        let opened = match open_to_read(&path, self.options.transfer) {
+impl<F: Faults> Verifier<'_, F> {
+    /// The file and its attributes; `None` where there is none.
+    fn open_file(&self, file: Coordinates) -> io::Result<Option<(File, Stat)>> {
+        let path = self.share.path(file);
+        let path = Path::new(&path);
+        let disk = &self.root.disk;
+        let open = |links| {
+            open_to_read(disk, &self.root.directory, path, (self.options.transfer, links))
+        };
+        let opened = match open(Links::Refuse) {
             Ok(opened) => opened,
-            // A dangling link is a name that cannot be opened, not a file that is missing.
-            Err(error) if error.kind() == ErrorKind::NotFound && !is_link(&path) => {
-                return Ok(None);
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                // Opening a device may do something: only links to files are followed. A dangling
+                // one is a name that cannot be opened, not a file that is missing.
+                check_kind(disk.stat_at(&self.root.directory, path, Links::Follow)?)?;
+                open(Links::Follow)?
             }
             Err(error) => return Err(error),
         };
-        let metadata = opened.metadata()?;
-        if metadata.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-        }
+        let stat = disk.stat(&opened)?;
+        check_kind(stat)?;
         if self.options.drop_cache {
-            drop_cache(&opened)?;
+            drop_cache(disk, &opened)?;
         }
-        Ok(Some((opened, metadata.len())))
+        Ok(Some((opened, stat)))
+    }
+
+    /// What the system says of a file that was not opened, or no more.
+    fn mark(&self, index: u64) -> Marks {
+        let path = self.share.path(self.share.file(index));
+        let stat = self.root.disk.stat_at(&self.root.directory, Path::new(&path), Links::Follow);
+        Marks::of(index, &stat)
+    }
+
+    /// The marks of the files before one, as they are now.
+    fn marks_below(&self, end: u64) -> Marks {
+        let next = AtomicU64::new(0);
+        let sum = Mutex::new(Marks::default());
+        let work = || {
+            let mut own = Marks::default();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= end || self.stop.is_set() {
+                    break;
+                }
+                if self.chosen.has(index) {
+                    own.add(self.mark(index));
+                }
+            }
+            sum.lock().add(own);
+        };
+        thread::scope(|scope| {
+            for _ in 1..(self.options.threads as u64).min(end) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        sum.into_inner()
     }
 
     fn fail(&self, index: u64, error: &io::Error) {
         self.progress.failure();
         let path = self.share.path(self.share.file(index));
-        self.finish(index, Outcome::Failed(FileFailure { path, error: error.to_string() }));
+        let failure = FileFailure { path, error: error.to_string() };
+        self.finish(index, Outcome::Failed(failure, self.mark(index)));
     }
 
     fn finish(&self, index: u64, outcome: Outcome) {
-        if let Outcome::Judged(_) = outcome {
+        if let Outcome::Judged(..) = outcome {
             self.progress.file();
         }
-        self.results.bring(index, outcome, self.stop, |saved, index, outcome| {
+        self.results.bring(index, outcome, self.stop, |state, index, outcome| {
             if self.stop.is_set() {
                 // Counted now, it would be counted again when the work goes on.
                 return;
             }
-            self.count(&mut saved.state, outcome);
-            saved.state.next = index + 1;
-            if self.options.stop_after.is_some_and(|most| saved.state.errors() >= most) {
+            self.count(state, outcome);
+            state.next = index + 1;
+            if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
                 self.stop.set();
-            }
-            if saved.last.elapsed() >= SAVE_EVERY {
-                (self.save)(&saved.state);
-                saved.last = Instant::now();
             }
         });
     }
@@ -371,8 +420,12 @@ impl Verifier<'_> {
     fn count(&self, state: &mut State, outcome: Outcome) {
         match outcome {
             Outcome::NotChosen => {}
-            Outcome::Failed(failure) => state.failures.add(failure),
-            Outcome::Judged(judged) => {
+            Outcome::Failed(failure, mark) => {
+                state.marks.add(mark);
+                state.failures.add(failure);
+            }
+            Outcome::Judged(judged, mark) => {
+                state.marks.add(mark);
                 let path = self.share.path(judged.file);
                 let problem = state.verification.add(self.share.dataset(), path, &judged);
                 if let Some(problem) = problem {
@@ -383,6 +436,12 @@ impl Verifier<'_> {
     }
 }
 
-fn is_link(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+fn check_kind(stat: Stat) -> io::Result<()> {
+    match stat.kind {
+        Kind::File => Ok(()),
+        Kind::Directory => Err(ErrorKind::IsADirectory.into()),
+        Kind::Link | Kind::Special => {
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
+        }
+    }
 }
