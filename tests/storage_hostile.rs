@@ -189,19 +189,6 @@ fn what_was_not_walked_to_its_end_is_not_verified() {
 }
 
 #[test]
-fn an_empty_file_that_is_not_there_is_not_verified() {
-    let directory = tempfile::tempdir().unwrap();
-    let dataset = "--seed 42 -n 2 -s 0";
-    let (code, document) = verify(dataset, &[], directory.path());
-    assert_eq!((code, &document["verdict"]), (Some(1), &Value::from("untouched")));
-    write(dataset, &[], directory.path());
-    assert_eq!(verify(dataset, &[], directory.path()).0, Some(0));
-    fs::remove_file(directory.path().join("node_0/process_0/file_1")).unwrap();
-    let (code, document) = verify(dataset, &[], directory.path());
-    assert_eq!((code, &document["verdict"]), (Some(1), &Value::from("incomplete")));
-}
-
-#[test]
 fn a_sample_has_at_least_one_file() {
     let case = Case::new();
     let mut all = Vec::new();

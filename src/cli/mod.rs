@@ -117,7 +117,8 @@ impl Failure {
 /// commands.
 fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
-        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+        let escape =
+            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
         return text.chars().map(escape).collect::<String>().into();
     }
     text.into()

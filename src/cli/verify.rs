@@ -127,7 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted: bool) -> ExitCode {
-    let failures = state.all_failures();
+    let failures = state.failures(share);
     name_failures(&failures);
     if interrupted {
         let how = if arguments.resume.is_some() {
@@ -228,14 +228,14 @@ fn report(
     let now = progress.snapshot();
     let files = state.verification.files();
     let judged = files.untouched + files.incomplete + files.verified + files.mismatch;
-    let (unexpected, failures) = (state.unexpected(), state.all_failures());
+    let (unexpected, failures) = (state.unexpected(), state.failures(share));
     let surroundings = Surroundings {
         verdict: state.verdict(share),
         directory: arguments.directory.display().to_string(),
         node_id: share.node(),
         complete: state.is_complete(share),
         sample_percent: arguments.sample.unwrap_or(100.0),
-        files_left_out: share.file_count().saturating_sub(judged + state.failures.total),
+        files_left_out: share.file_count().saturating_sub(judged + state.failed_total),
         seconds: now.seconds,
         bytes_read: now.bytes,
         problems: &state.problems.listed,
@@ -279,8 +279,7 @@ fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
         let _ = writeln!(
             text,
             "  sample   {} % of the files, chosen by the seed; {} left out",
-            surroundings.sample_percent,
-            surroundings.files_left_out
+            surroundings.sample_percent, surroundings.files_left_out
         );
     }
     let _ = writeln!(

@@ -112,8 +112,7 @@ struct VerificationView<'a> {
 impl Verification {
     /// Adds a file, and returns its document where it is not verified.
     pub fn add(&mut self, dataset: &Dataset, path: String, judged: &JudgedFile) -> Option<Value> {
-        // An empty file has no byte that could be missing, and is missing all the same.
-        let verdict = if judged.exists { judged.tally.verdict() } else { Verdict::Untouched };
+        let verdict = judged.tally.verdict();
         self.count(verdict, &judged.tally);
         self.classes.add_all(&judged.classes);
         if verdict == Verdict::Verified {

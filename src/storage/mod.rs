@@ -43,6 +43,8 @@ mod share;
 mod state;
 mod sums;
 mod target;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod walk;
 mod write;
@@ -59,8 +61,8 @@ pub use output::{Growing, Output};
 pub use progress::{Progress, Snapshot};
 pub use rank::{Rank, RankError, find_rank};
 pub use share::{SUMMED_FILES_MAX, Share};
-pub use sums::{Algorithm, sums};
 pub use state::{State, StateError, Walk};
+pub use sums::{Algorithm, sums};
 pub use target::Root;
 pub use verify::{Sample, SampleError, VerifyOptions, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};

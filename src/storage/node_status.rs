@@ -394,8 +394,10 @@ mod tests {
             ".dummy_data_status_node012.json",
             ".dummy_data_status_node12.json.mine.tmp",
             ".dummy_data_status_node12.jsonx.tmp",
-            ".dummy_data_status_node.json", ".dummy_data_status_nodex.json", "node0.json"]
-        {
+            ".dummy_data_status_node.json",
+            ".dummy_data_status_nodex.json",
+            "node0.json",
+        ] {
             assert!(!is_status_name(name), "{name}");
         }
     }

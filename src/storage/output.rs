@@ -48,8 +48,8 @@ impl<F: Faults> Output<F> {
             },
         };
         if !is_stream {
-            let (_, temporary) = disk.create_temporary(&directory, (TEMPORARY, ".tmp"), 0o600)?;
-            disk.unlink(&directory, &temporary)?;
+            // Closed at once, and gone.
+            disk.create_unnamed(&directory)?;
         }
         Ok(Self { disk, directory, name, stream: is_stream.then(|| path.to_owned()) })
     }

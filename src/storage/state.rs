@@ -7,12 +7,14 @@
 //! * the directory: its path without links, its device and its inode number;
 //! * the files that were judged: one sum over the attributes of all of them (inode number, length,
 //!   and the times at which content and attributes changed) as they were when each was opened. They
-//!   are asked for again, and the sum must be the same;
+//!   are asked for again, and the sum must be the same. Files that could not be read are not among
+//!   them: those are read again;
 //! * its own bytes: a digest stands in the first line. It finds what was cut or edited. Somebody
 //!   who can write the file can make a digest, so it must belong to this user or to root.
 //!
 //! What was found in the tree that is none of the dataset's is not kept: each run looks again.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -22,7 +24,7 @@ use serde_json::Value;
 use super::outcome::{FileFailure, Findings};
 use super::target::{Identity, is_trusted};
 use super::verify::VerifyOptions;
-use super::{Output, Root, Sample, Share, Transfer};
+use super::{FILES_LISTED_MAX, Output, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
 use crate::disk::{Access, Faults, Kind, Links, Stat};
 use crate::status::Verification;
@@ -41,8 +43,11 @@ pub struct State {
     pub verification: Verification,
     /// Files that are not verified.
     pub problems: Findings<Value>,
-    /// What could not be read.
-    pub failures: Findings<FileFailure>,
+    /// Why files could not be read, by their numbers: the next run reads them again. As many as a
+    /// list has.
+    pub(super) failed: BTreeMap<u64, String>,
+    /// How many there are.
+    pub failed_total: u64,
     /// What this run has found in the tree; none where it was not walked to its end.
     #[serde(skip)]
     pub walk: Option<Walk>,
@@ -110,6 +115,9 @@ pub enum StateError {
     /// It says nothing of what is asked.
     #[error("the state of another {0}; remove it to begin anew, or name another one")]
     Other(&'static str),
+    /// The next run reads again what could not be read, and not all of it is known.
+    #[error("{0} files could not be read, too many to read them alone; remove it to begin anew")]
+    TooManyFailed(u64),
     /// What it says was so, and may be no more.
     #[error(
         "files below the directory have changed since they were judged; remove it to begin anew"
@@ -146,7 +154,8 @@ impl State {
             marks: Marks::default(),
             verification: Verification::default(),
             problems: Findings::default(),
-            failures: Findings::default(),
+            failed: BTreeMap::new(),
+            failed_total: 0,
             walk: None,
         })
     }
@@ -156,7 +165,11 @@ impl State {
     /// # Errors
     ///
     /// Where there is one that does not, or that cannot be believed.
-    pub fn load<F: Faults>(from: &Output<F>, new: Self, share: Share<'_>) -> Result<Self, StateError> {
+    pub fn load<F: Faults>(
+        from: &Output<F>,
+        new: Self,
+        share: Share<'_>,
+    ) -> Result<Self, StateError> {
         let Some(bytes) = read(from)? else { return Ok(new) };
         let state = Self::parse(&bytes)?;
         let (then, now) = (&state.work, &new.work);
@@ -176,6 +189,9 @@ impl State {
         }
         if !state.is_possible(share) {
             return Err(StateError::NotWhole("its numbers contradict one another".to_owned()));
+        }
+        if state.failed_total > state.failed.len() as u64 {
+            return Err(StateError::TooManyFailed(state.failed_total));
         }
         Ok(state)
     }
@@ -207,13 +223,15 @@ impl State {
     /// them, and no panic.
     fn is_possible(&self, share: Share<'_>) -> bool {
         let Some(judged) = self.verification.judged() else { return false };
-        let Some(done) = judged.checked_add(self.failures.total) else { return false };
-        let fits = if self.work.sample == Sample::ALL { done == self.next } else { done <= self.next };
+        let Some(done) = judged.checked_add(self.failed_total) else { return false };
+        let fits =
+            if self.work.sample == Sample::ALL { done == self.next } else { done <= self.next };
         fits && self.next <= share.file_count()
             && self.verification.is_possible()
             && self.problems.total == judged - self.verification.files().verified
             && self.problems.is_possible()
-            && self.failures.is_possible()
+            && self.failed.len() as u64 == self.failed_total.min(FILES_LISTED_MAX as u64)
+            && self.failed.keys().all(|index| *index < self.next)
     }
 
     /// Whether every file that was to be judged was, and the tree was looked through.
@@ -230,26 +248,46 @@ impl State {
 
     /// What could not be read or looked at.
     #[must_use]
-    pub fn all_failures(&self) -> Findings<FileFailure> {
-        let mut all = self.failures.clone();
+    pub fn failures(&self, share: Share<'_>) -> Findings<FileFailure> {
+        let failure = |(index, error): (&u64, &String)| FileFailure {
+            path: share.path(share.file(*index)),
+            error: error.clone(),
+        };
+        let listed = self.failed.iter().map(failure).collect();
+        let mut all = Findings { listed, total: self.failed_total };
         if let Some(walk) = &self.walk {
             all.append(&walk.failures);
         }
         all
     }
 
+    /// Notes that a file could not be read.
+    pub(super) fn fail(&mut self, index: u64, error: String) {
+        self.failed_total += 1;
+        if self.failed.len() < FILES_LISTED_MAX {
+            self.failed.insert(index, error);
+        }
+    }
+
+    /// Forgets that a file could not be read: it is read again.
+    pub(super) fn retry(&mut self, index: u64) {
+        self.failed_total -= u64::from(self.failed.remove(&index).is_some());
+    }
+
     /// The verdict: `verified` only where everything was reached, and could be read.
     #[must_use]
     pub fn verdict(&self, share: Share<'_>) -> Verdict {
         let verdict = self.verification.verdict(self.unexpected().total);
-        let whole = self.is_complete(share) && self.all_failures().total == 0;
+        let whole = self.is_complete(share)
+            && self.failed_total == 0
+            && self.walk.as_ref().is_some_and(|walk| walk.failures.total == 0);
         if verdict == Verdict::Verified && !whole { Verdict::Incomplete } else { verdict }
     }
 
     /// Files that are not as they should be.
     #[must_use]
     pub fn errors(&self) -> u64 {
-        self.problems.total + self.failures.total
+        self.problems.total + self.failed_total
     }
 }
 

@@ -142,7 +142,8 @@ impl<'a, F: Faults> Parents<'a, F> {
     /// The directory, and whether it was made.
     fn walk(&self, path: &Path) -> io::Result<(Directory, bool)> {
         let disk = &self.root.disk;
-        let mut directory = disk.open_directory(&self.root.directory, Path::new("."), Links::Refuse)?;
+        let mut directory =
+            disk.open_directory(&self.root.directory, Path::new("."), Links::Refuse)?;
         let mut is_new = false;
         for name in path {
             is_new = disk.make_directory(&directory, name)?;

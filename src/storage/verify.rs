@@ -107,40 +107,24 @@ pub fn verify<F: Faults>(
 ) -> Result<State, StateError> {
     let content = Content::of(share.dataset());
     let chosen = Chosen::new(share, options.sample);
-    let first = state.next;
+    let (first, again) = (state.next, state.failed.keys().copied().collect::<Vec<_>>());
     state.walk = None;
-    let results = InOrder::new(first, AHEAD_MAX, state);
-    let content = &content;
-    let (results_ref, chosen_ref) = (&results, &chosen);
-    let verifier = Verifier {
-        root,
-        share,
-        options,
-        content,
-        results: results_ref,
-        chosen: chosen_ref,
-        progress,
-        stop,
+    let verifier = |state, files| {
+        let start = if let Files::From(first) = files { first } else { 0 };
+        let results = InOrder::new(start, AHEAD_MAX, state);
+        let (content, chosen) = (&content, &chosen);
+        Verifier { root, share, options, content, chosen, files, results, progress, stop }
     };
-    let judged_before = verifier.marks_below(first);
+    let unchanged = verifier(state, Files::These(&again));
+    let judged_before = unchanged.marks_below(first, &again);
     if stop.is_set() {
-        return Ok(results.into_consumer().0);
+        return Ok(unchanged.into_state());
     }
-    if results.look(|state| state.marks != judged_before) {
+    if unchanged.results.look(|state| state.marks != judged_before) {
         return Err(StateError::Changed);
     }
-    thread::scope(|scope| {
-        let (done, until_done) = channel::<()>();
-        // On a thread of its own: nobody who reads waits for the file of the state.
-        scope.spawn(move || {
-            while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                save(&results_ref.look(State::clone));
-            }
-        });
-        work_through(&verifier, first..share.file_count(), options.threads, stop);
-        drop(done);
-    });
-    let (mut state, _) = results.into_consumer();
+    let state = unchanged.run(0..again.len() as u64, save);
+    let mut state = verifier(state, Files::From(first)).run(first..share.file_count(), save);
     if state.next == share.file_count() && !stop.is_set() {
         state.walk = look_through(root, share, options.sample, stop);
     }
@@ -196,9 +180,7 @@ impl<'a> Chosen<'a> {
     }
 
     fn has(&self, index: u64) -> bool {
-        self.sample == Sample::ALL
-            || self.only == Some(index)
-            || self.sample.has(self.draw(index))
+        self.sample == Sample::ALL || self.only == Some(index) || self.sample.has(self.draw(index))
     }
 }
 
@@ -212,7 +194,7 @@ const AHEAD_MAX: u64 = 4096;
 enum Outcome {
     NotChosen,
     Judged(Box<JudgedFile>, Marks),
-    Failed(FileFailure, Marks),
+    Failed(String),
 }
 
 struct Verifier<'a, F> {
@@ -220,15 +202,25 @@ struct Verifier<'a, F> {
     share: Share<'a>,
     options: VerifyOptions,
     content: &'a Content,
-    results: &'a InOrder<Outcome, State>,
     chosen: &'a Chosen<'a>,
+    files: Files<'a>,
+    results: InOrder<Outcome, State>,
     progress: &'a Progress,
     stop: &'a Stop,
 }
 
+/// Which files a run is about. It counts them from where it begins.
+#[derive(Clone, Copy)]
+enum Files<'a> {
+    /// All from one on.
+    From(u64),
+    /// These, which could not be read before.
+    These(&'a [u64]),
+}
+
 /// A file that is being read.
 struct Reading<'a> {
-    index: u64,
+    position: u64,
     expectation: Expectation,
     file: File,
     length: u64,
@@ -245,11 +237,12 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         Buffer::new(self.options.transfer)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+        let index = self.index(position);
         let file = self.share.file(index);
         let dataset = self.share.dataset();
         if !self.chosen.has(index) {
-            self.finish(index, Outcome::NotChosen);
+            self.finish(position, Outcome::NotChosen);
             return None;
         }
         let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
@@ -260,15 +253,18 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let ahead_max = self.options.threads as u64;
                 let bench = InOrder::new(0, ahead_max, FileBench::new(judge.bench()));
                 let failure = Mutex::new(None);
-                Some((Reading { index, expectation, file, length, mark, failure, bench }, length))
+                Some((
+                    Reading { position, expectation, file, length, mark, failure, bench },
+                    length,
+                ))
             }
             Ok(None) => {
                 let mark = Marks::of(index, &Err(io::Error::from_raw_os_error(libc::ENOENT)));
-                self.finish(index, Outcome::Judged(Box::new(absent(expectation)), mark));
+                self.finish(position, Outcome::Judged(Box::new(absent(expectation)), mark));
                 None
             }
             Err(error) => {
-                self.fail(index, &error);
+                self.fail(position, &error);
                 None
             }
         }
@@ -316,9 +312,9 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         if self.stop.is_set() {
             return None;
         }
-        let Reading { index, expectation, file, length, mark, failure, bench } = reading;
+        let Reading { position, expectation, file, length, mark, failure, bench } = reading;
         if let Some(error) = failure.into_inner() {
-            self.fail(index, &error);
+            self.fail(position, &error);
             return None;
         }
         if self.options.drop_cache {
@@ -327,7 +323,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         }
         let (bench, _) = bench.into_consumer();
         let judged = bench.finish(expectation.file, length);
-        self.finish(index, Outcome::Judged(Box::new(judged), mark));
+        self.finish(position, Outcome::Judged(Box::new(judged), mark));
         None
     }
 }
@@ -338,9 +334,8 @@ impl<F: Faults> Verifier<'_, F> {
         let path = self.share.path(file);
         let path = Path::new(&path);
         let disk = &self.root.disk;
-        let open = |links| {
-            open_to_read(disk, &self.root.directory, path, (self.options.transfer, links))
-        };
+        let open =
+            |links| open_to_read(disk, &self.root.directory, path, (self.options.transfer, links));
         let opened = match open(Links::Refuse) {
             Ok(opened) => opened,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -367,8 +362,8 @@ impl<F: Faults> Verifier<'_, F> {
         Marks::of(index, &stat)
     }
 
-    /// The marks of the files before one, as they are now.
-    fn marks_below(&self, end: u64) -> Marks {
+    /// The marks of the files before one, as they are now, but for some, in their order.
+    fn marks_below(&self, end: u64, but: &[u64]) -> Marks {
         let next = AtomicU64::new(0);
         let sum = Mutex::new(Marks::default());
         let work = || {
@@ -378,7 +373,7 @@ impl<F: Faults> Verifier<'_, F> {
                 if index >= end || self.stop.is_set() {
                     break;
                 }
-                if self.chosen.has(index) {
+                if but.binary_search(&index).is_err() && self.chosen.has(index) {
                     own.add(self.mark(index));
                 }
             }
@@ -393,37 +388,67 @@ impl<F: Faults> Verifier<'_, F> {
         sum.into_inner()
     }
 
-    fn fail(&self, index: u64, error: &io::Error) {
-        self.progress.failure();
-        let path = self.share.path(self.share.file(index));
-        let failure = FileFailure { path, error: error.to_string() };
-        self.finish(index, Outcome::Failed(failure, self.mark(index)));
+    /// The number of the file at a position of the run.
+    fn index(&self, position: u64) -> u64 {
+        match self.files {
+            Files::From(_) => position,
+            Files::These(files) => {
+                usize::try_from(position).ok().and_then(|at| files.get(at)).copied().unwrap_or(0)
+            }
+        }
     }
 
-    fn finish(&self, index: u64, outcome: Outcome) {
+    /// Judges the files of a range of positions, or until a stop.
+    fn run(self, positions: Range<u64>, save: &(dyn Fn(&State) + Sync)) -> State {
+        let this = &self;
+        thread::scope(|scope| {
+            let (done, until_done) = channel::<()>();
+            // On a thread of its own: nobody who reads waits for the file of the state.
+            scope.spawn(move || {
+                while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                    save(&this.results.look(State::clone));
+                }
+            });
+            work_through(this, positions, this.options.threads, this.stop);
+            drop(done);
+        });
+        self.into_state()
+    }
+
+    fn into_state(self) -> State {
+        self.results.into_consumer().0
+    }
+
+    fn fail(&self, position: u64, error: &io::Error) {
+        self.progress.failure();
+        self.finish(position, Outcome::Failed(error.to_string()));
+    }
+
+    fn finish(&self, position: u64, outcome: Outcome) {
         if let Outcome::Judged(..) = outcome {
             self.progress.file();
         }
-        self.results.bring(index, outcome, self.stop, |state, index, outcome| {
+        self.results.bring(position, outcome, self.stop, |state, position, outcome| {
             if self.stop.is_set() {
                 // Counted now, it would be counted again when the work goes on.
                 return;
             }
-            self.count(state, outcome);
-            state.next = index + 1;
+            let index = self.index(position);
+            match self.files {
+                Files::From(_) => state.next = index + 1,
+                Files::These(_) => state.retry(index),
+            }
+            self.count(state, index, outcome);
             if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
                 self.stop.set();
             }
         });
     }
 
-    fn count(&self, state: &mut State, outcome: Outcome) {
+    fn count(&self, state: &mut State, index: u64, outcome: Outcome) {
         match outcome {
             Outcome::NotChosen => {}
-            Outcome::Failed(failure, mark) => {
-                state.marks.add(mark);
-                state.failures.add(failure);
-            }
+            Outcome::Failed(error) => state.fail(index, error),
             Outcome::Judged(judged, mark) => {
                 state.marks.add(mark);
                 let path = self.share.path(judged.file);
