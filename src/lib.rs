@@ -1,5 +1,7 @@
 //! seedfs: a filesystem whose files are generated from a seed, and a judge of what is written.
 //!
+//! What runs on several threads takes its locks from `sync`, where tests have others.
+//!
 //! The layers, each of which may use only those before it:
 //!
 //! | layer | what lives there |
@@ -27,4 +29,5 @@ pub mod fuse;
 pub mod overlay;
 pub mod status;
 pub mod storage;
+mod sync;
 pub mod verdict;

@@ -138,6 +138,23 @@ impl Adapter {
         });
     }
 
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    fn mode_changed(&self, inode: Inode) {
+        if let Some(notifier) = self.notifier.get() {
+            const NO_PAGES: i64 = -1;
+            let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
+        }
+    }
+
+    /// After a change of the content that is no write: the kernel does not say whether the set-id
+    /// bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request, inode: Inode) {
+        if request.uid() != 0 && self.filesystem.drop_set_id(inode) {
+            self.mode_changed(inode);
+        }
+    }
+
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
     /// before it can drop what it remembers, and whoever holds them may be waiting for this event
     /// loop.
@@ -305,8 +322,13 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "write",
             reply,
-            self.filesystem.write(inode(ino), offset, data, drop_set_id),
-            |reply: ReplyWrite, ()| reply.written(length)
+            {
+                if self.filesystem.write(inode(ino), offset, data, drop_set_id)? {
+                    self.mode_changed(inode(ino));
+                }
+                Ok(length)
+            },
+            ReplyWrite::written
         );
     }
 
@@ -711,7 +733,7 @@ impl fuser::Filesystem for Adapter {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -732,7 +754,9 @@ impl fuser::Filesystem for Adapter {
                     _ => return Err(Error::NotSupported),
                 };
                 let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-                self.filesystem.allocate(inode(ino), offset..end, how)
+                self.filesystem.allocate(inode(ino), offset..end, how)?;
+                self.content_changed(request, inode(ino));
+                Ok(())
             },
             send_done
         );
@@ -740,7 +764,7 @@ impl fuser::Filesystem for Adapter {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _handle_in: FileHandle,
         offset_in: u64,
@@ -757,6 +781,7 @@ impl fuser::Filesystem for Adapter {
             {
                 let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
                 let copied = self.filesystem.copy_range(from, to, length)?;
+                self.content_changed(request, inode(ino_out));
                 u32::try_from(copied).map_err(|_| Error::TooLarge)
             },
             ReplyWrite::written

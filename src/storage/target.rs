@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::unistd::geteuid;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{Access, Directory, Disk, Faults, Kind, Links, Sound, Stat};
+use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
 #[derive(Debug)]

@@ -157,30 +157,30 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
         (Before::Mixed, Existing::Overwrite, false, cached),
         (Before::Mixed, Existing::Overwrite, false, direct),
     ] {
-            let options = WriteOptions { threads: 1, transfer, existing, fsync };
-            let first = prepare(&dataset, before);
-            if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
-                assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
-                continue;
+        let options = WriteOptions { threads: 1, transfer, existing, fsync };
+        let first = prepare(&dataset, before);
+        if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
+            assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
+            continue;
+        }
+        with_every_fault(|failing, fault| {
+            let directory = prepare(&dataset, before);
+            let directory = directory.path();
+            let former = contents(&dataset, directory);
+            let disk = Disk::new(failing);
+            let written = write_on(disk, directory, &dataset, options);
+            let case = format!("{before:?}, {options:?}, {fault:?}: {written:?}");
+            for (index, now) in (0..).zip(contents(&dataset, directory)) {
+                let whole = now.as_deref() == Some(&content(&dataset, index));
+                assert!(whole || now == former[index as usize], "file {index}, {case}");
+                assert!(whole || written.is_err(), "file {index}, {case}");
             }
-            with_every_fault(|failing, fault| {
-                let directory = prepare(&dataset, before);
-                let directory = directory.path();
-                let former = contents(&dataset, directory);
-                let disk = Disk::new(failing);
-                let written = write_on(disk, directory, &dataset, options);
-                let case = format!("{before:?}, {options:?}, {fault:?}: {written:?}");
-                for (index, now) in (0..).zip(contents(&dataset, directory)) {
-                    let whole = now.as_deref() == Some(&content(&dataset, index));
-                    assert!(whole || now == former[index as usize], "file {index}, {case}");
-                    assert!(whole || written.is_err(), "file {index}, {case}");
-                }
-                assert!(written.is_ok() || !is_harmless(fault), "{case}");
-                let again = WriteOptions { existing: Existing::Resume, ..options };
-                assert_eq!(write_on(Disk::real(), directory, &dataset, again), Ok(()), "{case}");
-                // Nothing is left of the first run, either.
-                assert_eq!(verdict_of(&dataset, directory), Verdict::Verified, "{case}");
-            });
+            assert!(written.is_ok() || !is_harmless(fault), "{case}");
+            let again = WriteOptions { existing: Existing::Resume, ..options };
+            assert_eq!(write_on(Disk::real(), directory, &dataset, again), Ok(()), "{case}");
+            // Nothing is left of the first run, either.
+            assert_eq!(verdict_of(&dataset, directory), Verdict::Verified, "{case}");
+        });
     }
 }
 

@@ -14,7 +14,6 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
@@ -29,6 +28,7 @@ use crate::dataset::Coordinates;
 use crate::disk::{Faults, File, Kind, Links, Stat};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
 use crate::status::JudgedFile;
+use crate::sync::Mutex;
 use crate::verdict::Judge;
 
 /// How to verify.
