@@ -72,14 +72,12 @@ impl<F: Faults> Output<F> {
     ///
     /// Those of the system.
     pub fn begin(&self) -> io::Result<Growing<'_, F>> {
-        let to = match &self.stream {
-            Some(path) => To::Stream(std::fs::OpenOptions::new().write(true).open(path)?),
-            None => {
-                let names = (TEMPORARY, ".tmp");
-                let (file, temporary) =
-                    self.disk.create_temporary(&self.directory, names, 0o666)?;
-                To::File(file, temporary)
-            }
+        let to = if let Some(path) = &self.stream {
+            To::Stream(std::fs::OpenOptions::new().write(true).open(path)?)
+        } else {
+            let names = (TEMPORARY, ".tmp");
+            let (file, temporary) = self.disk.create_temporary(&self.directory, names, 0o666)?;
+            To::File(file, temporary)
         };
         Ok(Growing { output: self, to, length: 0 })
     }

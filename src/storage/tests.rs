@@ -170,9 +170,9 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
             let disk = Disk::new(failing);
             let written = write_on(disk, directory, &dataset, options);
             let case = format!("{before:?}, {options:?}, {fault:?}: {written:?}");
-            for (index, now) in (0..).zip(contents(&dataset, directory)) {
+            for ((index, now), former) in (0..).zip(contents(&dataset, directory)).zip(&former) {
                 let whole = now.as_deref() == Some(&content(&dataset, index));
-                assert!(whole || now == former[index as usize], "file {index}, {case}");
+                assert!(whole || now == *former, "file {index}, {case}");
                 assert!(whole || written.is_err(), "file {index}, {case}");
             }
             assert!(written.is_ok() || !is_harmless(fault), "{case}");
@@ -200,9 +200,11 @@ fn a_write_to_a_disk_that_dies_ends() {
                 fsync: true,
             };
             let _ = write_on(disk, directory.path(), &dataset, options);
-            for (index, now) in (0..).zip(contents(&dataset, directory.path())) {
+            for ((index, now), former) in
+                (0..).zip(contents(&dataset, directory.path())).zip(&former)
+            {
                 let whole = now.as_deref() == Some(&content(&dataset, index));
-                assert!(whole || now == former[index as usize], "file {index}, call {number}");
+                assert!(whole || now == *former, "file {index}, call {number}");
             }
             assert_eq!(write_on(Disk::real(), directory.path(), &dataset, options), Ok(()));
             assert_eq!(verdict_of(&dataset, directory.path()), Verdict::Verified);
@@ -247,6 +249,9 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
     assert_eq!(syncs(Existing::Resume), 2 * 2 + 4);
 }
 
+/// What is done to a tree, and its name.
+type Spoil = (&'static str, fn(&Path));
+
 struct Verified {
     verdict: Verdict,
     failed: u64,
@@ -290,7 +295,7 @@ fn assert_whole(place: &Path) {
 #[test]
 fn a_verification_is_never_false_whichever_call_fails() {
     let dataset = dataset();
-    let spoil: [(&str, fn(&Path)); 4] = [
+    let spoil: [Spoil; 4] = [
         ("nothing", |_| {}),
         ("one byte", |data| {
             let path = data.join("node_1/process_0/file_1");
