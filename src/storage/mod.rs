@@ -39,6 +39,7 @@ mod outcome;
 mod output;
 mod progress;
 mod rank;
+mod sample;
 mod share;
 mod state;
 mod sums;
@@ -60,11 +61,12 @@ pub use outcome::{FILES_LISTED_MAX, Failures, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Progress, Snapshot};
 pub use rank::{Rank, RankError, find_rank};
+pub use sample::{Sample, SampleError};
 pub use share::{SUMMED_FILES_MAX, Share};
 pub use state::{State, StateError, Walk};
 pub use sums::{Algorithm, sums};
 pub use target::Root;
-pub use verify::{Sample, SampleError, VerifyOptions, verify};
+pub use verify::{VerifyOptions, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.
