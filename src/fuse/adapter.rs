@@ -90,7 +90,8 @@ macro_rules! answer {
 /// Loud where somebody will want to know why a tool failed, quiet where failing is ordinary.
 fn log_failure(operation: &'static str, error: Error) {
     match error {
-        Error::Mismatch | Error::NoSpace | Error::Store => tracing::warn!(operation, %error),
+        // A store that fails is logged by the thread that gives back, once.
+        Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
         _ => tracing::trace!(operation, %error),
     }
 }
