@@ -1,13 +1,16 @@
 //! Opening, reading, writing and seeking.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
+use crate::overlay::{
+    Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written,
+};
 use crate::status::StatusNode;
 use crate::verdict::Judge;
 
@@ -29,7 +32,12 @@ pub enum CachePolicy {
     Page,
     /// Not at all: the bytes were fixed when the file was opened, or follow from the dataset.
     Frozen,
+    /// Not at all: what is written are commands, and closing waits until they are carried out.
+    Commands,
 }
+
+/// The handle of all files that are open for writing: they need none, but are counted.
+const FOR_WRITING: u64 = 1 << 63;
 
 /// What to look for from an offset on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,24 +85,34 @@ impl Filesystem {
                 Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Control) => {
-                Ok(Opened { handle: 0, cache: CachePolicy::Frozen })
+                Ok(Opened { handle: 0, cache: CachePolicy::Commands })
             }
             Place::Directory | Place::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
             Place::Special(_) => Err(Error::Invalid),
-            Place::File(_) => {
-                let cache = match self.options.cache {
-                    CacheMode::Direct => CachePolicy::Direct,
-                    CacheMode::Page => CachePolicy::Page,
-                };
-                Ok(Opened { handle: 0, cache })
-            }
+            Place::File(_) => Ok(self.opened(inode, for_writing)),
         }
+    }
+
+    /// A file of the dataset, or one that was made, that is open now.
+    pub(super) fn opened(&self, inode: Inode, for_writing: bool) -> Opened {
+        let cache = match self.options.cache {
+            CacheMode::Direct => CachePolicy::Direct,
+            CacheMode::Page => CachePolicy::Page,
+        };
+        if for_writing {
+            self.writers.open(inode);
+        }
+        Opened { handle: if for_writing { FOR_WRITING } else { 0 }, cache }
     }
 
     /// Closes what [`open`](Self::open) opened.
     pub fn release(&self, inode: Inode, handle: u64) {
-        self.close_status(handle);
+        if handle == FOR_WRITING {
+            self.writers.close(inode);
+        } else {
+            self.close_status(handle);
+        }
         self.read_ahead.forget(inode);
     }
 
@@ -146,22 +164,50 @@ impl Filesystem {
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<()> {
+        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))?;
+        if drop_set_id {
+            self.drop_set_id(inode);
+        }
+        Ok(())
+    }
+
+    /// Writes what the kernel had in its page cache because a program changed a shared mapping. That
+    /// may have been before a reset that has happened since: then it is gone with all else.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_back(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
+        if self.is_unsettled(inode) {
+            return Ok(());
+        }
+        self.write_to(inode, offset, data, || {
+            let record = self.overlay.get_or_insert(inode)?;
+            // A reset that came in between has taken the record that there was before it.
+            Ok((!self.is_unsettled(inode)).then_some(record))
+        })
+    }
+
+    fn write_to(
+        &self,
+        inode: Inode,
+        offset: u64,
+        data: &[u8],
+        record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
+    ) -> Result<()> {
         let base = self.writable(inode)?;
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
         }
         let record = self.overlay.get(inode);
-        let expectation = self.expectation(judged(base, record.as_ref()));
+        let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
         let recogniser = Recogniser {
             content: &self.content,
             is_known: &|at| self.dataset.has_block(at.file, at.block),
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(inode, base, expectation, &mut pieces)?;
-        if drop_set_id {
-            self.drop_set_id(inode);
-        }
+        self.store(record_to, base, expectation, &mut pieces)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
     }
@@ -180,10 +226,11 @@ impl Filesystem {
         file.map(|file| Expectation { file, size_bytes: self.dataset.size_bytes(file) })
     }
 
-    /// Puts pieces into a file, and remembers what is wrong in them.
+    /// Puts pieces into a file, and remembers what is wrong in them. Without a record to put them
+    /// into, they are dropped.
     fn store(
         &self,
-        inode: Inode,
+        record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
@@ -193,10 +240,12 @@ impl Filesystem {
         {
             self.note_wrong(expectation, pieces)?;
         }
-        let stored =
-            self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
-                Ok(self.overlay.get_or_insert(inode)?.write(base, pieces, now())?)
-            });
+        let stored = self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
+            match record_to()? {
+                Some(record) => Ok(record.write(base, pieces, now())?),
+                None => Ok(()),
+            }
+        });
         if stored == Err(Error::NoSpace) {
             self.counters.no_space.fetch_add(1, Ordering::Relaxed);
         }
@@ -228,7 +277,7 @@ impl Filesystem {
         size_bytes: u64,
     ) -> Result<()> {
         let record = self.overlay.get(inode);
-        match self.expectation(judged(base, record.as_ref())) {
+        match self.expectation(self.judged(inode, base, record.as_ref())) {
             Some(expectation) if size_bytes > expectation.size_bytes => self.refuse(),
             _ => Ok(()),
         }
@@ -259,7 +308,13 @@ impl Filesystem {
         if range.end > FILE_BYTES_MAX {
             return Err(Error::TooLarge);
         }
-        let size_bytes = self.attributes(inode)?.size.size_bytes;
+        // One record for all of it: a reset in between takes it, and with it what was done.
+        let record = self.overlay.get(inode);
+        let size_bytes = size_of(base, record.as_ref());
+        let the_record = || match &record {
+            Some(record) => Ok::<_, Error>(Arc::clone(record)),
+            None => Ok(self.overlay.get_or_insert(inode)?),
+        };
         let keeps_size = match how {
             Allocate::Space { keep_size } | Allocate::Zeros { keep_size } => keep_size,
             Allocate::Hole => true,
@@ -271,18 +326,16 @@ impl Filesystem {
         let inside = range.start..end;
         match how {
             Allocate::Space { .. } if end > size_bytes => {
-                self.overlay.get_or_insert(inode)?.resize(base, end, now());
+                the_record()?.grow(base, end, now());
             }
             Allocate::Hole if !inside.is_empty() => {
-                let record = self.overlay.get_or_insert(inode)?;
-                record.punch(base, inside, size_bytes, now())?;
+                the_record()?.punch(base, inside, size_bytes, now())?;
             }
             Allocate::Zeros { .. } if !inside.is_empty() => {
                 let length = inside.end - inside.start;
                 let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
-                let record = self.overlay.get(inode);
-                let expectation = self.expectation(judged(base, record.as_ref()));
-                self.store(inode, base, expectation, &mut pieces)?;
+                let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
+                self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces)?;
             }
             _ => {}
         }
@@ -306,8 +359,14 @@ impl Filesystem {
             Place::Special(_) => return Err(Error::Invalid),
         };
         let to_base = self.writable(to_inode)?;
-        let from_size = self.attributes(from_inode)?.size.size_bytes;
-        let length = length.min(from_size.saturating_sub(from_offset)).min(COPY_BYTES_MAX);
+        // Size and extents of one moment: a cut in between would be copied as zeros.
+        let end = from_offset.saturating_add(length.min(COPY_BYTES_MAX));
+        let view = self.overlay.get(from_inode).and_then(|it| it.view(from_offset..end));
+        let from_size = match (&view, from_base) {
+            (Some(view), _) => view.size_bytes,
+            (None, base) => base.map_or(0, |base| base.size_bytes),
+        };
+        let length = end.min(from_size).saturating_sub(from_offset);
         if to_offset.checked_add(length).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
         }
@@ -318,15 +377,15 @@ impl Filesystem {
             return Err(Error::Invalid);
         }
         let range = from_offset..from_offset + length;
-        let extents =
-            match self.overlay.get(from_inode).and_then(|record| record.view(range.clone())) {
-                Some(view) => view.extents,
-                None => Written::of(from_base).extents.range(range.clone()).collect(),
-            };
+        let extents = match view {
+            Some(view) => view.extents,
+            None => Written::of(from_base).extents.range(range.clone()).collect(),
+        };
         let mut pieces = shifted(&extents, range, to_offset);
         let record = self.overlay.get(to_inode);
-        let expectation = self.expectation(judged(to_base, record.as_ref()));
-        self.store(to_inode, to_base, expectation, &mut pieces)?;
+        let expectation = self.expectation(self.judged(to_inode, to_base, record.as_ref()));
+        let record_to = || Ok(Some(self.overlay.get_or_insert(to_inode)?));
+        self.store(record_to, to_base, expectation, &mut pieces)?;
         self.counters.wrote(length);
         Ok(length)
     }
@@ -347,6 +406,12 @@ impl Filesystem {
         });
         found.ok_or(Error::PastEnd)
     }
+}
+
+/// How large a file is.
+fn size_of(base: Option<Base>, record: Option<&Arc<Record>>) -> u64 {
+    let changed = record.and_then(|record| record.stat().size);
+    changed.map_or_else(|| base.map_or(0, |base| base.size_bytes), |size| size.size_bytes)
 }
 
 /// The most that one copy moves: what a reply can say.

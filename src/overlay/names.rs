@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
+use smallvec::SmallVec;
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
@@ -20,6 +21,13 @@ use crate::dataset::{Coordinates, Dataset, Inode, Node};
 
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;
+
+/// How deep a directory may lie to which another is moved: the way up from there is looked at under
+/// the lock, to see that no directory comes to be below itself.
+pub const DEPTH_MAX: usize = 4096;
+
+/// `PATH_MAX` of Linux, without the NUL.
+const PATH_BYTES_MAX: usize = 4095;
 
 /// A name in a directory, and what it is to stand for.
 pub type Change<'a> = (Inode, &'a [u8], Option<(Inode, Kind)>);
@@ -125,15 +133,32 @@ impl Tree {
         }
     }
 
+    /// The directory that a directory was made in or moved to, and its name there; `None` for one
+    /// of the dataset.
+    fn place(&self, directory: Inode) -> Option<&(Inode, Name)> {
+        self.directories.get(&directory)?.place.as_ref()
+    }
+
     /// The directory of the dataset whose name a directory has: itself, where it is one, because
     /// those do not move.
+    ///
+    /// No dataset is deeper than its layout, so neither is the way back to one of its directories:
+    /// how deep a directory lies costs nothing.
     #[must_use]
     pub fn stands_for(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
         let namespace = dataset.namespace();
-        let inode = match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => directory,
-            Some((parent, name)) => namespace.lookup(self.stands_for(dataset, *parent)?, name)?,
-        };
+        let depth_max = dataset.layout().depth();
+        let mut names: SmallVec<[&Name; 8]> = SmallVec::new();
+        let mut at = directory;
+        while let Some((parent, name)) = self.place(at) {
+            if names.len() == depth_max {
+                return None;
+            }
+            names.push(name);
+            at = *parent;
+        }
+        let inode =
+            names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
         (namespace.node(inode)? == Node::Directory).then_some(inode)
     }
 
@@ -152,23 +177,61 @@ impl Tree {
         }
     }
 
-    /// The path of a directory; `None` where it has none any more.
+    /// The path of a directory; `None` where it has none any more. Of a path that no system call
+    /// would take, `PATH_MAX` and more, only the end, with `.../` in front of it: directories can
+    /// be nested without a limit, and nobody is to wait for that.
     #[must_use]
     pub fn path(&self, dataset: &Dataset, directory: Inode) -> Option<Vec<u8>> {
-        match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => {
-                let mut path = String::new();
-                dataset.namespace().path(directory, &mut path).then(|| path.into_bytes())
-            }
-            Some((parent, name)) => {
-                let mut path = self.path(dataset, *parent)?;
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(name);
-                Some(path)
+        let mut names: Vec<&[u8]> = Vec::new();
+        let (mut at, mut length) = (directory, 0);
+        while let Some((parent, name)) = self.place(at) {
+            names.push(name);
+            at = *parent;
+            length += name.len() + 1;
+            if length > PATH_BYTES_MAX {
+                names.push(b"...");
+                break;
             }
         }
+        let mut top = String::new();
+        if length <= PATH_BYTES_MAX {
+            if !dataset.namespace().path(at, &mut top) {
+                return None;
+            }
+            names.extend((!top.is_empty()).then_some(top.as_bytes()));
+        }
+        names.reverse();
+        Some(names.join(&b'/'))
+    }
+
+    /// Whether a directory is another one or below it; `None` where it lies more than
+    /// [`DEPTH_MAX`] deep and it is not found so far.
+    #[must_use]
+    pub fn is_within(&self, dataset: &Dataset, directory: Inode, other: Inode) -> Option<bool> {
+        let mut at = directory;
+        for _ in 0..DEPTH_MAX {
+            if at == other {
+                return Some(true);
+            }
+            match self.parent(dataset, at) {
+                Some(parent) if parent != at => at = parent,
+                _ => return Some(false),
+            }
+        }
+        None
+    }
+
+    /// The name that an entry is kept under, to be shared.
+    #[must_use]
+    pub fn shared_name(&self, directory: Inode, name: &[u8]) -> Option<Name> {
+        let (name, _) = self.directories.get(&directory)?.entries.get_key_value(name)?;
+        Some(Arc::clone(name))
+    }
+
+    /// The position of the name that was made last: a listing that begins now ends there.
+    #[must_use]
+    pub fn last_position(&self) -> u64 {
+        self.last_position
     }
 
     /// Whether an inode of the dataset is found where the dataset has it.
@@ -203,6 +266,11 @@ impl Tree {
             None => dataset_names == 0,
             Some(changed) => changed.removed == dataset_names && changed.added.is_empty(),
         }
+    }
+
+    /// How many entries there are in all directories.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries
     }
 
     /// How many entries more there are after names are made to stand for something else.
@@ -335,11 +403,14 @@ impl Names {
         outcome
     }
 
-    pub(super) fn clear(&self, budget: &Budget) {
+    /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
+    /// the budget is the caller's to give back.
+    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> Tree {
         let mut tree = self.tree.write();
-        budget.release(Usage { kept_bytes: 0, extents: tree.entries });
-        *tree = Tree { last_position: tree.last_position, ..Tree::default() };
+        let empty = Tree { last_position: tree.last_position, ..Tree::default() };
+        meanwhile();
         self.changed.store(false, Ordering::Release);
+        std::mem::replace(&mut tree, empty)
     }
 }
 
