@@ -20,7 +20,7 @@ fn filesystem() -> Filesystem {
     let config = DatasetConfig {
         nodes: Some("2".into()),
         processes: Some("3".into()),
-        size: Some(SIZE.into()),
+        size: Some((SIZE as u64).into()),
         ..DatasetConfig::default()
     };
     Filesystem::new(config.validate().unwrap(), Options::default())
@@ -134,8 +134,8 @@ fn nesting_has_no_price() {
     let top = make(&filesystem, Inode::ROOT, "top", Kind::Directory);
     let moved = |to: Inode| filesystem.rename(Inode::ROOT, b"top", to, b"t", RenameMode::Replace);
     assert_eq!(moved(at), Err(Error::TooDeep));
-    assert_eq!(moved(all[4094]), Err(Error::TooDeep));
-    moved(all[4000]).unwrap();
+    assert_eq!(moved(all[4095]), Err(Error::TooDeep));
+    moved(all[4094]).unwrap();
     let below_itself =
         filesystem.rename(Inode::ROOT, b"e", all[100], b"e", RenameMode::Replace);
     assert_eq!(below_itself, Err(Error::Invalid));
