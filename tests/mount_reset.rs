@@ -149,9 +149,8 @@ impl Mapped {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let nowhere = std::ptr::null_mut();
         // SAFETY: a new mapping of a file that is large enough; unmapped when dropped.
-        let at = unsafe {
-            libc::mmap(nowhere, SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0)
-        };
+        let at =
+            unsafe { libc::mmap(nowhere, SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
         assert_ne!(at, libc::MAP_FAILED, "{}", io::Error::last_os_error());
         Self(at.cast())
     }

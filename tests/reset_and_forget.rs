@@ -8,9 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::fs::{
-    Allocate, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
-};
+use seedfs::fs::{Allocate, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes};
 
 const SIZE: usize = 64 << 10;
 /// How long threads look for a moment at which they meet.
@@ -136,8 +134,7 @@ fn nesting_has_no_price() {
     assert_eq!(moved(at), Err(Error::TooDeep));
     assert_eq!(moved(all[4095]), Err(Error::TooDeep));
     moved(all[4094]).unwrap();
-    let below_itself =
-        filesystem.rename(Inode::ROOT, b"e", all[100], b"e", RenameMode::Replace);
+    let below_itself = filesystem.rename(Inode::ROOT, b"e", all[100], b"e", RenameMode::Replace);
     assert_eq!(below_itself, Err(Error::Invalid));
     assert_eq!(filesystem.attributes(top).unwrap().kind, Kind::Directory);
     // It stands where a node was: a reset of that takes all of it away.
@@ -347,9 +344,8 @@ fn a_reset_is_before_or_after_a_change_of_a_file() {
         let mark = |inode: Inode| {
             filesystem.write(inode, 0, &round.to_be_bytes(), false).unwrap();
         };
-        let is_marked = |inode: Inode| {
-            contents(&filesystem, inode).unwrap()[..8] == round.to_be_bytes()
-        };
+        let is_marked =
+            |inode: Inode| contents(&filesystem, inode).unwrap()[..8] == round.to_be_bytes();
         mark(file);
         mark(other);
         if !is_marked(other) {

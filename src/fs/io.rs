@@ -8,9 +8,7 @@ use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
-use crate::overlay::{
-    Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written,
-};
+use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
 use crate::status::StatusNode;
 use crate::verdict::Judge;
 
@@ -240,12 +238,11 @@ impl Filesystem {
         {
             self.note_wrong(expectation, pieces)?;
         }
-        let stored = self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
-            match record_to()? {
+        let stored =
+            self.overlay.keep(pieces).map_err(Error::from).and_then(|()| match record_to()? {
                 Some(record) => Ok(record.write(base, pieces, now())?),
                 None => Ok(()),
-            }
-        });
+            });
         if stored == Err(Error::NoSpace) {
             self.counters.no_space.fetch_add(1, Ordering::Relaxed);
         }

@@ -140,9 +140,8 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Step> {
-        let inode = || {
-            prop_oneof![2..70_u64, (1_u64 << 61)..(1 << 61) + 40, Just(1), Just((1 << 63) + 5)]
-        };
+        let inode =
+            || prop_oneof![2..70_u64, (1_u64 << 61)..(1 << 61) + 40, Just(1), Just((1 << 63) + 5)];
         prop_oneof![
             3 => inode().prop_map(Step::Remember),
             2 => (inode(), prop_oneof![1..4_u64, Just(u64::MAX)])

@@ -42,11 +42,11 @@ use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 pub use crate::overlay::Kind;
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
-pub use settle::{Reset, Unsettled};
 pub use error::Error;
 pub use io::{Allocate, CachePolicy, Opened, Seek};
 pub use names::NewNode;
 pub use rename::RenameMode;
+pub use settle::{Reset, Unsettled};
 pub use space::Space;
 pub use xattr::SetXattr;
 

@@ -21,8 +21,8 @@ use super::kernel::{KernelOptions, negotiate};
 use super::slow::SlowRequests;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
-    DirectoryEntry, RenameMode, Result, Seek, SetAttributes, SetXattr, TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, Error, Filesystem, Kind,
+    NewNode, Opened, RenameMode, Result, Seek, SetAttributes, SetXattr, TimeChange,
 };
 use crate::overlay::Timestamp;
 

@@ -17,19 +17,15 @@ pub struct Cleared {
 }
 
 impl Cleared {
-    pub(super) fn new(
-        budget: Arc<Budget>,
-        tree: Tree,
-        records: Vec<(Inode, Arc<Record>)>,
-    ) -> Self {
+    pub(super) fn new(budget: Arc<Budget>, tree: Tree, records: Vec<(Inode, Arc<Record>)>) -> Self {
         Self { budget, tree, records }
     }
 
     /// The names that differed from the dataset's, in no order.
     pub fn names(&self) -> impl Iterator<Item = (Inode, &Name)> {
-        self.tree
-            .directories()
-            .flat_map(|(directory, changed)| changed.entries().map(move |(name, _)| (directory, name)))
+        self.tree.directories().flat_map(|(directory, changed)| {
+            changed.entries().map(move |(name, _)| (directory, name))
+        })
     }
 
     /// The inodes that had a record, in no order.

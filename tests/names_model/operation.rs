@@ -102,7 +102,13 @@ pub(crate) enum Operation {
     Write(Target, u64, Vec<u8>),
     Read(Target, u64, usize),
     Range(Target, Range, u64, u64),
-    Copy { from: Target, from_offset: u64, to: Target, to_offset: u64, length: u64 },
+    Copy {
+        from: Target,
+        from_offset: u64,
+        to: Target,
+        to_offset: u64,
+        length: u64,
+    },
 }
 
 /// A filesystem to compare.
