@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
@@ -10,6 +9,7 @@ use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
 use crate::status::StatusNode;
+use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 
 /// An open file.
@@ -154,19 +154,17 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. `drop_set_id` is for callers who are not the owner.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the set-id
+    /// bits; says whether there were any.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<()> {
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
         self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))?;
-        if drop_set_id {
-            self.drop_set_id(inode);
-        }
-        Ok(())
+        Ok(drop_set_id && self.drop_set_id(inode))
     }
 
     /// Writes what the kernel had in its page cache because a program changed a shared mapping. That

@@ -1,13 +1,11 @@
 //! Open directories: where the listing of each ends.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use dashmap::DashMap;
-
 use super::{DirectoryEntry, Error, Filesystem, Place, Result};
 use crate::dataset::Inode;
 use crate::overlay::Tree;
 use crate::status::StatusNode;
+use crate::sync::DashMap;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Of each open directory the position of the last name that its listing shows. As many as the
 /// kernel has directories open: its limits bound the table.

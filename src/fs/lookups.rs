@@ -10,10 +10,10 @@
 //! bytes for each inode that the kernel holds about a kilobyte for, and nothing for all others.
 
 use std::collections::HashMap;
-
-use parking_lot::Mutex;
+use std::ops::DerefMut;
 
 use crate::dataset::Inode;
+use crate::sync::Mutex;
 
 const SHARDS: usize = 64;
 
@@ -68,7 +68,7 @@ impl Lookups {
         !is_counted(inode) || self.shard(inode).count(inode) > 0
     }
 
-    fn shard(&self, inode: Inode) -> parking_lot::MutexGuard<'_, Shard> {
+    fn shard(&self, inode: Inode) -> impl DerefMut<Target = Shard> + use<'_> {
         // No more than 64.
         let shard = usize::try_from(run(inode) % SHARDS as u64).unwrap_or_default();
         self.shards[shard].lock()

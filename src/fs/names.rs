@@ -339,3 +339,6 @@ pub(super) fn touch(directory: &Arc<Record>, time: Timestamp) {
         attributes.changed = Some(time);
     });
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod scheduled_tests;

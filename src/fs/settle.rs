@@ -6,14 +6,12 @@
 //! that a program writes itself count in any case.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use dashmap::DashMap;
-use parking_lot::RwLock;
 
 use super::{Filesystem, Place};
 use crate::dataset::Inode;
 use crate::overlay::{Cleared, Name, Record};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{DashEntry, DashMap, RwLock};
 
 /// The files that are open for writing, and the resets that the kernel has not been told of.
 #[derive(Debug, Default)]
@@ -38,7 +36,7 @@ impl Writers {
     }
 
     pub(super) fn close(&self, inode: Inode) {
-        if let dashmap::Entry::Occupied(mut entry) = self.open.entry(inode) {
+        if let DashEntry::Occupied(mut entry) = self.open.entry(inode) {
             *entry.get_mut() = entry.get().saturating_sub(1);
             if *entry.get() == 0 {
                 entry.remove();

@@ -139,6 +139,23 @@ impl Adapter {
         });
     }
 
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    fn mode_changed(&self, inode: Inode) {
+        if let Some(notifier) = self.commands.notifier() {
+            const NO_PAGES: i64 = -1;
+            let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
+        }
+    }
+
+    /// After a change of the content that is no write: the kernel does not say whether the set-id
+    /// bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request, inode: Inode) {
+        if request.uid() != 0 && self.filesystem.drop_set_id(inode) {
+            self.mode_changed(inode);
+        }
+    }
+
     /// Runs a command to the mount. Not on this thread: much may have to be put back.
     fn control(&self, command: &[u8], reply: ReplyWrite) {
         let filesystem = Arc::clone(&self.filesystem);
@@ -292,12 +309,16 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "write",
             reply,
-            if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
-                self.filesystem.write_back(inode(ino), offset, data)
-            } else {
-                self.filesystem.write(inode(ino), offset, data, drop_set_id)
+            {
+                let inode = inode(ino);
+                if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+                    self.filesystem.write_back(inode, offset, data)?;
+                } else if self.filesystem.write(inode, offset, data, drop_set_id)? {
+                    self.mode_changed(inode);
+                }
+                Ok(length)
             },
-            |reply: ReplyWrite, ()| reply.written(length)
+            ReplyWrite::written
         );
     }
 
@@ -741,7 +762,7 @@ impl fuser::Filesystem for Adapter {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -762,7 +783,9 @@ impl fuser::Filesystem for Adapter {
                     _ => return Err(Error::NotSupported),
                 };
                 let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-                self.filesystem.allocate(inode(ino), offset..end, how)
+                self.filesystem.allocate(inode(ino), offset..end, how)?;
+                self.content_changed(request, inode(ino));
+                Ok(())
             },
             send_done
         );
@@ -770,7 +793,7 @@ impl fuser::Filesystem for Adapter {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _handle_in: FileHandle,
         offset_in: u64,
@@ -787,6 +810,7 @@ impl fuser::Filesystem for Adapter {
             {
                 let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
                 let copied = self.filesystem.copy_range(from, to, length)?;
+                self.content_changed(request, inode(ino_out));
                 u32::try_from(copied).map_err(|_| Error::TooLarge)
             },
             ReplyWrite::written

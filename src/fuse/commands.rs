@@ -62,6 +62,11 @@ impl Commands {
         Self(Arc::clone(&self.0))
     }
 
+    /// What tells the kernel, once there is a session.
+    pub(super) fn notifier(&self) -> Option<&Notifier> {
+        self.0.notifier.get()
+    }
+
     /// Tells the kernel by and by.
     pub(super) fn tell(&self, reset: Reset) {
         self.add(Task::Tell(reset));

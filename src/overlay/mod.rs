@@ -40,12 +40,10 @@ mod written;
 mod xattrs;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use dashmap::DashMap;
-use parking_lot::Mutex;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{DashEntry, DashMap, Mutex};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 pub use budget::{Budget, BudgetFull, Limits, Usage};
@@ -163,16 +161,16 @@ impl Overlay {
         self.has_records.store(true, Ordering::Release);
         let resets = self.resets();
         match self.records.entry(inode) {
-            dashmap::Entry::Occupied(entry) if entry.get().resets() >= resets => {
+            DashEntry::Occupied(entry) if entry.get().resets() >= resets => {
                 Ok(Arc::clone(entry.get()))
             }
-            dashmap::Entry::Occupied(mut entry) => {
+            DashEntry::Occupied(mut entry) => {
                 let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
                 let void = entry.insert(Arc::clone(&record));
                 self.replaced.lock().push((inode, void));
                 Ok(record)
             }
-            dashmap::Entry::Vacant(entry) => {
+            DashEntry::Vacant(entry) => {
                 let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
                 Ok(Arc::clone(&entry.insert(record)))
             }

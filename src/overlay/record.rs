@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::written::{Base, View, Written};
+use super::xattrs::drop_capability;
 use crate::content::Source;
+use crate::sync::Mutex;
 
 /// The record of one inode.
 ///
@@ -273,6 +274,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        drop_capability(state, &self.budget);
         Ok(())
     }
 
@@ -308,6 +310,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        drop_capability(state, &self.budget);
         Ok(())
     }
 
@@ -335,6 +338,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let extents = counted.saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes, extents });
+        drop_capability(&mut state, &self.budget);
     }
 }
 
