@@ -26,7 +26,7 @@ const END: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Task {
     /// Telling the kernel to ask again for all that a reset has changed.
-    Tell(Reset),
+    Tell(Box<Reset>),
     /// An answer to whoever waits for what came before it.
     Answer(ReplyEmpty),
 }
@@ -69,7 +69,7 @@ impl Commands {
 
     /// Tells the kernel by and by.
     pub(super) fn tell(&self, reset: Reset) {
-        self.add(Task::Tell(reset));
+        self.add(Task::Tell(Box::new(reset)));
     }
 
     /// Answers when the kernel knows of all that was handed over before.
