@@ -154,7 +154,9 @@ impl Direct {
         self.slots = [None; SLOTS];
         self.remove_below("");
         let known: Vec<Inode> = self.known.borrow().keys().copied().collect();
-        known.into_iter().for_each(|inode| self.evict(inode));
+        for inode in known {
+            self.evict(inode);
+        }
         self.deliver();
         assert_eq!(self.filesystem.usage(), self.empty, "everything was removed and forgotten");
     }
@@ -363,7 +365,7 @@ impl World for Direct {
             Operation::Write(target, offset, bytes) => {
                 let inode = self.open(target)?;
                 let written = self.filesystem.write(inode, *offset, bytes, false);
-                written.map(|()| Vec::new()).map_err(errno)
+                written.map(|_| Vec::new()).map_err(errno)
             }
             Operation::Read(target, offset, length) => {
                 let mut bytes = vec![0xee; *length];
