@@ -107,10 +107,11 @@ impl Filesystem {
     /// Hands the entries of a directory to `add`, from a cursor on, until it returns `false`
     /// because it has no room for that entry, or there are no more.
     ///
-    /// What is made while it is listed is not shown. Cursors are positions: 0 is the beginning, and each entry says where to go on behind it.
-    /// They stay good while names come and go: the dataset's names have their places for ever, and
-    /// those that were made since are listed behind them in the order in which they were made. No
-    /// more than one name is held in memory, however large the directory.
+    /// What is made while it is listed is not shown. Cursors are positions: 0 is the beginning, and
+    /// each entry says where to go on behind it. They stay good while names come and go: the
+    /// dataset's names have their places for ever, and those that were made since are listed behind
+    /// them in the order in which they were made. No more than one name is held in memory, however
+    /// large the directory.
     ///
     /// # Errors
     ///

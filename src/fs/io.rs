@@ -1,6 +1,5 @@
 //! Opening, reading, writing and seeking.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::attributes::FILE_BYTES_MAX;
@@ -44,23 +43,6 @@ pub enum Seek {
     Data,
     /// The next hole; the end of the file is one.
     Hole,
-}
-
-/// What `fallocate` does to a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allocate {
-    /// Grows the file to its end, or with `keep_size` nothing: there is nothing to reserve.
-    Space {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
-    /// Makes a hole. The size stays as it is.
-    Hole,
-    /// Writes zeros.
-    Zeros {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
 }
 
 impl Filesystem {
@@ -154,8 +136,8 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the set-id
-    /// bits; says whether there were any.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the
+    /// set-id bits; says whether there were any.
     ///
     /// # Errors
     ///
@@ -167,8 +149,8 @@ impl Filesystem {
         Ok(drop_set_id && self.drop_set_id(inode))
     }
 
-    /// Writes what the kernel had in its page cache because a program changed a shared mapping. That
-    /// may have been before a reset that has happened since: then it is gone with all else.
+    /// Writes what the kernel had in its page cache because a program changed a shared mapping.
+    /// That may have been before a reset that has happened since: then it is gone with all else.
     ///
     /// # Errors
     ///
@@ -209,7 +191,7 @@ impl Filesystem {
     }
 
     /// What an inode that can be written to is before anybody does.
-    fn writable(&self, inode: Inode) -> Result<Option<Base>> {
+    pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
         match self.place(inode)? {
             Place::File(base) => Ok(base),
             Place::Directory => Err(Error::IsDirectory),
@@ -218,13 +200,13 @@ impl Filesystem {
         }
     }
 
-    fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
+    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
         file.map(|file| Expectation { file, size_bytes: self.dataset.size_bytes(file) })
     }
 
     /// Puts pieces into a file, and remembers what is wrong in them. Without a record to put them
     /// into, they are dropped.
-    fn store(
+    pub(super) fn store(
         &self,
         record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
         base: Option<Base>,
@@ -288,103 +270,6 @@ impl Filesystem {
         }
     }
 
-    /// Changes a range without writing to it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] past the largest offset, [`Error::Invalid`] for an empty range,
-    /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
-    /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
-        let base = self.writable(inode)?;
-        if range.is_empty() {
-            return Err(Error::Invalid);
-        }
-        if range.end > FILE_BYTES_MAX {
-            return Err(Error::TooLarge);
-        }
-        // One record for all of it: a reset in between takes it, and with it what was done.
-        let record = self.overlay.get(inode);
-        let size_bytes = size_of(base, record.as_ref());
-        let the_record = || match &record {
-            Some(record) => Ok::<_, Error>(Arc::clone(record)),
-            None => Ok(self.overlay.get_or_insert(inode)?),
-        };
-        let keeps_size = match how {
-            Allocate::Space { keep_size } | Allocate::Zeros { keep_size } => keep_size,
-            Allocate::Hole => true,
-        };
-        if !keeps_size {
-            self.refuse_growth(inode, base, range.end)?;
-        }
-        let end = if keeps_size { range.end.min(size_bytes) } else { range.end };
-        let inside = range.start..end;
-        match how {
-            Allocate::Space { .. } if end > size_bytes => {
-                the_record()?.grow(base, end, now());
-            }
-            Allocate::Hole if !inside.is_empty() => {
-                the_record()?.punch(base, inside, size_bytes, now())?;
-            }
-            Allocate::Zeros { .. } if !inside.is_empty() => {
-                let length = inside.end - inside.start;
-                let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
-                let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
-                self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Copies a range from one file to another, or within one, and says how many bytes there were.
-    /// Extents are shared: nothing is copied but bytes that are nobody's content are counted twice.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
-    pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
-        let (from_inode, from_offset) = from;
-        let (to_inode, to_offset) = to;
-        let from_base = match self.place(from_inode)? {
-            Place::File(base) => base,
-            // It has no extents to share: the kernel reads and writes instead.
-            Place::Status(_) => return Err(Error::NotSupported),
-            Place::Directory => return Err(Error::IsDirectory),
-            Place::Special(_) => return Err(Error::Invalid),
-        };
-        let to_base = self.writable(to_inode)?;
-        // Size and extents of one moment: a cut in between would be copied as zeros.
-        let end = from_offset.saturating_add(length.min(COPY_BYTES_MAX));
-        let view = self.overlay.get(from_inode).and_then(|it| it.view(from_offset..end));
-        let from_size = match (&view, from_base) {
-            (Some(view), _) => view.size_bytes,
-            (None, base) => base.map_or(0, |base| base.size_bytes),
-        };
-        let length = end.min(from_size).saturating_sub(from_offset);
-        if to_offset.checked_add(length).is_none_or(|end| end > FILE_BYTES_MAX) {
-            return Err(Error::TooLarge);
-        }
-        if length == 0 {
-            return Ok(0);
-        }
-        if from_inode == to_inode && from_offset.abs_diff(to_offset) < length {
-            return Err(Error::Invalid);
-        }
-        let range = from_offset..from_offset + length;
-        let extents = match view {
-            Some(view) => view.extents,
-            None => Written::of(from_base).extents.range(range.clone()).collect(),
-        };
-        let mut pieces = shifted(&extents, range, to_offset);
-        let record = self.overlay.get(to_inode);
-        let expectation = self.expectation(self.judged(to_inode, to_base, record.as_ref()));
-        let record_to = || Ok(Some(self.overlay.get_or_insert(to_inode)?));
-        self.store(record_to, to_base, expectation, &mut pieces)?;
-        self.counters.wrote(length);
-        Ok(length)
-    }
-
     /// The next data or hole from an offset on.
     ///
     /// # Errors
@@ -401,39 +286,6 @@ impl Filesystem {
         });
         found.ok_or(Error::PastEnd)
     }
-}
-
-/// How large a file is.
-fn size_of(base: Option<Base>, record: Option<&Arc<Record>>) -> u64 {
-    let changed = record.and_then(|record| record.stat().size);
-    changed.map_or_else(|| base.map_or(0, |base| base.size_bytes), |size| size.size_bytes)
-}
-
-/// The most that one copy moves: what a reply can say.
-const COPY_BYTES_MAX: u64 = 1 << 30;
-
-/// The extents of a range as pieces that somebody writes elsewhere; holes become zeros.
-fn shifted(extents: &[(u64, Extent)], range: Range<u64>, to: u64) -> Vec<(u64, Extent)> {
-    let mut pieces = Vec::with_capacity(extents.len());
-    let mut done = range.start;
-    let zeros = |start: u64, end: u64| {
-        (to + (start - range.start), Extent { length: end - start, piece: Piece::Zeros })
-    };
-    for (offset, extent) in extents {
-        if done < *offset {
-            pieces.push(zeros(done, *offset));
-        }
-        let mut extent = extent.clone();
-        if let Piece::Seed { written, .. } = &mut extent.piece {
-            *written = true;
-        }
-        done = offset + extent.length;
-        pieces.push((to + (offset - range.start), extent));
-    }
-    if done < range.end {
-        pieces.push(zeros(done, range.end));
-    }
-    pieces
 }
 
 /// Whether a write is one run of exactly what belongs there.

@@ -24,9 +24,9 @@ impl Filesystem {
     ///
     /// [`Error::FixedDirectory`] for a directory of the dataset, [`Error::Invalid`] for a directory
     /// into itself, [`Error::TooDeep`] into one that is deeper than
-    /// [`DEPTH_MAX`](crate::overlay::DEPTH_MAX), [`Error::Exists`], [`Error::NotEmpty`], [`Error::NotDirectory`],
-    /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::ReadOnly`] under `.status`,
-    /// [`Error::NoSpace`].
+    /// [`DEPTH_MAX`](crate::overlay::DEPTH_MAX), [`Error::Exists`], [`Error::NotEmpty`],
+    /// [`Error::NotDirectory`], [`Error::IsDirectory`], [`Error::NotFound`],
+    /// [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
     pub fn rename(
         &self,
         parent: Inode,
