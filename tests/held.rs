@@ -97,7 +97,10 @@ impl Mounted {
         let target = (kind == Kind::Symlink).then_some(name.as_bytes());
         let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
         match self.filesystem.make(parent, name.as_bytes(), &new) {
-            Ok(made) => Some(made.inode),
+            Ok(made) => {
+                self.filesystem.forget(made.inode, 1);
+                Some(made.inode)
+            }
             Err(_) => self.filesystem.lookup(parent, name.as_bytes()).ok(),
         }
     }
@@ -113,16 +116,16 @@ impl Mounted {
     }
 
     fn unlink(&self, parent: Inode, name: &str) {
-        let inode = self.filesystem.lookup(parent, name.as_bytes());
-        if let Ok(inode) = inode
-            && self.filesystem.unlink(parent, name.as_bytes()).is_ok()
-        {
-            self.forget(inode);
-        }
+        let _ = self.filesystem.unlink(parent, name.as_bytes());
     }
 
-    fn forget(&self, inode: Inode) {
-        self.filesystem.forget(inode);
+    /// The kernel forgets it at once, as all that is made here: so it goes with its last name.
+    fn link(&self, inode: Inode, name: &[u8]) -> bool {
+        let linked = self.filesystem.link(inode, Inode::ROOT, name).is_ok();
+        if linked {
+            self.filesystem.forget(inode, 1);
+        }
+        linked
     }
 }
 
@@ -311,7 +314,7 @@ impl Operation {
                 let Some(inode) = mounted.file(file) else { return };
                 for number in 0..count {
                     let name = format!("l{}", name(length.min(254), number));
-                    let _ = it.link(inode, Inode::ROOT, name.as_bytes());
+                    mounted.link(inode, name.as_bytes());
                 }
             }
             Self::Rename { name: length, count } => {
@@ -369,23 +372,21 @@ fn remove(mounted: &Mounted, keep: u32) {
     let mut names = Vec::new();
     let it = &mounted.filesystem;
     it.read_directory(Inode::ROOT, 0, &mut |entry| {
-        names.push((entry.inode, entry.kind, entry.name.to_vec()));
+        names.push((entry.kind, entry.name.to_vec()));
         true
     })
     .unwrap();
     let mut number = 0;
-    for (inode, kind, name) in names {
+    for (kind, name) in names {
         number += 1;
         if name.starts_with(b".") || name.starts_with(b"node_") || number % keep == 0 {
             continue;
         }
-        let removed = match kind {
+        // A directory that is not empty stays.
+        let _ = match kind {
             Kind::Directory => it.remove_directory(Inode::ROOT, &name),
             _ => it.unlink(Inode::ROOT, &name),
         };
-        if removed.is_ok() {
-            mounted.forget(inode);
-        }
     }
 }
 
@@ -506,7 +507,7 @@ const THINGS: [(&str, Make); 14] = [
     }),
     ("link to a file", |it, number| {
         let inode = it.file(0).unwrap();
-        it.filesystem.link(inode, Inode::ROOT, name(9, number).as_bytes()).unwrap();
+        assert!(it.link(inode, name(9, number).as_bytes()));
     }),
     ("symbolic link", |it, number| {
         it.make(Inode::ROOT, &name(9, number), Kind::Symlink);

@@ -18,7 +18,9 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Allocate, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes};
+use seedfs::fs::{
+    Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
+};
 use serde_json::Value;
 
 const SEED: &str = "names";
@@ -92,14 +94,12 @@ impl Checked {
         let (parent, name) = self.parent(path)?;
         let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
         let new = NewNode { kind, mode: 0o755, uid: 0, gid: 0, target };
-        self.filesystem.make(parent, name, &new).map(drop)
+        self.filesystem.make(parent, name, &new).map(|made| self.forgotten(made))
     }
 
-    /// What the kernel does once it has dropped an inode from its caches.
-    fn forgotten(&self, inode: Option<Inode>) {
-        if let Some(inode) = inode {
-            self.filesystem.forget(inode);
-        }
+    /// Nobody remembers what was made: it goes with its last name.
+    fn forgotten(&self, made: Attributes) {
+        self.filesystem.forget(made.inode, 1);
     }
 
     fn apply(&mut self, operation: &Operation) {
@@ -115,30 +115,22 @@ impl Checked {
             Operation::Symlink(path) => self.make(path, Kind::Symlink),
             Operation::Unlink(path) => {
                 let (parent, name) = self.parent(path)?;
-                let inode = self.filesystem.lookup(parent, name).ok();
-                self.filesystem.unlink(parent, name)?;
-                self.forgotten(inode);
-                Ok(())
+                self.filesystem.unlink(parent, name)
             }
             Operation::RemoveDirectory(path) => {
                 let (parent, name) = self.parent(path)?;
-                let inode = self.filesystem.lookup(parent, name).ok();
-                self.filesystem.remove_directory(parent, name)?;
-                self.forgotten(inode);
-                Ok(())
+                self.filesystem.remove_directory(parent, name)
             }
             Operation::RemoveTree(path) => self.remove_tree(path),
             Operation::Rename(from, to, mode) => {
                 let (parent, name) = self.parent(from)?;
                 let (new_parent, new_name) = self.parent(to)?;
-                let replaced = self.filesystem.lookup(new_parent, new_name).ok();
-                self.filesystem.rename(parent, name, new_parent, new_name, *mode)?;
-                self.forgotten(replaced);
-                Ok(())
+                self.filesystem.rename(parent, name, new_parent, new_name, *mode)
             }
             Operation::Link(from, to) => {
                 let (parent, name) = self.parent(to)?;
-                self.filesystem.link(self.resolve(from)?, parent, name).map(drop)
+                let linked = self.filesystem.link(self.resolve(from)?, parent, name);
+                linked.map(|linked| self.forgotten(linked))
             }
             Operation::Write { path, offset, length, data } => {
                 let inode = self.resolve(path)?;

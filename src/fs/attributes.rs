@@ -1,8 +1,8 @@
 //! Attributes: what `stat` shows, and what may be set.
 
 use super::{Error, Filesystem, Kind, Place, Result, now};
-use crate::dataset::Inode;
-use crate::overlay::{Directory, Size, Timestamp};
+use crate::dataset::{Inode, Node};
+use crate::overlay::{Directory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
@@ -95,6 +95,33 @@ impl Filesystem {
     /// [`Error::NotFound`] where there is no such inode.
     pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
         let place = self.place(inode)?;
+        self.attributes_with(inode, place, self.overlay.get(inode).as_deref())
+    }
+
+    /// Those of an inode that was just given a name, whatever has become of it since.
+    pub(super) fn made_attributes(
+        &self,
+        inode: Inode,
+        kind: Kind,
+        record: &Record,
+    ) -> Result<Attributes> {
+        let place = match kind {
+            Kind::Directory => Place::Directory,
+            Kind::File => match self.dataset.namespace().node(inode) {
+                Some(Node::File(file)) => Place::File(Some(self.base(file))),
+                _ => Place::File(None),
+            },
+            kind => Place::Special(kind),
+        };
+        self.attributes_with(inode, place, Some(record))
+    }
+
+    fn attributes_with(
+        &self,
+        inode: Inode,
+        place: Place,
+        record: Option<&Record>,
+    ) -> Result<Attributes> {
         let (kind, mode, size) = match place {
             Place::Status(node) => return self.status_attributes(inode, node),
             Place::File(base) => {
@@ -106,7 +133,7 @@ impl Filesystem {
             Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
         };
         let time = self.dataset_time(inode, place);
-        let record = self.overlay.get(inode).map(|record| record.stat());
+        let record = record.map(Record::stat);
         let links = record.map_or(1, |record| record.links);
         let set = record.map(|record| record.attributes).unwrap_or_default();
         Ok(Attributes {

@@ -1,6 +1,6 @@
 //! What can go wrong in an operation.
 
-use crate::overlay::{BudgetFull, StoreError, StoreFailure};
+use crate::overlay::{BudgetFull, NoRecord, StoreError, StoreFailure};
 
 /// Why an operation failed. Which errno that becomes is decided where the kernel is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// A directory of the dataset stays where it is; tools move its content instead.
     #[error("a directory of the dataset cannot be renamed")]
     FixedDirectory,
+    /// A directory would come to lie deeper than directories can be moved.
+    #[error("too many levels of directories")]
+    TooDeep,
     /// Nobody may: directories have one name.
     #[error("operation not permitted")]
     NotPermitted,
@@ -78,6 +81,15 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::NoSpace,
             StoreError::Failed(failure) => Self::Store(failure),
+        }
+    }
+}
+
+impl From<NoRecord> for Error {
+    fn from(error: NoRecord) -> Self {
+        match error {
+            NoRecord::Full(full) => full.into(),
+            NoRecord::Gone => Self::NotFound,
         }
     }
 }

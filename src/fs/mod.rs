@@ -19,10 +19,14 @@ mod control;
 mod directory;
 mod error;
 mod io;
+mod listing;
+mod lookups;
 mod manifest;
 mod names;
+mod ranges;
 mod read_ahead;
 mod rename;
+mod settle;
 mod space;
 mod status_files;
 mod xattr;
@@ -33,21 +37,25 @@ use crate::content::Content;
 use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
+use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
 use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::{GivenBack, Kind};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
-pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::{Allocate, CachePolicy, Opened, Seek};
+pub use io::{CachePolicy, Opened, Seek};
 pub use names::NewNode;
+pub use ranges::Allocate;
 pub use rename::RenameMode;
+pub use settle::{Reset, Unsettled};
 pub use space::Space;
 pub use xattr::SetXattr;
 
+use listing::Listings;
+use lookups::Lookups;
 use read_ahead::ReadAhead;
+use settle::Writers;
 use status_files::StatusFiles;
 
 /// The outcome of an operation.
@@ -104,6 +112,9 @@ pub struct Filesystem {
     status_files: StatusFiles,
     sizes: SizeTotals,
     read_ahead: ReadAhead,
+    lookups: Lookups,
+    listings: Listings,
+    writers: Writers,
 }
 
 /// What an inode number stands for.
@@ -138,6 +149,9 @@ impl Filesystem {
             events: EventLog::default(),
             options,
             status_files: StatusFiles::default(),
+            lookups: Lookups::default(),
+            listings: Listings::default(),
+            writers: Writers::default(),
         }
     }
 
@@ -188,6 +202,36 @@ impl Filesystem {
         }
     }
 
+    /// The file of the dataset whose content belongs in an inode: that of its name.
+    fn judged(
+        &self,
+        inode: Inode,
+        base: Option<Base>,
+        record: Option<&Arc<Record>>,
+    ) -> Option<Coordinates> {
+        match record.map_or(Judged::ByNumber, |record| record.judged()) {
+            Judged::ByNumber => base.map(|base| base.file),
+            Judged::Nowhere => None,
+            // As the names are at one moment, what it is judged by included.
+            Judged::ByName(..) => record
+                .and_then(|record| self.overlay.with_names(|it| self.judged_in(it, inode, record))),
+        }
+    }
+
+    /// The same for whoever looks at the names.
+    fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
+        match record.judged() {
+            Judged::ByNumber => match self.dataset.namespace().node(inode)? {
+                Node::File(file) => Some(file),
+                Node::Directory => None,
+            },
+            Judged::ByName(directory, name) => {
+                tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
+            }
+            Judged::Nowhere => None,
+        }
+    }
+
     fn base(&self, file: Coordinates) -> Base {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
@@ -202,15 +246,6 @@ impl Filesystem {
             sizes: &self.sizes,
             node_id: self.options.node_id,
         }
-    }
-}
-
-/// The file of the dataset whose content belongs in an inode: that of its name.
-fn judged(base: Option<Base>, record: Option<&Arc<Record>>) -> Option<Coordinates> {
-    match record.map_or(Judged::ByNumber, |record| record.judged()) {
-        Judged::ByNumber => base.map(|base| base.file),
-        Judged::As(file) => Some(file),
-        Judged::Nowhere => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Extended attributes: what a file is, for whoever holds only the file, and what users add.
 
-use super::{Error, Filesystem, Place, Result, judged, now};
+use super::{Error, Filesystem, Place, Result, now};
 use crate::content::Address;
 use crate::dataset::{Coordinates, Inode};
 
@@ -132,7 +132,7 @@ impl Filesystem {
     /// The file of the dataset whose name an inode has.
     pub(super) fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
         Ok(match self.place(inode)? {
-            Place::File(base) => judged(base, self.overlay.get(inode).as_ref()),
+            Place::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
             _ => None,
         })
     }

@@ -15,13 +15,14 @@ use fuser::{
     ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use super::commands::Commands;
 use super::errno::errno;
 use super::kernel::{KernelOptions, negotiate};
 use super::slow::SlowRequests;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
-    RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, Error, Filesystem, Kind,
+    NewNode, Opened, RenameMode, Result, Seek, SetAttributes, SetXattr, TimeChange,
 };
 use crate::overlay::Timestamp;
 use crate::sync::background;
@@ -34,8 +35,7 @@ pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     kernel: KernelOptions,
     slow: SlowRequests,
-    /// Filled in once there is a session.
-    notifier: Arc<OnceLock<Notifier>>,
+    commands: Commands,
 }
 
 impl Adapter {
@@ -45,7 +45,8 @@ impl Adapter {
         slow: SlowRequests,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
-        Self { filesystem, kernel, slow, notifier }
+        let commands = Commands::new(Arc::clone(&filesystem), notifier);
+        Self { filesystem, kernel, slow, commands }
     }
 }
 
@@ -144,7 +145,7 @@ impl Adapter {
     /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
     /// without pages to drop it waits for no lock that a request may hold.
     fn mode_changed(&self, inode: Inode) {
-        if let Some(notifier) = self.notifier.get() {
+        if let Some(notifier) = self.commands.notifier() {
             const NO_PAGES: i64 = -1;
             let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
         }
@@ -158,12 +159,10 @@ impl Adapter {
         }
     }
 
-    /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
-    /// before it can drop what it remembers, and whoever holds them may be waiting for this event
-    /// loop.
+    /// Runs a command to the mount. Not on this thread: much may have to be put back.
     fn control(&self, command: &[u8], reply: ReplyWrite) {
         let filesystem = Arc::clone(&self.filesystem);
-        let notifier = Arc::clone(&self.notifier);
+        let commands = self.commands.share();
         let command = command.to_vec();
         let run = move || {
             let length = u32::try_from(command.len()).unwrap_or(u32::MAX);
@@ -171,10 +170,7 @@ impl Adapter {
                 "control",
                 reply,
                 {
-                    let reset = filesystem.control(&command)?;
-                    if let Some(notifier) = notifier.get() {
-                        drop_remembered(notifier, &reset);
-                    }
+                    commands.tell(filesystem.control(&command)?);
                     Ok(length)
                 },
                 ReplyWrite::written
@@ -187,30 +183,21 @@ impl Adapter {
     }
 }
 
-/// Tells the kernel to ask again. What it does not remember, it need not forget: no error counts.
-fn drop_remembered(notifier: &Notifier, reset: &Reset) {
-    for (parent, name) in &reset.names {
-        let _ = notifier.inval_entry(INodeNo(parent.get()), OsStr::from_bytes(name));
-    }
-    for inode in &reset.inodes {
-        let _ = notifier.inval_inode(INodeNo(inode.get()), 0, 0);
-    }
-}
-
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         negotiate(config, &self.kernel);
         Ok(())
     }
 
+    fn destroy(&mut self) {
+        self.commands.end();
+    }
+
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         answer!(
             "lookup",
             reply,
-            {
-                let inode = self.filesystem.lookup(inode(parent), name.as_bytes())?;
-                self.filesystem.attributes(inode)
-            },
+            self.filesystem.look_up(inode(parent), name.as_bytes()),
             |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
@@ -326,8 +313,11 @@ impl fuser::Filesystem for Adapter {
             "write",
             reply,
             {
-                if self.filesystem.write(inode(ino), offset, data, drop_set_id)? {
-                    self.mode_changed(inode(ino));
+                let inode = inode(ino);
+                if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+                    self.filesystem.write_back(inode, offset, data)?;
+                } else if self.filesystem.write(inode, offset, data, drop_set_id)? {
+                    self.mode_changed(inode);
                 }
                 Ok(length)
             },
@@ -338,12 +328,16 @@ impl fuser::Filesystem for Adapter {
     fn flush(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _handle: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        reply.ok();
+        if self.filesystem.is_control(inode(ino)) {
+            self.commands.answer(reply);
+        } else {
+            reply.ok();
+        }
     }
 
     fn fsync(
@@ -412,21 +406,45 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        answer!(
+            "opendir",
+            reply,
+            self.filesystem.open_directory(inode(ino)),
+            |reply: ReplyOpen, handle| reply.opened(FileHandle(handle), FopenFlags::empty())
+        );
+    }
+
+    fn releasedir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        guarded("releasedir", move || {
+            self.filesystem.release_directory(handle.0);
+            reply.ok();
+        });
+    }
+
     fn readdir(
         &self,
         _request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
         guarded("readdir", move || {
-            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
+            let mut add = |entry: DirectoryEntry<'_>| {
                 let number = INodeNo(entry.inode.get());
                 let name = OsStr::from_bytes(entry.name);
                 !reply.add(number, entry.next_cursor, file_type(entry.kind), name)
-            });
-            match outcome {
+            };
+            let directory = inode(ino);
+            match self.filesystem.read_open_directory(directory, handle.0, offset, &mut add) {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(errno(error)),
             }
@@ -437,21 +455,33 @@ impl fuser::Filesystem for Adapter {
         &self,
         _request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
         guarded("readdirplus", move || {
-            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
-                // An entry that is listed has attributes.
-                let Ok(attributes) = self.filesystem.attributes(entry.inode) else { return true };
-                let number = INodeNo(entry.inode.get());
+            let directory = inode(ino);
+            let mut add = |entry: DirectoryEntry<'_>| {
+                let attributes = if is_dot(entry.name) {
+                    // These two the kernel does not remember.
+                    self.filesystem.attributes(entry.inode)
+                } else {
+                    self.filesystem.look_up(directory, entry.name)
+                };
+                // One that was listed a moment ago may be gone.
+                let Ok(attributes) = attributes else { return true };
+                let number = INodeNo(attributes.inode.get());
                 let remembered = self.remembered(&attributes);
                 let attr = file_attr(&attributes);
                 let name = OsStr::from_bytes(entry.name);
-                !reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION)
-            });
-            match outcome {
+                let full =
+                    reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION);
+                if full && !is_dot(entry.name) {
+                    self.filesystem.forget(attributes.inode, 1);
+                }
+                !full
+            };
+            match self.filesystem.read_open_directory(directory, handle.0, offset, &mut add) {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(errno(error)),
             }
@@ -587,8 +617,7 @@ impl fuser::Filesystem for Adapter {
             reply,
             {
                 let new = new_node(request, Kind::File, mode, None);
-                let attributes = self.filesystem.make(inode(parent), name.as_bytes(), &new)?;
-                Ok((attributes, self.filesystem.open(attributes.inode, true)?))
+                self.filesystem.create(inode(parent), name.as_bytes(), &new)
             },
             |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
                 let attr = file_attr(&attributes);
@@ -721,8 +750,8 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
-    fn forget(&self, _request: &Request, ino: INodeNo, _lookups: u64) {
-        guarded("forget", || self.filesystem.forget(inode(ino)));
+    fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        guarded("forget", || self.filesystem.forget(inode(ino), lookups));
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -809,6 +838,10 @@ fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
     }
 }
 
+fn is_dot(name: &[u8]) -> bool {
+    matches!(name, b"." | b"..")
+}
+
 fn inode(number: INodeNo) -> Inode {
     Inode::new(number.0)
 }
@@ -822,6 +855,7 @@ fn open_flags(cache: CachePolicy) -> FopenFlags {
         }
         CachePolicy::Page => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
         CachePolicy::Frozen => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NOFLUSH,
+        CachePolicy::Commands => FopenFlags::FOPEN_DIRECT_IO,
     }
 }
 

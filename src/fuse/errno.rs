@@ -19,6 +19,8 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::ValueTooLong => Errno::E2BIG,
         // What overlayfs says of a directory of its lower layer: `mv` copies instead.
         Error::FixedDirectory => Errno::EXDEV,
+        // The loop that the kernel means is of links; it is the one word for "too deep".
+        Error::TooDeep => Errno::ELOOP,
         Error::NotPermitted => Errno::EPERM,
         Error::TooManyLinks => Errno::EMLINK,
         // Not EPERM: tools tell "this filesystem does not change" from "you may not".

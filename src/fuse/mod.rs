@@ -6,6 +6,7 @@
 //! are made in `slow`, and everything about the mount itself is in `session`.
 
 mod adapter;
+mod commands;
 mod errno;
 mod give_back;
 mod kernel;

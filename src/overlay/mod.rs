@@ -28,6 +28,7 @@
 
 mod attributes;
 mod budget;
+mod cleared;
 mod extent;
 mod extent_map;
 mod kept;
@@ -45,14 +46,15 @@ use std::sync::Arc;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{DashEntry, DashMap};
+use crate::sync::{DashEntry, DashMap, Mutex};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 pub use budget::{Budget, BudgetFull, EXTENT_BYTES, Limits, Usage};
+pub use cleared::Cleared;
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
 pub use kept::Kept;
-pub use names::{Change, Directory, Entry, Name, Tree, dataset_lookup};
+pub use names::{Change, DEPTH_MAX, Directory, Entry, Name, Tree, dataset_lookup};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use returns::Returns;
@@ -72,10 +74,27 @@ pub struct GivenBack {
 /// After how many removals the table of records is looked at.
 const LOOK_EVERY: usize = 256;
 
+/// Why an inode has no record and gets none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRecord {
+    /// There is no room for one.
+    #[error(transparent)]
+    Full(#[from] BudgetFull),
+    /// It was made since the mount, and is gone.
+    #[error("the inode is gone")]
+    Gone,
+}
+
 /// All records, by inode number.
 #[derive(Debug)]
 pub struct Overlay {
+    /// One that was made before the latest reset is void: nobody is handed it.
     records: DashMap<Inode, Arc<Record>>,
+    /// How often everything was reset. Counting it on is the moment of a reset: names and records
+    /// change for everybody at once.
+    resets: AtomicU64,
+    /// Void records that others have replaced before the reset came to them.
+    replaced: Mutex<Vec<(Inode, Arc<Record>)>>,
     /// Whether there has been a record: until then no look-up needs to look.
     has_records: AtomicBool,
     names: names::Names,
@@ -96,6 +115,8 @@ impl Overlay {
         let returns = store.as_ref().map(|store| Arc::clone(store.returns())).unwrap_or_default();
         Self {
             records: DashMap::new(),
+            resets: AtomicU64::new(0),
+            replaced: Mutex::default(),
             has_records: AtomicBool::new(false),
             names: names::Names::default(),
             budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
@@ -159,50 +180,80 @@ impl Overlay {
             return None;
         }
         // The guard of the map's shard ends here: nothing slow happens under it.
-        self.records.get(&inode).map(|record| Arc::clone(&record))
+        let record = self.records.get(&inode).map(|record| Arc::clone(&record));
+        record.filter(|record| record.resets() == self.resets())
     }
 
-    /// The record of an inode, made if there is none.
+    /// The record of an inode, made if there is none. One that was made since the mount has had its
+    /// record from the beginning, or is gone.
     ///
     /// # Errors
     ///
-    /// [`BudgetFull`] where the limit of records is reached.
-    pub fn get_or_insert(&self, inode: Inode) -> Result<Arc<Record>, BudgetFull> {
+    /// [`NoRecord`]: that is gone, or the limit of records is reached.
+    pub fn get_or_insert(&self, inode: Inode) -> Result<Arc<Record>, NoRecord> {
         if let Some(record) = self.get(inode) {
             return Ok(record);
         }
+        if inode.get() >= MAX_INODES {
+            return Err(NoRecord::Gone);
+        }
         self.has_records.store(true, Ordering::Release);
+        let resets = self.resets();
         match self.records.entry(inode) {
-            DashEntry::Occupied(entry) => Ok(Arc::clone(entry.get())),
+            DashEntry::Occupied(entry) if entry.get().resets() >= resets => {
+                Ok(Arc::clone(entry.get()))
+            }
+            DashEntry::Occupied(mut entry) => {
+                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
+                let void = entry.insert(Arc::clone(&record));
+                self.replaced.lock().push((inode, void));
+                Ok(record)
+            }
             DashEntry::Vacant(entry) => {
-                let record = Arc::new(Record::new(Arc::clone(&self.budget))?);
+                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
                 Ok(Arc::clone(&entry.insert(record)))
             }
         }
     }
 
-    /// Makes an inode that has no name yet.
+    /// The number of an inode that is to be made.
+    #[must_use]
+    pub fn new_inode(&self) -> Inode {
+        Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes an inode that has no name yet. Whoever gives it one does both while the names are
+    /// being changed: else a reset in between would take the record and leave the name.
     ///
     /// # Errors
     ///
     /// [`BudgetFull`] where the limit of records is reached.
-    pub fn create(&self, created: Created) -> Result<(Inode, Arc<Record>), BudgetFull> {
-        let record = Arc::new(Record::create(Arc::clone(&self.budget), created)?);
-        let inode = Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed));
+    pub fn create(&self, inode: Inode, created: Created) -> Result<Arc<Record>, BudgetFull> {
+        let record = Record::create(Arc::clone(&self.budget), self.resets(), created)?;
+        let record = Arc::new(record);
         self.has_records.store(true, Ordering::Release);
         self.records.insert(inode, Arc::clone(&record));
-        Ok((inode, record))
+        Ok(record)
     }
 
-    /// Forgets an inode that has no name any more. What it held is given back.
-    pub fn remove(&self, inode: Inode) {
-        self.records.remove(&inode);
+    /// Forgets an inode that has no name any more. What it held is given back when the record that
+    /// is returned is dropped: under no lock.
+    #[must_use]
+    pub fn remove(&self, inode: Inode) -> Option<Arc<Record>> {
+        let (_, record) = self.records.remove(&inode)?;
         // Where most of the table is empty, its room is given back. To look takes the locks of all
         // shards, one after another.
         let removals = self.removals.fetch_add(1, Ordering::Relaxed);
         if removals.is_multiple_of(LOOK_EVERY) && self.records.len() < self.records.capacity() / 4 {
             self.records.shrink_to_fit();
         }
+        Some(record)
+    }
+
+    /// How often everything was reset.
+    #[must_use]
+    pub fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     /// What a name in a directory stands for now.
@@ -240,11 +291,28 @@ impl Overlay {
         self.names.change(&self.budget, growth, change)
     }
 
-    /// Forgets everything: the dataset is as it was.
-    pub fn clear(&self) {
-        self.names.clear(&self.budget);
-        self.records.clear();
+    /// Looks at the names without waiting where none differs from the dataset's.
+    pub fn look<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
+        if self.names.is_changed() { self.with_names(look) } else { look(&Tree::default()) }
+    }
+
+    /// Forgets everything: from one moment to the next the dataset is as it was. What there was is
+    /// returned, and counts against the budget until it is dropped.
+    pub fn clear(&self) -> Cleared {
+        let tree = self.names.take(|| {
+            self.resets.fetch_add(1, Ordering::AcqRel);
+        });
+        let mut records = Vec::new();
+        self.records.retain(|inode, record| {
+            let stays = record.resets() == self.resets();
+            if !stays {
+                records.push((*inode, Arc::clone(record)));
+            }
+            stays
+        });
+        records.append(&mut self.replaced.lock());
         self.records.shrink_to_fit();
+        Cleared::new(Arc::clone(&self.budget), tree, records)
     }
 
     /// The records there are at this moment, in no order.
@@ -253,7 +321,12 @@ impl Overlay {
     /// write.
     #[must_use]
     pub fn records(&self) -> Vec<(Inode, Arc<Record>)> {
-        self.records.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()
+        let resets = self.resets();
+        self.records
+            .iter()
+            .filter(|entry| entry.value().resets() == resets)
+            .map(|entry| (*entry.key(), Arc::clone(entry.value())))
+            .collect()
     }
 
     /// How many inodes have a record.

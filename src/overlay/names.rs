@@ -7,9 +7,13 @@
 //! One lock for all names: an operation like rename looks at several directories at once, and none
 //! of them is held longer than it takes to move an entry.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+mod directory;
+mod places;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
@@ -18,82 +22,20 @@ use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
 
+pub use directory::{Directory, Entry};
+pub use places::DEPTH_MAX;
+
+use directory::{Position, name_extents};
+
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;
 
 /// A name in a directory, and what it is to stand for.
 pub type Change<'a> = (Inode, &'a [u8], Option<(Inode, Kind)>);
 
-/// A name that differs from what the dataset says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// The dataset's name was removed.
-    Removed,
-    /// The name stands for this inode.
-    At(Inode, Kind),
-}
-
-/// The names of one directory that differ from the dataset's.
-#[derive(Debug, Default)]
-pub struct Directory {
-    entries: HashMap<Name, (Entry, Position)>,
-    /// The names that the dataset does not have, in the order in which they were made: a listing
-    /// that goes on while names come and go neither skips nor repeats one.
-    added: BTreeMap<u64, Name>,
-    /// The directory that it is in and its name there, where it was made.
-    place: Option<(Inode, Name)>,
-    /// How many of the dataset's names were removed.
-    removed: u64,
-    /// Directories in it, beyond those that the dataset has there.
-    subdirectories: i64,
-    /// What its names take from the budget.
-    extents: u64,
-}
-
 /// What a directory takes from the budget beside its names: itself, the tables that its first names
 /// are in, and where it is.
 const DIRECTORY_EXTENTS: u64 = 3;
-
-/// What a name takes from the budget.
-fn name_extents(name: &[u8]) -> u64 {
-    1 + name.len() as u64 / 128
-}
-
-/// Where a name is listed: at the dataset's position, or behind all of those.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Position {
-    Dataset,
-    Added(u64),
-}
-
-impl Directory {
-    /// The names that differ, in no order.
-    pub fn entries(&self) -> impl Iterator<Item = (&Name, Entry)> {
-        self.entries.iter().map(|(name, (entry, _))| (name, *entry))
-    }
-
-    /// What was changed about a name.
-    #[must_use]
-    pub fn entry(&self, name: &[u8]) -> Option<Entry> {
-        self.entries.get(name).map(|(entry, _)| *entry)
-    }
-
-    /// The first name that was added behind a position, with its own.
-    #[must_use]
-    pub fn next_added(&self, after: u64) -> Option<(u64, &Name, Inode, Kind)> {
-        let behind = (Bound::Excluded(after), Bound::Unbounded);
-        self.added.range(behind).find_map(|(position, name)| match self.entries.get(name)?.0 {
-            Entry::At(inode, kind) => Some((*position, name, inode, kind)),
-            Entry::Removed => None,
-        })
-    }
-
-    /// Directories in it, beyond those that the dataset has there.
-    #[must_use]
-    pub fn extra_subdirectories(&self) -> i64 {
-        self.subdirectories
-    }
-}
 
 /// All names that differ from the dataset's.
 #[derive(Debug, Default)]
@@ -136,15 +78,32 @@ impl Tree {
         }
     }
 
+    /// The directory that a directory was made in or moved to, and its name there; `None` for one
+    /// of the dataset.
+    fn place(&self, directory: Inode) -> Option<&(Inode, Name)> {
+        self.directories.get(&directory)?.place.as_ref()
+    }
+
     /// The directory of the dataset whose name a directory has: itself, where it is one, because
     /// those do not move.
+    ///
+    /// No dataset is deeper than its layout, so neither is the way back to one of its directories:
+    /// how deep a directory lies costs nothing.
     #[must_use]
     pub fn stands_for(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
         let namespace = dataset.namespace();
-        let inode = match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => directory,
-            Some((parent, name)) => namespace.lookup(self.stands_for(dataset, *parent)?, name)?,
-        };
+        let depth_max = dataset.layout().depth();
+        let mut names: SmallVec<[&Name; 8]> = SmallVec::new();
+        let mut at = directory;
+        while let Some((parent, name)) = self.place(at) {
+            if names.len() == depth_max {
+                return None;
+            }
+            names.push(name);
+            at = *parent;
+        }
+        let inode =
+            names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
         (namespace.node(inode)? == Node::Directory).then_some(inode)
     }
 
@@ -163,23 +122,17 @@ impl Tree {
         }
     }
 
-    /// The path of a directory; `None` where it has none any more.
+    /// The name that an entry is kept under, to be shared.
     #[must_use]
-    pub fn path(&self, dataset: &Dataset, directory: Inode) -> Option<Vec<u8>> {
-        match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => {
-                let mut path = String::new();
-                dataset.namespace().path(directory, &mut path).then(|| path.into_bytes())
-            }
-            Some((parent, name)) => {
-                let mut path = self.path(dataset, *parent)?;
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(name);
-                Some(path)
-            }
-        }
+    pub fn shared_name(&self, directory: Inode, name: &[u8]) -> Option<Name> {
+        let (name, _) = self.directories.get(&directory)?.entries.get_key_value(name)?;
+        Some(Arc::clone(name))
+    }
+
+    /// The position of the name that was made last: a listing that begins now ends there.
+    #[must_use]
+    pub fn last_position(&self) -> u64 {
+        self.last_position
     }
 
     /// Whether an inode of the dataset is found where the dataset has it.
@@ -214,6 +167,11 @@ impl Tree {
             None => dataset_names == 0,
             Some(changed) => changed.removed == dataset_names && changed.added.is_empty(),
         }
+    }
+
+    /// What all names take from the budget.
+    pub(super) fn extents(&self) -> u64 {
+        self.extents
     }
 
     /// The most that names take more from the budget after they are made to stand for something
@@ -321,25 +279,6 @@ impl Tree {
     }
 }
 
-impl Directory {
-    fn insert(&mut self, name: Name, to: Option<(Inode, Kind)>, position: Position) {
-        let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
-        let extents = name_extents(&name);
-        if self.entries.insert(name, (entry, position)).is_none() {
-            self.extents += extents;
-        }
-    }
-
-    fn forget(&mut self, name: &[u8]) {
-        let Some((_, position)) = self.entries.remove(name) else { return };
-        self.extents -= name_extents(name);
-        shrink(&mut self.entries);
-        if let Position::Added(position) = position {
-            self.added.remove(&position);
-        }
-    }
-}
-
 /// What the dataset says of a name.
 #[must_use]
 pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
@@ -381,11 +320,14 @@ impl Names {
         outcome
     }
 
-    pub(super) fn clear(&self, budget: &Budget) {
+    /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
+    /// the budget is the caller's to give back.
+    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> Tree {
         let mut tree = self.tree.write();
-        budget.release(Usage { kept_bytes: 0, extents: tree.extents });
-        *tree = Tree { last_position: tree.last_position, ..Tree::default() };
+        let empty = Tree { last_position: tree.last_position, ..Tree::default() };
+        meanwhile();
         self.changed.store(false, Ordering::Release);
+        std::mem::replace(&mut tree, empty)
     }
 }
 

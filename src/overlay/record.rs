@@ -21,6 +21,8 @@ use crate::sync::Mutex;
 pub struct Record {
     pub(super) budget: Arc<Budget>,
     pub(super) state: Mutex<State>,
+    /// How often everything had been reset when it was made: a later reset makes it void.
+    resets: u64,
 }
 
 #[derive(Debug, Default)]
@@ -80,14 +82,23 @@ impl State {
 const RECORD: Usage = Usage { kept_bytes: 0, extents: 2 };
 
 impl Record {
-    pub(super) fn new(budget: Arc<Budget>) -> Result<Self, BudgetFull> {
+    pub(super) fn new(budget: Arc<Budget>, resets: u64) -> Result<Self, BudgetFull> {
         budget.exchange(Usage::default(), RECORD)?;
-        Ok(Self { budget, state: Mutex::default() })
+        Ok(Self { budget, state: Mutex::default(), resets })
+    }
+
+    /// How often everything had been reset when it was made.
+    pub(super) fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// The record of an inode that is made now, with no name yet.
-    pub(super) fn create(budget: Arc<Budget>, created: Created) -> Result<Self, BudgetFull> {
-        let record = Self::new(budget)?;
+    pub(super) fn create(
+        budget: Arc<Budget>,
+        resets: u64,
+        created: Created,
+    ) -> Result<Self, BudgetFull> {
+        let record = Self::new(budget, resets)?;
         {
             let state = &mut *record.state.lock();
             let Created { kind, mode, uid, gid, time, target } = created;
@@ -140,13 +151,13 @@ impl Record {
         state.attributes.changed = Some(time);
     }
 
-    /// What the content is held against.
+    /// What decides what the content is held against.
     #[must_use]
     pub fn judged(&self) -> Judged {
-        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged)
+        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged.clone())
     }
 
-    /// Says what the content is held against from now on.
+    /// Says what decides that from now on.
     pub fn set_judged(&self, judged: Judged) {
         let state = &mut *self.state.lock();
         if judged != Judged::ByNumber || state.rare.is_some() {
@@ -324,6 +335,17 @@ impl Record {
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
         drop_capability(state, &self.budget);
         Ok(())
+    }
+
+    /// Grows the file by a hole, if it is smaller.
+    pub fn grow(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
+        let state = &mut *self.state.lock();
+        let written = state.written.get_or_insert_with(|| Written::of(base));
+        if written.size_bytes < size_bytes {
+            written.size_bytes = size_bytes;
+            state.attributes.modified = Some(now);
+            state.attributes.changed = Some(now);
+        }
     }
 
     /// Cuts the file to a size, or grows it by a hole.

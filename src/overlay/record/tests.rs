@@ -42,12 +42,12 @@ fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), B
     let budget = Arc::clone(budget);
     if file == 0 {
         let base = Base { file: Coordinates::default(), size_bytes: 300 };
-        return Ok((Record::new(budget)?, Some(base)));
+        return Ok((Record::new(budget, 0)?, Some(base)));
     }
     let kind = if file == 1 { Kind::File } else { Kind::Symlink };
     let target = (kind == Kind::Symlink).then(|| b"somewhere".as_slice().into());
     let created = Created { kind, mode: 0o644, uid: 0, gid: 0, time: NOW, target };
-    Ok((Record::create(budget, created)?, None))
+    Ok((Record::create(budget, 0, created)?, None))
 }
 
 fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {
