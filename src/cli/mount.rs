@@ -126,7 +126,8 @@ struct MountArguments {
     allow_other: bool,
 
     /// Options for the kernel's mount table: ro, rw, exec, noexec, suid, nosuid, dev, nodev, atime,
-    /// noatime, sync, async, dirsync, fsname=NAME
+    /// noatime, sync, async, dirsync, fsname=NAME; and nonempty, to mount over a directory that
+    /// holds something
     #[arg(short = 'o', value_name = "OPTION", value_delimiter = ',')]
     options: Vec<KernelOption>,
 
@@ -180,10 +181,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
     let (dataset, (options, limits)) = both(dataset, both(options, arguments.kernel_options()))?;
-    let mountpoint = Mountpoint::new(&arguments.mountpoint).map_err(|error| match error {
-        MountpointError::Unreadable(..) => Failure::system(error),
-        _ => Failure::usage(error),
-    })?;
+    let nonempty = arguments.mount.options.iter().any(KernelOption::allows_non_empty);
+    let mountpoint =
+        Mountpoint::new(&arguments.mountpoint, nonempty).map_err(|error| match error {
+            MountpointError::Unreadable(..) => Failure::system(error),
+            _ => Failure::usage(error),
+        })?;
     if arguments.mount.foreground || arguments.mount.daemon {
         serve(arguments, dataset, options, limits, &mountpoint)
     } else {
