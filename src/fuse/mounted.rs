@@ -155,7 +155,10 @@ impl Mounted {
                 Obstacle::Inner(other.path.clone(), fs_type)
             });
         }
-        let held = open_path(&mount.path).map_err(|error| system(&error))?;
+        let held = open_path(&mount.path).map_err(|error| match error {
+            Errno::NOENT | Errno::NOTDIR => Obstacle::Hidden,
+            error => system(&error),
+        })?;
         if mount_id(&held).map_err(|error| system(&error))? != self.id {
             return Err(Obstacle::Hidden);
         }
