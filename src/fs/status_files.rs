@@ -2,12 +2,11 @@
 //! read.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use dashmap::DashMap;
 
 use super::{Error, Filesystem, Result};
 use crate::status::{Document, KnownSum};
+use crate::sync::DashMap;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The open status files. As many as the kernel has open files of them: its limits bound the table,
 /// and the bounds on each document bound its memory.
