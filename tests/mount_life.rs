@@ -5,10 +5,11 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -145,18 +146,28 @@ impl Drop for Place {
             let _ = daemon.wait();
         }
         // From the inside out.
-        let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let prefix = written(&self.path());
-        let below = |line: &&str| {
-            line.split(' ').nth(4).is_some_and(|path| path.as_bytes().starts_with(&prefix))
-        };
-        for _ in table.lines().filter(below) {
-            let _ = Command::new("sh")
-                .args(["-c", "umount -l \"$1\"/m/* \"$1\"/* \"$1\"/*/* 2>/dev/null", "sh"])
-                .arg(self.path())
-                .status();
+        let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let paths = table.split(|byte| *byte == b'\n').filter_map(|line| {
+            let path = line.split(|byte| *byte == b' ').nth(4)?;
+            let path = PathBuf::from(OsString::from_vec(read(path)));
+            path.starts_with(self.path()).then_some(path)
+        });
+        for path in paths.collect::<Vec<_>>().iter().rev() {
+            let _ = rustix::mount::unmount(path, UnmountFlags::DETACH);
         }
     }
+}
+
+/// A path as it is, from the kernel's table.
+fn read(path: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = path;
+    while let [first, behind @ ..] = rest {
+        let octal = (*first == b'\\').then(|| str::from_utf8(&behind[..3]).unwrap());
+        bytes.push(octal.map_or(*first, |digits| u8::from_str_radix(digits, 8).unwrap()));
+        rest = if octal.is_some() { &behind[3..] } else { behind };
+    }
+    bytes
 }
 
 fn precious(path: &Path) {
@@ -359,10 +370,20 @@ fn status_follows_any_path_to_its_mount() {
     let file = place.mount().join("node_0/process_0");
     let right = fs::read(&file).unwrap();
     fs::write(&file, right).unwrap();
-    fs::write(place.mount().join(".seedfs-status-0.json"), "{}").unwrap();
+    fs::write(place.mount().join(".dummy_data_status_node0.json"), "{}").unwrap();
     let paths = [
-        "m", "./m", "m/", "m//", "m/.", "link", "link/", "m/node_0", "m/node_0/process_0", "deep",
-        "m/../m", "m/node_0/..",
+        "m",
+        "./m",
+        "m/",
+        "m//",
+        "m/.",
+        "link",
+        "link/",
+        "m/node_0",
+        "m/node_0/process_0",
+        "deep",
+        "m/../m",
+        "m/node_0/..",
     ];
     for path in paths {
         let output = place.seedfs(&["status", path]);
@@ -434,4 +455,201 @@ fn a_mount_out_of_sight_is_no_directory_of_nodes() {
     assert!(said.contains("out of sight"), "{said}");
     drop(held);
     assert_eq!(place.end(0), 0);
+}
+
+/// The short form; `scripts/mount-loops` by itself does it 1000 times.
+#[test]
+fn many_mounts_in_every_way_leave_everything_else() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mount-loops");
+    let output = Command::new(script)
+        .arg("30")
+        .env("SEEDFS_BIN", env!("CARGO_BIN_EXE_seedfs"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("30 loops"), "{}", text(&output.stdout));
+}
+
+/// A shell that holds a lock and a pipe mounts; when it lets go, they are free.
+#[test]
+fn a_daemon_holds_nothing_of_its_caller() {
+    const SCRIPT: &str = r#"
+        exec 7>"$2/lock" 8>&1
+        flock 7
+        "$1" mount --size=1M "$2/m" >/dev/null
+    "#;
+    let place = Place::new();
+    let output = Command::new("timeout")
+        .args(["30", "sh", "-euc", SCRIPT, "sh", env!("CARGO_BIN_EXE_seedfs")])
+        .arg(place.path())
+        .output();
+    // Reading the pipe to its end waits for all who hold it.
+    let lock = place.path().join("lock");
+    let is_free = Command::new("flock").args(["--nonblock"]).arg(&lock).arg("true").status();
+    assert!(place.seedfs(&["umount", "m"]).status.success());
+    assert_eq!(code(output.unwrap().status), 0);
+    assert!(is_free.unwrap().success(), "the lock lives as long as the mount");
+}
+
+/// A copy of the program that every user can run, and a user who is nobody else's.
+fn for_others(place: &Place) -> PathBuf {
+    let everybody = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(place.path(), everybody.clone()).unwrap();
+    let program = place.path().join("seedfs");
+    fs::copy(env!("CARGO_BIN_EXE_seedfs"), &program).unwrap();
+    fs::set_permissions(&program, everybody).unwrap();
+    program
+}
+
+#[test]
+fn another_user_is_told_why_not() {
+    let mut place = Place::new();
+    place.start(&[]);
+    let program = for_others(&place);
+    for (word, said) in [
+        ("status", "user 0 mounted it without --allow-other"),
+        ("reset", "user 0 mounted it without --allow-other"),
+        ("umount", "mounted by user 0: only that user and root can unmount it"),
+    ] {
+        let output = Command::new("setpriv")
+            .args(["--reuid=3000001", "--regid=3000001", "--clear-groups"])
+            .arg(&program)
+            .arg(word)
+            .arg(place.mount())
+            .output()
+            .unwrap();
+        assert_eq!(code(output.status), 3, "{word}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{word}: {}", text(&output.stderr));
+    }
+    assert_eq!(mounts_at(&place.mount()), 1);
+}
+
+/// A user who may have one process, and no thread beside it.
+#[test]
+fn work_goes_on_where_there_are_no_threads_to_be_had() {
+    let place = Place::new();
+    let program = for_others(&place);
+    let directory = place.path().join("files");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+    let directory = directory.to_str().unwrap();
+    let dataset = ["--files=5", "--size=9M", "--threads=64"];
+    let cat = ["cat", "--files=5", "--size=9M", "node_0/process_0/file_3"];
+    for words in [
+        &cat[..],
+        &[&["sums"], &dataset[..]].concat(),
+        &[&["write", "-q"], &dataset[..], &[directory]].concat(),
+        &[&["verify", "-q"], &dataset[..], &[directory]].concat(),
+    ] {
+        let output = Command::new("prlimit")
+            .args(["--nproc=1", "setpriv", "--reuid=3000002", "--regid=3000002", "--clear-groups"])
+            .arg(&program)
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(code(output.status), 0, "{words:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("panicked"), "{words:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_pipe_is_no_content() {
+    let place = Place::new();
+    let pipe = place.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let content = format!("--content=file:{}", pipe.display());
+    let log = format!("--log={}", pipe.display());
+    for words in [
+        &["cat", &content, "node_0/process_0"][..],
+        &["mount", &content, "m"],
+        &["mount", "--size=1M", &log, "m"],
+    ] {
+        let output = Command::new("timeout")
+            .args(["20", env!("CARGO_BIN_EXE_seedfs")])
+            .args(words)
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(code(output.status), 2, "{words:?}: {said}");
+        assert!(said.contains(pipe.to_str().unwrap()), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn lines_of_one_kind_are_counted_and_not_written() {
+    let mut place = Place::new();
+    place.start(&["--on-mismatch=reject"]);
+    let file = fs::OpenOptions::new().write(true).open(place.mount().join("node_0/process_0"));
+    let file = file.unwrap();
+    for _ in 0..1000 {
+        let error = std::os::unix::fs::FileExt::write_at(&file, b"wrong", 0).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(5), "EIO");
+    }
+    drop(file);
+    place.signal(0, Signal::SIGTERM);
+    assert_eq!(place.end(0), 0);
+    let log = place.log();
+    let about = log.lines().filter(|line| line.contains("not what belongs there"));
+    let (counts, lines): (Vec<&str>, Vec<&str>) =
+        about.partition(|line| line.contains("lines left out"));
+    assert!((10..=100).contains(&lines.len()), "{} lines", lines.len());
+    let left_out: usize = counts.iter().map(|line| count(line)).sum();
+    assert_eq!(lines.len() + left_out, 1000, "{log}");
+}
+
+/// The number of lines that a line says were left out. It is for people, with colours.
+fn count(line: &str) -> usize {
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let (_, behind) = line.split_once("count").unwrap();
+    let start = behind.find('=').unwrap();
+    let plain = behind[start + 1..].trim_start_matches("\u{1b}[0m");
+    digits(plain).parse().unwrap()
+}
+
+/// Nobody reads the log: system calls are answered all the same.
+#[test]
+fn a_log_that_is_not_read_stops_nobody() {
+    let mut place = Place::new();
+    let daemon = seedfs()
+        .args(["mount", "--foreground", "--size=1M"])
+        .arg(place.mount())
+        .env("SEEDFS_LOG", "trace")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    place.daemons.push(daemon);
+    wait_for("the mount", || mounts_at(&place.mount()) == 1);
+    const SCRIPT: &str =
+        "cd \"$1\"; n=0; while [ $n -lt 3000 ]; do [ -e no$n ]; n=$((n + 1)); done";
+    let status = Command::new("timeout")
+        .args(["--signal=KILL", "30", "sh", "-c", SCRIPT, "sh"])
+        .arg(place.mount())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0), "it was stopped");
+    place.signal(0, Signal::SIGTERM);
+    assert_eq!(place.end(0), 0);
+}
+
+#[test]
+fn a_watch_that_is_interrupted_says_so() {
+    let place = Place::new();
+    let files = place.path().join("files");
+    fs::create_dir(&files).unwrap();
+    let write = ["write", "-q", "--nodes=2", "--node-id=0", "--size=4K", "files"];
+    assert!(place.seedfs(&write).status.success());
+    let mut watch = seedfs()
+        .args(["status", "--watch", "files"])
+        .current_dir(place.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It has shown something: it is waiting now.
+    let mut first = [0];
+    std::io::Read::read_exact(watch.stdout.as_mut().unwrap(), &mut first).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    kill(Pid::from_raw(i32::try_from(watch.id()).unwrap()), Signal::SIGINT).unwrap();
+    assert_eq!(code(watch.wait().unwrap()), 130);
 }

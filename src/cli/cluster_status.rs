@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::duration;
-use super::{Failure, storage_args::Interruption};
+use super::{Failure, INTERRUPTED, storage_args::Interruption};
 use crate::storage::{ClusterStatus, NodeLine, read_cluster_status};
 
 /// Shows the merged status once, or again every second until all are done or it is interrupted.
@@ -30,7 +30,7 @@ pub(super) fn run(
         show(directory, &status, json, watch)?;
         done = status.percent_complete >= 100.0;
     }
-    Ok(ExitCode::SUCCESS)
+    if interruption.happened() && !done { Ok(INTERRUPTED.into()) } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// The merged status of a directory; `None` where no node has written any.

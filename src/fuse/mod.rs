@@ -8,6 +8,7 @@
 
 mod adapter;
 mod attach;
+mod descriptors;
 mod errno;
 mod kernel;
 mod mount_options;
@@ -17,6 +18,7 @@ mod mountpoint;
 mod session;
 mod slow;
 
+pub use descriptors::keep_descriptors_from_children;
 pub use kernel::{KernelOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX, negotiate};
 pub use mount_options::{KernelOption, OptionError};
 pub use mounted::{Mounted, Obstacle, Place, mounts, place};

@@ -34,7 +34,7 @@ struct Flag {
     /// Whether it is on where nobody says so.
     default: bool,
     /// What mount(2) calls it.
-    flag: MountFlags,
+    legacy: MountFlags,
     /// What fsmount(2) calls it.
     attribute: MountAttrFlags,
     /// Whether the filesystem has to know it too.
@@ -45,10 +45,10 @@ impl Flag {
     const fn new(
         on: &'static str,
         off: &'static str,
-        flag: MountFlags,
+        legacy: MountFlags,
         attribute: MountAttrFlags,
     ) -> Self {
-        Self { on, off, default: false, flag, attribute, of_filesystem: false }
+        Self { on, off, default: false, legacy, attribute, of_filesystem: false }
     }
 
     const fn by_default(self) -> Self {
@@ -139,7 +139,7 @@ impl MountWords {
         };
         for (flag, is_on) in FLAGS.iter().zip(on) {
             if is_on {
-                words.flags |= flag.flag;
+                words.flags |= flag.legacy;
                 words.attributes |= flag.attribute;
                 words.filesystem_flags.extend(flag.of_filesystem.then_some(flag.on));
             }

@@ -55,7 +55,8 @@ pub enum MountError {
 }
 
 /// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted,
-/// by somebody else or because of SIGINT, SIGTERM or SIGHUP.
+/// by somebody else or because of SIGINT, SIGTERM or SIGHUP. A second signal ends the process at
+/// once, after `leaving`.
 ///
 /// # Errors
 ///
@@ -65,6 +66,7 @@ pub fn serve(
     mountpoint: &Mountpoint,
     options: &MountOptions,
     ready: impl FnOnce(),
+    leaving: impl Fn() + Send + 'static,
 ) -> Result<(), MountError> {
     let path = mountpoint.path();
     attach::open_device().map_err(MountError::NoFuse)?;
@@ -81,7 +83,7 @@ pub fn serve(
         let (slow, notifier) = (slow.clone(), Arc::clone(&notifier));
         Adapter::new(Arc::clone(filesystem), options.limits, slow, notifier)
     };
-    let (session, own) = begin(adapter, config, options, mountpoint)
+    let (session, own) = begin(adapter, &config, options, mountpoint)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
     let own = Arc::new(own);
     // It was empty: this is the only place that fills it.
@@ -90,9 +92,13 @@ pub fn serve(
         .name("signals".to_owned())
         .spawn({
             let own = Arc::clone(&own);
-            move || unmount_on_signal(signals, &own)
+            move || unmount_on_signal(signals, &own, leaving)
         })
-        .map_err(MountError::Signals)?;
+        .map_err(|error| {
+            // It would be dead.
+            let _ = own.unmount(true);
+            MountError::Signals(error)
+        })?;
     if let Some(mounted) = own.mounted() {
         set_read_ahead(mounted.device(), &options.limits);
     }
@@ -116,7 +122,7 @@ pub fn serve(
 /// Mounts, and agrees with the kernel.
 fn begin(
     adapter: impl Fn() -> Adapter,
-    config: Config,
+    config: &Config,
     options: &MountOptions,
     mountpoint: &Mountpoint,
 ) -> io::Result<(Session<Adapter>, OwnMount)> {
@@ -208,7 +214,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The first signal unmounts. Where files are still open, the mount goes out of sight and the
 /// daemon goes on for them; where something else is mounted over it or in it, that is not touched,
 /// and the unmount waits. The second signal waits for nothing.
-fn unmount_on_signal(mut signals: Signals, own: &OwnMount) {
+fn unmount_on_signal(mut signals: Signals, own: &OwnMount, leaving: impl Fn()) {
+    let end_at_once = || {
+        tracing::warn!("ending with the mount in use");
+        leaving();
+        std::process::exit(0);
+    };
     if signals.forever().next().is_none() {
         return;
     }
@@ -240,9 +251,4 @@ fn unmount_or_detach(own: &OwnMount) -> Result<(), Obstacle> {
         }
         obstacle => Err(obstacle),
     })
-}
-
-fn end_at_once() {
-    tracing::warn!("ending with the mount in use");
-    std::process::exit(0);
 }
