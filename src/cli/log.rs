@@ -1,8 +1,8 @@
 //! The daemon's log: where it goes, and how much of it.
 //!
-//! Whoever uses a mount can make it log, as often as they like: each write that is refused is worth
-//! a line, but a million of them are not. So of lines that say the same a few are written at a time,
-//! and the rest is counted and said in one line later.
+//! Whoever uses a mount can make it log, as often as they like: each write that is refused is
+//! worth a line, but a million of them are not. So of lines that say the same a few are written at
+//! a time, and the rest is counted and said in one line later.
 //!
 //! Lines are written by a thread of their own. What answers system calls must not wait for a disk,
 //! or for a terminal whose user has stopped it; where the thread cannot follow, lines are lost, and
@@ -255,7 +255,7 @@ mod tests {
             }
         }
         static PLACE: Place = Place;
-        tracing::callsite::Identifier(&PLACE)
+        Identifier(&PLACE)
     }
 
     #[test]

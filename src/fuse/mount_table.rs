@@ -1,7 +1,7 @@
 //! The kernel's table of mounts, as this process sees it.
 //!
-//! This is the only place that reads `/proc/self/mountinfo`. Paths are bytes there, and five of them
-//! are written in octal; whoever wants a path gets it as it is.
+//! This is the only place that reads `/proc/self/mountinfo`. Paths are bytes there, and five of
+//! them are written in octal; whoever wants a path gets it as it is.
 
 use std::ffi::OsString;
 use std::fs;
@@ -153,7 +153,7 @@ mod tests {
 
     const TABLE: &[u8] = b"\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
-30 22 0:41 / /tmp/a\\040b\\011\\012\\134\\043 rw,nosuid shared:7 master:2 - fuse.seedfs seedfs rw,user_id=1000,group_id=0,allow_other
+30 22 0:41 / /tmp/a\\040b\\011\\012\\134\\043 rw shared:7 master:2 - fuse.seedfs s rw,user_id=1000,allow_other
 31 30 0:42 / /tmp/a\\040b\\011\\012\\134\\043 rw - tmpfs tmpfs rw
 32 31 0:43 / /tmp/a\\040b\\011\\012\\134\\043 rw - tmpfs tmpfs rw
 33 30 0:44 /part /tmp/\xff rw - fuse.seedfs some\\040name rw,user_id=x

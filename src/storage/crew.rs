@@ -142,6 +142,7 @@ impl<F: Send + Sync> Shared<F> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::thread;
 
     use super::*;
 
