@@ -143,7 +143,7 @@ impl Checked {
             Operation::Write { path, offset, length, data } => {
                 let inode = self.resolve(path)?;
                 let data = self.model.data(path, *offset, *length, data);
-                self.filesystem.write(inode, *offset as u64, &data, false)
+                self.filesystem.write(inode, *offset as u64, &data, false).map(drop)
             }
             Operation::Truncate(path, size) => {
                 let size_bytes = Some(*size as u64);

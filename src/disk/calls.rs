@@ -13,6 +13,7 @@ use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::{Access, Call, Directory, Entry, Fault, Faults, File, Kind, Links, Sound, Stat};
@@ -203,6 +204,16 @@ impl<F: Faults> Disk<F> {
     /// Those of the system.
     pub fn stat(&self, what: &impl AsFd) -> io::Result<Stat> {
         self.call(Call::Stat, || fstat(what)).map(Stat::from)
+    }
+
+    /// How many bytes the filesystem of a file can still take.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn free_bytes(&self, file: &File) -> io::Result<u64> {
+        let space = self.call(Call::Stat, || fstatvfs(file))?;
+        Ok(space.blocks_available().saturating_mul(space.fragment_size()))
     }
 
     /// The attributes of what a path below a directory names.

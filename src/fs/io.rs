@@ -128,7 +128,7 @@ impl Filesystem {
         let out = &mut out[..length];
         match (view, base) {
             (Some(view), _) => {
-                view.read(&self.content, offset, out).map_err(|_| Error::Store)?;
+                view.read(&self.content, offset, out).map_err(Error::Store)?;
             }
             (None, Some(base)) => self.content.fill(base.file, offset, out),
             // A file that was made always has a view.
@@ -138,14 +138,15 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. `drop_set_id` is for callers who are not the owner.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the set-id
+    /// bits; says whether there were any.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<()> {
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
         let base = self.writable(inode)?;
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
@@ -159,11 +160,8 @@ impl Filesystem {
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
         self.store(inode, base, expectation, &mut pieces)?;
-        if drop_set_id {
-            self.drop_set_id(inode);
-        }
         self.counters.wrote(data.len() as u64);
-        Ok(())
+        Ok(drop_set_id && self.drop_set_id(inode))
     }
 
     /// What an inode that can be written to is before anybody does.
@@ -291,6 +289,7 @@ impl Filesystem {
 
     /// Copies a range from one file to another, or within one, and says how many bytes there were.
     /// Extents are shared: nothing is copied but bytes that are nobody's content are counted twice.
+    /// May copy less than was asked for, as the system call may.
     ///
     /// # Errors
     ///
@@ -318,11 +317,13 @@ impl Filesystem {
             return Err(Error::Invalid);
         }
         let range = from_offset..from_offset + length;
-        let extents =
-            match self.overlay.get(from_inode).and_then(|record| record.view(range.clone())) {
-                Some(view) => view.extents,
-                None => Written::of(from_base).extents.range(range.clone()).collect(),
-            };
+        let from_record = self.overlay.get(from_inode);
+        let view = from_record.and_then(|it| it.view_beginning(range.clone(), COPY_EXTENTS_MAX));
+        let (extents, end) = match view {
+            Some((view, end)) => (view.extents, end),
+            None => (Written::of(from_base).extents.range(range.clone()).collect(), range.end),
+        };
+        let (range, length) = (from_offset..end, end - from_offset);
         let mut pieces = shifted(&extents, range, to_offset);
         let record = self.overlay.get(to_inode);
         let expectation = self.expectation(judged(to_base, record.as_ref()));
@@ -351,6 +352,10 @@ impl Filesystem {
 
 /// The most that one copy moves: what a reply can say.
 const COPY_BYTES_MAX: u64 = 1 << 30;
+
+/// The most extents that one copy moves: they are held twice meanwhile, beside the limits. Twice as
+/// many as so many kept bytes have.
+const COPY_EXTENTS_MAX: usize = 1 << 15;
 
 /// The extents of a range as pieces that somebody writes elsewhere; holes become zeros.
 fn shifted(extents: &[(u64, Extent)], range: Range<u64>, to: u64) -> Vec<(u64, Extent)> {

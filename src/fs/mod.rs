@@ -36,7 +36,7 @@ use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
 use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
-pub use crate::overlay::Kind;
+pub use crate::overlay::{GivenBack, Kind};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
 pub use control::Reset;
 pub use directory::DirectoryEntry;

@@ -24,6 +24,7 @@ use crate::fs::{
     RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
 };
 use crate::overlay::Timestamp;
+use crate::sync::background;
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -59,6 +60,7 @@ thread_local! {
 /// Runs one operation. Should it ever panic, the reply is dropped, which answers EIO, and the event
 /// loop goes on: one system call must not end the mount.
 fn guarded(operation: &'static str, run: impl FnOnce()) {
+    background::note_request();
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!(operation, "a bug in seedfs: the operation panicked and was answered EIO");
     }
@@ -88,7 +90,8 @@ macro_rules! answer {
 /// Loud where somebody will want to know why a tool failed, quiet where failing is ordinary.
 fn log_failure(operation: &'static str, error: Error) {
     match error {
-        Error::Mismatch | Error::NoSpace | Error::Store => tracing::warn!(operation, %error),
+        // A store that fails is logged by the thread that gives back, once.
+        Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
         _ => tracing::trace!(operation, %error),
     }
 }
@@ -136,6 +139,23 @@ impl Adapter {
                 |reply: ReplyXattr, value: Vec<u8>| reply.data(&value)
             );
         });
+    }
+
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    fn mode_changed(&self, inode: Inode) {
+        if let Some(notifier) = self.notifier.get() {
+            const NO_PAGES: i64 = -1;
+            let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
+        }
+    }
+
+    /// After a change of the content that is no write: the kernel does not say whether the set-id
+    /// bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request, inode: Inode) {
+        if request.uid() != 0 && self.filesystem.drop_set_id(inode) {
+            self.mode_changed(inode);
+        }
     }
 
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
@@ -305,8 +325,13 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "write",
             reply,
-            self.filesystem.write(inode(ino), offset, data, drop_set_id),
-            |reply: ReplyWrite, ()| reply.written(length)
+            {
+                if self.filesystem.write(inode(ino), offset, data, drop_set_id)? {
+                    self.mode_changed(inode(ino));
+                }
+                Ok(length)
+            },
+            ReplyWrite::written
         );
     }
 
@@ -711,7 +736,7 @@ impl fuser::Filesystem for Adapter {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -732,7 +757,9 @@ impl fuser::Filesystem for Adapter {
                     _ => return Err(Error::NotSupported),
                 };
                 let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-                self.filesystem.allocate(inode(ino), offset..end, how)
+                self.filesystem.allocate(inode(ino), offset..end, how)?;
+                self.content_changed(request, inode(ino));
+                Ok(())
             },
             send_done
         );
@@ -740,7 +767,7 @@ impl fuser::Filesystem for Adapter {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _handle_in: FileHandle,
         offset_in: u64,
@@ -757,6 +784,7 @@ impl fuser::Filesystem for Adapter {
             {
                 let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
                 let copied = self.filesystem.copy_range(from, to, length)?;
+                self.content_changed(request, inode(ino_out));
                 u32::try_from(copied).map_err(|_| Error::TooLarge)
             },
             ReplyWrite::written

@@ -10,6 +10,7 @@ mod adapter;
 mod attach;
 mod descriptors;
 mod errno;
+mod give_back;
 mod kernel;
 mod mount_options;
 mod mount_table;

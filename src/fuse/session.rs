@@ -14,6 +14,7 @@ use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
 use super::attach::{self, Detached, OwnMount};
+use super::give_back::GivingBack;
 use super::kernel::{KernelOptions, set_read_ahead};
 use super::mount_options::{KernelOption, MountWords};
 use super::mounted::Obstacle;
@@ -105,7 +106,9 @@ pub fn serve(
     tracing::info!(path = %path.display(), threads, kernel, "mounted");
     ready();
     let sums = Sums::begin(filesystem);
+    let giving_back = GivingBack::begin(filesystem);
     let outcome = session.run();
+    drop(giving_back);
     sums.end();
     slow.end();
     signals_handle.close();

@@ -189,7 +189,7 @@ impl Bench<'_> {
     ) {
         let length = range.end - range.start;
         if source == self.judge.expectation.source(range.start) {
-            *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+            self.right(length, written);
             return;
         }
         let expected = self.judge.expectation.source(range.start);
@@ -197,25 +197,31 @@ impl Bench<'_> {
         content.agreement(source, expected, length, &mut |part, agrees| {
             let length = part.end - part.start;
             if agrees {
-                let tally = &mut self.tally;
-                *if written { &mut tally.matched } else { &mut tally.untouched } += length;
+                self.right(length, written);
             } else {
                 let source = source.advance(part.start);
                 let part = range.start + part.start..range.start + part.end;
-                self.other_content_inside(part, source);
+                self.other_content_inside(part, (source, written));
                 self.drain().for_each(&mut *found);
             }
         });
     }
 
-    /// Content of another place.
-    fn other_content_inside(&mut self, range: Range<u64>, source: Source) {
+    /// Counts bytes that are right.
+    fn right(&mut self, length: u64, written: bool) {
+        *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+    }
+
+    /// Content of another place. What agrees by chance at its ends is right, and is no more written
+    /// than the rest of it.
+    fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
         let content = self.judge.content;
         let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
-        let length = range.end - range.start;
+        let length = wrong.end - wrong.start;
+        self.right(range.end - range.start - length, written);
         let source = source.advance(wrong.start - range.start);
         let actual = content_head(self.judge.content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
