@@ -153,7 +153,7 @@ mod tests {
 
     const TABLE: &[u8] = b"\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
-30 22 0:41 / /tmp/a\\040b\\011\\012\\134\\043 rw shared:7 master:2 - fuse.seedfs s rw,user_id=1000,allow_other
+30 22 0:41 / /tmp/a\\040b\\011\\012\\134\\043 rw shared:7 - fuse.seedfs s user_id=1000,allow_other
 31 30 0:42 / /tmp/a\\040b\\011\\012\\134\\043 rw - tmpfs tmpfs rw
 32 31 0:43 / /tmp/a\\040b\\011\\012\\134\\043 rw - tmpfs tmpfs rw
 33 30 0:44 /part /tmp/\xff rw - fuse.seedfs some\\040name rw,user_id=x
