@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::duration;
-use super::{Failure, SYSTEM_FAILED, plain, storage_args::Interruption};
+use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
 use crate::disk::Disk;
 use crate::storage::{ClusterStatus, NodeLine, Root, read_cluster_status};
 
@@ -32,6 +32,9 @@ pub(super) fn run(
         show(directory, &status, json, watch)?;
         unreadable = status.unreadable_total;
         done = status.percent_complete >= 100.0;
+    }
+    if interruption.happened() && !done {
+        return Ok(INTERRUPTED.into());
     }
     Ok(exit_code(unreadable))
 }

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::dataset_args::{AUTO, DatasetArguments};
+use super::mount::{THREADS_MAX, whole_number};
 use super::{Failure, INTERRUPTED, plain};
 use crate::dataset::{Dataset, Value};
 use crate::storage::{FileFailure, Findings, Rank, Stop, find_rank};
@@ -24,8 +25,14 @@ pub(super) struct PartArguments {
     #[arg(long, value_name = "K")]
     node_id: Option<Value>,
 
-    /// Threads [default: one for each core]
-    #[arg(short, long, value_name = "N")]
+    /// Threads, 1 to 1024 [default: one for each core]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        allow_hyphen_values = true
+    )]
     threads: Option<NonZeroUsize>,
 }
 

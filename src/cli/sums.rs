@@ -9,7 +9,7 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments};
-use super::{Failure, INTERRUPTED};
+use super::{Failure, INTERRUPTED, pool};
 use crate::disk::Disk;
 use crate::storage::{Algorithm, Output, Progress, Share, sums};
 
@@ -45,8 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     let threads = arguments.part.threads();
-    // It fails only where there is a pool already, which then serves as well.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool::start(Some(threads));
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), share.total_bytes(threads));
     let output = arguments.output.as_deref().map(|path| {

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::mount_target::{Accepted, find};
 use super::origin::origin;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, mount_target, plain};
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::status::{STATUS_NAME, Surroundings};
@@ -85,7 +86,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let base = match &arguments.like {
         None => None,
-        Some(mount) => Some(mount_target::find(Some(mount))?.join(STATUS_NAME).join("config.json")),
+        Some(path) => {
+            let mount = find(Some(path), Accepted::Inside)?;
+            Some(mount.path().join(STATUS_NAME).join("config.json"))
+        }
     };
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;

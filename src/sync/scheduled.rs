@@ -11,6 +11,16 @@ pub(crate) use shuttle::thread;
 pub(crate) use shuttle_dashmap::{DashMap, Entry as DashEntry};
 pub(crate) use shuttle_parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+/// Does the same on so many threads, of which this is one.
+pub(crate) fn together(threads: usize, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}
+
 /// As `parking_lot` has it, which shuttle's wrapper of it leaves out.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar {

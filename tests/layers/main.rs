@@ -107,8 +107,8 @@ const LAYERS: [Layer; 11] = [
         deviations: &[
             ("thiserror", ERRORS),
             ("tracing", "the log of the mount: what the kernel offers, failures, signals"),
-            ("nix", "umount2(2), without unsafe"),
-            ("procfs", "the kernel's table of mounts"),
+            ("rustix", "the system calls of mounting, by descriptors and without unsafe"),
+            ("procfs", "whether the caller of a long request is being killed"),
             ("signal_hook", "signals end the mount cleanly"),
         ],
         touches_system: true,
