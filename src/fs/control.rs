@@ -49,6 +49,7 @@ impl Filesystem {
         });
         reset.inodes = self.overlay.records().into_iter().map(|(inode, _)| inode).collect();
         self.overlay.clear();
+        self.events.forget(|_| true);
         reset
     }
 
@@ -69,6 +70,10 @@ impl Filesystem {
             |tree| {
                 let mut reset = Reset::default();
                 let top = self.displaced(tree, inode);
+                self.events.forget(|file| {
+                    let own = self.dataset.namespace().inode(file);
+                    own.is_some_and(|own| self.is_below(own, top))
+                });
                 for (parent, name, to) in self.names_to_reset(tree, top) {
                     self.reset_name(tree, (parent, &name), to, top, &mut reset);
                     reset.names.push((parent, name));

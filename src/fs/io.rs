@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
+use crate::content::Stop;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
-use crate::status::StatusNode;
+use crate::status::{StatusNode, WrongRanges};
 use crate::verdict::Judge;
 
 /// An open file.
@@ -62,15 +63,24 @@ impl Filesystem {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::IsDirectory`], and [`Error::ReadOnly`] for writing to a status
-    /// file.
+    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
+    /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
+        self.open_unless(inode, for_writing, Stop::NEVER)
+    }
+
+    /// The same; making a [document](Self::is_document) can be stopped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
+    pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
         match self.place(inode)? {
             Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
             }
             Place::Status(StatusNode::Document(document)) => {
-                let handle = self.open_status(document)?;
+                let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Manifest) => {
@@ -158,7 +168,7 @@ impl Filesystem {
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(inode, base, expectation, &mut pieces)?;
+        self.store(inode, base, expectation, &mut pieces, Stop::NEVER)?;
         if drop_set_id {
             self.drop_set_id(inode);
         }
@@ -187,11 +197,12 @@ impl Filesystem {
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
+        stop: Stop<'_>,
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
         {
-            self.note_wrong(expectation, pieces)?;
+            self.note_wrong(expectation, pieces, stop)?;
         }
         let stored =
             self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
@@ -204,15 +215,23 @@ impl Filesystem {
     }
 
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
-    fn note_wrong(&self, expectation: Expectation, pieces: &[(u64, Extent)]) -> Result<()> {
+    fn note_wrong(
+        &self,
+        expectation: Expectation,
+        pieces: &[(u64, Extent)],
+        stop: Stop<'_>,
+    ) -> Result<()> {
         let mut extents = ExtentMap::default();
         for (offset, extent) in pieces {
             extents.insert(*offset, extent.clone());
         }
         let size_bytes = pieces.last().map_or(0, |(offset, extent)| offset + extent.length);
-        let mut ranges = Vec::new();
-        Judge { content: &self.content, expectation }
-            .judge_pieces(&Written { size_bytes, extents }, &mut |range| ranges.push(range));
+        let mut ranges = WrongRanges::default();
+        let written = Written { size_bytes, extents };
+        let judge = Judge { content: &self.content, expectation };
+        if !judge.judge_pieces(&written, stop, &mut |range| ranges.add(range)) {
+            return Err(Error::Interrupted);
+        }
         if ranges.is_empty() {
             return Ok(());
         }
@@ -252,6 +271,21 @@ impl Filesystem {
     /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
     /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
+        self.allocate_unless(inode, range, how, Stop::NEVER)
+    }
+
+    /// The same, unless `stop` says so while it is judged: then nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`allocate`](Self::allocate), and [`Error::Interrupted`].
+    pub fn allocate_unless(
+        &self,
+        inode: Inode,
+        range: Range<u64>,
+        how: Allocate,
+        stop: Stop<'_>,
+    ) -> Result<()> {
         let base = self.writable(inode)?;
         if range.is_empty() {
             return Err(Error::Invalid);
@@ -282,7 +316,7 @@ impl Filesystem {
                 let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
                 let record = self.overlay.get(inode);
                 let expectation = self.expectation(judged(base, record.as_ref()));
-                self.store(inode, base, expectation, &mut pieces)?;
+                self.store(inode, base, expectation, &mut pieces, stop)?;
             }
             _ => {}
         }
@@ -296,6 +330,21 @@ impl Filesystem {
     ///
     /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
     pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
+        self.copy_range_unless(from, to, length, Stop::NEVER)
+    }
+
+    /// The same, unless `stop` says so while it is judged: then nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`copy_range`](Self::copy_range), and [`Error::Interrupted`].
+    pub fn copy_range_unless(
+        &self,
+        from: (Inode, u64),
+        to: (Inode, u64),
+        length: u64,
+        stop: Stop<'_>,
+    ) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;
         let from_base = match self.place(from_inode)? {
@@ -326,7 +375,7 @@ impl Filesystem {
         let mut pieces = shifted(&extents, range, to_offset);
         let record = self.overlay.get(to_inode);
         let expectation = self.expectation(judged(to_base, record.as_ref()));
-        self.store(to_inode, to_base, expectation, &mut pieces)?;
+        self.store(to_inode, to_base, expectation, &mut pieces, stop)?;
         self.counters.wrote(length);
         Ok(length)
     }
@@ -348,6 +397,10 @@ impl Filesystem {
         found.ok_or(Error::PastEnd)
     }
 }
+
+/// Ranges that are longer than this may take long to judge when they are changed without being
+/// written: find a thread for that.
+pub const QUICK_BYTES_MAX: u64 = 16 << 20;
 
 /// The most that one copy moves: what a reply can say.
 const COPY_BYTES_MAX: u64 = 1 << 30;

@@ -19,7 +19,7 @@ use signal_hook::iterator::Signals;
 use super::adapter::Adapter;
 use super::kernel::{KernelOptions, REQUEST_BYTES_MAX, set_read_ahead};
 use super::mountpoint::Mountpoint;
-use super::slow::SlowRequests;
+use super::slow::Slow;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -122,7 +122,7 @@ pub fn serve(
     let config = session_config(options);
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
-    let slow = SlowRequests::default();
+    let slow = Slow::default();
     let adapter =
         Adapter::new(Arc::clone(filesystem), options.limits, slow.clone(), Arc::clone(&notifier));
     let mut session = Session::new(adapter, path, &config)

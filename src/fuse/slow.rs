@@ -1,7 +1,7 @@
 //! Requests whose answer takes long, on threads of their own.
 //!
 //! A file's hash takes as long as making its bytes: seconds for some gigabytes, days for a
-//! petabyte. On an event loop, everybody else's requests would wait for it. So each such request
+//! petabyte; a document takes as long as judging the files that it tells of. On an event loop, everybody else's requests would wait for it. So each such request
 //! gets a thread that answers it, at most [`AT_ONCE_MAX`] of them; those beyond wait in the order
 //! in which they came, and cost their reply and no thread. There are never more of them than the
 //! system has threads that wait for an answer.
@@ -29,6 +29,29 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Computes an answer and sends it. The function that it is given says whether to stop: then it
 /// sends an error.
 type Run = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
+
+/// All that takes long, each kind with threads of its own: one kind never waits for another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slow {
+    /// Whole files are hashed.
+    pub(super) hashes: SlowRequests,
+    /// Documents are made, for whoever may read them.
+    pub(super) documents: SlowRequests,
+    /// Single files are judged, for everybody.
+    pub(super) verdicts: SlowRequests,
+    /// Ranges are filled with zeros, and what stood there is judged.
+    pub(super) zeros: SlowRequests,
+    /// Ranges are copied, and judged.
+    pub(super) copies: SlowRequests,
+}
+
+impl Slow {
+    /// Stops everything, and returns when all have been answered.
+    pub(super) fn end(&self) {
+        let Self { hashes, documents, verdicts, zeros, copies } = self;
+        [hashes, documents, verdicts, zeros, copies].into_iter().for_each(SlowRequests::end);
+    }
+}
 
 /// Requests under way.
 #[derive(Clone, Debug, Default)]

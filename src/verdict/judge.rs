@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::edges::{content_head, head, head_length, to_index, trim, zero_head};
 use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
-use crate::content::{Content, Source};
+use crate::content::{Content, Source, Stop};
 use crate::overlay::{
     Expectation, Extent, FLIPPED_BITS_MAX, GAP_BYTES_MAX, Piece, Written, differing_bits,
 };
@@ -21,9 +21,15 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Hands every wrong range of one write to `found`: what lies around it is not looked at.
-    pub fn judge_pieces(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) {
-        let mut bench = self.bench();
+    /// Hands every wrong range of one write to `found`: what lies around it is not looked at. False
+    /// where `stop` has said to stop: then it was not judged.
+    pub fn judge_pieces(
+        &self,
+        written: &Written,
+        stop: Stop<'_>,
+        found: &mut dyn FnMut(WrongRange),
+    ) -> bool {
+        let mut bench = self.stoppable_bench(stop);
         for (offset, extent) in written.extents.iter() {
             bench.done = offset;
             bench.extent(offset, extent, &mut *found);
@@ -31,22 +37,39 @@ impl<'a> Judge<'a> {
         bench.close_group();
         bench.close_extra();
         bench.drain().for_each(&mut *found);
+        !bench.stopped
     }
 
-    /// Counts every byte, and hands every wrong range to `found`, in order.
-    pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
-        let mut bench = self.bench();
+    /// Counts every byte, and hands every wrong range to `found`, in order. `None` where `stop` has
+    /// said to stop.
+    pub fn judge(
+        &self,
+        written: &Written,
+        stop: Stop<'_>,
+        found: &mut dyn FnMut(WrongRange),
+    ) -> Option<Tally> {
+        let mut bench = self.stoppable_bench(stop);
         for (offset, extent) in written.extents.iter() {
             bench.extent(offset, extent, &mut *found);
+            if bench.stopped {
+                return None;
+            }
         }
         let (tally, last) = bench.finish(written.size_bytes);
         last.into_iter().for_each(found);
-        tally
+        Some(tally)
     }
 
     /// A bench for a file whose extents come one after another, and need not all be in memory.
     #[must_use]
     pub fn bench(&self) -> Bench<'a> {
+        self.stoppable_bench(Stop::NEVER)
+    }
+
+    fn stoppable_bench<'s>(&self, stop: Stop<'s>) -> Bench<'s>
+    where
+        'a: 's,
+    {
         Bench {
             judge: *self,
             tally: Tally { expected: self.expectation.size_bytes, ..Tally::default() },
@@ -54,9 +77,18 @@ impl<'a> Judge<'a> {
             group: None,
             extra: None,
             found: Vec::new(),
+            stop,
+            work: 0,
+            stopped: false,
         }
     }
 }
+
+/// What is looked at between two questions whether to stop, in bytes: some 10 µs.
+const WORK_BYTES: u64 = 64 << 10;
+
+/// What an extent or a wrong range costs beside the bytes that are looked at.
+const STEP_BYTES: u64 = 512;
 
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
@@ -76,6 +108,11 @@ pub struct Bench<'a> {
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
+    stop: Stop<'a>,
+    /// What was looked at since it was last asked whether to stop.
+    work: u64,
+    /// What comes is not looked at any more.
+    stopped: bool,
 }
 
 /// Exact runs of differing bytes that lie close together.
@@ -115,7 +152,20 @@ impl Bench<'_> {
         self.drain().for_each(found);
     }
 
+    /// Counts work, and says whether to stop.
+    fn is_over(&mut self, bytes: u64) -> bool {
+        self.work = self.work.saturating_add(bytes);
+        if self.work >= WORK_BYTES {
+            self.work = 0;
+            self.stopped |= self.stop.is_now();
+        }
+        self.stopped
+    }
+
     fn judge_extent(&mut self, offset: u64, extent: &Extent, found: &mut dyn FnMut(WrongRange)) {
+        if self.is_over(STEP_BYTES) {
+            return;
+        }
         self.hole(self.done..offset);
         let end = offset + extent.length;
         self.done = end;
@@ -146,11 +196,7 @@ impl Bench<'_> {
             }
             Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
-                if self.judge.content.common(0).is_some() {
-                    self.zeros_where_zeros_may_belong(inside);
-                } else {
-                    self.zeros_inside(inside);
-                }
+                self.zeros(inside);
                 self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
             Piece::Zeros => {
@@ -193,9 +239,12 @@ impl Bench<'_> {
             return;
         }
         let expected = self.judge.expectation.source(range.start);
-        let content = self.judge.content;
-        content.agreement(source, expected, length, &mut |part, agrees| {
+        let (content, stop) = (self.judge.content, self.stop);
+        let whole = content.agreement(source, expected, length, stop, &mut |part, agrees| {
             let length = part.end - part.start;
+            if self.is_over(STEP_BYTES) {
+                return;
+            }
             if agrees {
                 let tally = &mut self.tally;
                 *if written { &mut tally.matched } else { &mut tally.untouched } += length;
@@ -206,6 +255,7 @@ impl Bench<'_> {
                 self.drain().for_each(&mut *found);
             }
         });
+        self.stopped |= !whole;
     }
 
     /// Content of another place.
@@ -222,6 +272,19 @@ impl Bench<'_> {
         self.wrong(wrong, length, class, actual, Some(source));
     }
 
+    /// Many zeros.
+    fn zeros(&mut self, range: Range<u64>) {
+        let content = self.judge.content;
+        if content.is_zeros() {
+            self.tally.matched += range.end - range.start;
+        } else if content.has_zeros() {
+            self.zeros_where_zeros_may_belong(range);
+        } else {
+            // Nowhere do enough zeros belong to end a range of wrong ones.
+            self.zeros_inside(range);
+        }
+    }
+
     fn zeros_inside(&mut self, range: Range<u64>) {
         let length = range.end - range.start;
         let Judge { content, expectation } = self.judge;
@@ -233,7 +296,7 @@ impl Bench<'_> {
     fn zeros_where_zeros_may_belong(&mut self, range: Range<u64>) {
         let zeros = [0; ZERO_RANGE_BYTES_MIN];
         let mut offset = range.start;
-        while offset < range.end {
+        while offset < range.end && !self.stopped {
             let length = to_index(range.end - offset).min(zeros.len());
             let end = offset + length as u64;
             self.bytes(offset, &zeros[..length], end);
@@ -244,6 +307,7 @@ impl Bench<'_> {
 
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
+        self.is_over(bytes.len() as u64);
         let (inside, outside) = bytes.split_at(to_index(inside_end - offset));
         self.lengthen_head(offset, inside);
         self.tally.matched += inside.len() as u64;
