@@ -1,7 +1,6 @@
 //! Opening, reading, writing and seeking.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
@@ -10,6 +9,7 @@ use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
 use crate::status::{StatusNode, WrongRanges};
+use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 
 /// An open file.

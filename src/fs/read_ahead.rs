@@ -17,14 +17,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::{CacheMode, Filesystem, Place, Result};
 use crate::content::Content;
 use crate::dataset::Inode;
 use crate::overlay::Base;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, pool};
 
 /// Smaller requests cost the kernel more than us.
 const PIECE_BYTES_MIN: usize = 128 << 10;
@@ -196,7 +195,7 @@ impl Serving<'_> {
     /// them have been answered.
     pub(super) fn prepare(&self) {
         let shared = &self.ahead.0;
-        let cores = rayon::current_num_threads();
+        let cores = pool::threads();
         if shared.serving.load(Ordering::Relaxed) >= cores {
             return;
         }
@@ -211,7 +210,7 @@ impl Serving<'_> {
         if let Some(job) = stream.next_job() {
             drop(streams);
             let ahead = self.ahead.clone();
-            rayon::spawn(move || ahead.make(job));
+            pool::spawn(move || ahead.make(job));
         }
     }
 }

@@ -5,15 +5,14 @@
 //! [`OPEN_BYTES_MAX`], however many are open: the next open fails then.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-
-use dashmap::DashMap;
 
 use super::{Error, Filesystem, Result};
 use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
+use crate::sync::DashMap;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// How many bytes the open versions of all documents have together: ten of the largest, that of a
 /// node with 65536 processes.

@@ -12,12 +12,13 @@
 //! signal or any other that ends it, and its request is answered with an error, which nobody sees.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, thread};
 
 /// How many run at a time. Their hashes share the cores, and take turns there; more of them would
 /// only hold more memory.
@@ -102,7 +103,7 @@ impl SlowRequests {
     ) {
         let caller = Arc::new(Caller { pid, stopped: AtomicBool::new(false) });
         let request = Request { caller, run: Box::new(run) };
-        let mut queue = self.0.queue();
+        let mut queue = self.0.queue.lock();
         if queue.over {
             drop(queue);
             (request.run)(&|| true);
@@ -120,14 +121,14 @@ impl SlowRequests {
         if let Err(error) = thread.spawn(move || shared.work(next)) {
             tracing::error!(%error, "cannot start a thread for a request: it was answered EIO");
             // Where others wait, others run as well, and go on with them.
-            self.0.queue().remove(&caller);
+            self.0.queue.lock().remove(&caller);
             self.0.ended.notify_all();
         }
     }
 
     /// Stops everything, and returns when all have been answered.
     pub(super) fn end(&self) {
-        let mut queue = self.0.queue();
+        let mut queue = self.0.queue.lock();
         queue.over = true;
         for caller in &queue.running {
             caller.stopped.store(true, Ordering::Relaxed);
@@ -137,9 +138,9 @@ impl SlowRequests {
         for request in waiting {
             (request.run)(&|| true);
         }
-        let mut queue = self.0.queue();
+        let mut queue = self.0.queue.lock();
         while !queue.running.is_empty() {
-            queue = self.0.ended.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            self.0.ended.wait(&mut queue);
         }
     }
 }
@@ -158,11 +159,6 @@ impl Queue {
 }
 
 impl Shared {
-    /// No panic leaves the queue half changed.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A thread: request after request, until none waits.
     fn work(&self, first: Request) {
         let mut next = Some(first);
@@ -177,7 +173,7 @@ impl Shared {
 
     /// A request is answered: takes the next one.
     fn finished(&self, caller: &Arc<Caller>) -> Option<Request> {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         queue.remove(caller);
         let next = queue.next();
         self.ended.notify_all();
@@ -186,7 +182,7 @@ impl Shared {
 
     fn look_if_due(&self) {
         // Where somebody looks already, that will do.
-        let Ok(mut last) = self.last_look.try_lock() else { return };
+        let Some(mut last) = self.last_look.try_lock() else { return };
         if last.is_some_and(|last| last.elapsed() < LOOK_EVERY) {
             return;
         }
@@ -197,7 +193,7 @@ impl Shared {
     /// Tells those to stop whose callers are being killed; such as only wait are answered here.
     fn look(&self) {
         let callers: Vec<Arc<Caller>> = {
-            let queue = self.queue();
+            let queue = self.queue.lock();
             let waiting = queue.waiting.iter().map(|request| &request.caller);
             queue.running.iter().chain(waiting).map(Arc::clone).collect()
         };
@@ -207,7 +203,7 @@ impl Shared {
             }
         }
         let stopped: Vec<Request> = {
-            let mut queue = self.queue();
+            let mut queue = self.queue.lock();
             let all = std::mem::take(&mut queue.waiting);
             let (stopped, others) =
                 all.into_iter().partition(|request| request.caller.stopped.load(Ordering::Relaxed));

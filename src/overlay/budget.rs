@@ -1,6 +1,6 @@
 //! The bounds on what the overlay may hold.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// How much the overlay may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

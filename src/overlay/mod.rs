@@ -39,11 +39,10 @@ mod written;
 mod xattrs;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use dashmap::DashMap;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{DashEntry, DashMap};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 pub use budget::{Budget, BudgetFull, Limits, Usage};
@@ -135,8 +134,8 @@ impl Overlay {
         }
         self.has_records.store(true, Ordering::Release);
         match self.records.entry(inode) {
-            dashmap::Entry::Occupied(entry) => Ok(Arc::clone(entry.get())),
-            dashmap::Entry::Vacant(entry) => {
+            DashEntry::Occupied(entry) => Ok(Arc::clone(entry.get())),
+            DashEntry::Vacant(entry) => {
                 let record = Arc::new(Record::new(Arc::clone(&self.budget))?);
                 Ok(Arc::clone(&entry.insert(record)))
             }

@@ -10,13 +10,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{RwLock, RwLockReadGuard};
 
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::written::{Base, View, Written};
 use crate::content::Source;
+use crate::sync::Mutex;
 
 /// The record of one inode.
 ///

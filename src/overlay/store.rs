@@ -16,8 +16,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix::fcntl::{FallocateFlags, fallocate};
-use parking_lot::Mutex;
 use tempfile::NamedTempFile;
+
+use crate::sync::Mutex;
 
 /// The unit in which a file gives space back.
 const BLOCK_BYTES: u64 = 4096;

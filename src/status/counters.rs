@@ -1,10 +1,10 @@
 //! Counters of what has happened: they only go up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::verdict::Class;
 
 /// Counters of one mount, from its start on.

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
-
 use super::counters::ClassCounts;
 use crate::dataset::Coordinates;
+use crate::sync::Mutex;
 use crate::verdict::WrongRange;
 
 /// How many wrong ranges are remembered; of older ones only the number.

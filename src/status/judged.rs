@@ -6,15 +6,14 @@
 //! are, and is made once however many ask at the same time.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::content::Stop;
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::Record;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex};
 use crate::verdict::Tally;
 
 /// How many are remembered, some 150 bytes each. Past it, all are forgotten.
@@ -114,14 +113,14 @@ impl Judged {
 
     /// Waits until a judgement is not under way; false where it is time to stop.
     fn wait(&self, question: Question, stop: Stop<'_>) -> bool {
-        let mut state = self.state.lock();
-        while state.under_way.contains(&question) {
-            if MutexGuard::unlocked(&mut state, || stop.is_now()) {
-                return false;
+        while !stop.is_now() {
+            let mut state = self.state.lock();
+            if !state.under_way.contains(&question) {
+                return true;
             }
             self.ended.wait_for(&mut state, LOOK_EVERY);
         }
-        true
+        false
     }
 }
 

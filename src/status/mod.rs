@@ -190,8 +190,8 @@ impl Snapshot<'_> {
             reads: meter(&self.counters.reads),
             writes: WritesView {
                 meter: meter(&self.counters.writes),
-                rejected: self.counters.rejected.load(std::sync::atomic::Ordering::Relaxed),
-                no_space: self.counters.no_space.load(std::sync::atomic::Ordering::Relaxed),
+                rejected: self.counters.rejected.load(crate::sync::atomic::Ordering::Relaxed),
+                no_space: self.counters.no_space.load(crate::sync::atomic::Ordering::Relaxed),
             },
             kept: KeptView {
                 bytes: usage.kept_bytes,

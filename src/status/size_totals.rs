@@ -12,11 +12,9 @@
 //! An estimate is the number of files times the mean, and is marked as one wherever it is shown.
 //! No verdict depends on it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use parking_lot::Mutex;
-
 use crate::dataset::{Dataset, Part, Total};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The most files whose sizes are summed before the mount answers: a millisecond.
 pub const SUMMED_AT_ONCE_MAX: u64 = 100_000;

@@ -7,12 +7,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-
-use parking_lot::{Condvar, Mutex};
 
 use super::Stop;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, thread};
 
 /// What is to be done with each of many files. No method is called after a stop but `close`.
 pub(super) trait Work: Sync {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::Stop;
+use crate::sync::{Condvar, Mutex};
 
 /// Hands numbered items from many threads to one consumer, in the order of their numbers.
 ///
@@ -63,6 +62,10 @@ impl<T, C> InOrder<T, C> {
         (state.consumer, state.next)
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod scheduled_tests;
 
 #[cfg(test)]
 mod tests {

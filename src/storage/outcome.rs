@@ -1,7 +1,8 @@
 //! What was found and what failed, in lists that do not grow without bound.
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use crate::sync::Mutex;
 
 /// How many paths a list names; of the others it has the number.
 pub const FILES_LISTED_MAX: usize = 1000;

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use parking_lot::Mutex;
-
 use crate::dataset::{Coordinates, Dataset, Part};
+use crate::sync::Mutex;
 
 /// How many files a thread sums up at a time: some 100 µs.
 const SUMMED_FILES: u64 = 1 << 14;

@@ -11,7 +11,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +24,7 @@ use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, DatasetConfig};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
 use crate::status::{JudgedFile, Verification};
+use crate::sync::Mutex;
 use crate::verdict::Judge;
 
 /// How to verify.

@@ -25,10 +25,22 @@ struct Layer {
 
 const ERRORS: &str = "derives Display and From for error types, and nothing at run time";
 const SMALL: &str = "the common case of one piece needs no allocation";
-const LOCK: &str = "a lock of one byte that cannot be poisoned: no unwrap on each use";
+
+/// Where locks, atomics and threads come from, so that tests can decide who runs when.
+const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 11] = [
+    Layer {
+        name: SYNC,
+        crates: &["dashmap", "parking_lot", "rayon"],
+        deviations: &[
+            ("shuttle", "decides in unit tests who runs when"),
+            ("shuttle_dashmap", "the same, for dashmap"),
+            ("shuttle_parking_lot", "the same, for parking_lot"),
+        ],
+        touches_system: true,
+    },
     Layer {
         name: "dataset",
         crates: &["serde"],
@@ -48,12 +60,17 @@ const LAYERS: [Layer; 9] = [
         touches_system: false,
     },
     Layer {
+        name: "disk",
+        crates: &["nix"],
+        deviations: &[("libc", "the bits of a file's mode")],
+        touches_system: true,
+    },
+    Layer {
         name: "overlay",
-        crates: &["dashmap", "bytes"],
+        crates: &["bytes"],
         deviations: &[
             ("thiserror", ERRORS),
             ("smallvec", SMALL),
-            ("parking_lot", LOCK),
             ("tempfile", "the file of kept bytes (--store), gone with the mount"),
             ("nix", "punches holes into that file, without unsafe"),
             ("libc", "tells a full disk from a broken one"),
@@ -72,7 +89,6 @@ const LAYERS: [Layer; 9] = [
         deviations: &[
             ("serde", "the views are serialisable"),
             ("hex", "the first bytes of a wrong range"),
-            ("parking_lot", LOCK),
         ],
         touches_system: false,
     },
@@ -82,9 +98,6 @@ const LAYERS: [Layer; 9] = [
         crates: &[],
         deviations: &[
             ("thiserror", ERRORS),
-            ("dashmap", "the table of open status files"),
-            ("parking_lot", LOCK),
-            ("rayon", "makes the next pieces of a stream where a core is idle"),
             ("serde_json", "the value of the extended attribute user.seedfs.address"),
             ("hex", "the value of the extended attribute user.seedfs.openssl"),
         ],
@@ -110,7 +123,6 @@ const LAYERS: [Layer; 9] = [
             ("blake3", "chooses the files of a sample"),
             ("serde_json", "the same"),
             ("thiserror", ERRORS),
-            ("parking_lot", LOCK),
             ("nix", "posix_fadvise, statvfs and the host's name, without unsafe"),
             ("procfs", "processors and memory, for the status file of a node"),
             ("hex", "digests in manifests"),
@@ -142,6 +154,9 @@ const LAYERS: [Layer; 9] = [
 
 /// Modules of the standard library through which a layer would reach the system.
 const SYSTEM_MODULES: [&str; 6] = ["env", "fs", "net", "os", "process", "thread"];
+
+/// What the standard library has of `sync`. Layers that do not touch the system take it from there.
+const UNSCHEDULED: [&str; 6] = ["atomic", "Barrier", "Condvar", "Mutex", "RwLock", "mpsc"];
 
 /// Files that reach the system in a layer that otherwise does not, each with its reason.
 const SYSTEM_FILES: [(&str, &str); 1] =
@@ -261,7 +276,11 @@ fn wrong_crates(file: &File) -> Vec<String> {
             first == "std" && SYSTEM_MODULES.contains(&second) && !(second == "os" && pure_os);
         let may_touch =
             layer.touches_system || SYSTEM_FILES.iter().any(|(path, _)| *path == file.path);
-        if dependencies.contains(first) && !allowed || system && !may_touch {
+        let third = path.segments.get(2).map_or("", String::as_str);
+        let system = system || first == "crate" && second == SYNC && third == "thread";
+        let unscheduled = first == "std" && second == "sync" && UNSCHEDULED.contains(&third);
+        let unscheduled = unscheduled && !layer.touches_system;
+        if dependencies.contains(first) && !allowed || system && !may_touch || unscheduled {
             let named = path.segments.join("::");
             wrong.push(format!("{}:{}: {} may not use {named}", file.path, path.line, layer.name));
         }
@@ -413,6 +432,10 @@ mod planted {
             ("src/dataset/config.rs", "use std::{fmt, fs};"),
             ("src/status/mod.rs", "fn f() { std::thread::sleep(x); }"),
             ("src/content/mod.rs", "use std::env;"),
+            ("src/overlay/mod.rs", "use dashmap::DashMap;"),
+            ("src/overlay/mod.rs", "use std::sync::{Arc, Mutex};"),
+            ("src/fs/io.rs", "use std::sync::atomic::Ordering;"),
+            ("src/fs/io.rs", "use crate::sync::{Mutex, thread};"),
         ] {
             assert_eq!(wrong_crates(&file(path, text)).len(), 1, "{text}");
         }

@@ -1,0 +1,375 @@
+//! The system calls.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use nix::dir::{Dir, OwningIter, Type};
+use nix::errno::Errno;
+use nix::fcntl::{
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
+};
+use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+
+use super::{Access, Call, Directory, Entry, Fault, Faults, File, Kind, Links, Sound, Stat};
+
+/// The system's files and directories.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk<F = Sound> {
+    faults: F,
+}
+
+/// What a directory is opened with: enough to go on from, also where it may not be listed.
+const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+impl<F: Faults> Disk<F> {
+    /// The disk with these faults.
+    #[must_use]
+    pub fn new(faults: F) -> Self {
+        Self { faults }
+    }
+
+    /// Opens a directory that the user has named; links on the way are the user's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn open_root(&self, path: &Path) -> io::Result<Directory> {
+        self.call(Call::Open, || openat(AT_FDCWD, path, DIRECTORY, Mode::empty())).map(Directory)
+    }
+
+    /// Opens a directory below another.
+    ///
+    /// # Errors
+    ///
+    /// `NotADirectory` where it is a link and those are refused; else those of the system.
+    pub fn open_directory(
+        &self,
+        at: &Directory,
+        path: &Path,
+        links: Links,
+    ) -> io::Result<Directory> {
+        let flags = DIRECTORY | no_follow(links);
+        self.call(Call::Open, || openat(at, path, flags, Mode::empty())).map(Directory)
+    }
+
+    /// Makes a directory; says whether it was not there before.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn make_directory(&self, at: &Directory, name: &OsStr) -> io::Result<bool> {
+        let mode = Mode::from_bits_truncate(0o777);
+        match self.call(Call::MakeDirectory, || mkdirat(at, name, mode)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a file below a directory. It never waits for the other end of a pipe.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: `ELOOP` where it is a link and those are refused.
+    pub fn open(
+        &self,
+        at: &Directory,
+        path: &Path,
+        access: Access,
+        links: Links,
+    ) -> io::Result<File> {
+        let access = match access {
+            Access::Read => OFlag::O_RDONLY,
+            Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
+            Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
+        };
+        let flags = access | no_follow(links) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        self.call(Call::Open, || openat(at, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
+            .map(|descriptor| File(descriptor.into()))
+    }
+
+    /// Makes a file, to read and to write, under a name that must be free.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, also where the name is a link; else those of the system. A call that was
+    /// interrupted is not made again: the file may be there by now.
+    pub(super) fn create(&self, at: &Directory, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+        let mode = Mode::from_bits_truncate(mode);
+        self.once(Call::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))
+            .map(|descriptor| File(descriptor.into()))
+            .map_err(io::Error::from)
+    }
+
+    /// Reads once: may be short. 0 is the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    #[inline]
+    pub fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.transfer(Call::Read, bytes.len(), |length| {
+            file.0.read_at(&mut bytes[..length], offset)
+        })
+    }
+
+    /// Writes once: may be short.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    #[inline]
+    pub fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.transfer(Call::Write, bytes.len(), |length| file.0.write_at(&bytes[..length], offset))
+    }
+
+    /// Sets the length.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn set_length(&self, file: &File, length: u64) -> io::Result<()> {
+        self.call(Call::SetLength, || file.0.set_len(length).map_err(|error| errno(&error)))
+    }
+
+    /// Gives a range of a file back to the filesystem; the file keeps its length.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn punch(&self, file: &File, offset: u64, length: u64) -> io::Result<()> {
+        let too_far = |_| io::Error::from(Errno::EFBIG);
+        let (offset, length) =
+            (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.call(Call::Punch, || fallocate(file, how, offset, length))
+    }
+
+    /// Has a file on the storage.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn sync(&self, file: &File) -> io::Result<()> {
+        self.call(Call::Sync, || fsync(file))
+    }
+
+    /// Has the names in a directory on the storage.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn sync_directory(&self, directory: &Directory) -> io::Result<()> {
+        let readable = self.readable(directory)?;
+        self.call(Call::Sync, || fsync(&readable))
+    }
+
+    /// What closing the file would say: some filesystems tell only then what they could not store.
+    /// The file stays open.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn flush(&self, file: &File) -> io::Result<()> {
+        let close = || {
+            let duplicate = file.0.try_clone().map_err(|error| errno(&error))?;
+            nix::unistd::close(duplicate)
+        };
+        self.call(Call::Flush, close)
+    }
+
+    /// Removes a name that is not a directory's. One that is not there is removed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn unlink(&self, at: &Directory, name: &OsStr) -> io::Result<()> {
+        match self.call(Call::Unlink, || unlinkat(at, name, UnlinkatFlags::NoRemoveDir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// The attributes of an open file or directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn stat(&self, what: &impl AsFd) -> io::Result<Stat> {
+        self.call(Call::Stat, || fstat(what)).map(Stat::from)
+    }
+
+    /// The attributes of what a path below a directory names.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn stat_at(&self, at: &Directory, path: &Path, links: Links) -> io::Result<Stat> {
+        let flags = match links {
+            Links::Refuse => AtFlags::AT_SYMLINK_NOFOLLOW,
+            Links::Follow => AtFlags::empty(),
+        };
+        self.call(Call::Stat, || fstatat(at, path, flags)).map(Stat::from)
+    }
+
+    /// The names in a directory, without `.` and `..`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, now and at each entry.
+    pub fn list(&self, directory: &Directory) -> io::Result<Listing<F>> {
+        let names = Dir::from_fd(self.readable(directory)?.into()).map_err(io::Error::from)?;
+        Ok(Listing { disk: self.clone(), names: names.into_iter(), ended: false })
+    }
+
+    /// Locks a file for this process alone; says whether that was possible. A filesystem without
+    /// locks gives an error.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn try_lock(&self, file: &File) -> io::Result<bool> {
+        let lock = || match file.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+            Err(std::fs::TryLockError::Error(error)) => Err(errno(&error)),
+        };
+        self.call(Call::Lock, lock)
+    }
+
+    /// Asks the kernel to forget what it has cached of a file, and is not only in the cache.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn forget_cached(&self, file: &File) -> io::Result<()> {
+        let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        self.call(Call::ForgetCached, || posix_fadvise(file, 0, 0, advice))
+    }
+
+    /// The directory again, to be read and synced.
+    fn readable(&self, directory: &Directory) -> io::Result<std::fs::File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        self.call(Call::Open, || openat(directory, ".", flags, Mode::empty())).map(Into::into)
+    }
+
+    /// Makes a call until no signal interrupts it.
+    #[inline]
+    pub(super) fn call<T>(
+        &self,
+        call: Call,
+        mut make: impl FnMut() -> nix::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match self.once(call, &mut make) {
+                Err(Errno::EINTR) => {}
+                result => return result.map_err(io::Error::from),
+            }
+        }
+    }
+
+    /// Makes a call, or lets it fail.
+    #[inline]
+    pub(super) fn once<T>(
+        &self,
+        call: Call,
+        make: impl FnOnce() -> nix::Result<T>,
+    ) -> nix::Result<T> {
+        match self.faults.fault(call) {
+            None | Some(Fault::Short) => make(),
+            Some(Fault::Before(errno)) => Err(Errno::from_raw(errno)),
+            Some(Fault::After(errno)) => make().and(Err(Errno::from_raw(errno))),
+        }
+    }
+
+    #[inline]
+    fn transfer(
+        &self,
+        call: Call,
+        length: usize,
+        mut make: impl FnMut(usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            let result = match self.faults.fault(call) {
+                None => make(length),
+                // At least one byte: none would be the end of a file.
+                Some(Fault::Short) => make(length.div_ceil(2)),
+                Some(Fault::Before(errno)) => Err(io::Error::from_raw_os_error(errno)),
+                Some(Fault::After(errno)) => {
+                    make(length).and(Err(io::Error::from_raw_os_error(errno)))
+                }
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+fn no_follow(links: Links) -> OFlag {
+    if links == Links::Refuse { OFlag::O_NOFOLLOW } else { OFlag::empty() }
+}
+
+/// The errno of an error that a system call gave.
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// The entries of a directory. After an error it ends.
+#[derive(Debug)]
+pub struct Listing<F> {
+    disk: Disk<F>,
+    names: OwningIter,
+    ended: bool,
+}
+
+impl<F: Faults> Iterator for Listing<F> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            // Asked before, never after: an entry that was taken would be lost.
+            let asked = self.disk.call(Call::List, || Ok(()));
+            let entry = match asked.map(|()| self.names.next()) {
+                Ok(Some(Ok(entry))) => entry,
+                Ok(Some(Err(Errno::EINTR))) => continue,
+                Ok(None) => {
+                    self.ended = true;
+                    return None;
+                }
+                Ok(Some(Err(errno))) => {
+                    self.ended = true;
+                    return Some(Err(errno.into()));
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            };
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                let name: OsString = OsStr::from_bytes(name).to_owned();
+                return Some(Ok(Entry { name, kind: entry.file_type().map(kind) }));
+            }
+        }
+    }
+}
+
+fn kind(kind: Type) -> Kind {
+    match kind {
+        Type::File => Kind::File,
+        Type::Directory => Kind::Directory,
+        Type::Symlink => Kind::Link,
+        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Kind::Special,
+    }
+}

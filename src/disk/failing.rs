@@ -1,0 +1,68 @@
+//! A disk that fails when a test says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Call, Fault, Faults};
+
+/// Lets one call fail, or all from one on. Clones count together.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    first: u64,
+    last: u64,
+    fault: Fault,
+    only: Option<Call>,
+    calls: Arc<AtomicU64>,
+}
+
+impl Failing {
+    /// Counts the calls, and lets none fail.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::between(u64::MAX, u64::MAX, Fault::Short)
+    }
+
+    /// Lets one call fail; they are counted from 0.
+    #[must_use]
+    pub fn at(number: u64, fault: Fault) -> Self {
+        Self::between(number, number, fault)
+    }
+
+    /// Lets all calls from one on fail, as a disk that has died.
+    #[must_use]
+    pub fn from(number: u64, fault: Fault) -> Self {
+        Self::between(number, u64::MAX, fault)
+    }
+
+    fn between(first: u64, last: u64, fault: Fault) -> Self {
+        Self { first, last, fault, only: None, calls: Arc::default() }
+    }
+
+    /// Counts only calls of one kind, and lets only those fail.
+    #[must_use]
+    pub fn only(self, call: Call) -> Self {
+        Self { only: Some(call), ..self }
+    }
+
+    /// How many calls there were.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call has failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.calls() > self.first
+    }
+}
+
+impl Faults for Failing {
+    fn fault(&self, call: Call) -> Option<Fault> {
+        if self.only.is_some_and(|only| only != call) {
+            return None;
+        }
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        (self.first..=self.last).contains(&number).then_some(self.fault)
+    }
+}

@@ -1,0 +1,68 @@
+//! Failures that are asked for.
+
+use std::fmt::Debug;
+
+/// A system call, as far as faults tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Opening what is there.
+    Open,
+    /// Making a file.
+    Create,
+    /// Making a directory.
+    MakeDirectory,
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Setting the length.
+    SetLength,
+    /// Punching a hole.
+    Punch,
+    /// Having a file or a directory on the storage.
+    Sync,
+    /// Closing a duplicate of a descriptor, to hear what was not stored.
+    Flush,
+    /// Giving a file another name.
+    Rename,
+    /// Giving a file one more name.
+    Link,
+    /// Removing a name.
+    Unlink,
+    /// Asking for attributes.
+    Stat,
+    /// Reading a directory.
+    List,
+    /// Locking a file.
+    Lock,
+    /// Asking the kernel to forget what it has cached.
+    ForgetCached,
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails with this errno, and nothing is done.
+    Before(i32),
+    /// It is done, and fails with this errno all the same, as where the answer of a server is lost.
+    After(i32),
+    /// A read or a write ends early, as they may. Other calls have nothing that could be short.
+    Short,
+}
+
+/// Who is asked before each system call whether it is to fail.
+pub trait Faults: Clone + Debug + Send + Sync + 'static {
+    /// What is to happen to this call; `None`: nothing.
+    fn fault(&self, call: Call) -> Option<Fault>;
+}
+
+/// No faults but those that the system has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sound;
+
+impl Faults for Sound {
+    #[inline]
+    fn fault(&self, _: Call) -> Option<Fault> {
+        None
+    }
+}

@@ -1,0 +1,133 @@
+//! What is open, and what is known of it.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::stat::FileStat;
+
+/// An open file.
+#[derive(Debug)]
+pub struct File(pub(super) std::fs::File);
+
+/// An open directory. It stands for the same directory whatever happens to the path that led to it.
+#[derive(Debug)]
+pub struct Directory(pub(super) OwnedFd);
+
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To read, through the page cache.
+    Read,
+    /// To read past it.
+    ReadDirect,
+    /// To write past it.
+    WriteDirect,
+}
+
+/// What becomes of a link at the end of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// It is what is meant.
+    Refuse,
+    /// What it points to is.
+    Follow,
+}
+
+/// What becomes of a name that somebody else has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It stays: `AlreadyExists`.
+    Refuse,
+    /// It stands for the new file from now on.
+    Replace,
+}
+
+/// What something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A pipe, a socket or a device.
+    Special,
+}
+
+impl Kind {
+    pub(super) fn of_mode(mode: libc::mode_t) -> Self {
+        match mode & libc::S_IFMT {
+            libc::S_IFREG => Self::File,
+            libc::S_IFDIR => Self::Directory,
+            libc::S_IFLNK => Self::Link,
+            _ => Self::Special,
+        }
+    }
+}
+
+/// The attributes that we look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// The device of its filesystem.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// Its length.
+    pub length: u64,
+    /// Whose it is.
+    pub owner: u32,
+    /// When its content changed, in nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// When anything of it changed, in nanoseconds since 1970.
+    pub changed_ns: i128,
+    /// The bytes that it takes on the storage.
+    pub stored_bytes: u64,
+}
+
+impl Stat {
+    /// Whether both are the same file or directory.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+impl From<FileStat> for Stat {
+    fn from(stat: FileStat) -> Self {
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Self {
+            kind: Kind::of_mode(stat.st_mode),
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            length: u64::try_from(stat.st_size).unwrap_or_default(),
+            owner: stat.st_uid,
+            modified_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
+            changed_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
+            stored_bytes: u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512),
+        }
+    }
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: OsString,
+    /// What it is, where the filesystem says so.
+    pub kind: Option<Kind>,
+}

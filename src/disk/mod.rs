@@ -1,0 +1,38 @@
+//! The real disk: every system call on real files, in one place.
+//!
+//! The store of kept bytes and the commands on real directories reach files only through [`Disk`].
+//! That gives three things at once.
+//!
+//! *Hostile directories.* A directory that we write to may be written to by others, who plant links
+//! and names where ours are expected. So a path is walked once, to a [`Directory`]; everything
+//! after that happens below its descriptor. A new file is made with a random name that must be free
+//! ([`Disk::create_temporary`]), and never through a link. It gets its own name in one step
+//! ([`Disk::publish`]), which replaces what is there or refuses to. So nothing that somebody else
+//! has made is cut, and nothing is seen half written.
+//!
+//! *Errors that come late.* A file server may say only when a file is closed that it could not
+//! store it. [`Disk::flush`] asks that question before the file gets its name, while there is still
+//! something to be done about it.
+//!
+//! *Failures on purpose.* Every call asks [`Faults`] first. [`Sound`] never has one, and the
+//! compiler removes the question. [`Failing`] counts the calls and lets the n-th fail, so a test
+//! can go through all of them.
+//!
+//! A call that a signal has interrupted is made again, here; callers never see `EINTR`. What a call
+//! has begun before it was interrupted is taken into account: a rename that is made again finds
+//! that it was done.
+//!
+//! This layer imports nothing of the crate and knows no dataset.
+
+mod calls;
+mod failing;
+mod faults;
+mod handles;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+pub use calls::{Disk, Listing};
+pub use failing::Failing;
+pub use faults::{Call, Fault, Faults, Sound};
+pub use handles::{Access, Directory, Entry, File, Kind, Links, Stat, Taken};

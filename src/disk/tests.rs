@@ -1,0 +1,167 @@
+//! Every call fails once, each way; and what others have planted stays as it is.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::*;
+
+const FAULTS: [Fault; 5] = [
+    Fault::Before(libc::EIO),
+    Fault::Before(libc::ENOSPC),
+    Fault::After(libc::EIO),
+    Fault::Before(libc::EINTR),
+    Fault::Short,
+];
+
+fn names(directory: &Path) -> Vec<OsString> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
+/// Runs something on disks that fail at the first call, at the second, and so on with every fault,
+/// until there is no call left.
+fn with_every_fault(mut run: impl FnMut(Disk<Failing>, Fault) -> io::Result<()>) {
+    for fault in FAULTS.into_iter().chain([Fault::After(libc::EINTR)]) {
+        let mut failed = 0;
+        for number in 0.. {
+            assert!(number < 1000, "it does not end");
+            let failing = Failing::at(number, fault);
+            let result = run(Disk::new(failing.clone()), fault);
+            if !failing.has_failed() {
+                result.unwrap();
+                break;
+            }
+            failed += u32::from(result.is_err());
+            let passes = matches!(
+                fault,
+                Fault::Short | Fault::Before(libc::EINTR) | Fault::After(libc::EINTR)
+            );
+            assert!(!passes || result.is_ok(), "call {number}, {fault:?}: {result:?}");
+        }
+        assert!(failed > 0 || !matches!(fault, Fault::Before(libc::EIO)), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_file_is_replaced_whole_or_not_at_all_whichever_call_fails() {
+    for lasting in [false, true] {
+        with_every_fault(|disk, fault| {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("name"), "before").unwrap();
+            let replaced = disk.open_root(directory.path()).and_then(|at| {
+                disk.replace(&at, OsStr::new("name"), &[b'x'; 5000], (0o600, lasting))
+            });
+            let now = fs::read(directory.path().join("name")).unwrap();
+            assert!(now == b"before" || now == [b'x'; 5000], "{} bytes, {fault:?}", now.len());
+            assert!(replaced.is_err() || now == [b'x'; 5000], "{fault:?}");
+            assert_eq!(names(directory.path()), ["name"], "{fault:?}");
+            replaced
+        });
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_stays_whichever_call_fails() {
+    with_every_fault(|disk, fault| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("theirs");
+        fs::write(&path, "theirs").unwrap();
+        let at = Disk::<Sound>::default().open_root(directory.path()).unwrap();
+        let (file, temporary) = disk.create_temporary(&at, (".tmp-", ""), 0o600)?;
+        let publish =
+            |name: &str| disk.publish(&file, &at, (&temporary, OsStr::new(name)), Taken::Refuse);
+        let refused = publish("theirs").unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"theirs", "{fault:?}");
+        if refused.kind() != ErrorKind::AlreadyExists {
+            return Err(refused);
+        }
+        publish("ours")?;
+        assert_eq!(names(directory.path()), ["ours", "theirs"], "{fault:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn planted_links_are_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let victim = directory.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    symlink(&victim, directory.path().join("link")).unwrap();
+    fs::create_dir(directory.path().join("elsewhere")).unwrap();
+    symlink("elsewhere", directory.path().join("away")).unwrap();
+    let disk = Disk::<Sound>::default();
+    let at = disk.open_root(directory.path()).unwrap();
+    let link = OsStr::new("link");
+    assert_eq!(disk.create(&at, link, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let opened = disk.open(&at, Path::new("link"), Access::Read, Links::Refuse);
+    assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::ELOOP));
+    let opened = disk.open_directory(&at, Path::new("away"), Links::Refuse);
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::NotADirectory);
+    disk.replace(&at, link, b"ours", (0o600, false)).unwrap();
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    assert_eq!(fs::read(directory.path().join("link")).unwrap(), b"ours");
+    assert_eq!(disk.stat_at(&at, Path::new("link"), Links::Refuse).unwrap().kind, Kind::File);
+}
+
+#[test]
+fn only_a_regular_file_of_a_bounded_length_is_read_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::<Sound>::default();
+    let at = disk.open_root(directory.path()).unwrap();
+    let read = |name: &str| disk.read_whole(&at, Path::new(name), Links::Follow, 10);
+    fs::write(directory.path().join("ten"), "0123456789").unwrap();
+    assert_eq!(read("ten").unwrap(), b"0123456789");
+    fs::write(directory.path().join("more"), "0123456789a").unwrap();
+    assert_eq!(read("more").unwrap_err().kind(), ErrorKind::FileTooLarge);
+    let fifo = directory.path().join("pipe");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(read("pipe").unwrap_err().kind(), ErrorKind::InvalidInput);
+    symlink("/dev/zero", directory.path().join("endless")).unwrap();
+    assert_eq!(read("endless").unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn bytes_are_whole_whichever_call_is_short() {
+    let bytes: Vec<u8> = (0..10_000_u32).map(|index| (index % 251) as u8).collect();
+    with_every_fault(|disk, fault| {
+        let directory = tempfile::tempdir().unwrap();
+        let at = disk.open_root(directory.path())?;
+        let file = disk.create_unnamed(&at)?;
+        assert_eq!(names(directory.path()), [""; 0], "it has no name");
+        disk.write_all_at(&file, &bytes, 3)?;
+        let mut back = vec![0; 10_000];
+        disk.read_exact_at(&file, &mut back, 3)?;
+        assert!(back == bytes, "{fault:?}");
+        disk.punch(&file, 0, 4096)?;
+        assert_eq!(disk.stat(&file)?.length, 10_003);
+        disk.read_exact_at(&file, &mut back[..10], 100)?;
+        assert_eq!(back[..10], [0; 10]);
+        disk.sync(&file)?;
+        disk.flush(&file)
+    });
+}
+
+#[test]
+fn a_listing_names_everything_or_says_that_it_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    fs::create_dir(directory.path().join("d")).unwrap();
+    with_every_fault(|disk, _| {
+        let at = disk.open_root(directory.path())?;
+        let mut entries = disk.list(&at)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let found: Vec<_> =
+            entries.iter().map(|entry| (entry.name.to_str().unwrap(), entry.kind)).collect();
+        let file = Some(Kind::File);
+        let expected = [("a", file), ("b", file), ("c", file), ("d", Some(Kind::Directory))];
+        assert_eq!(found, expected);
+        Ok(())
+    });
+}
