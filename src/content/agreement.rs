@@ -35,8 +35,8 @@ impl fmt::Debug for Stop<'_> {
     }
 }
 
-/// So many steps are made between two questions whether to stop: some 10 µs.
-const STEPS: u32 = 4096;
+/// So many steps are made between two questions whether to stop: 100 µs at the most.
+const STEPS: u32 = 512;
 
 /// Joins runs of the same kind.
 pub(super) struct Runs<'a> {

@@ -141,7 +141,7 @@ pub(super) struct Shared {
     stream: Stream,
     sharing: Sharing,
     phase: u64,
-    shift: u32,
+    pub(super) shift: u32,
     /// Up to here the file consists of whole blocks.
     pub(super) whole_end: u64,
     /// The scope's first file.

@@ -69,7 +69,7 @@ impl Filesystem {
         self.open_unless(inode, for_writing, Stop::NEVER)
     }
 
-    /// The same; making a [document](Self::is_document) can be stopped.
+    /// The same; making a [document](Self::document_work) can be stopped.
     ///
     /// # Errors
     ///

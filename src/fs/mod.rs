@@ -47,7 +47,7 @@ pub use io::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
 pub use names::NewNode;
 pub use rename::RenameMode;
 pub use space::Space;
-pub use status_files::OPEN_BYTES_MAX;
+pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
 pub use xattr::{SetXattr, XattrAnswer};
 
 use read_ahead::ReadAhead;

@@ -14,9 +14,20 @@ use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// How many bytes the open versions of all documents have together: ten of the largest, that of a
+/// How many bytes the open versions of all documents have together: five of the largest, that of a
 /// node with 65536 processes.
-pub const OPEN_BYTES_MAX: u64 = 256 << 20;
+pub const OPEN_BYTES_MAX: u64 = 128 << 20;
+
+/// What it takes to make a document: it can be [stopped](Filesystem::open_unless).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentWork {
+    /// All files that were changed are judged, which may take long.
+    Totals,
+    /// One file is judged, which may take long.
+    File,
+    /// What is known is listed.
+    List,
+}
 
 /// The open status files. As many as the kernel has open files of them: its limits bound the table.
 #[derive(Debug, Default)]
@@ -54,15 +65,15 @@ impl StatusFiles {
 
     /// The version of a document that says this: the latest one, or a new one.
     fn version(&self, document: Document, view: &DocumentView) -> Result<Arc<Version>> {
-        let mut length = Length(0);
-        view.write(&mut length).map_err(|_| Error::Invalid)?;
         let latest = self.latest.get(&document).and_then(|latest| latest.upgrade());
-        if let Some(latest) = latest.filter(|latest| latest.json.len() as u64 == length.0)
-            && view.write(&mut Same(&latest.json)).is_ok()
-        {
-            return Ok(latest);
+        let same = latest.as_ref().map(|latest| &latest.json[..]);
+        let mut measured = Measured { length: 0, same };
+        view.write(&mut measured).map_err(|_| Error::Invalid)?;
+        let Measured { length, same } = measured;
+        if let Some(latest) = latest.as_ref().filter(|_| same == Some(&[])) {
+            return Ok(Arc::clone(latest));
         }
-        let version = Arc::new(self.new_version(length.0, view)?);
+        let version = Arc::new(self.new_version(length, view)?);
         self.latest.insert(document, Arc::downgrade(&version));
         Ok(version)
     }
@@ -94,26 +105,17 @@ impl StatusFiles {
     }
 }
 
-/// Counts what is written.
-struct Length(u64);
-
-impl Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Counts what is written, and compares it.
+struct Measured<'a> {
+    length: u64,
+    /// What is to come if it is the same; `None` once it is not.
+    same: Option<&'a [u8]>,
 }
 
-/// Fails where something else is written than these bytes.
-struct Same<'a>(&'a [u8]);
-
-impl Write for Same<'_> {
+impl Write for Measured<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        self.length += bytes.len() as u64;
+        self.same = self.same.and_then(|same| same.strip_prefix(bytes));
         Ok(bytes.len())
     }
 
@@ -123,11 +125,17 @@ impl Write for Same<'_> {
 }
 
 impl Filesystem {
-    /// Whether opening an inode makes a document, which may take long:
-    /// [`open_unless`](Self::open_unless) can be stopped.
+    /// What opening an inode takes, where it makes a document; `None` where it makes none.
     #[must_use]
-    pub fn is_document(&self, inode: Inode) -> bool {
-        matches!(StatusNode::of(&self.dataset, inode), Some(StatusNode::Document(_)))
+    pub fn document_work(&self, inode: Inode) -> Option<DocumentWork> {
+        match StatusNode::of(&self.dataset, inode)? {
+            StatusNode::Document(Document::Summary | Document::Node(_)) => {
+                Some(DocumentWork::Totals)
+            }
+            StatusNode::Document(Document::File(_)) => Some(DocumentWork::File),
+            StatusNode::Document(_) => Some(DocumentWork::List),
+            _ => None,
+        }
     }
 
     /// How many bytes the open versions of all documents have.

@@ -21,8 +21,8 @@ use super::slow::{Slow, SlowRequests};
 use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
-    QUICK_BYTES_MAX, RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, DocumentWork, Error, Filesystem, Kind, NewNode,
+    Opened, QUICK_BYTES_MAX, RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
     XattrAnswer,
 };
 use crate::overlay::Timestamp;
@@ -151,9 +151,20 @@ impl Adapter {
     }
 
     /// Makes a document, on another thread.
-    fn open_document(&self, pid: u32, inode: Inode, for_writing: bool, reply: ReplyOpen) {
+    fn open_document(
+        &self,
+        work: DocumentWork,
+        pid: u32,
+        (inode, for_writing): (Inode, bool),
+        reply: ReplyOpen,
+    ) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.documents.answer(pid, move |stop| {
+        let requests = match work {
+            DocumentWork::Totals => &self.slow.totals,
+            DocumentWork::File => &self.slow.files,
+            DocumentWork::List => &self.slow.lists,
+        };
+        requests.answer(pid, move |stop| {
             answer!(
                 "open",
                 reply,
@@ -285,8 +296,8 @@ impl fuser::Filesystem for Adapter {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let for_writing = flags.acc_mode() != OpenAccMode::O_RDONLY;
-        if self.filesystem.is_document(inode(ino)) {
-            self.open_document(request.pid(), inode(ino), for_writing, reply);
+        if let Some(work) = self.filesystem.document_work(inode(ino)) {
+            self.open_document(work, request.pid(), (inode(ino), for_writing), reply);
             return;
         }
         answer!("open", reply, self.filesystem.open(inode(ino), for_writing), send_opened);

@@ -36,8 +36,12 @@ type Run = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
 pub(super) struct Slow {
     /// Whole files are hashed.
     pub(super) hashes: SlowRequests,
-    /// Documents are made, for whoever may read them.
-    pub(super) documents: SlowRequests,
+    /// Documents are made for which all changed files are judged.
+    pub(super) totals: SlowRequests,
+    /// Those of one file.
+    pub(super) files: SlowRequests,
+    /// Those for which nothing is judged.
+    pub(super) lists: SlowRequests,
     /// Single files are judged, for everybody.
     pub(super) verdicts: SlowRequests,
     /// Ranges are filled with zeros, and what stood there is judged.
@@ -49,8 +53,9 @@ pub(super) struct Slow {
 impl Slow {
     /// Stops everything, and returns when all have been answered.
     pub(super) fn end(&self) {
-        let Self { hashes, documents, verdicts, zeros, copies } = self;
-        [hashes, documents, verdicts, zeros, copies].into_iter().for_each(SlowRequests::end);
+        let Self { hashes, totals, files, lists, verdicts, zeros, copies } = self;
+        let all = [hashes, totals, files, lists, verdicts, zeros, copies];
+        all.into_iter().for_each(SlowRequests::end);
     }
 }
 
