@@ -155,14 +155,9 @@ impl Shaped {
         }
     }
 
-    /// The first and the last generation in which a file has the same bytes at `offset`.
-    pub(super) fn generations(&self, file: Coordinates, offset: u64) -> (u16, u16) {
-        self.dataset.origins(file).generations(offset)
-    }
-
-    /// How many bytes change together from one generation to the next; `None` where all do.
-    pub(super) fn change_block_bytes(&self) -> Option<u64> {
-        self.dataset.shape().change.map(|change| change.block_bytes)
+    /// See [`Dataset::last_generation`].
+    pub(super) fn last_generation(&self, file: Coordinates, range: Range<u64>) -> Option<u16> {
+        self.dataset.last_generation(file, range.start, range.end - range.start)
     }
 
     /// See [`Content::agreement`](super::Content::agreement).

@@ -223,6 +223,9 @@ impl Filesystem {
         if (chown || set.drop_set_id) && !matches!(place, Place::Directory) {
             self.drop_set_id(inode);
         }
+        if chown {
+            record.drop_capability();
+        }
         self.attributes(inode)
     }
 
@@ -252,15 +255,20 @@ impl Filesystem {
         if allowed { Ok(()) } else { Err(Error::Permission) }
     }
 
-    /// Drops the set-id bits, as a write by anybody but the owner must.
-    pub(super) fn drop_set_id(&self, inode: Inode) {
-        let Some(record) = self.overlay.get(inode) else { return };
+    /// Drops the set-id bits, as a change of the content by a caller without privileges must. Says
+    /// whether there were any: whoever remembers the mode must be told.
+    pub fn drop_set_id(&self, inode: Inode) -> bool {
+        let Some(record) = self.overlay.get(inode) else { return false };
+        let mut dropped = false;
         record.set_attributes(|attributes| {
             if let Some(mode) = &mut attributes.mode {
                 // Where the group may not execute, its set-id bit means something else: locking.
                 let group = if *mode & 0o010 == 0 { 0 } else { 0o2000 };
-                *mode &= !(0o4000 | group);
+                let left = *mode & !(0o4000 | group);
+                dropped = left != *mode;
+                *mode = left;
             }
         });
+        dropped
     }
 }

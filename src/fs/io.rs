@@ -148,14 +148,15 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. `drop_set_id` is for callers who are not the owner.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the set-id
+    /// bits; says whether there were any.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<()> {
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
         let base = self.writable(inode)?;
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
@@ -169,11 +170,8 @@ impl Filesystem {
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
         self.store(inode, base, expectation, &mut pieces, Stop::NEVER)?;
-        if drop_set_id {
-            self.drop_set_id(inode);
-        }
         self.counters.wrote(data.len() as u64);
-        Ok(())
+        Ok(drop_set_id && self.drop_set_id(inode))
     }
 
     /// What an inode that can be written to is before anybody does.

@@ -189,6 +189,24 @@ impl Adapter {
         requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
     }
 
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    fn mode_changed(&self, inode: Inode) {
+        mode_changed(&self.notifier, inode);
+    }
+
+    /// What is to be done after a change of the content that is no write: the kernel does not say
+    /// whether the set-id bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request) -> impl FnOnce(&Filesystem, Inode) + Send + use<> {
+        let notifier = Arc::clone(&self.notifier);
+        let drops = request.uid() != 0;
+        move |filesystem, inode| {
+            if drops && filesystem.drop_set_id(inode) {
+                mode_changed(&notifier, inode);
+            }
+        }
+    }
+
     /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
     /// before it can drop what it remembers, and whoever holds them may be waiting for this event
     /// loop.
@@ -215,6 +233,13 @@ impl Adapter {
             // The reply went with the closure, and was answered EIO.
             tracing::error!(%error, "cannot start a thread for a command");
         }
+    }
+}
+
+fn mode_changed(notifier: &OnceLock<Notifier>, inode: Inode) {
+    if let Some(notifier) = notifier.get() {
+        const NO_PAGES: i64 = -1;
+        let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
     }
 }
 
@@ -353,8 +378,13 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "write",
             reply,
-            self.filesystem.write(inode(ino), offset, data, drop_set_id),
-            |reply: ReplyWrite, ()| reply.written(length)
+            {
+                if self.filesystem.write(inode(ino), offset, data, drop_set_id)? {
+                    self.mode_changed(inode(ino));
+                }
+                Ok(length)
+            },
+            ReplyWrite::written
         );
     }
 
@@ -765,6 +795,7 @@ impl fuser::Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
+        let changed = self.content_changed(request);
         let allocate = move |filesystem: &Filesystem, stop: Stop<'_>| {
             let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
             let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
@@ -775,7 +806,9 @@ impl fuser::Filesystem for Adapter {
                 _ => return Err(Error::NotSupported),
             };
             let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-            filesystem.allocate_unless(inode(ino), offset..end, how, stop)
+            filesystem.allocate_unless(inode(ino), offset..end, how, stop)?;
+            changed(filesystem, inode(ino));
+            Ok(())
         };
         // Only zeros are written, and so judged.
         let judged = if mode & libc::FALLOC_FL_ZERO_RANGE == 0 { 0 } else { length };
@@ -799,6 +832,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
+        let changed = self.content_changed(request);
         let judged = (request.pid(), length);
         self.perhaps_slow(&self.slow.copies, judged, move |filesystem, stop| {
             answer!(
@@ -806,6 +840,7 @@ impl fuser::Filesystem for Adapter {
                 reply,
                 {
                     let copied = filesystem.copy_range_unless(from, to, length, stop)?;
+                    changed(filesystem, inode(ino_out));
                     u32::try_from(copied).map_err(|_| Error::TooLarge)
                 },
                 ReplyWrite::written

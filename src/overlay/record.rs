@@ -10,6 +10,7 @@ use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Tim
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::written::{Base, View, Written};
+use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::sync::Mutex;
 
@@ -283,6 +284,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        drop_capability(state, &self.budget);
         Ok(())
     }
 
@@ -319,6 +321,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        drop_capability(state, &self.budget);
         Ok(())
     }
 
@@ -336,6 +339,7 @@ impl Record {
         state.attributes.changed = Some(now);
         let extents = counted.saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes, extents });
+        drop_capability(state, &self.budget);
     }
 }
 

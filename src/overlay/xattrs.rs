@@ -3,8 +3,11 @@
 use bytes::Bytes;
 
 use super::attributes::Timestamp;
-use super::budget::{BudgetFull, Usage};
-use super::record::{Record, xattr_bytes};
+use super::budget::{Budget, BudgetFull, Usage};
+use super::record::{Record, State, xattr_bytes};
+
+/// The power that a program gives to whoever runs it.
+const CAPABILITY: &[u8] = b"security.capability";
 
 impl Record {
     /// The value of an extended attribute.
@@ -46,5 +49,19 @@ impl Record {
         };
         state.attributes.changed = Some(time);
         Ok(())
+    }
+
+    /// Takes the capabilities from a file, as the change of an owner must.
+    pub fn drop_capability(&self) {
+        drop_capability(&mut self.state.lock(), &self.budget);
+    }
+}
+
+/// Takes the capabilities from a file whose content changes: the new bytes shall not have them.
+pub(super) fn drop_capability(state: &mut State, budget: &Budget) {
+    let Some(rare) = &mut state.rare else { return };
+    if let Some(value) = rare.xattrs.remove(CAPABILITY) {
+        let kept_bytes = xattr_bytes(CAPABILITY, &value);
+        budget.release(Usage { kept_bytes, extents: 0 });
     }
 }

@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::edges::{content_head, head, head_length, to_index, trim, zero_head};
+use super::edges::{content_head, head, to_index, trim, zero_head};
+use super::groups::Group;
 use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
 use crate::content::{Content, Source, Stop};
-use crate::overlay::{
-    Expectation, Extent, FLIPPED_BITS_MAX, GAP_BYTES_MAX, Piece, Written, differing_bits,
-};
+use crate::overlay::{Expectation, Extent, GAP_BYTES_MAX, Piece, Written};
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -99,12 +98,12 @@ const ZERO_RANGE_BYTES_MIN: usize = 4096;
 /// of what it has seen before: a file of foreign bytes needs no more memory than a right one.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    judge: Judge<'a>,
-    tally: Tally,
+    pub(super) judge: Judge<'a>,
+    pub(super) tally: Tally,
     /// Everything before this has been judged.
     done: u64,
     /// The wrong bytes that are being gathered, where the last extent ended in kept bytes.
-    group: Option<Group>,
+    pub(super) group: Option<Group>,
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
@@ -113,18 +112,6 @@ pub struct Bench<'a> {
     work: u64,
     /// What comes is not looked at any more.
     stopped: bool,
-}
-
-/// Exact runs of differing bytes that lie close together.
-#[derive(Debug)]
-struct Group {
-    range: Range<u64>,
-    /// The bytes from the beginning of the range on, right ones among them.
-    actual: Head,
-    bits: u32,
-    zero: bool,
-    /// The runs, as long as they can be flipped bits: no more than there are bits.
-    runs: SmallVec<[(Range<u64>, Head); 2]>,
 }
 
 impl Bench<'_> {
@@ -235,7 +222,7 @@ impl Bench<'_> {
     ) {
         let length = range.end - range.start;
         if source == self.judge.expectation.source(range.start) {
-            *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+            self.right(length, written);
             return;
         }
         let expected = self.judge.expectation.source(range.start);
@@ -246,26 +233,32 @@ impl Bench<'_> {
                 return;
             }
             if agrees {
-                let tally = &mut self.tally;
-                *if written { &mut tally.matched } else { &mut tally.untouched } += length;
+                self.right(length, written);
             } else {
                 let source = source.advance(part.start);
                 let part = range.start + part.start..range.start + part.end;
-                self.other_content_inside(part, source);
+                self.other_content_inside(part, (source, written));
                 self.drain().for_each(&mut *found);
             }
         });
         self.stopped |= !whole;
     }
 
-    /// Content of another place.
-    fn other_content_inside(&mut self, range: Range<u64>, source: Source) {
+    /// Counts bytes that are right.
+    fn right(&mut self, length: u64, written: bool) {
+        *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+    }
+
+    /// Content of another place. What agrees by chance at its ends is right, and is no more written
+    /// than the rest of it.
+    fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
         let content = self.judge.content;
         let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
-        let length = range.end - range.start;
+        let length = wrong.end - wrong.start;
+        self.right(range.end - range.start - length, written);
         let source = source.advance(wrong.start - range.start);
         let actual = content_head(self.judge.content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
@@ -334,68 +327,8 @@ impl Bench<'_> {
         self.extra(outside.clone(), Class::Foreign, zero_head(outside), None);
     }
 
-    /// Kept bytes follow on a group whose first bytes are not all known yet.
-    fn lengthen_head(&mut self, offset: u64, inside: &[u8]) {
-        if let Some(group) = &mut self.group
-            && group.range.start + group.actual.len() as u64 == offset
-        {
-            let room = HEAD_BYTES - group.actual.len();
-            group.actual.extend_from_slice(&inside[..inside.len().min(room)]);
-        }
-    }
-
-    fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], inside: &[u8]) {
-        let actual = &inside[run.clone()];
-        let range = offset + run.start as u64..offset + run.end as u64;
-        if self.group.as_ref().is_some_and(|group| !self.belongs_to(group, range.start)) {
-            self.close_group();
-        }
-        let group = self.group.get_or_insert_with(|| Group {
-            range: range.clone(),
-            actual: head(&inside[run.start..]),
-            bits: 0,
-            zero: true,
-            runs: SmallVec::new(),
-        });
-        group.range.end = range.end;
-        group.zero &= actual.iter().all(|byte| *byte == 0);
-        if group.bits <= FLIPPED_BITS_MAX {
-            group.bits += differing_bits(expected, actual);
-            group.runs.push((range, head(actual)));
-        }
-    }
-
-    /// Whether a wrong byte goes on with a group: few bytes lie between, or few beside filler,
-    /// which agrees with that of any place.
-    fn belongs_to(&self, group: &Group, start: u64) -> bool {
-        let Judge { content, expectation } = self.judge;
-        start - group.range.end <= GAP_BYTES_MAX as u64
-            || (group.bits > FLIPPED_BITS_MAX
-                && content.content_bytes(expectation.file, group.range.end..start)
-                    <= GAP_BYTES_MAX as u64)
-    }
-
-    fn close_group(&mut self) {
-        let Some(mut group) = self.group.take() else { return };
-        if group.bits <= FLIPPED_BITS_MAX {
-            for (run, actual) in group.runs {
-                self.kept_wrong(run, Class::Flipped, actual);
-            }
-        } else {
-            let class = if group.zero { Class::Zeroed } else { Class::Foreign };
-            group.actual.truncate(head_length(&group.range));
-            self.kept_wrong(group.range, class, group.actual);
-        }
-    }
-
-    /// Wrong bytes that `bytes` had counted as matched until they were gathered.
-    fn kept_wrong(&mut self, range: Range<u64>, class: Class, actual: Head) {
-        self.tally.matched -= range.end - range.start;
-        self.wrong(range.clone(), range.end - range.start, class, actual, None);
-    }
-
     /// `length` bytes were written, and those in the range are wrong.
-    fn wrong(
+    pub(super) fn wrong(
         &mut self,
         range: Range<u64>,
         length: u64,
