@@ -71,7 +71,7 @@ const STEPS: [(&str, Step); 10] = [
         let inode = lookup(it, "node_0/process_0");
         it.set_xattr(inode, b"user.x", Some(b"value"), SetXattr::Any)
     }),
-    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false)),
+    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false).map(drop)),
     ("punch", |it| it.allocate(lookup(it, "node_0/process_0"), 30..40, Allocate::Hole)),
 ];
 

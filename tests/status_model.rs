@@ -147,7 +147,7 @@ impl Checked {
             Operation::Write { path, offset, length, data } => {
                 let inode = self.resolve(path)?;
                 let data = self.model.data(path, *offset, *length, data);
-                self.filesystem.write(inode, *offset as u64, &data, false)
+                self.filesystem.write(inode, *offset as u64, &data, false).map(drop)
             }
             Operation::Truncate(path, size) => {
                 let size_bytes = Some(*size as u64);
@@ -320,7 +320,9 @@ impl Checked {
             Ok(last) => self.filesystem.release(inode, last.handle),
             Err(error) => assert_eq!(error, Error::Interrupted),
         }
-        opened.into_iter().for_each(|handle| self.filesystem.release(inode, handle));
+        for handle in opened {
+            self.filesystem.release(inode, handle);
+        }
         assert_eq!(self.filesystem.open_document_bytes(), 0);
     }
 

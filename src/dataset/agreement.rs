@@ -99,7 +99,7 @@ impl Shared {
     fn run_with(&self, other: &Self, generation: u16, [one, two]: [u64; 2]) -> (u64, bool) {
         let left = self.left(one);
         let whole = (self.whole_end - one).min(other.whole_end - two);
-        let mut agreed = None;
+        let mut run = None;
         for block in 0..RUN_BLOCKS {
             // The first may begin in the middle.
             let done = if block == 0 { 0 } else { left + ((block - 1) << self.shift) };
@@ -108,12 +108,12 @@ impl Shared {
                 && self.is_shared(one)
                 && other.is_shared(two)
                 && self.number(generation, one) == other.number(generation, two);
-            if done >= whole || agreed.is_some_and(|agreed| agreed != agrees) {
-                return (done, agreed.unwrap_or(agrees));
+            if done >= whole || run.is_some_and(|run| run != agrees) {
+                return (done, run.unwrap_or(agrees));
             }
-            agreed = Some(agrees);
+            run = Some(agrees);
         }
-        (left + ((RUN_BLOCKS - 1) << self.shift), agreed.unwrap_or(false))
+        (left + ((RUN_BLOCKS - 1) << self.shift), run.unwrap_or(false))
     }
 
     /// Whether a shared block that stands at the one offset may stand at the other one as well, or

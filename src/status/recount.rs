@@ -57,7 +57,7 @@ struct Names {
 struct Entries {
     stands_for: Inode,
     is_own: bool,
-    entries: Vec<(Name, Entry)>,
+    names: Vec<(Name, Entry)>,
 }
 
 /// How many steps are made between two questions whether to stop.
@@ -200,9 +200,9 @@ impl Snapshot<'_> {
             let mut all = Vec::new();
             for (directory, names) in tree.directories() {
                 let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                let entries = names.entries().map(|(name, entry)| (Name::clone(name), entry));
-                let (is_own, entries) = (stands_for == directory, entries.collect());
-                all.push(Entries { stands_for, is_own, entries });
+                let names = names.entries().map(|(name, entry)| (Name::clone(name), entry));
+                let (is_own, names) = (stands_for == directory, names.collect());
+                all.push(Entries { stands_for, is_own, names });
             }
             all
         })
@@ -211,14 +211,13 @@ impl Snapshot<'_> {
     fn names(&self, stop: Stop<'_>) -> Result<Names, Stopped> {
         let namespace = self.dataset.namespace();
         let mut now = Names::default();
-        for (step, Entries { stands_for, is_own, entries }) in
-            self.entries().into_iter().enumerate()
+        for (step, Entries { stands_for, is_own, names }) in self.entries().into_iter().enumerate()
         {
             if step % STEPS == 0 && stop.is_now() {
                 return Err(Stopped);
             }
             let mut made_again = Vec::new();
-            for (name, entry) in entries {
+            for (name, entry) in names {
                 let Some(own) = namespace.lookup(stands_for, &name) else { continue };
                 match (namespace.node(own), entry) {
                     (Some(Node::File(_)), Entry::At(inode, kind)) => {
