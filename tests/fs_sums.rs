@@ -81,8 +81,8 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| false).unwrap(), expected);
     assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| true), Err(Error::Interrupted));
     assert!(filesystem.xattr_names(inode).unwrap().iter().all(|name| **name != *BLAKE3));
-    let untouched = XattrAnswer::Now(b"untouched".to_vec());
-    assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(untouched));
+    let mismatch = XattrAnswer::Now(b"mismatch".to_vec());
+    assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(mismatch));
 
     let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
     let other = filesystem.make(Inode::ROOT, b"other", &new).unwrap().inode;

@@ -16,6 +16,7 @@
 //!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
+mod asked;
 mod attributes;
 mod control;
 mod directory;
@@ -39,11 +40,12 @@ use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Us
 use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::Kind;
+pub use asked::{Allocate, CachePolicy, Opened, Seek};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
 pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
+pub use io::QUICK_BYTES_MAX;
 pub use names::NewNode;
 pub use rename::RenameMode;
 pub use space::Space;

@@ -77,6 +77,8 @@ pub(crate) struct Found {
     pub(crate) missing: usize,
     /// Matched and wrong together.
     pub(crate) judged: usize,
+    /// Of those, nobody wrote them, and they are right by chance where they are now.
+    pub(crate) right_by_chance: usize,
     pub(crate) any_wrong: bool,
     pub(crate) extra: usize,
 }
@@ -285,8 +287,10 @@ impl Model {
                 Some(State::Untouched) if node.own.as_deref() == Some(path) => {
                     found.untouched += 1;
                 }
-                Some(_) => {
+                Some(state) => {
                     found.judged += 1;
+                    found.right_by_chance +=
+                        usize::from(*state == State::Untouched && file.bytes[at] == *right);
                     found.any_wrong |= file.bytes[at] != *right;
                 }
             }
