@@ -103,8 +103,8 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the set-id
-    /// bits; says whether there were any.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the
+    /// set-id bits; says whether there were any.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! Requests whose answer takes long, on threads of their own.
 //!
 //! A file's hash takes as long as making its bytes: seconds for some gigabytes, days for a
-//! petabyte; a document takes as long as judging the files that it tells of. On an event loop, everybody else's requests would wait for it. So each such request
+//! petabyte; a document takes as long as judging the files that it tells of. On an event loop,
+//! everybody else's requests would wait for it. So each such request
 //! gets a thread that answers it, at most [`AT_ONCE_MAX`] of them; those beyond wait in the order
 //! in which they came, and cost their reply and no thread. There are never more of them than the
 //! system has threads that wait for an answer.

@@ -58,7 +58,8 @@ struct Known {
 }
 
 impl Judged {
-    /// The tally of a question, remembered or made by `judge`; `None` where `stop` has said to stop.
+    /// The tally of a question, remembered or made by `judge`; `None` where `stop` has said to
+    /// stop.
     pub(super) fn tally(
         &self,
         question: Question,

@@ -243,7 +243,8 @@ proptest! {
     ) {
         let asked = Asked { content: "random", ..asked };
         let dataset = asked.dataset();
-        let other = if same_file { Coordinates { generation: other.generation, ..one } } else { other };
+        let generation = other.generation;
+        let other = if same_file { Coordinates { generation, ..one } } else { other };
         let offset = match shared {
             0 => SHARED_START - 10_000 + offset % 20_000,
             _ => offset,
@@ -287,7 +288,8 @@ proptest! {
                 expected[part].fill(false);
             }
         }
-        let flat: Vec<bool> = found.iter().flat_map(|(run, agrees)| run.clone().map(|_| *agrees)).collect();
+        let flat = found.iter().flat_map(|(run, agrees)| run.clone().map(|_| *agrees));
+        let flat: Vec<bool> = flat.collect();
         prop_assert_eq!(flat, expected);
         prop_assert!(found.windows(2).all(|two| two[0].1 != two[1].1));
         // And whether it has many zeros in a row.
