@@ -2,8 +2,8 @@
 //!
 //! Most of it is said by arithmetic about any length at once: a file of its own, or another offset,
 //! never shows what was made elsewhere. What is left is asked block by block: whether a block is
-//! the same in two generations, and which of the shared blocks two places show. Both are draws, which
-//! nothing but making them tells; one costs some nanoseconds.
+//! the same in two generations, and which of the shared blocks two places show. Both are draws,
+//! which nothing but making them tells; one costs some nanoseconds.
 
 use super::Coordinates;
 use super::origin::{CONTENT_END, Origins, SHARED_START, Shared};

@@ -38,8 +38,8 @@
 //! g is the generation in which the place changed last; `S_0` is S, and `S_g` of a later one is the
 //! share of S that changes, at least 1. Only blocks that lie wholly within the file's size are
 //! shared: those of the generation that is looked at, not of the one that made the block. So a
-//! block in which a file ends is the file's own, and may be a shared one as soon as the file has grown
-//! past it, although its rhythm says that it stays.
+//! block in which a file ends is the file's own, and may be a shared one as soon as the file has
+//! grown past it, although its rhythm says that it stays.
 
 use std::ops::Range;
 
