@@ -17,6 +17,8 @@
 //!
 //! [shuttle]: https://docs.rs/shuttle
 
+pub(crate) mod background;
+
 #[cfg(not(all(test, feature = "shuttle")))]
 mod real {
     pub(crate) use std::sync::atomic;

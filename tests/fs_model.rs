@@ -205,7 +205,6 @@ fn an_untouched_file_under_a_name_with_the_same_bytes_is_untouched() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("CASES").map_or(300, |c| c.parse().unwrap()),
         // Beside this file: commit what it writes there, and the failure stays found.
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()

@@ -1,12 +1,14 @@
-//! Commands to the mount, between changes of names and content: whatever was said before, after a
-//! last `reset` everything is as it was and nothing is held.
+//! Commands to the mount, between changes of names and content: a path that was reset is as the
+//! dataset has it, and after a last `reset` everything is and nothing is held.
 
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes, SetXattr};
+use seedfs::dataset::{Dataset, DatasetConfig, Inode, Node};
+use seedfs::fs::{
+    DirectoryEntry, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
+};
 use seedfs::overlay::Usage;
 
 /// Directories and files of the dataset, and names that it does not have.
@@ -88,6 +90,8 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
         Action::Reset(number) => {
             let (directory, name) = path(number);
             filesystem.control(format!("reset {directory}/{name}").as_bytes()).ok()?;
+            let inode = find(number).expect("what was reset is there");
+            check(filesystem, inode, &mut 0);
         }
         Action::Write(number, offset, data) => {
             let inode = find(number).or_else(|| make(number, Kind::File))?;
@@ -124,33 +128,29 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
     Some(())
 }
 
-/// Compares all below a directory with what the dataset has there.
-fn check(filesystem: &Filesystem, directory: Inode, count: &mut u64) {
+/// Compares an inode, and all below it, with what the dataset has there, and counts files.
+fn check(filesystem: &Filesystem, inode: Inode, count: &mut u64) {
     let namespace = filesystem.dataset().namespace();
-    let mut listed = Vec::new();
-    filesystem
-        .read_directory(directory, 0, &mut |entry| {
+    let Some(Node::File(file)) = namespace.node(inode) else {
+        let mut listed = Vec::new();
+        let mut list = |entry: DirectoryEntry<'_>| {
             if entry.name != b"." && entry.name != b".." {
-                listed.push((entry.inode, entry.name.to_vec(), entry.kind));
+                listed.push((entry.inode, entry.name.to_vec()));
             }
             true
-        })
-        .unwrap();
-    assert_eq!(Some(listed.len() as u64), namespace.entry_count(directory));
-    for (inode, name, kind) in listed {
-        assert_eq!(namespace.lookup(directory, &name), Some(inode));
-        if kind == Kind::Directory {
-            check(filesystem, inode, count);
-            continue;
+        };
+        filesystem.read_directory(inode, 0, &mut list).unwrap();
+        assert_eq!(Some(listed.len() as u64), namespace.entry_count(inode));
+        for (child, name) in listed {
+            assert_eq!(namespace.lookup(inode, &name), Some(child));
+            check(filesystem, child, count);
         }
-        *count += 1;
-        let mut path = String::new();
-        namespace.path(inode, &mut path);
-        let file = namespace.coordinates(&path).unwrap();
-        let mut expected = vec![0; 9000];
-        filesystem.content().fill(file, 0, &mut expected);
-        let mut bytes = vec![0; 9001];
-        assert_eq!(filesystem.read(inode, 0, 0, &mut bytes), Ok(9000), "{path}");
-        assert!(bytes[..9000] == expected, "{path}");
-    }
+        return;
+    };
+    *count += 1;
+    let mut expected = vec![0; 9000];
+    filesystem.content().fill(file, 0, &mut expected);
+    let mut bytes = vec![0; 9001];
+    assert_eq!(filesystem.read(inode, 0, 0, &mut bytes), Ok(9000));
+    assert!(bytes[..9000] == expected);
 }

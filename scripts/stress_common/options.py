@@ -66,7 +66,7 @@ def new_parser(description: str, examples: str) -> argparse.ArgumentParser:
     """A parser that shows `description` and `examples` as they are written."""
     return argparse.ArgumentParser(
         description=description,
-        epilog=examples + _SIGNALS,
+        epilog=f"{examples}\n{_SIGNALS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # `--iter` would be `--iteration` today and ambiguous tomorrow.
         allow_abbrev=False,
@@ -170,7 +170,7 @@ def add_meaningless(parser: argparse.ArgumentParser, *names: str) -> None:
     """Options of Alluxio's scripts of the same names, whose command lines shall go on working."""
     group = parser.add_argument_group(
         "accepted without effect",
-        "Alluxio's scripts of the same names have these, to find its servers. Here files are "
+        "Alluxio's scripts of the same names have these, to find its servers. Here files are\n"
         "reached by their paths, so they mean nothing, and each says so on standard error.",
     )
     for name in names:

@@ -67,7 +67,7 @@ struct JudgeArguments {
     keep: Value,
 
     /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
-    /// file that gives back what is freed, and goes with the mount
+    /// file without a name that gives back what is freed, and goes with the mount
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 
@@ -75,8 +75,8 @@ struct JudgeArguments {
     #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
     store_limit: Option<Value>,
 
-    /// Keep at most this many extents, some 100 to 300 bytes of memory each; a write past it fails
-    /// with ENOSPC
+    /// Keep at most this many extents, 256 bytes of memory each, with records, names and attributes
+    /// counted as extents; what needs more fails with ENOSPC
     #[arg(
         long,
         value_name = "N",

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::dataset_args::{AUTO, DatasetArguments};
-use super::{Failure, INTERRUPTED};
+use super::{Failure, INTERRUPTED, plain};
 use crate::dataset::{Dataset, Value};
 use crate::storage::{FileFailure, Findings, Rank, Stop, find_rank};
 
@@ -131,7 +131,7 @@ const NAMED_MAX: usize = 20;
 pub(super) fn name_failures(failures: &Findings<FileFailure>) {
     let mut stderr = io::stderr().lock();
     for failure in failures.listed.iter().take(NAMED_MAX) {
-        let _ = writeln!(stderr, "seedfs: {}: {}", failure.path, failure.error);
+        let _ = writeln!(stderr, "seedfs: {}: {}", plain(&failure.path), failure.error);
     }
     let named = failures.listed.len().min(NAMED_MAX) as u64;
     if failures.total > named {

@@ -197,11 +197,13 @@ impl Content {
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
         // Nobody stops it.
-        digest::blake3(self, file, size_bytes, &|| false).unwrap_or_default()
+        digest::blake3(self, (file, size_bytes), digest::Threads::Current, &|| false)
+            .unwrap_or_default()
     }
 
-    /// As [`blake3`](Self::blake3), and `None` soon after `stop` has said so: it is asked before
-    /// each piece of 128 KiB, by any thread of the pool.
+    /// As [`blake3`](Self::blake3), but in the background: on threads that no other work is given
+    /// to, and that the system lets run where nobody else wants the processor. `None` soon after
+    /// `stop` has said so: it is asked before each piece of 128 KiB, by any of those threads.
     #[must_use]
     pub fn blake3_unless(
         &self,
@@ -209,7 +211,7 @@ impl Content {
         size_bytes: u64,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<[u8; 32]> {
-        digest::blake3(self, file, size_bytes, stop)
+        digest::blake3(self, (file, size_bytes), digest::Threads::Background, stop)
     }
 
     /// The address whose content `block` is: the inverse of generating.

@@ -45,3 +45,7 @@ pub enum Allocate {
         keep_size: bool,
     },
 }
+
+/// Ranges that are longer than this may take long to judge when they are changed without being
+/// written: find a thread for that.
+pub const QUICK_BYTES_MAX: u64 = 16 << 20;

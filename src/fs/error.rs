@@ -1,6 +1,6 @@
 //! What can go wrong in an operation.
 
-use crate::overlay::{BudgetFull, StoreError};
+use crate::overlay::{BudgetFull, StoreError, StoreFailure};
 
 /// Why an operation failed. Which errno that becomes is decided where the kernel is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +48,8 @@ pub enum Error {
     #[error("no room for what was written")]
     NoSpace,
     /// Kept bytes cannot be written to the store or read from it.
-    #[error("the store of kept bytes has failed")]
-    Store,
+    #[error("{0}")]
+    Store(StoreFailure),
     /// Past the largest offset that a file can have.
     #[error("file too large")]
     TooLarge,
@@ -80,7 +80,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::NoSpace,
-            StoreError::Io(_) => Self::Store,
+            StoreError::Failed(failure) => Self::Store(failure),
         }
     }
 }

@@ -39,13 +39,12 @@ use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
 use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
-pub use crate::overlay::Kind;
-pub use asked::{Allocate, CachePolicy, Opened, Seek};
+pub use crate::overlay::{GivenBack, Kind};
+pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
 pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::QUICK_BYTES_MAX;
 pub use names::NewNode;
 pub use rename::RenameMode;
 pub use space::Space;

@@ -26,6 +26,7 @@ use crate::fs::{
     XattrAnswer,
 };
 use crate::overlay::Timestamp;
+use crate::sync::background;
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -61,6 +62,7 @@ thread_local! {
 /// Runs one operation. Should it ever panic, the reply is dropped, which answers EIO, and the event
 /// loop goes on: one system call must not end the mount.
 fn guarded(operation: &'static str, run: impl FnOnce()) {
+    background::note_request();
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!(operation, "a bug in seedfs: the operation panicked and was answered EIO");
     }
@@ -90,7 +92,8 @@ macro_rules! answer {
 /// Loud where somebody will want to know why a tool failed, quiet where failing is ordinary.
 fn log_failure(operation: &'static str, error: Error) {
     match error {
-        Error::Mismatch | Error::NoSpace | Error::Store => tracing::warn!(operation, %error),
+        // A store that fails is logged by the thread that gives back, once.
+        Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
         _ => tracing::trace!(operation, %error),
     }
 }

@@ -26,7 +26,9 @@ pub(super) fn errno(error: Error) -> Errno {
         // Of `access`. What may be attempted at all is checked by the kernel.
         Error::Permission => Errno::EACCES,
         // What a disk that notices it would say, and what every tool takes for lost data.
-        Error::Mismatch | Error::Store => Errno::EIO,
+        Error::Mismatch => Errno::EIO,
+        // What the disk of the store says: it is the disk that the caller writes to.
+        Error::Store(failure) => Errno::from_i32(failure.errno()),
         Error::NoSpace => Errno::ENOSPC,
         Error::TooLarge => Errno::EFBIG,
         Error::PastEnd => Errno::ENXIO,

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod errno;
+mod give_back;
 mod kernel;
 mod mountpoint;
 mod session;

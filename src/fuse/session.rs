@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
+use super::give_back::GivingBack;
 use super::kernel::{KernelOptions, REQUEST_BYTES_MAX, set_read_ahead};
 use super::mountpoint::Mountpoint;
 use super::slow::Slow;
@@ -141,7 +142,9 @@ pub fn serve(
     tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
     ready();
     let sums = Sums::begin(filesystem);
+    let giving_back = GivingBack::begin(filesystem);
     let outcome = session.run();
+    drop(giving_back);
     sums.end();
     slow.end();
     tracing::info!(path = %path.display(), "unmounted");

@@ -30,10 +30,13 @@ mod attributes;
 mod budget;
 mod extent;
 mod extent_map;
+mod kept;
 mod names;
 mod recognise;
 mod record;
+mod returns;
 mod runs;
+mod shrink;
 mod store;
 mod written;
 mod xattrs;
@@ -41,19 +44,33 @@ mod xattrs;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{DashEntry, DashMap};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
-pub use budget::{Budget, BudgetFull, Limits, Usage};
+pub use budget::{Budget, BudgetFull, EXTENT_BYTES, Limits, Usage};
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
+pub use kept::Kept;
 pub use names::{Change, Directory, Entry, Name, Tree, dataset_lookup};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
+pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
-pub use store::{Store, StoreError, Stored};
+pub use store::{Store, StoreError, StoreFailure, Stored};
 pub use written::{Base, View, Written};
+
+/// What is left to be done after [`Overlay::give_back`].
+#[derive(Debug)]
+pub struct GivenBack {
+    /// Whether so much memory was freed that the allocator should give it to the system.
+    pub memory: bool,
+    /// How the store has failed, each way once.
+    pub failures: Vec<StoreFailure>,
+}
+
+/// After how many removals the table of records is looked at.
+const LOOK_EVERY: usize = 256;
 
 /// All records, by inode number.
 #[derive(Debug)]
@@ -64,6 +81,9 @@ pub struct Overlay {
     names: names::Names,
     budget: Arc<Budget>,
     store: Option<Arc<Store>>,
+    returns: Arc<Returns>,
+    /// How many records were removed.
+    removals: AtomicUsize,
     /// The number of the next inode that is made. Never used twice, so a handle from before a file
     /// was removed can never mean another file.
     next_inode: AtomicU64,
@@ -73,12 +93,15 @@ impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
     pub fn new(limits: Limits, store: Option<Store>) -> Self {
+        let returns = store.as_ref().map(|store| Arc::clone(store.returns())).unwrap_or_default();
         Self {
             records: DashMap::new(),
             has_records: AtomicBool::new(false),
             names: names::Names::default(),
-            budget: Arc::new(Budget::new(limits)),
+            budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
             store: store.map(Arc::new),
+            returns,
+            removals: AtomicUsize::new(0),
             next_inode: AtomicU64::new(MAX_INODES),
         }
     }
@@ -89,22 +112,38 @@ impl Overlay {
         self.store.as_deref()
     }
 
-    /// Moves large pieces of kept bytes to the store, where there is one: before they are written,
-    /// and under no lock.
+    /// Makes pieces ready to be kept, before they are written and under no lock: none holds on to
+    /// more memory than it shows, and large ones go to the store, where there is one.
     ///
     /// # Errors
     ///
     /// Where the store is full or broken. What was moved is given back with the pieces.
     pub fn keep(&self, pieces: &mut [(u64, Extent)]) -> Result<(), StoreError> {
-        let Some(store) = &self.store else { return Ok(()) };
         for (_, extent) in pieces {
-            if let Piece::Bytes(bytes) = &extent.piece
+            extent.let_go();
+            if let Some(store) = &self.store
+                && let Piece::Bytes(bytes) = &extent.piece
                 && bytes.len() >= store::STORED_BYTES_MIN
             {
                 extent.piece = Piece::Stored(store.put(bytes)?);
             }
         }
         Ok(())
+    }
+
+    /// Says when there is something to [give back](Self::give_back).
+    #[must_use]
+    pub fn returns(&self) -> &Returns {
+        &self.returns
+    }
+
+    /// Punches what was freed out of the store's file. Must be called under no lock.
+    pub fn give_back(&self) -> GivenBack {
+        let failures = self.store.as_ref().map_or_else(Vec::new, |store| {
+            store.punch_freed();
+            store.take_failures()
+        });
+        GivenBack { memory: self.budget.take_freed(), failures }
     }
 
     /// What is kept at the moment, and what may be.
@@ -158,6 +197,12 @@ impl Overlay {
     /// Forgets an inode that has no name any more. What it held is given back.
     pub fn remove(&self, inode: Inode) {
         self.records.remove(&inode);
+        // Where most of the table is empty, its room is given back. To look takes the locks of all
+        // shards, one after another.
+        let removals = self.removals.fetch_add(1, Ordering::Relaxed);
+        if removals.is_multiple_of(LOOK_EVERY) && self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to_fit();
+        }
     }
 
     /// What a name in a directory stands for now.
@@ -199,6 +244,7 @@ impl Overlay {
     pub fn clear(&self) {
         self.names.clear(&self.budget);
         self.records.clear();
+        self.records.shrink_to_fit();
     }
 
     /// The records there are at this moment, in no order.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
+use super::shrink::shrink;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
@@ -45,6 +46,17 @@ pub struct Directory {
     removed: u64,
     /// Directories in it, beyond those that the dataset has there.
     subdirectories: i64,
+    /// What its names take from the budget.
+    extents: u64,
+}
+
+/// What a directory takes from the budget beside its names: itself, the tables that its first names
+/// are in, and where it is.
+const DIRECTORY_EXTENTS: u64 = 3;
+
+/// What a name takes from the budget.
+fn name_extents(name: &[u8]) -> u64 {
+    1 + name.len() as u64 / 128
 }
 
 /// Where a name is listed: at the dataset's position, or behind all of those.
@@ -93,8 +105,8 @@ impl Directory {
 #[derive(Debug, Default)]
 pub struct Tree {
     directories: HashMap<Inode, Directory>,
-    /// How many entries there are in all of them.
-    entries: u64,
+    /// What all of them take from the budget.
+    extents: u64,
     last_position: u64,
     files_more: i64,
 }
@@ -245,17 +257,33 @@ impl Tree {
         }
     }
 
-    /// How many entries more there are after names are made to stand for something else.
+    /// The most that names take more from the budget after they are made to stand for something
+    /// else, with the directories that they make.
     #[must_use]
     pub fn growth(&self, dataset: &Dataset, changes: &[Change<'_>]) -> u64 {
         let mut growth = 0;
-        for (parent, name, to) in changes {
+        let mut freed = 0;
+        for (at, (parent, name, to)) in changes.iter().enumerate() {
             let directory = self.directories.get(parent);
-            let is_there = directory.is_some_and(|directory| directory.entry(name).is_some());
             let is_needed = *to != dataset_lookup(dataset, *parent, name);
-            growth += i64::from(is_needed) - i64::from(is_there);
+            if directory.is_some_and(|directory| directory.entry(name).is_some()) {
+                freed += name_extents(name);
+            }
+            if is_needed {
+                growth += name_extents(name);
+            }
+            let is_first = changes[..at].iter().all(|(before, ..)| before != parent);
+            if is_needed && is_first && directory.is_none() {
+                growth += DIRECTORY_EXTENTS;
+            }
+            if let Some((inode, Kind::Directory)) = to
+                && dataset.namespace().node(*inode).is_none()
+                && !self.directories.contains_key(inode)
+            {
+                growth += DIRECTORY_EXTENTS;
+            }
         }
-        u64::try_from(growth).unwrap_or(0)
+        growth.saturating_sub(freed)
     }
 
     /// Lets a name stand for an inode, or with `None` for nothing, whatever it stood for before.
@@ -268,6 +296,7 @@ impl Tree {
     ) {
         let old = self.lookup(dataset, parent, name);
         let own = dataset_lookup(dataset, parent, name);
+        let before = self.extents_of(parent);
         let directory = self.directories.entry(parent).or_default();
         let count =
             |node: Option<(Inode, Kind)>| i64::from(matches!(node, Some((_, Kind::Directory))));
@@ -288,14 +317,12 @@ impl Tree {
             directory.removed -= u64::from(old.is_none());
             directory.removed += u64::from(to.is_none());
         }
-        let before = directory.entries.len();
         if to == own {
             // As the dataset has it: nothing to remember.
             directory.forget(name);
         } else if let Some((_, position)) = directory.entries.get(name).filter(|_| to.is_some()) {
             let position = *position;
-            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
-            directory.entries.insert(name.into(), (entry, position));
+            directory.insert(name.into(), to, position);
         } else {
             directory.forget(name);
             let name: Name = name.into();
@@ -306,29 +333,49 @@ impl Tree {
                 directory.added.insert(self.last_position, Arc::clone(&name));
                 Position::Added(self.last_position)
             };
-            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
-            directory.entries.insert(name, (entry, position));
+            directory.insert(name, to, position);
         }
-        self.entries += directory.entries.len() as u64;
-        self.entries -= before as u64;
+        if directory.entries.is_empty() && directory.place.is_none() {
+            // All as the dataset has it again.
+            self.directories.remove(&parent);
+            shrink(&mut self.directories);
+        }
+        self.extents = (self.extents + self.extents_of(parent)).saturating_sub(before);
+    }
+
+    fn extents_of(&self, directory: Inode) -> u64 {
+        self.directories.get(&directory).map_or(0, |it| DIRECTORY_EXTENTS + it.extents)
     }
 
     /// Says where a directory is that was made or moved.
     pub fn set_place(&mut self, directory: Inode, parent: Inode, name: &[u8]) {
+        let before = self.extents_of(directory);
         self.directories.entry(directory).or_default().place = Some((parent, name.into()));
+        self.extents = (self.extents + self.extents_of(directory)).saturating_sub(before);
     }
 
     /// Forgets a directory that is gone; it was empty.
     pub fn forget_directory(&mut self, inode: Inode) {
-        if let Some(directory) = self.directories.remove(&inode) {
-            self.entries -= directory.entries.len() as u64;
-        }
+        self.extents = self.extents.saturating_sub(self.extents_of(inode));
+        self.directories.remove(&inode);
+        shrink(&mut self.directories);
     }
 }
 
 impl Directory {
+    fn insert(&mut self, name: Name, to: Option<(Inode, Kind)>, position: Position) {
+        let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
+        let extents = name_extents(&name);
+        if self.entries.insert(name, (entry, position)).is_none() {
+            self.extents += extents;
+        }
+    }
+
     fn forget(&mut self, name: &[u8]) {
-        if let Some((_, Position::Added(position))) = self.entries.remove(name) {
+        let Some((_, position)) = self.entries.remove(name) else { return };
+        self.extents -= name_extents(name);
+        shrink(&mut self.entries);
+        if let Position::Added(position) = position {
             self.added.remove(&position);
         }
     }
@@ -365,19 +412,19 @@ impl Names {
         change: impl FnOnce(&mut Tree) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut tree = self.tree.write();
-        let entries = growth(&tree);
-        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: entries })?;
-        let before = tree.entries;
+        let grown = growth(&tree);
+        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: grown })?;
+        let before = tree.extents;
         self.changed.store(true, Ordering::Release);
         let outcome = change(&mut tree);
-        let surplus = (before + entries).saturating_sub(tree.entries);
+        let surplus = (before + grown).saturating_sub(tree.extents);
         budget.release(Usage { kept_bytes: 0, extents: surplus });
         outcome
     }
 
     pub(super) fn clear(&self, budget: &Budget) {
         let mut tree = self.tree.write();
-        budget.release(Usage { kept_bytes: 0, extents: tree.entries });
+        budget.release(Usage { kept_bytes: 0, extents: tree.extents });
         *tree = Tree { last_position: tree.last_position, ..Tree::default() };
         self.changed.store(false, Ordering::Release);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
@@ -43,7 +43,7 @@ pub(super) struct Rare {
     /// How many names it has. For directories only whether it has one.
     links: u32,
     judged: Judged,
-    pub(super) xattrs: BTreeMap<Box<[u8]>, Bytes>,
+    pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl Default for Rare {
@@ -53,17 +53,22 @@ impl Default for Rare {
 }
 
 impl Rare {
-    /// What it takes from the kept bytes: extended attributes, and where a link points.
-    fn kept_bytes(&self) -> u64 {
-        let xattrs: u64 = self.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum();
+    /// What it takes: extended attributes, and where a link points. The rest is in the record's.
+    fn usage(&self) -> Usage {
         let target = self.created.as_ref().and_then(|(_, target)| target.as_ref());
-        xattrs + target.map_or(0, |target| target.len() as u64)
+        let mut usage = Usage { kept_bytes: target.map_or(0, |it| it.len() as u64), extents: 0 };
+        for (name, value) in &self.xattrs {
+            let one = xattr_usage(name, value);
+            usage.kept_bytes += one.kept_bytes;
+            usage.extents += one.extents;
+        }
+        usage
     }
 }
 
-/// What an extended attribute takes from the kept bytes.
-pub(super) fn xattr_bytes(name: &[u8], value: &[u8]) -> u64 {
-    (name.len() + value.len()) as u64
+/// What an extended attribute takes: its bytes, and its place in the tree of them.
+pub(super) fn xattr_usage(name: &[u8], value: &[u8]) -> Usage {
+    Usage { kept_bytes: (name.len() + value.len()) as u64, extents: 1 }
 }
 
 impl State {
@@ -73,7 +78,7 @@ impl State {
     }
 }
 
-/// What a record takes from the budget: itself and its first extent.
+/// What a record takes from the budget: itself with all that every file has, and its first extent.
 const RECORD: Usage = Usage { kept_bytes: 0, extents: 2 };
 
 impl Record {
@@ -226,6 +231,24 @@ impl Record {
         self.state.lock().written.is_some()
     }
 
+    /// The same for the beginning of a range that has at most `extents_max` extents, and where that
+    /// ends.
+    #[must_use]
+    pub fn view_beginning(&self, range: Range<u64>, extents_max: usize) -> Option<(View, u64)> {
+        let state = self.state.lock();
+        let written = state.written.as_ref()?;
+        let mut end = range.end;
+        let mut extents = SmallVec::new();
+        for (offset, extent) in written.extents.range(range) {
+            if extents.len() == extents_max {
+                end = offset;
+                break;
+            }
+            extents.push((offset, extent));
+        }
+        Some((View { size_bytes: written.size_bytes, extents }, end))
+    }
+
     /// All that the file has, or `None` where nobody ever wrote to it.
     #[must_use]
     pub fn written(&self) -> Option<Written> {
@@ -346,12 +369,15 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let state = self.state.get_mut();
+        let rare = state.rare.as_ref().map_or(Usage::default(), |rare| rare.usage());
         let kept_bytes = state
             .written
             .as_ref()
-            .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes)
-            + state.rare.as_ref().map_or(0, |rare| rare.kept_bytes());
-        self.budget.release(Usage { kept_bytes, extents: RECORD.extents - 1 + state.extents() });
+            .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes);
+        self.budget.release(Usage {
+            kept_bytes: kept_bytes + rare.kept_bytes,
+            extents: RECORD.extents - 1 + state.extents() + rare.extents,
+        });
     }
 }
 

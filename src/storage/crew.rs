@@ -145,6 +145,10 @@ impl<F: Send + Sync> Shared<F> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod scheduled_tests;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 

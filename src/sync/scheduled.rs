@@ -67,14 +67,38 @@ impl WaitTimeoutResult {
 
 /// Each job has a thread of its own here, which may begin whenever the scheduler says so.
 pub(crate) mod pool {
+    use std::cell::RefCell;
+
+    type Job = Box<dyn FnOnce() + Send>;
+
+    thread_local! {
+        /// Jobs that are kept from beginning. All threads of a test are one to the system.
+        static HELD: RefCell<Option<Vec<Job>>> = const { RefCell::new(None) };
+    }
+
     /// Enough that jobs are given, and that two can be under way.
     pub(crate) fn threads() -> usize {
         2
     }
 
     pub(crate) fn spawn(job: impl FnOnce() + Send + 'static) {
+        let job = HELD.with_borrow_mut(|held| match held {
+            Some(held) => {
+                held.push(Box::new(job));
+                None
+            }
+            None => Some(job),
+        });
+        let Some(job) = job else { return };
         // It is not waited for: at the end of a schedule it is dropped where it is.
         let _ = shuttle::thread::spawn(job);
+    }
+
+    /// The jobs that are given meanwhile, none of which begins.
+    pub(crate) fn hold(run: impl FnOnce()) -> Vec<Job> {
+        HELD.set(Some(Vec::new()));
+        run();
+        HELD.take().unwrap_or_default()
     }
 }
 

@@ -696,6 +696,10 @@ TABLE = {
     "control": Attack(control, workers=1),
     "hashes": Attack(hashes, options=("--size", "64G")),
     "forgets": Attack(forgets, workers=3, beside=(forget_names,)),
+    # More event loops than cores: whoever has read a request first is often not first to answer.
+    "many-loops": Attack(
+        forgets, workers=3, options=("--threads", "16"), beside=(forget_names,), weight=2
+    ),
     "mappings": Attack(mappings),
     "signals": Attack(signals),
     "status-locks": Attack(

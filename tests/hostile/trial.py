@@ -27,10 +27,10 @@ GUARD_BYTES = 4 << 30
 SIZE = 1 << 20
 HOSTILE_USER, ORDINARY_USER = 61001, 61002
 OPTIONS = (
-    "--allow-other", "--keep", str(KEEP), "--threads", "2", "--max-request", "1M",
+    "--allow-other", "--keep", str(KEEP), "--max-request", "1M",
 )
 DATASET = {"--seed": "hostile", "--nodes": "2", "--processes": "4", "--size": str(SIZE)}
-NOT_OF_THE_DATASET = ("--on-mismatch", "--extent-limit")
+NOT_OF_THE_DATASET = ("--on-mismatch", "--extent-limit", "--threads")
 _READY_S = 30
 _END_S = 10
 _TURN_S = 0.1
@@ -113,7 +113,7 @@ class Trial:
     def start(self) -> None:
         """The mount, the users' places, and the ordinary user."""
         shape = dict(DATASET)
-        rest = {"--extent-limit": str(EXTENTS)}
+        rest = {"--extent-limit": str(EXTENTS), "--threads": "2"}
         for attack in self._attacks.values():
             for option, value in zip(attack.options[::2], attack.options[1::2]):
                 (rest if option in NOT_OF_THE_DATASET else shape)[option] = value
