@@ -106,6 +106,11 @@ struct JudgeArguments {
     /// List .status in the root; it can be opened by name in any case
     #[arg(long)]
     list_status: bool,
+
+    /// Let everybody read .status, where --allow-other lets others use the mount: it shows bytes
+    /// and names also of files and directories that they may not read
+    #[arg(long, requires = "allow_other")]
+    share_status: bool,
 }
 
 /// How it is mounted.
@@ -237,6 +242,7 @@ impl JudgeArguments {
                 CacheArgument::Page => CacheMode::Page,
             },
             list_status: self.list_status,
+            share_status: self.share_status,
             node_id: self.node_id,
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),

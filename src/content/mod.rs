@@ -52,6 +52,7 @@
 //! not know which files a dataset has: every address has content.
 
 mod address;
+mod agreement;
 mod compare;
 mod digest;
 mod filler;
@@ -72,6 +73,7 @@ use aes::cipher::BlockCipherDecrypt;
 use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
+pub use agreement::Stop;
 pub use locate::Located;
 
 use compare::Plain;
@@ -247,6 +249,7 @@ impl Content {
 
     /// Whether two places hold the same bytes: calls `run` with each maximal run of them, as a
     /// range of 0..`length`, and whether the bytes there are the same, in order and without gaps.
+    /// False where `stop` has said to stop before the end; what was found until then was handed on.
     ///
     /// Two places at which different content was made count as different even where single bytes,
     /// or fillers, happen to agree.
@@ -255,12 +258,29 @@ impl Content {
         one: Source,
         other: Source,
         length: u64,
+        stop: Stop<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
-    ) {
+    ) -> bool {
         match &self.shaped {
-            None => run(0..length, one == other),
-            Some(shaped) => shaped.agreement(one, other, length, run),
+            Some(shaped) if one != other => shaped.agreement([one, other], length, stop, run),
+            _ => {
+                run(0..length, one == other);
+                true
+            }
         }
+    }
+
+    /// Whether all content is zeros.
+    #[must_use]
+    pub fn is_zeros(&self) -> bool {
+        self.shaped.as_ref().is_some_and(|shaped| shaped.is_zeros())
+    }
+
+    /// Whether more zeros stand in a row somewhere than may agree with others by chance, 15; false
+    /// where files [differ](Self::common).
+    #[must_use]
+    pub fn has_zeros(&self) -> bool {
+        self.shaped.as_ref().is_some_and(|shaped| shaped.has_zeros())
     }
 
     /// How many bytes of a range are not filler, which agrees with that of any place. A long range

@@ -109,6 +109,21 @@ impl FileChange {
         before(generation, ago)
     }
 
+    /// Whether a block is the same in two generations.
+    #[inline]
+    #[must_use]
+    pub fn is_same_block(&self, block_index: u64, generations: [u16; 2]) -> bool {
+        let phase = self.stream.draw(block_index) >> 32;
+        let [one, other] = generations.map(|it| (u64::from(it) * self.share + phase) >> 32);
+        one == other
+    }
+
+    /// Whether no block ever changes.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.share == 0
+    }
+
     /// The last generation in which a block is as it is in this one.
     #[must_use]
     pub fn last_generation_of_block(&self, block_index: u64, generation: u16) -> u16 {

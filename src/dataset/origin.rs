@@ -52,7 +52,7 @@ use super::{Coordinates, Dataset, Dimensions, FileChange, Generations};
 pub const SHARED_START: u64 = 1 << 51;
 
 /// Where the content of a file ends.
-const CONTENT_END: u64 = 1 << 52;
+pub(super) const CONTENT_END: u64 = 1 << 52;
 
 /// How many places show the same shared block, about.
 const PLACES_SHIFT: u32 = 6;
@@ -105,8 +105,8 @@ impl Sharing {
 
 /// How the blocks of one file change, asked by offset.
 #[derive(Clone, Copy, Debug)]
-struct Rhythm {
-    blocks: FileChange,
+pub(super) struct Rhythm {
+    pub(super) blocks: FileChange,
     /// The size of a block, as a power of two.
     shift: u32,
 }
@@ -128,47 +128,71 @@ impl Rhythm {
         last
     }
 
+    /// Whether the block at `offset` is the same in two generations: it has changed as often.
+    #[inline]
+    pub(super) fn is_same(&self, generations: [u16; 2], offset: u64) -> bool {
+        self.blocks.is_same_block(offset >> self.shift, generations)
+    }
+
     /// The generation that made the block at `offset`.
     #[inline]
-    fn made(&self, generation: u16, offset: u64) -> u16 {
+    pub(super) fn made(&self, generation: u16, offset: u64) -> u16 {
         self.blocks.generation_of_block(offset >> self.shift, generation)
     }
 
-    fn block_end(&self, offset: u64) -> u64 {
+    pub(super) fn block_end(&self, offset: u64) -> u64 {
         ((offset >> self.shift) + 1) << self.shift
     }
 }
 
 /// Which places of one file show shared blocks.
 #[derive(Clone, Copy, Debug)]
-struct Shared {
+pub(super) struct Shared {
     stream: Stream,
     sharing: Sharing,
     phase: u64,
-    shift: u32,
+    pub(super) shift: u32,
     /// Up to here the file consists of whole blocks.
-    whole_end: u64,
+    pub(super) whole_end: u64,
     /// Of the file in generation 0.
     first_size_bytes: u64,
     /// The scope's first file.
-    owner: Coordinates,
+    pub(super) owner: Coordinates,
 }
 
 impl Shared {
+    /// Whether a shared block stands at `offset`, if the file has a whole block there.
+    #[inline]
+    pub(super) fn is_shared(&self, offset: u64) -> bool {
+        self.position(offset >> self.shift) + self.sharing.places >= 1 << 32
+    }
+
+    /// Which of the shared blocks of a generation it is.
+    #[inline]
+    pub(super) fn number(&self, generation: u16, offset: u64) -> u64 {
+        let block = offset >> self.shift;
+        let draw = self.stream.draw(u64::from(generation) << 48 | block);
+        below(draw, self.sharing.count(generation))
+    }
+
+    /// How many bytes there are from `offset` to the end of its block.
+    #[inline]
+    pub(super) fn left(&self, offset: u64) -> u64 {
+        (1 << self.shift) - (offset & ((1 << self.shift) - 1))
+    }
+
     /// What the place at `offset` shows; `None` where the file's own block stands there.
     #[inline]
     fn origin(&self, generation: u16, offset: u64) -> Option<Origin> {
-        let block = offset >> self.shift;
-        if offset >= self.whole_end || self.position(block) + self.sharing.places < 1 << 32 {
+        if offset >= self.whole_end || !self.is_shared(offset) {
             return None;
         }
-        let draw = self.stream.draw(u64::from(generation) << 48 | block);
-        let number = below(draw, self.sharing.count(generation));
+        let number = self.number(generation, offset);
         let within = offset & ((1 << self.shift) - 1);
         Some(Origin {
             file: Coordinates { generation, ..self.owner },
             offset: SHARED_START + (number << self.shift) + within,
-            length: (1 << self.shift) - within,
+            length: self.left(offset),
         })
     }
 
@@ -202,9 +226,9 @@ impl Shared {
 /// The origins of one file's bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Origins {
-    file: Coordinates,
-    rhythm: Option<Rhythm>,
-    shared: Option<Shared>,
+    pub(super) file: Coordinates,
+    pub(super) rhythm: Option<Rhythm>,
+    pub(super) shared: Option<Shared>,
 }
 
 impl Origins {

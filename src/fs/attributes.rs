@@ -83,8 +83,10 @@ pub(super) const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
 const DIRECTORY_MODE: u16 = 0o755;
 const FILE_MODE: u16 = 0o644;
+/// The modes under `.status`, and what is taken off them where they are the owner's alone.
 const STATUS_DIRECTORY_MODE: u16 = 0o555;
 const STATUS_FILE_MODE: u16 = 0o444;
+const OTHERS_MASK: u16 = 0o077;
 const CONTROL_MODE: u16 = 0o200;
 
 impl Filesystem {
@@ -123,7 +125,7 @@ impl Filesystem {
         record: Option<&Record>,
     ) -> Result<Attributes> {
         let (kind, mode, size) = match place {
-            Place::Status(node) => return self.status_attributes(inode, node),
+            Place::Status(node) => return Ok(self.status_attributes(inode, node)),
             Place::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
@@ -179,21 +181,20 @@ impl Filesystem {
         u32::try_from((2 + of_dataset).saturating_add_signed(more)).unwrap_or(u32::MAX)
     }
 
-    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Result<Attributes> {
+    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Attributes {
         let (kind, mode, size_bytes) = match node {
-            StatusNode::Document(document) => {
-                (Kind::File, STATUS_FILE_MODE, self.status_size_bytes(document)?)
-            }
+            // Only making it would tell the size: as of files of /proc.
+            StatusNode::Document(_) => (Kind::File, STATUS_FILE_MODE, 0),
             StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
             StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
             _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
-        Ok(Attributes {
+        Attributes {
             inode,
             kind,
             size: Size { size_bytes, allocated_bytes: size_bytes },
-            mode,
+            mode: if self.options.share_status { mode } else { mode & !OTHERS_MASK },
             // What filesystems say that do not count the directories in a directory.
             links: 1,
             uid: self.options.uid,
@@ -202,7 +203,7 @@ impl Filesystem {
             modified: time,
             changed: time,
             cacheable: false,
-        })
+        }
     }
 
     /// Sets attributes, all or none, and returns what they are now.

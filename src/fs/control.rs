@@ -36,6 +36,7 @@ impl Filesystem {
         reset.cleared = Some(cleared);
         // Whatever is opened from now on is as it was reset.
         reset.open = self.writers.inodes();
+        self.events.forget(|_| true);
         reset
     }
 
@@ -56,6 +57,10 @@ impl Filesystem {
             |tree| {
                 let top = self.displaced(tree, inode);
                 let mut reset = Reset::new(self.writers.unsettled_below(top));
+                self.events.forget(|file| {
+                    let own = self.dataset.namespace().inode(file);
+                    own.is_some_and(|own| self.is_below(own, top))
+                });
                 for (parent, name, to) in self.names_to_reset(tree, top) {
                     self.reset_name(tree, (parent, &name), to, top, &mut reset);
                     reset.names.push((parent, name));

@@ -71,6 +71,9 @@ pub enum Error {
     /// The caller has ended before it had an answer.
     #[error("interrupted")]
     Interrupted,
+    /// More documents are open than may be held.
+    #[error("too many open documents")]
+    TooManyOpen,
     /// The handle was closed, or never opened.
     #[error("bad file handle")]
     BadHandle,

@@ -2,63 +2,43 @@
 
 use std::sync::Arc;
 
+use super::asked::{CachePolicy, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
+use crate::content::Stop;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
-use crate::status::StatusNode;
+use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 
-/// An open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// What the operations on it name; 0 for files that need none.
-    pub handle: u64,
-    /// How its bytes may be cached.
-    pub cache: CachePolicy,
-}
-
-/// How the kernel may cache the bytes of an open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CachePolicy {
-    /// Not at all: every read and write arrives here.
-    Direct,
-    /// In the page cache, also from one open to the next.
-    Page,
-    /// Not at all: the bytes were fixed when the file was opened, or follow from the dataset.
-    Frozen,
-    /// Not at all: what is written are commands, and closing waits until they are carried out.
-    Commands,
-}
-
 /// The handle of all files that are open for writing: they need none, but are counted.
 const FOR_WRITING: u64 = 1 << 63;
-
-/// What to look for from an offset on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seek {
-    /// The next byte that is not in a hole.
-    Data,
-    /// The next hole; the end of the file is one.
-    Hole,
-}
 
 impl Filesystem {
     /// Opens a file.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::IsDirectory`], and [`Error::ReadOnly`] for writing to a status
-    /// file.
+    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
+    /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
+        self.open_unless(inode, for_writing, Stop::NEVER)
+    }
+
+    /// The same; making a [document](Self::document_work) can be stopped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
+    pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
         match self.place(inode)? {
             Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
             }
             Place::Status(StatusNode::Document(document)) => {
-                let handle = self.open_status(document)?;
+                let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Manifest) => {
@@ -185,7 +165,7 @@ impl Filesystem {
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(record_to, base, expectation, &mut pieces)?;
+        self.store(record_to, base, expectation, &mut pieces, Stop::NEVER)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
     }
@@ -212,11 +192,12 @@ impl Filesystem {
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
+        stop: Stop<'_>,
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
         {
-            self.note_wrong(expectation, pieces)?;
+            self.note_wrong(expectation, pieces, stop)?;
         }
         let stored =
             self.overlay.keep(pieces).map_err(Error::from).and_then(|()| match record_to()? {
@@ -230,15 +211,23 @@ impl Filesystem {
     }
 
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
-    fn note_wrong(&self, expectation: Expectation, pieces: &[(u64, Extent)]) -> Result<()> {
+    fn note_wrong(
+        &self,
+        expectation: Expectation,
+        pieces: &[(u64, Extent)],
+        stop: Stop<'_>,
+    ) -> Result<()> {
         let mut extents = ExtentMap::default();
         for (offset, extent) in pieces {
             extents.insert(*offset, extent.clone());
         }
         let size_bytes = pieces.last().map_or(0, |(offset, extent)| offset + extent.length);
-        let mut ranges = Vec::new();
-        Judge { content: &self.content, expectation }
-            .judge_pieces(&Written { size_bytes, extents }, &mut |range| ranges.push(range));
+        let mut ranges = WrongRanges::default();
+        let written = Written { size_bytes, extents };
+        let judge = Judge { content: &self.content, expectation };
+        if !judge.judge_pieces(&written, stop, &mut |range| ranges.add(range)) {
+            return Err(Error::Interrupted);
+        }
         if ranges.is_empty() {
             return Ok(());
         }

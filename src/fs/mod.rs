@@ -8,12 +8,15 @@
 //! * what was made since the mount, which has one;
 //! * `.status` and what is below it, made when it is opened.
 //!
-//! Two answers can take long, because whole files are hashed for them: a piece of
-//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`. Whether one does can be asked
-//! beforehand, so that the caller finds a thread for it, and both can be stopped (`manifest`).
+//! Some answers can take long: those for which whole files are hashed, a piece of
+//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`; and those for which files are
+//! judged whose extents arithmetic alone cannot judge, a document, the attribute
+//! `user.seedfs.verdict` and a long copy. Whether one may can be asked beforehand, so that the
+//! caller finds a thread for it, and all of them can be stopped.
 //!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
+mod asked;
 mod attributes;
 mod control;
 mod directory;
@@ -38,19 +41,19 @@ use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
-use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
+use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::{GivenBack, Kind};
+pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::{CachePolicy, Opened, Seek};
 pub use names::NewNode;
-pub use ranges::Allocate;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
 pub use space::Space;
-pub use xattr::SetXattr;
+pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
+pub use xattr::{SetXattr, XattrAnswer};
 
 use listing::Listings;
 use lookups::Lookups;
@@ -92,6 +95,8 @@ pub struct Options {
     pub cache: CacheMode,
     /// Whether the root lists `.status`.
     pub list_status: bool,
+    /// Whether everybody may read what is under `.status`; else its owner alone.
+    pub share_status: bool,
     /// This node's number in a cluster, shown in the summary.
     pub node_id: Option<u32>,
     /// The owner of everything.
@@ -111,6 +116,7 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
+    judgements: status::Judged,
     read_ahead: ReadAhead,
     lookups: Lookups,
     listings: Listings,
@@ -152,6 +158,7 @@ impl Filesystem {
             lookups: Lookups::default(),
             listings: Listings::default(),
             writers: Writers::default(),
+            judgements: status::Judged::default(),
         }
     }
 
@@ -244,6 +251,7 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
+            judged: &self.judgements,
             node_id: self.options.node_id,
         }
     }

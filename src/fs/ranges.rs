@@ -3,27 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::asked::Allocate;
 use super::attributes::FILE_BYTES_MAX;
 use super::{Error, Filesystem, Place, Result, now};
+use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Extent, Piece, Record, Written};
-
-/// What `fallocate` does to a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allocate {
-    /// Grows the file to its end, or with `keep_size` nothing: there is nothing to reserve.
-    Space {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
-    /// Makes a hole. The size stays as it is.
-    Hole,
-    /// Writes zeros.
-    Zeros {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
-}
 
 impl Filesystem {
     /// Changes a range without writing to it.
@@ -34,6 +19,21 @@ impl Filesystem {
     /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
     /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
+        self.allocate_unless(inode, range, how, Stop::NEVER)
+    }
+
+    /// The same, unless `stop` says so while it is judged: then nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`allocate`](Self::allocate), and [`Error::Interrupted`].
+    pub fn allocate_unless(
+        &self,
+        inode: Inode,
+        range: Range<u64>,
+        how: Allocate,
+        stop: Stop<'_>,
+    ) -> Result<()> {
         let base = self.writable(inode)?;
         if range.is_empty() {
             return Err(Error::Invalid);
@@ -68,7 +68,7 @@ impl Filesystem {
                 let length = inside.end - inside.start;
                 let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
                 let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
-                self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces)?;
+                self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces, stop)?;
             }
             _ => {}
         }
@@ -83,6 +83,21 @@ impl Filesystem {
     ///
     /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
     pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
+        self.copy_range_unless(from, to, length, Stop::NEVER)
+    }
+
+    /// The same, unless `stop` says so while it is judged: then nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`copy_range`](Self::copy_range), and [`Error::Interrupted`].
+    pub fn copy_range_unless(
+        &self,
+        from: (Inode, u64),
+        to: (Inode, u64),
+        length: u64,
+        stop: Stop<'_>,
+    ) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;
         let from_base = match self.place(from_inode)? {
@@ -120,7 +135,7 @@ impl Filesystem {
         let record = self.overlay.get(to_inode);
         let expectation = self.expectation(self.judged(to_inode, to_base, record.as_ref()));
         let record_to = || Ok(Some(self.overlay.get_or_insert(to_inode)?));
-        self.store(record_to, to_base, expectation, &mut pieces)?;
+        self.store(record_to, to_base, expectation, &mut pieces, stop)?;
         self.counters.wrote(length);
         Ok(length)
     }

@@ -18,11 +18,13 @@ use fuser::{
 use super::commands::Commands;
 use super::errno::errno;
 use super::kernel::{KernelOptions, negotiate};
-use super::slow::SlowRequests;
+use super::slow::{Slow, SlowRequests};
+use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, Error, Filesystem, Kind,
-    NewNode, Opened, RenameMode, Result, Seek, SetAttributes, SetXattr, TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
+    Kind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek, SetAttributes, SetXattr,
+    TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
 use crate::sync::background;
@@ -34,7 +36,7 @@ const GENERATION: Generation = Generation(0);
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     kernel: KernelOptions,
-    slow: SlowRequests,
+    slow: Slow,
     commands: Commands,
 }
 
@@ -42,7 +44,7 @@ impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
         kernel: KernelOptions,
-        slow: SlowRequests,
+        slow: Slow,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
         let commands = Commands::new(Arc::clone(&filesystem), notifier);
@@ -117,7 +119,7 @@ impl Adapter {
     /// owner of locks.
     fn read_manifest(&self, pid: u32, read: (u64, u64, u32), mapped: bool, reply: ReplyData) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.answer(pid, move |stop| {
+        self.slow.hashes.answer(pid, move |stop| {
             guarded("read", move || {
                 let (handle, offset, size) = read;
                 let mut out = vec![0; size as usize];
@@ -129,33 +131,83 @@ impl Adapter {
         });
     }
 
-    /// Hashes what belongs into a file, on another thread.
-    fn blake3_xattr(&self, pid: u32, inode: Inode, reply: ReplyXattr) {
+    /// Makes the value of an attribute, on another thread.
+    fn slow_xattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.answer(pid, move |stop| {
+        let name = name.as_bytes().to_vec();
+        let is_hash = self.filesystem.is_hash(&name);
+        let requests = if is_hash { &self.slow.hashes } else { &self.slow.verdicts };
+        requests.answer(request.pid(), move |stop| {
             answer!(
                 "getxattr",
                 reply,
-                filesystem.blake3_xattr(inode, stop),
-                |reply: ReplyXattr, value: Vec<u8>| reply.data(&value)
+                filesystem.slow_xattr(inode(ino), &name, stop),
+                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
             );
         });
+    }
+
+    /// Makes a document, on another thread.
+    fn open_document(
+        &self,
+        work: DocumentWork,
+        pid: u32,
+        (inode, for_writing): (Inode, bool),
+        reply: ReplyOpen,
+    ) {
+        let filesystem = Arc::clone(&self.filesystem);
+        let requests = match work {
+            DocumentWork::Totals => &self.slow.totals,
+            DocumentWork::File => &self.slow.files,
+            DocumentWork::List => &self.slow.lists,
+        };
+        requests.answer(pid, move |stop| {
+            answer!(
+                "open",
+                reply,
+                filesystem.open_unless(inode, for_writing, Stop::when(stop)),
+                send_opened
+            );
+        });
+    }
+
+    /// Runs something at once where it is about few bytes, else on another thread.
+    fn perhaps_slow(
+        &self,
+        requests: &SlowRequests,
+        (pid, length): (u32, u64),
+        run: impl FnOnce(&Filesystem, Stop<'_>) + Send + 'static,
+    ) {
+        if length <= QUICK_BYTES_MAX {
+            run(&self.filesystem, Stop::NEVER);
+            return;
+        }
+        let filesystem = Arc::clone(&self.filesystem);
+        requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
     }
 
     /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
     /// without pages to drop it waits for no lock that a request may hold.
     fn mode_changed(&self, inode: Inode) {
-        if let Some(notifier) = self.commands.notifier() {
-            const NO_PAGES: i64 = -1;
-            let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
-        }
+        mode_changed(&self.commands, inode);
     }
 
-    /// After a change of the content that is no write: the kernel does not say whether the set-id
-    /// bits are to go. Root keeps them.
-    fn content_changed(&self, request: &Request, inode: Inode) {
-        if request.uid() != 0 && self.filesystem.drop_set_id(inode) {
-            self.mode_changed(inode);
+    /// What is to be done after a change of the content that is no write: the kernel does not say
+    /// whether the set-id bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request) -> impl FnOnce(&Filesystem, Inode) + Send + use<> {
+        let commands = self.commands.share();
+        let drops = request.uid() != 0;
+        move |filesystem, inode| {
+            if drops && filesystem.drop_set_id(inode) {
+                mode_changed(&commands, inode);
+            }
         }
     }
 
@@ -180,6 +232,13 @@ impl Adapter {
             // The reply went with the closure, and was answered EIO.
             tracing::error!(%error, "cannot start a thread for a command");
         }
+    }
+}
+
+fn mode_changed(commands: &Commands, inode: Inode) {
+    if let Some(notifier) = commands.notifier() {
+        const NO_PAGES: i64 = -1;
+        let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
     }
 }
 
@@ -250,16 +309,13 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let for_writing = flags.acc_mode() != OpenAccMode::O_RDONLY;
-        answer!(
-            "open",
-            reply,
-            self.filesystem.open(inode(ino), for_writing),
-            |reply: ReplyOpen, opened: Opened| {
-                reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
-            }
-        );
+        if let Some(work) = self.filesystem.document_work(inode(ino)) {
+            self.open_document(work, request.pid(), (inode(ino), for_writing), reply);
+            return;
+        }
+        answer!("open", reply, self.filesystem.open(inode(ino), for_writing), send_opened);
     }
 
     fn read(
@@ -530,19 +586,17 @@ impl fuser::Filesystem for Adapter {
             reply.error(NO_XATTRS);
             return;
         }
-        match self.filesystem.slow_xattr_bytes(inode(ino), name.as_bytes()) {
-            // Who asks for the size, or has too little room, need not wait for the value.
-            Ok(Some(length)) if (size as usize) < length => {
-                send_xattr(reply, size, &vec![0; length]);
+        guarded("getxattr", move || {
+            match self.filesystem.xattr_now(inode(ino), name.as_bytes()) {
+                // Who asks for the size, or has too little room, need not wait for the value.
+                Ok(XattrAnswer::Slow(bytes)) if (size as usize) < *bytes.start() => {
+                    send_xattr(reply, size, &vec![0; *bytes.end()]);
+                }
+                Ok(XattrAnswer::Slow(_)) => self.slow_xattr(request, ino, name, size, reply),
+                Ok(XattrAnswer::Now(value)) => send_xattr(reply, size, &value),
+                Err(error) => reply.error(errno(error)),
             }
-            Ok(Some(_)) => self.blake3_xattr(request.pid(), inode(ino), reply),
-            Ok(None) | Err(_) => answer!(
-                "getxattr",
-                reply,
-                self.filesystem.xattr(inode(ino), name.as_bytes()),
-                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
-            ),
-        }
+        });
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
@@ -773,25 +827,27 @@ impl fuser::Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer!(
-            "fallocate",
-            reply,
-            {
-                let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
-                let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
-                    0 => Allocate::Space { keep_size },
-                    libc::FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::Hole,
-                    libc::FALLOC_FL_ZERO_RANGE => Allocate::Zeros { keep_size },
-                    // Collapsing and inserting would move content to other offsets.
-                    _ => return Err(Error::NotSupported),
-                };
-                let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-                self.filesystem.allocate(inode(ino), offset..end, how)?;
-                self.content_changed(request, inode(ino));
-                Ok(())
-            },
-            send_done
-        );
+        let changed = self.content_changed(request);
+        let allocate = move |filesystem: &Filesystem, stop: Stop<'_>| {
+            let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
+            let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
+                0 => Allocate::Space { keep_size },
+                libc::FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::Hole,
+                libc::FALLOC_FL_ZERO_RANGE => Allocate::Zeros { keep_size },
+                // Collapsing and inserting would move content to other offsets.
+                _ => return Err(Error::NotSupported),
+            };
+            let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
+            filesystem.allocate_unless(inode(ino), offset..end, how, stop)?;
+            changed(filesystem, inode(ino));
+            Ok(())
+        };
+        // Only zeros are written, and so judged.
+        let judged = if mode & libc::FALLOC_FL_ZERO_RANGE == 0 { 0 } else { length };
+        let judged = (request.pid(), judged);
+        self.perhaps_slow(&self.slow.zeros, judged, move |filesystem, stop| {
+            answer!("fallocate", reply, allocate(filesystem, stop), send_done);
+        });
     }
 
     fn copy_file_range(
@@ -807,22 +863,30 @@ impl fuser::Filesystem for Adapter {
         _flags: fuser::CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        answer!(
-            "copy_file_range",
-            reply,
-            {
-                let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
-                let copied = self.filesystem.copy_range(from, to, length)?;
-                self.content_changed(request, inode(ino_out));
-                u32::try_from(copied).map_err(|_| Error::TooLarge)
-            },
-            ReplyWrite::written
-        );
+        let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
+        let changed = self.content_changed(request);
+        let judged = (request.pid(), length);
+        self.perhaps_slow(&self.slow.copies, judged, move |filesystem, stop| {
+            answer!(
+                "copy_file_range",
+                reply,
+                {
+                    let copied = filesystem.copy_range_unless(from, to, length, stop)?;
+                    changed(filesystem, inode(ino_out));
+                    u32::try_from(copied).map_err(|_| Error::TooLarge)
+                },
+                ReplyWrite::written
+            );
+        });
     }
 }
 
 fn new_node<'a>(request: &Request, kind: Kind, mode: u32, target: Option<&'a [u8]>) -> NewNode<'a> {
     NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
+}
+
+fn send_opened(reply: ReplyOpen, opened: Opened) {
+    reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
 }
 
 fn send_done(reply: ReplyEmpty, (): ()) {

@@ -39,6 +39,7 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::Invalid => Errno::EINVAL,
         // Nobody sees it: it is for callers that are being killed.
         Error::Interrupted => Errno::EINTR,
+        Error::TooManyOpen => Errno::ENFILE,
         Error::BadHandle => Errno::EBADF,
     }
 }

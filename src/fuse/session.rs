@@ -19,7 +19,7 @@ use super::kernel::{KernelOptions, set_read_ahead};
 use super::mount_options::{KernelOption, MountWords};
 use super::mounted::Obstacle;
 use super::mountpoint::Mountpoint;
-use super::slow::SlowRequests;
+use super::slow::Slow;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -79,7 +79,7 @@ pub fn serve(
     let threads = config.n_threads;
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
-    let slow = SlowRequests::default();
+    let slow = Slow::default();
     let adapter = || {
         let (slow, notifier) = (slow.clone(), Arc::clone(&notifier));
         Adapter::new(Arc::clone(filesystem), options.limits, slow, notifier)

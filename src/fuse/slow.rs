@@ -1,7 +1,8 @@
 //! Requests whose answer takes long, on threads of their own.
 //!
 //! A file's hash takes as long as making its bytes: seconds for some gigabytes, days for a
-//! petabyte. On an event loop, everybody else's requests would wait for it. So each such request
+//! petabyte; a document takes as long as judging the files that it tells of. On an event loop,
+//! everybody else's requests would wait for it. So each such request
 //! gets a thread that answers it, at most [`AT_ONCE_MAX`] of them; those beyond wait in the order
 //! in which they came, and cost their reply and no thread. There are never more of them than the
 //! system has threads that wait for an answer.
@@ -32,6 +33,34 @@ const LOOK_EVERY: Duration =
 /// Computes an answer and sends it. The function that it is given says whether to stop: then it
 /// sends an error.
 type Run = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
+
+/// All that takes long, each kind with threads of its own: one kind never waits for another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slow {
+    /// Whole files are hashed.
+    pub(super) hashes: SlowRequests,
+    /// Documents are made for which all changed files are judged.
+    pub(super) totals: SlowRequests,
+    /// Those of one file.
+    pub(super) files: SlowRequests,
+    /// Those for which nothing is judged.
+    pub(super) lists: SlowRequests,
+    /// Single files are judged, for everybody.
+    pub(super) verdicts: SlowRequests,
+    /// Ranges are filled with zeros, and what stood there is judged.
+    pub(super) zeros: SlowRequests,
+    /// Ranges are copied, and judged.
+    pub(super) copies: SlowRequests,
+}
+
+impl Slow {
+    /// Stops everything, and returns when all have been answered.
+    pub(super) fn end(&self) {
+        let Self { hashes, totals, files, lists, verdicts, zeros, copies } = self;
+        let all = [hashes, totals, files, lists, verdicts, zeros, copies];
+        all.into_iter().for_each(SlowRequests::end);
+    }
+}
 
 /// Requests under way.
 #[derive(Clone, Debug, Default)]

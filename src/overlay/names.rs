@@ -331,5 +331,7 @@ impl Names {
     }
 }
 
+mod paths;
+
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) attributes: Attributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
+    /// Counts the changes of `written`.
+    version: u64,
     /// What few files need.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -222,6 +224,24 @@ impl Record {
         })
     }
 
+    /// The number of the content that the file has now: another one after each change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.state.lock().version
+    }
+
+    /// How many extents the file has; 0 where nobody ever wrote to it.
+    #[must_use]
+    pub fn extent_count(&self) -> usize {
+        self.state.lock().written.as_ref().map_or(0, |written| written.extents.len())
+    }
+
+    /// Whether somebody ever wrote to the file.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.state.lock().written.is_some()
+    }
+
     /// The same for the beginning of a range that has at most `extents_max` extents, and where that
     /// ends.
     #[must_use]
@@ -289,6 +309,7 @@ impl Record {
             }
             return Err(full);
         }
+        state.version += 1;
         for (offset, extent) in pieces {
             written.extents.insert(*offset, extent.clone());
         }
@@ -327,6 +348,7 @@ impl Record {
             }
             return Err(full);
         }
+        state.version += 1;
         written.extents.remove(range);
         written.size_bytes = written.size_bytes.max(size_bytes);
         state.attributes.modified = Some(now);
@@ -350,18 +372,19 @@ impl Record {
 
     /// Cuts the file to a size, or grows it by a hole.
     pub fn resize(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
         let counted = state.extents();
         let written = state.written.get_or_insert_with(|| Written::of(base));
         let cut = size_bytes..u64::MAX;
         let kept_bytes = written.extents.usage_in(&cut).kept_bytes;
+        state.version += 1;
         written.extents.remove(cut);
         written.size_bytes = size_bytes;
         state.attributes.modified = Some(now);
         state.attributes.changed = Some(now);
         let extents = counted.saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes, extents });
-        drop_capability(&mut state, &self.budget);
+        drop_capability(state, &self.budget);
     }
 }
 

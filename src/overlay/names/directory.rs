@@ -45,6 +45,12 @@ pub(super) enum Position {
 }
 
 impl Directory {
+    /// How many names differ.
+    #[must_use]
+    pub fn entry_count(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
     /// The names that differ, in no order.
     pub fn entries(&self) -> impl Iterator<Item = (&Name, Entry)> {
         self.entries.iter().map(|(name, (entry, _))| (name, *entry))
