@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use seedfs::dataset::{DatasetConfig, Inode};
+use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
 use seedfs::fs::{
     Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
     SetXattr,
@@ -257,7 +257,7 @@ fn what_is_free_is_what_can_be_written() {
         assert_eq!(it.space().blocks_free, total - (keep / block));
         assert_eq!(it.write(file, 8 << 20, b"one more", false), Err(Error::NoSpace));
         // Right bytes still go in.
-        let own = lookup(&it, "process_0");
+        let own = it.dataset().namespace().inode(Coordinates::default()).unwrap();
         let mut right = vec![0; 100];
         it.read(own, 0, 0, &mut right).unwrap();
         it.write(own, 0, &right, false).unwrap();
