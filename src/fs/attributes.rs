@@ -97,7 +97,7 @@ impl Filesystem {
     /// [`Error::NotFound`] where there is no such inode.
     pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
         let place = self.place(inode)?;
-        self.attributes_with(inode, place, self.overlay.get(inode).as_deref())
+        Ok(self.attributes_with(inode, place, self.overlay.get(inode).as_deref()))
     }
 
     /// Those of an inode that was just given a name, whatever has become of it since.
@@ -106,7 +106,7 @@ impl Filesystem {
         inode: Inode,
         kind: Kind,
         record: &Record,
-    ) -> Result<Attributes> {
+    ) -> Attributes {
         let place = match kind {
             Kind::Directory => Place::Directory,
             Kind::File => match self.dataset.namespace().node(inode) {
@@ -123,9 +123,9 @@ impl Filesystem {
         inode: Inode,
         place: Place,
         record: Option<&Record>,
-    ) -> Result<Attributes> {
+    ) -> Attributes {
         let (kind, mode, size) = match place {
-            Place::Status(node) => return Ok(self.status_attributes(inode, node)),
+            Place::Status(node) => return self.status_attributes(inode, node),
             Place::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
@@ -138,7 +138,7 @@ impl Filesystem {
         let record = record.map(Record::stat);
         let links = record.map_or(1, |record| record.links);
         let set = record.map(|record| record.attributes).unwrap_or_default();
-        Ok(Attributes {
+        Attributes {
             inode,
             kind,
             size: record.and_then(|record| record.size).unwrap_or(size),
@@ -150,7 +150,7 @@ impl Filesystem {
             modified: set.modified.unwrap_or(time),
             changed: set.changed.unwrap_or(time),
             cacheable: true,
-        })
+        }
     }
 
     /// All times of what nobody has changed: those of the generation in which the dataset last

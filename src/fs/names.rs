@@ -73,7 +73,7 @@ impl Filesystem {
             self.lookups.remember(inode);
             Ok::<_, Error>(record)
         })?;
-        self.made_attributes(inode, new.kind, &record)
+        Ok(self.made_attributes(inode, new.kind, &record))
     }
 
     /// What is made in a directory.
@@ -138,7 +138,7 @@ impl Filesystem {
             self.lookups.remember(inode);
             Ok(record)
         })?;
-        self.made_attributes(inode, kind, &record)
+        Ok(self.made_attributes(inode, kind, &record))
     }
 
     /// The kind of an inode that can have several names.

@@ -78,6 +78,14 @@ impl State {
     fn extents(&self) -> u64 {
         self.written.as_ref().map_or(1, |written| written.extents.len().max(1) as u64)
     }
+
+    /// What belongs to every change of the content, whatever made it.
+    fn content_changed(&mut self, now: Timestamp, budget: &Budget) {
+        self.version += 1;
+        self.attributes.modified = Some(now);
+        self.attributes.changed = Some(now);
+        drop_capability(self, budget);
+    }
 }
 
 /// What a record takes from the budget: itself with all that every file has, and its first extent.
@@ -309,16 +317,13 @@ impl Record {
             }
             return Err(full);
         }
-        state.version += 1;
         for (offset, extent) in pieces {
             written.extents.insert(*offset, extent.clone());
         }
         written.size_bytes = written.size_bytes.max(range.end);
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
-        drop_capability(state, &self.budget);
+        state.content_changed(now, &self.budget);
         Ok(())
     }
 
@@ -348,14 +353,11 @@ impl Record {
             }
             return Err(full);
         }
-        state.version += 1;
         written.extents.remove(range);
         written.size_bytes = written.size_bytes.max(size_bytes);
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
-        drop_capability(state, &self.budget);
+        state.content_changed(now, &self.budget);
         Ok(())
     }
 
@@ -365,8 +367,7 @@ impl Record {
         let written = state.written.get_or_insert_with(|| Written::of(base));
         if written.size_bytes < size_bytes {
             written.size_bytes = size_bytes;
-            state.attributes.modified = Some(now);
-            state.attributes.changed = Some(now);
+            state.content_changed(now, &self.budget);
         }
     }
 
@@ -377,14 +378,11 @@ impl Record {
         let written = state.written.get_or_insert_with(|| Written::of(base));
         let cut = size_bytes..u64::MAX;
         let kept_bytes = written.extents.usage_in(&cut).kept_bytes;
-        state.version += 1;
         written.extents.remove(cut);
         written.size_bytes = size_bytes;
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let extents = counted.saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes, extents });
-        drop_capability(state, &self.budget);
+        state.content_changed(now, &self.budget);
     }
 }
 
