@@ -101,12 +101,7 @@ impl Filesystem {
     }
 
     /// Those of an inode that was just given a name, whatever has become of it since.
-    pub(super) fn made_attributes(
-        &self,
-        inode: Inode,
-        kind: Kind,
-        record: &Record,
-    ) -> Attributes {
+    pub(super) fn made_attributes(&self, inode: Inode, kind: Kind, record: &Record) -> Attributes {
         let place = match kind {
             Kind::Directory => Place::Directory,
             Kind::File => match self.dataset.namespace().node(inode) {
@@ -118,12 +113,7 @@ impl Filesystem {
         self.attributes_with(inode, place, Some(record))
     }
 
-    fn attributes_with(
-        &self,
-        inode: Inode,
-        place: Place,
-        record: Option<&Record>,
-    ) -> Attributes {
+    fn attributes_with(&self, inode: Inode, place: Place, record: Option<&Record>) -> Attributes {
         let (kind, mode, size) = match place {
             Place::Status(node) => return self.status_attributes(inode, node),
             Place::File(base) => {
