@@ -2,10 +2,15 @@
 """Read files from many processes at once, and time them.
 
 Local mode (without --node): every process reads the one file --src.
-Remote mode (with --node K): process p reads {src}/node_K/process_p.
+Remote mode (with --node K): process p reads {src}/node_K/process_p; inside a seedfs mount it reads
+the file that the mount's layout gives it, and iteration i reads that of the dataset's iteration i,
+where it has several.
 
 What is read goes into a buffer that is thrown away; with --dst into {dst}/process_p (local mode)
-or {dst}/node_K/process_p (remote mode), which verify_read.py can compare afterwards.
+or a copy of the same name below {dst} (remote mode; where {dst} is inside a seedfs mount, with the
+name that its layout gives it), which verify_read.py can compare afterwards. With --expected FILE
+everything read is compared with that file on the way; the time for that is in the process's time,
+but not in the time spent reading.
 
 All processes of an iteration start together. A process's time runs from opening its file to
 closing it, or to closing its copy. A file that ends before its size says so is a failure. A
@@ -28,7 +33,7 @@ from typing import List, Tuple
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # The package must be found beside the script, wherever it is called from.
 # pylint: disable=wrong-import-position
-from stress_common import content, crew, options, report, streams  # noqa: E402
+from stress_common import content, crew, layout, options, report, streams  # noqa: E402
 from stress_common.errors import StressError, UsageError  # noqa: E402
 
 SCRIPT = report.script_name(__file__)
@@ -65,6 +70,8 @@ class ReadTask:
         sink = streams.NullSink()
         if self._arguments.dst is not None:
             sink = streams.FileSink(self._path, fsync=self._arguments.fsync)
+        if self._arguments.expected is not None:
+            sink = streams.ComparingSink(self._arguments.expected, self._source_path, sink)
         try:
             return streams.copy(self._source, sink, self._buffer)
         finally:
@@ -99,11 +106,16 @@ def parse() -> argparse.ArgumentParser:
         "--fsync", action="store_true", help="with --dst: flush each copy before closing it"
     )
     parser.add_argument(
+        "--expected", metavar="FILE",
+        help="fail where a file does not hold exactly the bytes of this one",
+    )
+    parser.add_argument(
         "--size", type=options.parse_size, metavar="SIZE",
         help="fail where a file has not this size (default: any size)",
     )
     options.add_iteration_dirs(parser)
     options.add_json(parser)
+    options.add_meaningless(parser, "--host", "--port")
     return parser
 
 
@@ -116,30 +128,40 @@ def check(arguments: argparse.Namespace) -> None:
         options.check_file("--src", arguments.src)
     else:
         options.check_directory("--src", arguments.src)
+    if arguments.expected is not None:
+        options.check_file("--expected", arguments.expected)
     if arguments.dst is not None:
         options.check_directory("--dst", arguments.dst)
     elif arguments.fsync:
         raise UsageError("--fsync has nothing to flush; accepted: with --dst DIR")
 
 
-def plan(arguments: argparse.Namespace, number: int) -> List[Tuple[str, str]]:
-    """For each process of one iteration: what it reads, and where its copy goes."""
-    pairs = []
-    for process in range(arguments.nprocess):
-        name = f"process_{process}"
-        source = arguments.src
-        if arguments.node is not None:
-            iteration = number if arguments.iteration_dirs else None
-            name = content.relative_name(arguments.node, process, iteration)
-            source = os.path.join(arguments.src, name)
-        pairs.append((source, os.path.join(arguments.dst or "", name)))
-    return pairs
+def plan(arguments: argparse.Namespace) -> List[List[Tuple[str, str]]]:
+    """For each iteration and process: what it reads, and where its copy goes."""
+    processes = range(arguments.nprocess)
+    if arguments.node is None:
+        if arguments.dst is not None:
+            layout.refuse_mount("--dst", arguments.dst, "--node K")
+        folder = arguments.dst or ""
+        copies = [os.path.join(folder, f"process_{process}") for process in processes]
+        return [[(arguments.src, copy) for copy in copies]] * arguments.iteration
+    run = layout.Run(
+        arguments.node, arguments.nprocess, arguments.iteration, arguments.iteration_dirs
+    )
+    sources, copies = layout.names_of_copies(arguments.src, arguments.dst, run)
+    return [
+        [
+            (os.path.join(arguments.src, name), os.path.join(arguments.dst or "", copy))
+            for name, copy in zip(names, copy_names)
+        ]
+        for names, copy_names in zip(sources.rounds, copies.rounds)
+    ]
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Checks everything, then runs iteration by iteration."""
     check(arguments)
-    rounds = [plan(arguments, number) for number in range(arguments.iteration)]
+    rounds = plan(arguments)
     if arguments.dst is not None:
         pairs = [pair for pairs in rounds for pair in pairs]
         content.refuse_overwriting([pair[0] for pair in pairs], [pair[1] for pair in pairs])
@@ -148,7 +170,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     for pairs in rounds:
         if arguments.dst is not None:
-            os.makedirs(os.path.dirname(pairs[0][1]), exist_ok=True)
+            options.make_directories_of([copy for _, copy in pairs])
         run = crew.run_crew([ReadTask(source, copy, arguments) for source, copy in pairs])
         result.add(report.Iteration([source for source, _ in pairs], run))
         if result.failures():

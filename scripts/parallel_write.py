@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Write one file from each of many processes at once, and time them.
 
-Process p of node K writes {dst}/node_K/process_p. Without --src it writes the bytes that the
-dataset expects there, streamed from `seedfs cat`, so that a seedfs mount (or verify_write.py, on
-any other file system) can judge what arrived. With --src every process writes that local file.
+Process p of node K writes {dst}/node_K/process_p. Inside a seedfs mount it writes the file that
+the mount's layout gives it, and iteration i writes that of the dataset's iteration i, where it has
+several. Without --src it writes the bytes that the dataset expects there, streamed from `seedfs
+cat`, so that a seedfs mount (or verify_write.py, on any other file system) can judge what arrived.
+With --src every process writes that local file.
 
 All processes of an iteration start together. A process's time runs from opening its file, which
 truncates it, to closing it, with --fsync after flushing it to the device. It includes waiting for
@@ -23,7 +25,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # The package must be found beside the script, wherever it is called from.
 # pylint: disable=wrong-import-position
-from stress_common import content, crew, options, report, streams  # noqa: E402
+from stress_common import content, crew, layout, options, report, streams  # noqa: E402
 
 SCRIPT = report.script_name(__file__)
 
@@ -88,18 +90,17 @@ def parse() -> argparse.ArgumentParser:
     options.add_iteration_dirs(parser)
     options.add_content_options(parser)
     options.add_json(parser)
+    options.add_meaningless(parser, "--host", "--port", "--write-type")
     return parser
 
 
-def source_opener(arguments: argparse.Namespace):
+def source_opener(arguments: argparse.Namespace, run: layout.Run, names: layout.Names):
     """A function from a file's name to the function that opens its source."""
     if arguments.src is not None:
         options.check_file("--src", arguments.src)
         return lambda name: lambda: streams.FileSource(arguments.src)
-    iterations = arguments.iteration if arguments.iteration_dirs else None
-    extent = content.Extent(arguments.node, arguments.nprocess, iterations)
-    seed_content = content.SeedContent.from_arguments(arguments, extent)
-    seed_content.check(extent)
+    seed_content = content.SeedContent.from_arguments(arguments, run, names)
+    seed_content.check(names)
     return lambda name: lambda: seed_content.open(name)
 
 
@@ -107,30 +108,25 @@ def main(arguments: argparse.Namespace) -> int:
     """Checks everything, then runs iteration by iteration."""
     options.check_direct(arguments.direct, arguments.block_size)
     options.check_directory("--dst", arguments.dst)
-    open_source = source_opener(arguments)
-    rounds = [
-        [
-            content.relative_name(
-                arguments.node, process, number if arguments.iteration_dirs else None
-            )
-            for process in range(arguments.nprocess)
-        ]
-        for number in range(arguments.iteration)
-    ]
+    options.check_source(arguments)
+    run = layout.Run(
+        arguments.node, arguments.nprocess, arguments.iteration, arguments.iteration_dirs
+    )
+    files = layout.names_below("--dst", arguments.dst, run)
+    open_source = source_opener(arguments, run, files)
     if arguments.src is not None:
-        targets = [os.path.join(arguments.dst, name) for names in rounds for name in names]
+        targets = [os.path.join(arguments.dst, name) for name in files.distinct()]
         content.refuse_overwriting([arguments.src], targets)
     result = report.Report(
         SCRIPT, arguments.node, arguments.nprocess, arguments.iteration, "waiting for the source"
     )
-    for names in rounds:
+    for names in files.rounds:
         paths = [os.path.join(arguments.dst, name) for name in names]
-        os.makedirs(os.path.dirname(paths[0]), exist_ok=True)
+        options.make_directories_of(paths)
         tasks = [
             WriteTask(open_source(name), path, arguments) for name, path in zip(names, paths)
         ]
-        run = crew.run_crew(tasks)
-        result.add(report.Iteration(paths, run))
+        result.add(report.Iteration(paths, crew.run_crew(tasks)))
         if result.failures():
             break
     return result.print(arguments.json)

@@ -2,7 +2,8 @@
 """Check what parallel_read.py --dst copied: compares each copy with what it was read from.
 
 Local mode (without --node): {dst}/process_p with the one file --src.
-Remote mode (with --node K): {dst}/node_K/process_p with {src}/node_K/process_p.
+Remote mode (with --node K): {dst}/node_K/process_p with {src}/node_K/process_p; where --src or
+--dst is inside a seedfs mount, with its layout's names, as parallel_read.py.
 
 p goes from 0 to P-1. Each file that differs is named with its first differing offset.
 
@@ -19,7 +20,7 @@ from typing import List
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # The package must be found beside the script, wherever it is called from.
 # pylint: disable=wrong-import-position
-from stress_common import content, options, report, streams, verify  # noqa: E402
+from stress_common import layout, options, report, streams, verify  # noqa: E402
 from stress_common.errors import UsageError  # noqa: E402
 
 SCRIPT = report.script_name(__file__)
@@ -51,6 +52,7 @@ def parse() -> argparse.ArgumentParser:
     options.add_verify_options(parser)
     options.add_iteration_dirs(parser)
     options.add_json(parser)
+    options.add_meaningless(parser, "--home")
     return parser
 
 
@@ -59,6 +61,7 @@ def pairs_to_compare(arguments: argparse.Namespace) -> List[verify.Pair]:
     if arguments.node is None:
         if arguments.iteration_dirs:
             raise UsageError("--iteration-dirs is for remote mode; accepted: with --node K")
+        options.check_iteration_count(arguments, [])
         options.check_file("--src", arguments.src)
         return [
             verify.Pair(
@@ -68,20 +71,24 @@ def pairs_to_compare(arguments: argparse.Namespace) -> List[verify.Pair]:
             for process in range(arguments.nfile)
         ]
     options.check_directory("--src", arguments.src)
-    iterations = arguments.iteration if arguments.iteration_dirs else None
+    run = layout.Run(
+        arguments.node, arguments.nfile, arguments.iteration, arguments.iteration_dirs,
+        "--nfile",
+    )
+    sources, copies = layout.names_of_copies(arguments.src, arguments.dst, run)
+    options.check_iteration_count(arguments, sources.rounds)
     return [
         verify.Pair(
-            os.path.join(arguments.dst, name),
+            os.path.join(arguments.dst, copy),
             lambda name=name: streams.FileSource(os.path.join(arguments.src, name)),
         )
-        for name in content.Extent(arguments.node, arguments.nfile, iterations).names()
+        for name, copy in zip(sources.distinct(), copies.distinct())
     ]
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Compares, and says what differs."""
     options.check_directory("--dst", arguments.dst)
-    options.check_iteration_count(arguments)
     findings = verify.compare_all(pairs_to_compare(arguments), arguments.jobs)
     return verify.conclude(SCRIPT, findings, arguments)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Check what parallel_write.py wrote: {dst}/node_K/process_0 to process_{P-1}.
+"""Check what parallel_write.py wrote: {dst}/node_K/process_0 to process_{P-1}, or inside a seedfs
+mount the files that its layout gives the processes.
 
 Reads each file back and compares it, byte by byte, with what the dataset expects there (streamed
 from `seedfs cat`), or with --src with that file. Each file that differs is named with its first
@@ -23,7 +24,7 @@ from typing import Any, Dict, List
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # The package must be found beside the script, wherever it is called from.
 # pylint: disable=wrong-import-position
-from stress_common import content, options, report, streams, verify  # noqa: E402
+from stress_common import content, layout, options, report, streams, verify  # noqa: E402
 from stress_common.errors import UsageError, reason_of  # noqa: E402
 
 SCRIPT = report.script_name(__file__)
@@ -57,33 +58,31 @@ def parse() -> argparse.ArgumentParser:
     )
     options.add_content_options(parser)
     options.add_json(parser)
+    options.add_meaningless(parser, "--home")
     return parser
 
 
-def check_status_options(arguments: argparse.Namespace) -> str:
-    """The mount to ask; refuses options that its verdict does not depend on."""
+def check_status_options(arguments: argparse.Namespace, files: layout.Names) -> None:
+    """Refuses options that the mount's verdict does not depend on, and what is no mount."""
     for name in ("src", "config", "seed", "size"):
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name} says what is expected, but with --status the mount does")
-    mount = content.find_mount(arguments.dst)
-    if mount is None:
+    if files.mount is None:
         raise UsageError(
             f"--status: --dst {arguments.dst} is not inside a seedfs mount; accepted: a directory "
             "of a mount, or no --status"
         )
-    return mount
 
 
-def verdicts(arguments: argparse.Namespace, mount: str, names: List[str]) -> List[verify.Finding]:
+def verdicts(arguments: argparse.Namespace, files: layout.Names) -> List[verify.Finding]:
     """A finding for each file, from the mount's own judgement."""
-    prefix = content.path_in_mount(mount, arguments.dst)
+    documents = os.path.join(files.mount, ".status", "files", files.prefix)
     out = sys.stderr if arguments.json else sys.stdout
     findings = []
-    for name in names:
+    for name in files.distinct():
         path = os.path.join(arguments.dst, name)
-        status_path = os.path.join(mount, ".status", "files", prefix, f"{name}.json")
         try:
-            with open(status_path, encoding="utf-8") as file:
+            with open(os.path.join(documents, f"{name}.json"), encoding="utf-8") as file:
                 status = json.load(file)
             verdict, ranges = status["verdict"], status["ranges"]
         except (OSError, ValueError, KeyError) as error:
@@ -119,33 +118,38 @@ def describe(amounts: Dict[str, int], ranges: List[Dict[str, Any]]) -> str:
 
 
 def pairs_to_compare(
-    arguments: argparse.Namespace, extent: content.Extent
+    arguments: argparse.Namespace, run: layout.Run, files: layout.Names
 ) -> List[verify.Pair]:
     """Each file with the bytes that it should have."""
-    paths = [os.path.join(arguments.dst, name) for name in extent.names()]
+    names = files.distinct()
+    paths = [os.path.join(arguments.dst, name) for name in names]
     if arguments.src is not None:
         options.check_file("--src", arguments.src)
         return [verify.Pair(path, lambda: streams.FileSource(arguments.src)) for path in paths]
-    seed_content = content.SeedContent.from_arguments(arguments, extent)
-    seed_content.check(extent)
+    seed_content = content.SeedContent.from_arguments(arguments, run, files)
+    seed_content.check(files)
     return [
         verify.Pair(path, lambda name=name: seed_content.open(name))
-        for path, name in zip(paths, extent.names())
+        for path, name in zip(paths, names)
     ]
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Takes the mount's word, or compares."""
     options.check_directory("--dst", arguments.dst)
-    options.check_iteration_count(arguments)
-    iterations = arguments.iteration if arguments.iteration_dirs else None
-    extent = content.Extent(arguments.node, arguments.nfile, iterations)
+    options.check_source(arguments)
+    run = layout.Run(
+        arguments.node, arguments.nfile, arguments.iteration, arguments.iteration_dirs,
+        "--nfile",
+    )
+    files = layout.names_below("--dst", arguments.dst, run)
+    options.check_iteration_count(arguments, files.rounds)
     if arguments.status:
-        mount = check_status_options(arguments)
-        findings = verdicts(arguments, mount, extent.names())
+        check_status_options(arguments, files)
+        findings = verdicts(arguments, files)
     else:
-        pairs = pairs_to_compare(arguments, extent)
-        if content.find_mount(arguments.dst) is not None:
+        pairs = pairs_to_compare(arguments, run, files)
+        if files.mount is not None:
             print(
                 f"{SCRIPT}: note: a seedfs file that was never written reads as expected; "
                 "--status tells whether the bytes arrived",

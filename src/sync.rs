@@ -17,6 +17,8 @@
 //!
 //! [shuttle]: https://docs.rs/shuttle
 
+pub(crate) mod background;
+
 #[cfg(not(all(test, feature = "shuttle")))]
 mod real {
     pub(crate) use std::sync::atomic;
@@ -24,6 +26,19 @@ mod real {
 
     pub(crate) use dashmap::{DashMap, Entry as DashEntry};
     pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+
+    /// Does the same on so many threads, of which this is one; on fewer where the system does not
+    /// let us have them.
+    pub(crate) fn together(threads: usize, work: impl Fn() + Sync) {
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                if thread::Builder::new().spawn_scoped(scope, &work).is_err() {
+                    break;
+                }
+            }
+            work();
+        });
+    }
 
     /// The threads that take jobs.
     pub(crate) mod pool {

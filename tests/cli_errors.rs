@@ -200,6 +200,9 @@ fn configurations() {
         ("a.json", r#"{"nodes": 2, "odd": 1}"#, "unknown field `odd`"),
         ("b.toml", "nodes = 2\nodd = 1\n", "unknown field `odd`"),
         ("c.json", "{", "EOF"),
+        ("passwd", "root:x:0:0:root:/root:/bin/bash\n", "JSON was expected, or TOML in a file"),
+        ("e.toml", "root:x:0:0:root:/root:/bin/bash\n", "TOML was expected"),
+        ("long", &" ".repeat(2 << 20), "longer than 1 MiB"),
         ("d.toml", "nodes = \n", "TOML parse error"),
     ] {
         let path = directory.path().join(name);
@@ -284,7 +287,8 @@ fn a_path_inside_a_mount_is_not_the_mount() {
     let mount = Mount::new(&["--size=1M"]);
     let inside = mount.join("node_0");
     let inside = inside.to_str().expect("a plain name");
-    assert_refused(&run(&["umount", inside]), WRONG_USAGE, &[inside, "is not a mounted seedfs"]);
+    let said = [inside, "is inside the seedfs that is mounted on"];
+    assert_refused(&run(&["umount", inside]), WRONG_USAGE, &said);
     assert!(mount.is_mounted());
 }
 
@@ -310,6 +314,20 @@ fn a_full_output_is_a_failure_of_the_system() {
     ] {
         let output = seedfs().args(arguments).stdout(full()).output().expect("it can be started");
         assert_refused(&output, SYSTEM_FAILED, &["cannot write to standard output"]);
+    }
+}
+
+#[test]
+fn threads() {
+    for command in ["mount", "write", "verify", "sums"] {
+        for count in ["0", "1025", "70000", "-1", "x", ""] {
+            let threads = format!("--threads={count}");
+            let target = ["/no/such/directory"];
+            let target = if command == "sums" { &target[..0] } else { &target };
+            let output = run(&[&[command, &threads], target].concat());
+            let named = [threads.split('=').next().unwrap_or_default(), "from 1 to 1024"];
+            assert_refused(&output, WRONG_USAGE, &named);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use seedfs::content::Content;
 use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Error, Filesystem, Kind, NewNode, Options};
+use seedfs::fs::{Error, Filesystem, Kind, NewNode, Options, XattrAnswer};
 use seedfs::storage::{Algorithm, Progress, Share, Stop, sums};
 
 const BLAKE3: &[u8] = b"user.seedfs.blake3";
@@ -75,19 +75,20 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     let inode = filesystem.dataset().namespace().resolve("node_1/process_1/file_10").unwrap();
     let file = filesystem.dataset().namespace().coordinates("node_1/process_1/file_10").unwrap();
     let expected = blake3_hex(&Content::new(filesystem.dataset().seed()), file);
-    assert_eq!(filesystem.slow_xattr_bytes(inode, BLAKE3), Ok(Some(64)));
+    assert_eq!(filesystem.xattr_now(inode, BLAKE3), Ok(XattrAnswer::Slow(64..=64)));
     assert_eq!(filesystem.xattr(inode, BLAKE3).unwrap(), expected);
     filesystem.write(inode, 0, b"wrong", false).unwrap();
-    assert_eq!(filesystem.blake3_xattr(inode, &|| false).unwrap(), expected);
-    assert_eq!(filesystem.blake3_xattr(inode, &|| true), Err(Error::Interrupted));
+    assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| false).unwrap(), expected);
+    assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| true), Err(Error::Interrupted));
     assert!(filesystem.xattr_names(inode).unwrap().iter().all(|name| **name != *BLAKE3));
-    assert_eq!(filesystem.slow_xattr_bytes(inode, b"user.seedfs.verdict"), Ok(None));
+    let mismatch = XattrAnswer::Now(b"mismatch".to_vec());
+    assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(mismatch));
 
     let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
     let other = filesystem.make(Inode::ROOT, b"other", &new).unwrap().inode;
     for none in [other, Inode::ROOT, manifest(&filesystem)] {
         assert_eq!(filesystem.xattr(none, BLAKE3), Err(Error::NoAttribute));
-        assert_eq!(filesystem.slow_xattr_bytes(none, BLAKE3), Err(Error::NoAttribute));
+        assert_eq!(filesystem.xattr_now(none, BLAKE3), Err(Error::NoAttribute));
     }
 }
 

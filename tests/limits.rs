@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use seedfs::dataset::{DatasetConfig, Inode};
+use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
 use seedfs::fs::{
     Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
     SetXattr,
 };
-use seedfs::overlay::Limits;
+use seedfs::overlay::{Limits, Store};
 
 fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
     let config = DatasetConfig {
@@ -71,7 +71,7 @@ const STEPS: [(&str, Step); 10] = [
         let inode = lookup(it, "node_0/process_0");
         it.set_xattr(inode, b"user.x", Some(b"value"), SetXattr::Any)
     }),
-    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false)),
+    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false).map(drop)),
     ("punch", |it| it.allocate(lookup(it, "node_0/process_0"), 30..40, Allocate::Hole)),
 ];
 
@@ -143,7 +143,8 @@ fn a_full_mount_can_be_emptied() {
     for (name, _) in &names[2..] {
         let inode = lookup(&filesystem, name);
         filesystem.unlink(root, name.as_bytes()).unwrap();
-        filesystem.forget(inode);
+        // Whoever made it remembers it once.
+        filesystem.forget(inode, 1);
     }
     assert!(filesystem.space().files_free > 0);
 }
@@ -183,7 +184,7 @@ fn what_is_not_a_command_changes_nothing() {
         Err(Error::NotFound)
     );
     let reset = filesystem.control(b" reset  /node_0/process_0/ \n").unwrap();
-    assert_eq!(reset.names.len(), 1);
+    assert_eq!(reset.names().count(), 1);
     lookup(&filesystem, "node_0/process_0");
 }
 
@@ -197,9 +198,84 @@ fn a_reset_names_what_it_has_changed() {
     let set = SetAttributes { mode: Some(0), ..SetAttributes::default() };
     filesystem.set_attributes(other, &set).unwrap();
     let reset = filesystem.control(b"reset node_0/process_0").unwrap();
-    let mut names: Vec<_> = reset.names.iter().map(|(at, name)| (*at, &name[..])).collect();
+    let mut names: Vec<_> = reset.names().map(|(at, name)| (at, &name[..])).collect();
     names.sort();
     assert_eq!(names, [(Inode::ROOT, &b"away"[..]), (node, &b"process_0"[..])]);
-    assert_eq!(reset.inodes, [file]);
+    assert_eq!(reset.inodes().collect::<Vec<_>>(), [file]);
     assert_eq!(filesystem.attributes(other).unwrap().mode, 0, "not what was asked for");
+}
+
+/// More than one call copies.
+const EXTENTS: u64 = 40_000;
+
+/// What one call holds meanwhile has a bound: callers ask for the rest.
+#[test]
+fn a_copy_of_very_many_extents_is_made_in_parts() {
+    let filesystem = filesystem(1 << 20, 200_000);
+    let [from, to] = [b"from", b"copy"].map(|it| make(&filesystem, it, Kind::File).unwrap().inode);
+    for number in 0..EXTENTS {
+        filesystem.write(from, number * 3, &[7], false).unwrap();
+    }
+    let length = (EXTENTS - 1) * 3 + 1;
+    let mut done = 0;
+    let mut calls = 0;
+    while done < length {
+        done += filesystem.copy_range((from, done), (to, done), length - done).unwrap();
+        calls += 1;
+        assert!(done == length || calls == 1, "{done} of {length} after {calls} calls");
+    }
+    assert_eq!(calls, 2);
+    let mut bytes = [vec![1; 120_000], vec![2; 120_000]];
+    for (inode, bytes) in [from, to].into_iter().zip(&mut bytes) {
+        assert_eq!(filesystem.read(inode, 0, 0, bytes).unwrap() as u64, length);
+        bytes.truncate(usize::try_from(length).unwrap());
+    }
+    assert!(bytes[0] == bytes[1]);
+}
+
+/// Programs that look before they write find room for the dataset's content and for other bytes.
+#[test]
+fn what_is_free_is_what_can_be_written() {
+    let block = 4096;
+    for (size, keep) in [("100", 8_u64 << 20), ("10G", 8 << 20)] {
+        let config = DatasetConfig { size: Some(size.into()), ..DatasetConfig::default() };
+        let limits = Limits { kept_bytes: keep, extents: 1000 };
+        let options = Options { limits, ..Options::default() };
+        let dataset = config.validate().unwrap();
+        let dataset_bytes = if size == "10G" { 10 << 30 } else { 100_u64 };
+        let it = Filesystem::new(dataset, options);
+        let total = dataset_bytes.max(keep).div_ceil(block);
+        assert_eq!((it.space().blocks, it.space().blocks_free), (total, total));
+        // All that is shown as free, where that is what can be kept.
+        let file = make(&it, b"foreign", Kind::File).unwrap().inode;
+        let mut bytes = vec![0; 1 << 20];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        for part in 0..8_u64 {
+            assert_eq!(it.space().blocks_free, total - part * 256);
+            it.write(file, part << 20, &bytes, false).unwrap();
+        }
+        assert_eq!(it.space().blocks_free, total - (keep / block));
+        assert_eq!(it.write(file, 8 << 20, b"one more", false), Err(Error::NoSpace));
+        // Right bytes still go in.
+        let own = it.dataset().namespace().inode(Coordinates::default()).unwrap();
+        let mut right = vec![0; 100];
+        it.read(own, 0, 0, &mut right).unwrap();
+        it.write(own, 0, &right, false).unwrap();
+    }
+}
+
+#[test]
+fn with_a_store_its_room_is_free_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::create(directory.path(), 8 << 20).unwrap();
+    let config = DatasetConfig { size: Some("100".into()), ..DatasetConfig::default() };
+    let limits = Limits { kept_bytes: 1 << 20, extents: 1000 };
+    let options = Options { limits, ..Options::default() };
+    let it = Filesystem::with_store(config.validate().unwrap(), options, Some(store));
+    assert_eq!(it.space().blocks_free, 9 * 256);
+    let file = make(&it, b"foreign", Kind::File).unwrap().inode;
+    let mut bytes = vec![0; 1 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    it.write(file, 0, &bytes, false).unwrap();
+    assert_eq!((it.space().blocks, it.space().blocks_free), (9 * 256, 8 * 256));
 }

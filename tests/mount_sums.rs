@@ -47,7 +47,7 @@ fn the_manifest_is_that_of_sums_and_b3sum_agrees() {
         assert!(!expected.is_empty());
         assert_eq!(fs::read(mount.join(MANIFEST)).unwrap(), expected);
         let metadata = fs::metadata(mount.join(MANIFEST)).unwrap();
-        assert_eq!((metadata.len(), metadata.mode() & 0o7777), (expected.len() as u64, 0o444));
+        assert_eq!((metadata.len(), metadata.mode() & 0o7777), (expected.len() as u64, 0o400));
         let check = Command::new("b3sum")
             .args(["--check", "--quiet", MANIFEST])
             .current_dir(mount.path())
@@ -164,7 +164,7 @@ fn it_is_a_status_file_like_the_others() {
         ErrorKind::NotFound
     );
     let directory = fs::metadata(mount.join(".status/sums")).unwrap();
-    assert_eq!(directory.permissions().mode() & 0o7777, 0o555);
+    assert_eq!(directory.permissions().mode() & 0o7777, 0o500);
 }
 
 /// Ends its children, whatever becomes of the test.

@@ -139,7 +139,9 @@ fn cases(cases: u32, run: impl Fn(&[Operation])) {
 fn without_a_mount_it_is_tmpfs() {
     let tmpfs = Tmpfs::new();
     cases(1500, |operations| {
-        run(&mut Directory::new(tmpfs.directory.path()), &mut Direct::new(), operations);
+        let mut direct = Direct::new();
+        run(&mut Directory::new(tmpfs.directory.path()), &mut direct, operations);
+        direct.finish();
     });
 }
 

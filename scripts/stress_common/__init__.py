@@ -1,6 +1,7 @@
 """What the stress scripts share: Python 3.9 or newer, nothing beyond its standard library.
 
     options   the arguments that several scripts take, and how a wrong one is refused
+    layout    which file each process has, in a mount by its own layout
     content   where the expected bytes come from: `seedfs cat`, a local file, a mount's config
     streams   sources and sinks of bytes, and the loops that copy and compare them
     crew      one process for each task, started together and timed alone

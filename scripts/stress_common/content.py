@@ -1,4 +1,4 @@
-"""Names of the files under test, and where their expected bytes come from."""
+"""Where the expected bytes of the files under test come from."""
 
 from __future__ import annotations
 
@@ -6,32 +6,14 @@ import argparse
 import os
 import shutil
 import subprocess
-from typing import List, NamedTuple, Optional
+from typing import List, Optional
 
 from .errors import UsageError
+from .layout import CONFIG_IN_MOUNT, Names, Run, default_layout
 from .lifetime import dying_with_me
 from .streams import CommandSource
 
-_CONFIG_IN_MOUNT = os.path.join(".status", "config.json")
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def relative_name(node: int, process: int, iteration: Optional[int] = None) -> str:
-    """The name of one process's file below the root, in a dataset's default layout."""
-    name = f"node_{node}/process_{process}"
-    return name if iteration is None else f"iteration_{iteration}/{name}"
-
-
-def find_mount(path: str) -> Optional[str]:
-    """The root of the seedfs mount that holds `path`, where there is one."""
-    folder = os.path.realpath(path)
-    while True:
-        if os.path.isfile(os.path.join(folder, _CONFIG_IN_MOUNT)):
-            return folder
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return None
-        folder = parent
 
 
 def find_seedfs(asked: Optional[str]) -> str:
@@ -52,24 +34,6 @@ def find_seedfs(asked: Optional[str]) -> str:
     return os.path.abspath(found)
 
 
-class Extent(NamedTuple):
-    """Which part of a dataset a run touches: all that the content's dimensions depend on."""
-
-    node: int
-    processes: int
-    iterations: Optional[int]
-    """None without iteration directories."""
-
-    def names(self) -> List[str]:
-        """Every file's name, iteration by iteration."""
-        rounds = [None] if self.iterations is None else list(range(self.iterations))
-        return [
-            relative_name(self.node, process, iteration)
-            for iteration in rounds
-            for process in range(self.processes)
-        ]
-
-
 class SeedContent:
     """The dataset's own bytes, streamed from `seedfs cat`."""
 
@@ -80,32 +44,29 @@ class SeedContent:
         self._prefix = prefix
 
     @classmethod
-    def from_arguments(cls, arguments: argparse.Namespace, extent: Extent) -> SeedContent:
+    def from_arguments(cls, arguments: argparse.Namespace, run: Run, names: Names) -> SeedContent:
         """Takes the dataset from the options, or from the mount that `--dst` is in."""
-        options = dataset_options(arguments, extent)
-        prefix = ""
+        options = dataset_options(arguments, run, names)
         if options is None:
-            mount = find_mount(arguments.dst)
-            if mount is None:
+            if names.mount is None:
                 raise UsageError(
                     f"--dst {arguments.dst} is not inside a seedfs mount, so the expected content "
                     "is unknown; accepted: --src FILE, --config FILE, or --size with --seed"
                 )
-            options = ["--config", os.path.join(mount, _CONFIG_IN_MOUNT)]
-            prefix = path_in_mount(mount, arguments.dst)
-        return cls(find_seedfs(arguments.seedfs), options, prefix)
+            options = ["--config", os.path.join(names.mount, CONFIG_IN_MOUNT)]
+        return cls(find_seedfs(arguments.seedfs), options, names.prefix)
 
     def open(self, name: str) -> CommandSource:
         """Starts the stream of one file's bytes."""
         return CommandSource(self._cat(name))
 
-    def check(self, extent: Extent) -> None:
+    def check(self, names: Names) -> None:
         """Refuses a dataset that does not name every file of the run, and says what would help."""
-        names = extent.names()
-        for name in (names[0], names[-1]):
+        distinct = names.distinct()
+        for name in (distinct[0], distinct[-1]):
             problem = self._problem_with(name)
             if problem is not None:
-                raise UsageError(self._advice(name, extent) or f"{name}: {problem}")
+                raise UsageError(self._advice(name) or f"{name}: {problem}")
 
     def _cat(self, name: str, *more: str) -> List[str]:
         path = os.path.join(self._prefix, name)
@@ -125,15 +86,15 @@ class SeedContent:
         said = done.stderr.decode("utf-8", "replace").strip()
         return said or f"`{' '.join(command)}` ended with {done.returncode}"
 
-    def _advice(self, name: str, extent: Extent) -> Optional[str]:
+    def _advice(self, name: str) -> Optional[str]:
         """What to change, where the dataset's shape and the arguments are known to disagree."""
-        if extent.iterations is None and not self._problem_with(f"iteration_0/{name}"):
+        if not self._problem_with(f"iteration_0/{name}"):
             return (
                 f"the dataset has no {name} but has iteration_0/{name}: "
                 "it was made with --iterations, so add --iteration-dirs"
             )
-        bare = relative_name(extent.node, 0)
-        if extent.iterations is not None and not self._problem_with(bare):
+        directory, _, bare = name.partition("/")
+        if directory.startswith("iteration_") and not self._problem_with(bare):
             return (
                 f"the dataset has {bare} and no {name}: "
                 "it was made without --iterations, so leave out --iteration-dirs"
@@ -146,7 +107,9 @@ class SeedContent:
         return None
 
 
-def dataset_options(arguments: argparse.Namespace, extent: Extent) -> Optional[List[str]]:
+def dataset_options(
+    arguments: argparse.Namespace, run: Run, names: Names
+) -> Optional[List[str]]:
     """The dataset that the options describe, in `seedfs cat`'s words; None where they do not."""
     given = [name for name in ("seed", "size") if getattr(arguments, name) is not None]
     if arguments.config is not None:
@@ -161,16 +124,16 @@ def dataset_options(arguments: argparse.Namespace, extent: Extent) -> Optional[L
         raise UsageError(f"--seed {arguments.seed} needs the size of each file: add --size SIZE")
     options = ["--size", str(arguments.size), f"--seed={arguments.seed or '0'}"]
     # More nodes or processes than the real dataset has change no byte of these ones.
-    options += ["--nodes", str(extent.node + 1), "--processes", str(extent.processes)]
-    if extent.iterations is not None:
-        options += ["--iterations", str(extent.iterations)]
+    options += ["--nodes", str(run.node + 1), "--processes", str(run.processes)]
+    if names.mount is not None:
+        # The mount's names, with the content of another dataset.
+        options += ["--layout", names.config.get("layout") or default_layout(names.config)]
+        iterations = names.config.get("iterations")
+    else:
+        iterations = run.iterations if run.iteration_dirs else None
+    if iterations is not None:
+        options += ["--iterations", str(iterations)]
     return options
-
-
-def path_in_mount(mount: str, path: str) -> str:
-    """The path as the dataset names it: relative to the mount's root."""
-    relative = os.path.relpath(os.path.realpath(path), mount)
-    return "" if relative == os.curdir else relative
 
 
 def refuse_overwriting(sources: List[str], targets: List[str]) -> None:

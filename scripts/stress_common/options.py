@@ -20,6 +20,12 @@ MAX_BLOCK_BYTES = 1 << 30
 # What O_DIRECT asks of addresses, offsets and lengths on every file system in use.
 DIRECT_ALIGNMENT_BYTES = 4096
 
+_SIGNALS = """\
+signals:
+  SIGINT (Ctrl-C) and SIGTERM end the script and all its processes. Where SIGINT is ignored when it
+  starts, as after nohup, in cron and behind & in a script, it stays ignored: send SIGTERM.
+"""
+
 _SIZE = re.compile(r"(\d+)\s*([KMGTP]?)(?:I?B)?", re.IGNORECASE)
 
 
@@ -60,7 +66,7 @@ def new_parser(description: str, examples: str) -> argparse.ArgumentParser:
     """A parser that shows `description` and `examples` as they are written."""
     return argparse.ArgumentParser(
         description=description,
-        epilog=examples,
+        epilog=f"{examples}\n{_SIGNALS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # `--iter` would be `--iteration` today and ambiguous tomorrow.
         allow_abbrev=False,
@@ -70,8 +76,8 @@ def new_parser(description: str, examples: str) -> argparse.ArgumentParser:
 def add_run_options(parser: argparse.ArgumentParser, *, direct_help: str) -> None:
     """The options of a script that starts processes and times them."""
     parser.add_argument(
-        "--nprocess", type=whole_number(1, MAX_PROCESSES), required=True, metavar="P",
-        help="how many processes this node runs, each with its own file",
+        "--nprocess", type=whole_number(1, MAX_PROCESSES), default=1, metavar="P",
+        help="how many processes this node runs, each with its own file (default: 1)",
     )
     parser.add_argument(
         "--iteration", type=whole_number(1, MAX_ITERATIONS), default=1, metavar="N",
@@ -89,7 +95,8 @@ def add_iteration_dirs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--iteration-dirs", action="store_true",
         help="each iteration has its own directory: iteration_{i}/node_{node}/process_{p}, "
-        "counted from 0; without it every iteration uses the same files",
+        "counted from 0; without it every iteration uses the same files. In a seedfs mount its own "
+        "layout decides, and this is not needed",
     )
 
 
@@ -108,7 +115,8 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--iteration", type=whole_number(1, MAX_ITERATIONS), default=1, metavar="N",
-        help="with --iteration-dirs: how many iterations to look at (default: 1)",
+        help="with --iteration-dirs, or in a mount with iterations: how many to look at "
+        "(default: 1)",
     )
     parser.add_argument(
         "--jobs", type=whole_number(1, MAX_PROCESSES), default=os.cpu_count() or 1, metavar="J",
@@ -142,6 +150,52 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_MEANINGLESS = {
+    "--host": "HOST", "--port": "PORT", "--write-type": "TYPE", "--home": "DIR",
+}
+
+
+class _SayMeaningless(argparse.Action):
+    """Takes a value and says that it changes nothing."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        print(
+            f"{parser.prog}: note: {option_string} means nothing here: files are reached by their "
+            "paths, through the file system",
+            file=sys.stderr,
+        )
+
+
+def add_meaningless(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Options of Alluxio's scripts of the same names, whose command lines shall go on working."""
+    group = parser.add_argument_group(
+        "accepted without effect",
+        "Alluxio's scripts of the same names have these, to find its servers. Here files are\n"
+        "reached by their paths, so they mean nothing, and each says so on standard error.",
+    )
+    for name in names:
+        group.add_argument(
+            name, metavar=_MEANINGLESS[name], action=_SayMeaningless, dest=argparse.SUPPRESS,
+            help="no effect",
+        )
+
+
+def check_source(arguments: argparse.Namespace) -> None:
+    """Refuses two answers to what the bytes are."""
+    if arguments.src is not None:
+        for name in ("config", "seed", "size"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(
+                    f"--src and --{name} both say what the bytes are; accepted: one of them"
+                )
+
+
+def make_directories_of(paths: Sequence[str]) -> None:
+    """Makes the directories of files that are about to be written."""
+    for directory in dict.fromkeys(os.path.dirname(path) for path in paths):
+        os.makedirs(directory, exist_ok=True)
+
+
 def check_direct(direct: bool, block_bytes: int) -> None:
     """Refuses block sizes that O_DIRECT would refuse in the middle of the run."""
     if direct and block_bytes % DIRECT_ALIGNMENT_BYTES:
@@ -165,12 +219,12 @@ def check_file(option: str, path: str) -> None:
         raise UsageError(f"{option} {path}: permission denied; accepted: a file you can read")
 
 
-def check_iteration_count(arguments: argparse.Namespace) -> None:
+def check_iteration_count(arguments: argparse.Namespace, rounds: Sequence[Sequence[str]]) -> None:
     """Refuses to look at several iterations where all of them used the same files."""
-    if arguments.iteration > 1 and not arguments.iteration_dirs:
+    if arguments.iteration > 1 and (not rounds or rounds[0] == rounds[-1]):
         raise UsageError(
-            f"--iteration {arguments.iteration} has one set of files to look at; accepted: 1, or "
-            "with --iteration-dirs"
+            f"--iteration {arguments.iteration} has one set of files to look at; accepted: 1, "
+            "with --iteration-dirs, or a mount with iterations"
         )
 
 

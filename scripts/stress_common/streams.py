@@ -117,6 +117,9 @@ class FileSink:
             except OSError as error:
                 raise _named(error, self._path) from error
 
+    def end(self) -> None:
+        """Expects nothing more."""
+
     def close(self) -> None:
         """Ends the file; errors of earlier writes can surface only here."""
         try:
@@ -138,8 +141,47 @@ class NullSink:
     def write(self, view: memoryview) -> None:
         """Keeps nothing."""
 
+    def end(self) -> None:
+        """Expects nothing more."""
+
     def close(self) -> None:
         """Has nothing to end."""
+
+
+class ComparingSink:
+    """Compares what it is given with a file's bytes, and passes it on."""
+
+    def __init__(self, expected_path: str, path: str, sink) -> None:
+        self._expected = FileSource(expected_path)
+        self._path = path
+        self._sink = sink
+        self._buffer = bytearray()
+
+    def write(self, view: memoryview) -> None:
+        """Fails at the first byte that differs."""
+        if len(self._buffer) != len(view):
+            self._buffer = bytearray(len(view))
+        filled = self._expected.fill(memoryview(self._buffer))
+        # A bytearray compares with memcmp.
+        if filled < len(view) or self._buffer != view:
+            offset = self._expected.read_bytes - filled
+            difference = _first_difference(bytes(self._buffer[:filled]), bytes(view))
+            raise self._failure(difference._replace(offset=offset + difference.offset))
+        self._sink.write(view)
+
+    def end(self) -> None:
+        """Fails where more is expected."""
+        rest = bytearray(1)
+        if self._expected.fill(memoryview(rest)):
+            raise self._failure(Difference(self._expected.read_bytes - 1, bytes(rest), b""))
+
+    def close(self) -> None:
+        """Ends both files."""
+        self._expected.close()
+        self._sink.close()
+
+    def _failure(self, difference: Difference) -> StressError:
+        return StressError(f"{self._path}: is not {self._expected.path}: {difference}")
 
 
 class Copied(NamedTuple):
@@ -166,6 +208,7 @@ def copy(source, sink, buffer: memoryview) -> Copied:
             sink.write(buffer[:filled])
             size_bytes += filled
         if filled < len(buffer):
+            sink.end()
             return Copied(size_bytes, waiting_seconds)
 
 

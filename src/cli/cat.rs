@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Failure;
 use super::dataset_args::DatasetArguments;
+use super::{Failure, pool};
 use crate::content::Content;
 use crate::dataset::{Dataset, Value, parse_size};
 
@@ -59,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(length) => size("--length", length)?,
     };
     let end = start.saturating_add(length).min(size_bytes);
+    pool::start(None);
 
     let content = Content::of(&dataset);
     let mut buffer = vec![0; PIECE_BYTES];

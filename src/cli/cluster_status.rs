@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::duration;
-use super::{Failure, storage_args::Interruption};
-use crate::storage::{ClusterStatus, NodeLine, read_cluster_status};
+use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
+use crate::disk::Disk;
+use crate::storage::{ClusterStatus, NodeLine, Root, read_cluster_status};
 
 /// Shows the merged status once, or again every second until all are done or it is interrupted.
 pub(super) fn run(
@@ -19,8 +20,9 @@ pub(super) fn run(
     watch: bool,
 ) -> Result<ExitCode, Failure> {
     show(directory, first, json, watch)?;
+    let mut unreadable = first.unreadable_total;
     if !watch {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(exit_code(unreadable));
     }
     let interruption = Interruption::new()?;
     let mut done = first.percent_complete >= 100.0;
@@ -28,14 +30,24 @@ pub(super) fn run(
         thread::sleep(Duration::from_secs(1));
         let Some(status) = read(directory)? else { break };
         show(directory, &status, json, watch)?;
+        unreadable = status.unreadable_total;
         done = status.percent_complete >= 100.0;
     }
-    Ok(ExitCode::SUCCESS)
+    if interruption.happened() && !done {
+        return Ok(INTERRUPTED.into());
+    }
+    Ok(exit_code(unreadable))
+}
+
+/// What a node says that cannot be read may be anything: that is not fine.
+fn exit_code(unreadable: u64) -> ExitCode {
+    if unreadable > 0 { SYSTEM_FAILED.into() } else { ExitCode::SUCCESS }
 }
 
 /// The merged status of a directory; `None` where no node has written any.
 pub(super) fn read(directory: &Path) -> Result<Option<ClusterStatus>, Failure> {
-    read_cluster_status(directory)
+    Root::open(Disk::real(), directory)
+        .and_then(|root| read_cluster_status(&root))
         .map_err(|error| Failure::system(format!("cannot read '{}': {error}", directory.display())))
 }
 
@@ -59,10 +71,26 @@ fn show(directory: &Path, status: &ClusterStatus, json: bool, watch: bool) -> Re
 
 /// The status for people. Writing to a string does not fail.
 fn describe(text: &mut String, directory: &Path, status: &ClusterStatus) {
+    let shown = directory.display().to_string();
+    let shown = plain(&shown);
+    if status.nodes.is_empty() {
+        let _ = writeln!(text, "{shown}: no status file that can be read");
+    } else {
+        describe_nodes(text, &shown, status);
+    }
+    for unreadable in &status.unreadable {
+        let _ = writeln!(text, "  unreadable: {}", plain(unreadable));
+    }
+    let more = status.unreadable_total.saturating_sub(status.unreadable.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more that are unreadable");
+    }
+}
+
+fn describe_nodes(text: &mut String, directory: &str, status: &ClusterStatus) {
     let _ = writeln!(
         text,
-        "{}: {} %, {} of {} files, {} of {} nodes, {} MB/s, {} files/s",
-        directory.display(),
+        "{directory}: {} %, {} of {} files, {} of {} nodes, {} MB/s, {} files/s",
         status.percent_complete,
         status.files_created,
         status.target_files,
@@ -81,15 +109,12 @@ fn describe(text: &mut String, directory: &Path, status: &ClusterStatus) {
             text,
             "  node {:<5} {:<16} {:>6} %  {} of {} files, {} MB/s, {} files/s{silent}",
             status.node_id,
-            status.node_metadata.hostname(),
+            plain(status.node_metadata.hostname()),
             status.percent_complete,
             status.files_created,
             status.node_metadata.target_files,
             status.throughput_mb_s,
             status.files_per_sec,
         );
-    }
-    for unreadable in &status.unreadable {
-        let _ = writeln!(text, "  unreadable: {unreadable}");
     }
 }

@@ -1,6 +1,7 @@
 //! The options that describe a dataset, shared by all commands that need one.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -115,16 +116,28 @@ impl DatasetArguments {
 /// The word for a number that the cluster's engine is asked for.
 pub(super) const AUTO: &str = "auto";
 
+/// The longest configuration: far more than one can say.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
 /// A file whose name ends in `.toml` is TOML, any other is JSON.
 fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
     let refuse = |reason: &str| {
         let reason = reason.trim_end();
         Failure::usage(format!("--config '{}': {reason}", path.display()))
     };
-    let text = fs::read_to_string(path).map_err(|error| refuse(&error.to_string()))?;
+    let mut text = String::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text))
+        .map_err(|error| refuse(&error.to_string()))?;
+    if read as u64 > CONFIG_BYTES_MAX {
+        return Err(refuse("it is longer than 1 MiB; accepted is a configuration"));
+    }
     if path.extension().is_some_and(|extension| extension == "toml") {
-        toml::from_str(&text).map_err(|error| refuse(&error.to_string()))
+        let expected = "TOML was expected, because of its name";
+        toml::from_str(&text)
+            .map_err(|error| refuse(&format!("{}; {expected}", error.to_string().trim_end())))
     } else {
-        serde_json::from_str(&text).map_err(|error| refuse(&error.to_string()))
+        let expected = "JSON was expected, or TOML in a file whose name ends in .toml";
+        serde_json::from_str(&text).map_err(|error| refuse(&format!("{error}; {expected}")))
     }
 }

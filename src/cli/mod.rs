@@ -23,10 +23,12 @@ mod completions;
 mod dataset_args;
 mod kernel_args;
 mod locate;
+mod log;
 mod man;
 mod mount;
 mod mount_target;
 mod origin;
+mod pool;
 mod progress;
 mod reset;
 mod shape_args;
@@ -37,6 +39,7 @@ mod umount;
 mod verify;
 mod write;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -110,6 +113,17 @@ impl Failure {
         }
         Err(Self::system(format!("cannot write to standard output: {error}")))
     }
+}
+
+/// Text that others have written, as names of files, without what a terminal would take for
+/// commands.
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        let escape =
+            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+        return text.chars().map(escape).collect::<String>().into();
+    }
+    text.into()
 }
 
 /// The exit code of a verdict that is mismatch or incomplete.

@@ -6,18 +6,22 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
+use super::log::Log;
+use super::pool;
 use crate::dataset::{Dataset, Value, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
@@ -67,7 +71,7 @@ struct JudgeArguments {
     keep: Value,
 
     /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
-    /// file that gives back what is freed, and goes with the mount
+    /// file without a name that gives back what is freed, and goes with the mount
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 
@@ -75,8 +79,8 @@ struct JudgeArguments {
     #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
     store_limit: Option<Value>,
 
-    /// Keep at most this many extents, some 100 to 300 bytes of memory each; a write past it fails
-    /// with ENOSPC
+    /// Keep at most this many extents, 256 bytes of memory each, with records, names and attributes
+    /// counted as extents; what needs more fails with ENOSPC
     #[arg(
         long,
         value_name = "N",
@@ -102,6 +106,11 @@ struct JudgeArguments {
     /// List .status in the root; it can be opened by name in any case
     #[arg(long)]
     list_status: bool,
+
+    /// Let everybody read .status, where --allow-other lets others use the mount: it shows bytes
+    /// and names also of files and directories that they may not read
+    #[arg(long, requires = "allow_other")]
+    share_status: bool,
 }
 
 /// How it is mounted.
@@ -126,7 +135,8 @@ struct MountArguments {
     allow_other: bool,
 
     /// Options for the kernel's mount table: ro, rw, exec, noexec, suid, nosuid, dev, nodev, atime,
-    /// noatime, sync, async, dirsync, fsname=NAME
+    /// noatime, sync, async, dirsync, fsname=NAME; and nonempty, to mount over a directory that
+    /// holds something
     #[arg(short = 'o', value_name = "OPTION", value_delimiter = ',')]
     options: Vec<KernelOption>,
 
@@ -144,7 +154,7 @@ struct MountArguments {
 }
 
 /// Far more than any machine has use for, and few enough that each gets its buffers.
-const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+pub(super) const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Reads a number, and says what is accepted where it is none.
 pub(super) fn whole_number<T: FromStr + PartialOrd + Display>(
@@ -180,10 +190,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
     let (dataset, (options, limits)) = both(dataset, both(options, arguments.kernel_options()))?;
-    let mountpoint = Mountpoint::new(&arguments.mountpoint).map_err(|error| match error {
-        MountpointError::Unreadable(..) => Failure::system(error),
-        _ => Failure::usage(error),
-    })?;
+    let nonempty = arguments.mount.options.iter().any(KernelOption::allows_non_empty);
+    let mountpoint =
+        Mountpoint::new(&arguments.mountpoint, nonempty).map_err(|error| match error {
+            MountpointError::Unreadable(..) => Failure::system(error),
+            _ => Failure::usage(error),
+        })?;
     if arguments.mount.foreground || arguments.mount.daemon {
         serve(arguments, dataset, options, limits, &mountpoint)
     } else {
@@ -230,6 +242,7 @@ impl JudgeArguments {
                 CacheArgument::Page => CacheMode::Page,
             },
             list_status: self.list_status,
+            share_status: self.share_status,
             node_id: self.node_id,
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
@@ -265,7 +278,8 @@ fn serve(
     mountpoint: &Mountpoint,
 ) -> Result<ExitCode, Failure> {
     let mount = &arguments.mount;
-    start_log(mount)?;
+    let log = start_log(mount)?;
+    pool::start(None);
     let mount_options = MountOptions {
         allow_other: mount.allow_other,
         threads: mount.threads,
@@ -281,7 +295,8 @@ fn serve(
     let path = mountpoint.path().to_owned();
     let filesystem =
         Arc::new(Filesystem::with_store(dataset, options, arguments.judge.make_store()?));
-    fuse::serve(&filesystem, mountpoint, &mount_options, move || {
+    let last_words = log.clone();
+    let ready = move || {
         // Nobody may be listening; the mount is there all the same.
         let mut stdout = io::stdout();
         if daemon {
@@ -290,18 +305,23 @@ fn serve(
         } else {
             let _ = announce(&mut stdout, &path);
         }
-    })
-    .map_err(|error: MountError| {
+    };
+    let served =
+        fuse::serve(&filesystem, mountpoint, &mount_options, ready, move || last_words.end());
+    let outcome = served.map_err(|error: MountError| {
         tracing::error!(%error, "the mount failed");
         Failure::system(error)
-    })?;
-    Ok(ExitCode::SUCCESS)
+    });
+    log.end();
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs this command again as the daemon, and waits until its mount answers or it has said why not.
 fn start_daemon(mountpoint: &Mountpoint) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::system(format!("cannot find the seedfs program: {error}")))?;
+    // A lock or a pipe of the caller is not to live as long as the mount.
+    fuse::keep_descriptors_from_children();
     let mut child = Command::new(program)
         // In front of all that was typed, in which `--` may end the options.
         .args(["mount", "--daemon"])
@@ -350,27 +370,29 @@ fn leave_terminal() {
 }
 
 /// Sends the log to the file, or in the foreground to standard error, or nowhere.
-fn start_log(mount: &MountArguments) -> Result<(), Failure> {
+fn start_log(mount: &MountArguments) -> Result<Log, Failure> {
     // fuser warns of an unmount by somebody else, which is how most mounts end.
     let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,fuser=error".to_owned());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {
         let accepted = "accepted is error, warn, info, debug or trace";
         Failure::usage(format!("the variable {LOG_VARIABLE} '{wanted}': {error}; {accepted}"))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
-    match &mount.log {
+    let started = match &mount.log {
         Some(path) => {
-            let file =
-                OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-                    Failure::usage(format!(
-                        "--log '{}': {error}; accepted is a file that can be written to",
-                        path.display()
-                    ))
-                })?;
-            builder.with_ansi(false).with_writer(file).init();
+            // A pipe that nobody reads is refused, and not waited for.
+            let no_waiting = OFlag::O_NONBLOCK.bits();
+            let mut file = OpenOptions::new();
+            file.create(true).append(true).custom_flags(no_waiting);
+            let file = file.open(path).map_err(|error| {
+                Failure::usage(format!(
+                    "--log '{}': {error}; accepted is a file that can be written to",
+                    path.display()
+                ))
+            })?;
+            Log::start(filter, false, file)
         }
-        None if mount.foreground => builder.with_writer(io::stderr).init(),
-        None => {}
-    }
-    Ok(())
+        None if mount.foreground => Log::start(filter, true, io::stderr()),
+        None => return Ok(Log::default()),
+    };
+    started.map_err(|error| Failure::system(format!("cannot start the log: {error}")))
 }

@@ -1,22 +1,42 @@
 //! Which mount a command is about.
 
-use std::path::{Path, PathBuf, absolute};
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use super::Failure;
-use crate::fuse;
+use crate::fuse::{self, Mounted, Place};
 
-/// The path of a mounted seedfs: the one that was named, or the only one there is.
-pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    if let Some(path) = named {
-        return check(path);
+/// Which paths stand for a mount.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// Its root.
+    Root,
+    /// Everything in it too.
+    Inside,
+}
+
+/// A mounted seedfs: the one that was named, or the only one there is.
+pub(super) fn find(named: Option<&Path>, accepted: Accepted) -> Result<Mounted, Failure> {
+    match named {
+        Some(path) => match named_mount(path, accepted)? {
+            Some(mounted) => Ok(mounted),
+            None => Err(refuse(path, "is not a mounted seedfs")),
+        },
+        None => only_mount(),
     }
+}
+
+fn only_mount() -> Result<Mounted, Failure> {
     let mut mounts = fuse::mounts().map_err(Failure::system)?;
     match (mounts.pop(), mounts.as_slice()) {
         (None, _) => Err(Failure::usage("no seedfs is mounted: name one, or see 'seedfs mount'")),
         (Some(only), []) => Ok(only),
         (Some(last), others) => {
-            let all: Vec<String> =
-                others.iter().chain([&last]).map(|path| path.display().to_string()).collect();
+            let all: Vec<String> = others
+                .iter()
+                .chain([&last])
+                .map(|mounted| mounted.path().display().to_string())
+                .collect();
             Err(Failure::usage(format!(
                 "several seedfs are mounted, name one of them: {}",
                 all.join(", ")
@@ -25,26 +45,40 @@ pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The absolute path of a mount. A dead mount cannot be looked at, so only what leads to it is
-/// resolved.
-fn check(path: &Path) -> Result<PathBuf, Failure> {
-    let refuse = |reason: &str| {
-        Failure::usage(format!(
-            "'{}' {reason}: the mount point of a seedfs is needed",
-            path.display()
-        ))
-    };
-    let lexical = absolute(path).map_err(|error| refuse(&error.to_string()))?;
-    let resolved = path.canonicalize().unwrap_or_else(|_| {
-        let parent = lexical.parent().and_then(|parent| parent.canonicalize().ok());
-        match (parent, lexical.file_name()) {
-            (Some(parent), Some(name)) => parent.join(name),
-            _ => lexical,
+/// The mount that a path stands for; nothing where the path has nothing to do with seedfs.
+pub(super) fn named_mount(path: &Path, accepted: Accepted) -> Result<Option<Mounted>, Failure> {
+    match fuse::place(path)
+        .map_err(|error| refuse(path, &format!("cannot be followed: {error}")))?
+    {
+        Place::Root(mounted) => Ok(Some(mounted)),
+        Place::Inside(mounted) if accepted == Accepted::Inside => Ok(Some(mounted)),
+        Place::Inside(mounted) => {
+            let root = mounted.path().display();
+            Err(refuse(path, &format!("is inside the seedfs that is mounted on '{root}'")))
         }
-    });
-    match fuse::is_seedfs(&resolved) {
-        Ok(true) => Ok(resolved),
-        Ok(false) => Err(refuse("is not a mounted seedfs")),
-        Err(error) => Err(Failure::system(error)),
+        Place::Over(_, fs_type) => {
+            let reason = format!("is hidden: another filesystem ({fs_type}) is mounted over it");
+            Err(Failure::usage(format!("the seedfs on '{}' {reason}", path.display())))
+        }
+        Place::OutOfSight => Err(refuse(path, "is in a mount that was taken out of sight")),
+        Place::Elsewhere => Ok(None),
+    }
+}
+
+fn refuse(path: &Path, reason: &str) -> Failure {
+    Failure::usage(format!("'{}' {reason}: the mount point of a seedfs is needed", path.display()))
+}
+
+/// What it means that a file of a mount cannot be used.
+pub(super) fn explained(mounted: &Mounted, error: &io::Error) -> String {
+    let path = mounted.path().display();
+    match (error.kind(), mounted.only_user()) {
+        (ErrorKind::NotConnected | ErrorKind::ConnectionAborted, _) => {
+            format!("its daemon is gone: clean up with 'seedfs umount {path}'")
+        }
+        (ErrorKind::PermissionDenied, Some(user)) => format!(
+            "user {user} mounted it without --allow-other, and only that user can look into it"
+        ),
+        _ => error.to_string(),
     }
 }

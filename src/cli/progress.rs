@@ -56,7 +56,8 @@ impl ProgressArguments {
         let watch = Watch { form: self.form(), name, progress, each_second };
         let outcome = thread::scope(|scope| {
             let (done, until_done) = channel::<()>();
-            scope.spawn(move || watch.run(&until_done));
+            // Without it the work is done all the same, and nothing is shown.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || watch.run(&until_done));
             let outcome = work();
             drop(done);
             outcome

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Failure, mount_target};
+use super::Failure;
+use super::mount_target::{self, Accepted, explained};
 use crate::status::STATUS_NAME;
 
 /// Put a mount back to untouched
@@ -27,8 +28,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mount = mount_target::find(Some(&arguments.mount))?;
-    let control = mount.join(STATUS_NAME).join("control");
+    let mount = mount_target::find(Some(&arguments.mount), Accepted::Root)?;
+    let control = mount.path().join(STATUS_NAME).join("control");
     let command = match &arguments.path {
         None => "reset".to_owned(),
         Some(path) => format!("reset {path}"),
@@ -44,7 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             arguments.path.as_deref().unwrap_or_default()
         ))),
         Err(error) => {
-            Err(Failure::system(format!("cannot write to '{}': {error}", control.display())))
+            let (control, reason) = (control.display(), explained(&mount, &error));
+            Err(Failure::system(format!("cannot write to '{control}': {reason}")))
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path;
 
 use clap::Args;
+use nix::fcntl::OFlag;
 
 use super::Failure;
 use crate::dataset::{DatasetConfig, TemplateFile, Value};
@@ -74,7 +76,10 @@ pub(super) fn read_template(config: &mut DatasetConfig) -> Result<(), Failure> {
         ))
     };
     let path = path::absolute(&typed).map_err(|error| refuse(&error.to_string()))?;
-    let file = File::open(&path).map_err(|error| refuse(&error.to_string()))?;
+    // A pipe would wait for somebody who writes to it.
+    let mut file = File::options();
+    file.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = file.open(&path).map_err(|error| refuse(&error.to_string()))?;
     let metadata = file.metadata().map_err(|error| refuse(&error.to_string()))?;
     if !metadata.is_file() {
         return Err(refuse("it is not a regular file"));

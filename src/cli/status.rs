@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::mount_target::{self, Accepted, explained};
 use super::origin::origin;
-use super::{BAD_VERDICT, Failure, cluster_status, mount_target};
+use super::{BAD_VERDICT, Failure, cluster_status};
 use crate::dataset::format_size;
-use crate::fuse;
+use crate::fuse::Mounted;
 use crate::status::STATUS_NAME;
 
 /// Show the verdict and the totals of a mount, or how far the nodes of a write are
@@ -40,20 +41,21 @@ pub(super) struct Arguments {
 const SHOWN_RANGES: usize = 5;
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if let Some(path) = &arguments.mount
-        && !fuse::is_seedfs(path).map_err(Failure::system)?
+    let named = arguments.mount.as_deref();
+    if let Some(path) = named
+        && mount_target::named_mount(path, Accepted::Inside)?.is_none()
         && path.is_dir()
         && let Some(first) = cluster_status::read(path)?
     {
         return cluster_status::run(path, &first, arguments.json, arguments.watch);
     }
-    let mount = mount_target::find(arguments.mount.as_deref())?;
+    let mount = mount_target::find(named, Accepted::Inside)?;
     let (text, summary) = read(&mount, "summary.json")?;
     let report = if arguments.json {
         text
     } else {
         let (_, mismatches) = read(&mount, "mismatches.json")?;
-        describe(&mount, &summary, &mismatches)
+        describe(mount.path(), &summary, &mismatches)
     };
     if let Err(error) = io::stdout().write_all(report.as_bytes()) {
         Failure::output(&error)?;
@@ -64,11 +66,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn read(mount: &Path, name: &str) -> Result<(String, Value), Failure> {
-    let path = mount.join(STATUS_NAME).join(name);
+fn read(mount: &Mounted, name: &str) -> Result<(String, Value), Failure> {
+    let path = mount.path().join(STATUS_NAME).join(name);
     let refuse =
         |error: String| Failure::system(format!("cannot read '{}': {error}", path.display()));
-    let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    let text = fs::read_to_string(&path).map_err(|error| refuse(explained(mount, &error)))?;
     let value = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
     Ok((text, value))
 }

@@ -12,7 +12,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::dataset_args::{AUTO, DatasetArguments};
-use super::{Failure, INTERRUPTED};
+use super::mount::{THREADS_MAX, whole_number};
+use super::{Failure, INTERRUPTED, plain};
 use crate::dataset::{Dataset, Value};
 use crate::storage::{FileFailure, Findings, Rank, Stop, find_rank};
 
@@ -24,8 +25,14 @@ pub(super) struct PartArguments {
     #[arg(long, value_name = "K")]
     node_id: Option<Value>,
 
-    /// Threads [default: one for each core]
-    #[arg(short, long, value_name = "N")]
+    /// Threads, 1 to 1024 [default: one for each core]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        allow_hyphen_values = true
+    )]
     threads: Option<NonZeroUsize>,
 }
 
@@ -131,7 +138,7 @@ const NAMED_MAX: usize = 20;
 pub(super) fn name_failures(failures: &Findings<FileFailure>) {
     let mut stderr = io::stderr().lock();
     for failure in failures.listed.iter().take(NAMED_MAX) {
-        let _ = writeln!(stderr, "seedfs: {}: {}", failure.path, failure.error);
+        let _ = writeln!(stderr, "seedfs: {}: {}", plain(&failure.path), failure.error);
     }
     let named = failures.listed.len().min(NAMED_MAX) as u64;
     if failures.total > named {

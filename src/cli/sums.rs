@@ -1,6 +1,5 @@
 //! `seedfs sums`
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,8 +9,9 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments};
-use super::{Failure, INTERRUPTED};
-use crate::storage::{Algorithm, Progress, Share, sums};
+use super::{Failure, INTERRUPTED, pool};
+use crate::disk::Disk;
+use crate::storage::{Algorithm, Output, Progress, Share, sums};
 
 /// Write a manifest of the dataset, with no storage read or written
 ///
@@ -45,20 +45,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     let threads = arguments.part.threads();
-    // It fails only where there is a pool already, which then serves as well.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool::start(Some(threads));
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), share.total_bytes(threads));
-    let mut out: Box<dyn Write + Send> =
-        match &arguments.output {
-            None => Box::new(BufWriter::new(io::stdout())),
-            Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|error| {
-                Failure::usage(format!("--output '{}': {error}", path.display()))
-            })?)),
-        };
+    let output = arguments.output.as_deref().map(|path| {
+        Output::new(Disk::real(), path)
+            .map_err(|error| Failure::usage(format!("--output '{}': {error}", path.display())))
+    });
+    let output = output.transpose()?;
     let written = arguments.progress.show("", &progress, &|| {}, || {
-        sums(share, arguments.algorithm, threads, &mut out, &progress, interruption.stop())
-            .and_then(|()| out.flush())
+        let stop = interruption.stop();
+        let Some(output) = &output else {
+            let mut out = BufWriter::new(io::stdout());
+            return sums(share, arguments.algorithm, threads, &mut out, &progress, stop)
+                .and_then(|()| out.flush());
+        };
+        let mut out = BufWriter::new(output.begin()?);
+        sums(share, arguments.algorithm, threads, &mut out, &progress, stop)?;
+        // What was interrupted is no manifest: the file stays the one before.
+        if stop.is_set() { Ok(()) } else { out.into_inner()?.finish() }
     });
     if interruption.happened() {
         return Ok(INTERRUPTED.into());
@@ -68,6 +73,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             arguments.progress.conclude("", arguments.algorithm.name(), &progress);
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => Failure::output(&error),
+        Err(error) => match &arguments.output {
+            None => Failure::output(&error),
+            Some(path) => {
+                Err(Failure::system(format!("cannot write '{}': {error}", path.display())))
+            }
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! `seedfs umount`
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{Failure, mount_target};
-use crate::fuse;
+use super::Failure;
+use super::mount_target::{self, Accepted};
 
 /// Unmount a dataset
 ///
@@ -29,10 +30,16 @@ pub(super) struct Arguments {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let path = mount_target::find(Some(&arguments.mount))?;
-    fuse::unmount(&path, arguments.lazy).map_err(Failure::system)?;
+    let mounted = mount_target::find(Some(&arguments.mount), Accepted::Root)?;
+    let fail = |reason: &dyn Display| {
+        Failure::system(format!("cannot unmount '{}': {reason}", mounted.path().display()))
+    };
+    mounted.unmount(arguments.lazy).map_err(|obstacle| fail(&obstacle))?;
     let start = Instant::now();
-    while fuse::is_seedfs(&path).map_err(Failure::system)? && start.elapsed() < PATIENCE {
+    while mounted.is_there().map_err(Failure::system)? {
+        if start.elapsed() >= PATIENCE {
+            return Err(fail(&"the kernel still shows it"));
+        }
         thread::sleep(Duration::from_millis(10));
     }
     Ok(ExitCode::SUCCESS)

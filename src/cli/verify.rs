@@ -1,21 +1,25 @@
 //! `seedfs verify`
 
-use std::fmt::Write as _;
-use std::fs;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::mount_target::{Accepted, find};
 use super::origin::origin;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, mount_target};
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
+use crate::disk::Disk;
 use crate::status::{STATUS_NAME, Surroundings};
-use crate::storage::{Progress, Sample, Share, State, Transfer, VerifyOptions, verify};
+use crate::storage::{
+    Output, Progress, Root, Sample, Share, State, Transfer, VerifyOptions, verify,
+};
 use crate::verdict::{Class, Verdict};
 
 /// Judge the files in a real directory as a mount would
@@ -26,7 +30,7 @@ use crate::verdict::{Class, Verdict};
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
-  seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
+  seedfs verify --seed 42 -n 1000000 -s 1M --resume verify.state /archive")]
 pub(super) struct Arguments {
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -54,18 +58,19 @@ pub(super) struct Arguments {
     #[arg(long, help_heading = "Verifying")]
     drop_cache: bool,
 
-    /// Only so many percent of the files, chosen by the seed: the same files each time, and a
-    /// larger sample holds the smaller one
+    /// Only so many percent of the files, chosen by the seed, and at least one: the same files each
+    /// time, and a larger sample holds the smaller one
     #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
     sample: Option<f64>,
 
-    /// Keep what is known in this file, and go on from there if it is there
+    /// Keep what is known in this file, and go on from there if it is there and files that were
+    /// read before have not changed
     #[arg(long, value_name = "STATE", help_heading = "Verifying")]
     resume: Option<PathBuf>,
 
     /// Stop when this many files are wrong, missing or cannot be read
     #[arg(long, value_name = "N", help_heading = "Verifying")]
-    stop_after: Option<u64>,
+    stop_after: Option<NonZeroU64>,
 
     #[command(flatten)]
     progress: ProgressArguments,
@@ -81,18 +86,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let base = match &arguments.like {
         None => None,
-        Some(mount) => Some(mount_target::find(Some(mount))?.join(STATUS_NAME).join("config.json")),
+        Some(path) => {
+            let mount = find(Some(path), Accepted::Inside)?;
+            Some(mount.path().join(STATUS_NAME).join("config.json"))
+        }
     };
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
-    if !arguments.directory.is_dir() {
+    let root = Root::open(Disk::real(), &arguments.directory).map_err(|error| {
         let shown = arguments.directory.display();
-        return Err(Failure::usage(format!("'{shown}' is not a directory: one is needed")));
-    }
-    for (option, path) in [("--report", &arguments.report), ("--resume", &arguments.resume)] {
-        path.as_ref().map_or(Ok(()), |path| check_writable(option, path))?;
-    }
+        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+    })?;
+    let outputs = Outputs::new(arguments)?;
     let options = VerifyOptions {
         threads: arguments.part.threads(),
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
@@ -100,34 +106,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         sample,
         stop_after: arguments.stop_after,
     };
-    let start = match &arguments.resume {
-        None => State::new(share, sample),
-        Some(path) => load(path, share, sample)?,
-    };
+    let start = outputs.load(&root, share, &options)?;
     let interruption = Interruption::new()?;
     let progress = expected_work(share, options.threads, sample, start.next);
     let save = |state: &State| {
-        if let Some(path) = &arguments.resume {
+        if let Some((_, output)) = &outputs.state {
             // The last save is the one that is reported on.
-            let _ = store(path, state);
+            let _ = state.save(output);
         }
     };
     let state = arguments.progress.show("", &progress, &|| {}, || {
         let watch = (&progress, interruption.stop());
-        verify(&arguments.directory, share, options, start, watch, &save)
+        verify(&root, share, options, start, watch, &save)
     });
-    if let Some(path) = &arguments.resume {
-        store(path, &state).map_err(|error| {
+    let state = state.map_err(|error| outputs.refuse_state(&error))?;
+    if let Some((path, output)) = &outputs.state {
+        state.save(output).map_err(|error| {
             Failure::system(format!("cannot write the state '{}': {error}", path.display()))
         })?;
     }
     arguments.progress.conclude("", "read", &progress);
-    report(arguments, share, &state, &progress)?;
+    report(arguments, &outputs, share, &state, &progress)?;
     Ok(conclude(arguments, share, &state, interruption.happened()))
 }
 
 fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted: bool) -> ExitCode {
-    name_failures(&state.failures);
+    let failures = state.failures(share);
+    name_failures(&failures);
     if interrupted {
         let how = if arguments.resume.is_some() {
             "the same command goes on from here"
@@ -142,12 +147,58 @@ fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted:
         );
         return INTERRUPTED.into();
     }
-    if state.failures.total > 0 {
+    if failures.total > 0 {
         return SYSTEM_FAILED.into();
     }
-    match state.verification.verdict(state.unexpected.total) {
+    match state.verdict(share) {
         Verdict::Verified => ExitCode::SUCCESS,
         _ => BAD_VERDICT.into(),
+    }
+}
+
+/// The files that are written, opened before anything is read: one that could not be written in
+/// the end is refused before hours of work.
+struct Outputs<'a> {
+    report: Option<(&'a PathBuf, Output)>,
+    state: Option<(&'a PathBuf, Output)>,
+}
+
+impl<'a> Outputs<'a> {
+    fn new(arguments: &'a Arguments) -> Result<Self, Failure> {
+        let open = |option: &str, path: &'a Option<PathBuf>| {
+            let open = |path: &'a PathBuf| {
+                let output = Output::new(Disk::real(), path).map_err(|error| {
+                    let shown = path.display();
+                    let needed = "a file that can be written is needed";
+                    Failure::usage(format!("{option} '{shown}': {error}; {needed}"))
+                })?;
+                Ok((path, output))
+            };
+            path.as_ref().map(open).transpose()
+        };
+        Ok(Self {
+            report: open("--report", &arguments.report)?,
+            state: open("--resume", &arguments.resume)?,
+        })
+    }
+
+    /// The state that is there, or a new one.
+    fn load(
+        &self,
+        root: &Root,
+        share: Share<'_>,
+        options: &VerifyOptions,
+    ) -> Result<State, Failure> {
+        let new = State::new(root, share, options).map_err(|error| {
+            Failure::system(format!("cannot look at '{}': {error}", root.path().display()))
+        })?;
+        let Some((_, output)) = &self.state else { return Ok(new) };
+        State::load(output, new, share).map_err(|error| self.refuse_state(&error))
+    }
+
+    fn refuse_state(&self, error: &impl Display) -> Failure {
+        let shown = self.state.as_ref().map(|(path, _)| path.display().to_string());
+        Failure::usage(format!("--resume '{}': {error}", shown.unwrap_or_default()))
     }
 }
 
@@ -171,71 +222,9 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
     Progress::new(chosen, bytes)
 }
 
-fn load(path: &Path, share: Share<'_>, sample: Sample) -> Result<State, Failure> {
-    let refuse =
-        |reason: String| Failure::usage(format!("--resume '{}': {reason}", path.display()));
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::new(share, sample)),
-        Err(error) => Err(refuse(error.to_string())),
-        Ok(json) => {
-            let state: State = serde_json::from_slice(&json)
-                .map_err(|error| refuse(format!("not a state of seedfs verify: {error}")))?;
-            if !state.belongs_to(share, sample) {
-                let other = "the state of another dataset, node or sample";
-                return Err(refuse(format!("{other}; accepted is its own, or a new name")));
-            }
-            Ok(state)
-        }
-    }
-}
-
-fn store(path: &Path, state: &State) -> io::Result<()> {
-    replace(path, &serde_json::to_vec(state)?)
-}
-
-/// Replaces a file in one step: it is whole, or the one before. What is no file, as a pipe or the
-/// link `/dev/stdout`, is written to.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if !is_replaced(path) {
-        return fs::write(path, bytes);
-    }
-    let temporary = temporary(path);
-    fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
-        // It may not even be there.
-        let _ = fs::remove_file(&temporary);
-    })
-}
-
-fn is_replaced(path: &Path) -> bool {
-    fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file())
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let mut temporary = path.to_owned().into_os_string();
-    temporary.push(".tmp");
-    temporary.into()
-}
-
-/// Refuses a file that could not be written in the end, before hours of reading.
-fn check_writable(option: &str, path: &Path) -> Result<(), Failure> {
-    let refuse = |reason: String| {
-        let shown = path.display();
-        Failure::usage(format!("{option} '{shown}': {reason}; accepted is a file to be written"))
-    };
-    if path.is_dir() {
-        return Err(refuse("it is a directory".to_owned()));
-    }
-    if !is_replaced(path) {
-        return Ok(());
-    }
-    let temporary = temporary(path);
-    fs::write(&temporary, [])
-        .and_then(|()| fs::remove_file(&temporary))
-        .map_err(|error| refuse(error.to_string()))
-}
-
 fn report(
     arguments: &Arguments,
+    outputs: &Outputs<'_>,
     share: Share<'_>,
     state: &State,
     progress: &Progress,
@@ -243,24 +232,26 @@ fn report(
     let now = progress.snapshot();
     let files = state.verification.files();
     let judged = files.untouched + files.incomplete + files.verified + files.mismatch;
+    let (unexpected, failures) = (state.unexpected(), state.failures(share));
     let surroundings = Surroundings {
+        verdict: state.verdict(share),
         directory: arguments.directory.display().to_string(),
         node_id: share.node(),
-        complete: state.walked,
-        sample_percent: state.sample.percent(),
-        files_left_out: share.file_count().saturating_sub(judged + state.failures.total),
+        complete: state.is_complete(share),
+        sample_percent: arguments.sample.unwrap_or(100.0),
+        files_left_out: share.file_count().saturating_sub(judged + state.failed_total),
         seconds: now.seconds,
         bytes_read: now.bytes,
         problems: &state.problems.listed,
         problems_total: state.problems.total,
-        unexpected: &state.unexpected.listed,
-        unexpected_total: state.unexpected.total,
-        failures: serde_json::to_value(&state.failures.listed).unwrap_or_default(),
-        failures_total: state.failures.total,
+        unexpected: &unexpected.listed,
+        unexpected_total: unexpected.total,
+        failures: serde_json::to_value(&failures.listed).unwrap_or_default(),
+        failures_total: failures.total,
     };
     let json = state.verification.document(&surroundings);
-    if let Some(path) = &arguments.report {
-        replace(path, &json).map_err(|error| {
+    if let Some((path, output)) = &outputs.report {
+        output.replace(&json, 0o666).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))
         })?;
     }
@@ -283,17 +274,16 @@ const SHOWN_RANGES: usize = 5;
 fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
     let verification = &state.verification;
     let files = verification.files();
-    let verdict = verification.verdict(state.unexpected.total).name();
-    let mut text = format!("{}: {verdict}\n", surroundings.directory);
+    let verdict = surroundings.verdict.name();
+    let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
     if !surroundings.complete {
         text.push_str("  not all files were reached\n");
     }
-    if state.sample != Sample::ALL {
+    if surroundings.sample_percent < 100.0 {
         let _ = writeln!(
             text,
             "  sample   {} % of the files, chosen by the seed; {} left out",
-            state.sample.percent(),
-            surroundings.files_left_out
+            surroundings.sample_percent, surroundings.files_left_out
         );
     }
     let _ = writeln!(
@@ -304,8 +294,8 @@ fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
         files.incomplete,
         files.mismatch,
         files.untouched,
-        state.unexpected.total,
-        state.failures.total,
+        surroundings.unexpected_total,
+        surroundings.failures_total,
     );
     let [expected, matched, wrong, extra] = verification.bytes();
     let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -326,11 +316,11 @@ fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
     for problem in state.problems.listed.iter().take(SHOWN_FILES) {
         describe_problem(&mut text, problem);
     }
-    for path in state.unexpected.listed.iter().take(SHOWN_FILES) {
-        let _ = writeln!(text, "  {path}: unexpected");
+    for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
+        let _ = writeln!(text, "  {}: unexpected", plain(path));
     }
     let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(state.problems.total) + listed(state.unexpected.total);
+    let more = listed(state.problems.total) + listed(surroundings.unexpected_total);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
     }
@@ -338,7 +328,7 @@ fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
 }
 
 fn describe_problem(text: &mut String, problem: &serde_json::Value) {
-    let word = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
+    let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
     let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
     let _ = match word(&problem["verdict"]).as_str() {
         "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),

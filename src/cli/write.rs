@@ -1,9 +1,9 @@
 //! `seedfs write`
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use clap::Args;
 
@@ -12,9 +12,10 @@ use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::dataset::format_size;
+use crate::disk::Disk;
 use crate::storage::{
-    Existing, Progress, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes, free_bytes,
-    write,
+    Existing, Progress, Root, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes,
+    free_bytes, write,
 };
 
 /// Write the dataset's files into a real directory
@@ -86,18 +87,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !arguments.force {
         check_space(arguments, share, total_bytes, options.existing)?;
     }
-    fs::create_dir_all(root).map_err(|error| {
-        Failure::system(format!("cannot make the directory '{}': {error}", root.display()))
+    let root = Root::make(Disk::real(), root, options.fsync).map_err(|error| {
+        let shown = arguments.directory.display();
+        Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })?;
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), total_bytes);
-    let keeper = StatusKeeper::new(root, share, total_bytes, &options);
+    let keeper = StatusKeeper::new(&root, share, total_bytes, &options);
     // The files are what was asked for: a status file that cannot be written does not stop them.
-    let each_second = || drop(keeper.update(&progress));
+    let unsaid = Mutex::new(None);
+    let each_second = || {
+        let failed = keeper.update(&progress).err();
+        if let Ok(mut unsaid) = unsaid.lock() {
+            *unsaid = failed;
+        }
+    };
     let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &each_second, || {
-        write(root, share, options, &progress, interruption.stop())
+        write(&root, share, options, &progress, interruption.stop())
     });
+    if let Ok(Some(error)) = unsaid.into_inner() {
+        let name = keeper.name().display();
+        let _ = writeln!(io::stderr(), "seedfs: {name}, which says how far this is: {error}");
+    }
     name_failures(&failures);
     arguments.progress.conclude(&name, "wrote", &progress);
     if interruption.happened() {

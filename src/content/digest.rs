@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 
 use super::{Content, Coordinates};
+use crate::sync::background;
 
 /// What is hashed at a time: a power of two of BLAKE3's chunks, so that each is a whole subtree,
 /// and little enough for the second-level cache.
@@ -24,17 +25,26 @@ thread_local! {
 /// one would else wait for the end of a long one.
 const TURN_BYTES: u64 = 1 << 30;
 
+/// Whose threads hash.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Threads {
+    /// Those of the current rayon pool.
+    Current,
+    /// Those that nobody else's work waits for.
+    Background,
+}
+
 /// See [`Content::blake3_unless`](super::Content::blake3_unless).
 pub(super) fn blake3(
     content: &Content,
-    file: Coordinates,
-    size_bytes: u64,
+    (file, size_bytes): (Coordinates, u64),
+    threads: Threads,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Option<[u8; 32]> {
     if stop() {
         return None;
     }
-    let tree = Tree { content, file, stop };
+    let tree = Tree { content, file, threads, stop };
     if size_bytes <= LEAF_BYTES {
         return Some(tree.leaf(0, size_bytes).finalize().into());
     }
@@ -45,6 +55,7 @@ pub(super) fn blake3(
 struct Tree<'a> {
     content: &'a Content,
     file: Coordinates,
+    threads: Threads,
     stop: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -56,7 +67,10 @@ impl Tree<'_> {
         if length > TURN_BYTES {
             return Some((left()?, right()?));
         }
-        let (left, right) = rayon::join(left, right);
+        let (left, right) = match self.threads {
+            Threads::Current => rayon::join(left, right),
+            Threads::Background => background::join(left, right),
+        };
         Some((left?, right?))
     }
 
@@ -73,6 +87,9 @@ impl Tree<'_> {
 
     /// A hasher that has taken in one leaf.
     fn leaf(&self, offset: u64, length: u64) -> blake3::Hasher {
+        if matches!(self.threads, Threads::Background) {
+            background::give_way();
+        }
         LEAF.with_borrow_mut(|bytes| {
             // No longer than LEAF_BYTES, so it fits.
             bytes.resize(usize::try_from(length).unwrap_or_default(), 0);
@@ -103,6 +120,24 @@ mod tests {
             let expected: [u8; 32] = blake3::hash(&bytes).into();
             assert_eq!(content.blake3(file, length as u64), expected, "{length} bytes");
         }
+    }
+
+    #[test]
+    fn what_can_be_stopped_is_hashed_in_the_background() {
+        let content = Content::new("42");
+        let names = std::sync::Mutex::new(std::collections::BTreeSet::new());
+        let note = || {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            names.lock().unwrap().insert(name.split('-').next().unwrap().to_owned());
+            false
+        };
+        let file = Coordinates::default();
+        let sum = content.blake3_unless(file, 40 * LEAF_BYTES, &note);
+        assert_eq!(sum, Some(content.blake3(file, 40 * LEAF_BYTES)));
+        let mut names = names.into_inner().unwrap();
+        // This thread asks once, before it begins.
+        names.remove(std::thread::current().name().unwrap());
+        assert_eq!(names, ["background".to_owned()].into());
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn follow(content: &Content, source: Source, data: &[u8]) -> (Coordinates, usize
     };
     let mut done = agrees(file, BLOCK_BYTES);
     let Some(shaped) = &content.shaped else { return (file, done) };
-    let Some(change_bytes) = shaped.change_block_bytes() else { return (file, done) };
+    // Up to which generation all blocks so far stand, and how far that was asked.
     let mut last = u16::MAX;
     let mut asked = offset;
     loop {
@@ -156,10 +156,10 @@ fn follow(content: &Content, source: Source, data: &[u8]) -> (Coordinates, usize
         let Some(window) = data.get(block..).and_then(|rest| rest.first_chunk()) else {
             return (file, done);
         };
-        while asked < offset + block as u64 && last > file.generation {
-            last = last.min(shaped.generations(file, asked).1);
-            asked = (asked / change_bytes + 1) * change_bytes;
-        }
+        let end = offset + block as u64;
+        let Some(stands) = shaped.last_generation(file, asked..end) else { return (file, done) };
+        last = last.min(stands);
+        asked = end;
         let made = content.address_of(window).file.generation;
         let later = Coordinates { generation: made, ..file };
         let is_later = (file.generation.saturating_add(1)..=last).contains(&made)

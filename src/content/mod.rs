@@ -52,6 +52,7 @@
 //! not know which files a dataset has: every address has content.
 
 mod address;
+mod agreement;
 mod compare;
 mod digest;
 mod filler;
@@ -72,6 +73,7 @@ use aes::cipher::BlockCipherDecrypt;
 use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
+pub use agreement::Stop;
 pub use locate::Located;
 
 use compare::Plain;
@@ -195,11 +197,13 @@ impl Content {
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
         // Nobody stops it.
-        digest::blake3(self, file, size_bytes, &|| false).unwrap_or_default()
+        digest::blake3(self, (file, size_bytes), digest::Threads::Current, &|| false)
+            .unwrap_or_default()
     }
 
-    /// As [`blake3`](Self::blake3), and `None` soon after `stop` has said so: it is asked before
-    /// each piece of 128 KiB, by any thread of the pool.
+    /// As [`blake3`](Self::blake3), but in the background: on threads that no other work is given
+    /// to, and that the system lets run where nobody else wants the processor. `None` soon after
+    /// `stop` has said so: it is asked before each piece of 128 KiB, by any of those threads.
     #[must_use]
     pub fn blake3_unless(
         &self,
@@ -207,7 +211,7 @@ impl Content {
         size_bytes: u64,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<[u8; 32]> {
-        digest::blake3(self, file, size_bytes, stop)
+        digest::blake3(self, (file, size_bytes), digest::Threads::Background, stop)
     }
 
     /// The address whose content `block` is: the inverse of generating.
@@ -245,6 +249,7 @@ impl Content {
 
     /// Whether two places hold the same bytes: calls `run` with each maximal run of them, as a
     /// range of 0..`length`, and whether the bytes there are the same, in order and without gaps.
+    /// False where `stop` has said to stop before the end; what was found until then was handed on.
     ///
     /// Two places at which different content was made count as different even where single bytes,
     /// or fillers, happen to agree.
@@ -253,12 +258,29 @@ impl Content {
         one: Source,
         other: Source,
         length: u64,
+        stop: Stop<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
-    ) {
+    ) -> bool {
         match &self.shaped {
-            None => run(0..length, one == other),
-            Some(shaped) => shaped.agreement(one, other, length, run),
+            Some(shaped) if one != other => shaped.agreement([one, other], length, stop, run),
+            _ => {
+                run(0..length, one == other);
+                true
+            }
         }
+    }
+
+    /// Whether all content is zeros.
+    #[must_use]
+    pub fn is_zeros(&self) -> bool {
+        self.shaped.as_ref().is_some_and(|shaped| shaped.is_zeros())
+    }
+
+    /// Whether more zeros stand in a row somewhere than may agree with others by chance, 15; false
+    /// where files [differ](Self::common).
+    #[must_use]
+    pub fn has_zeros(&self) -> bool {
+        self.shaped.as_ref().is_some_and(|shaped| shaped.has_zeros())
     }
 
     /// How many bytes of a range are not filler, which agrees with that of any place. A long range

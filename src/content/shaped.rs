@@ -5,8 +5,10 @@
 //! Templates that all files share have no such place: they are zeros, or a local file's bytes.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::address::{Address, Source};
+use super::agreement::{self, Runs, Stop};
 use super::compare::Right;
 use super::filler::Kept;
 use super::kernel::{Counter, Part};
@@ -19,6 +21,8 @@ use crate::dataset::{Dataset, Origin, Origins, Template};
 pub(super) struct Shaped {
     dataset: Dataset,
     kept: Option<Kept>,
+    /// Whether a template has many zeros in a row, once somebody has asked.
+    has_zeros: OnceLock<bool>,
 }
 
 impl Shaped {
@@ -28,7 +32,7 @@ impl Shaped {
             return None;
         }
         let kept = Kept::new(dataset.shape().compress);
-        Some(Self { dataset: dataset.clone(), kept })
+        Some(Self { dataset: dataset.clone(), kept, has_zeros: OnceLock::new() })
     }
 
     pub(super) fn fill(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
@@ -151,37 +155,47 @@ impl Shaped {
         }
     }
 
-    /// The first and the last generation in which a file has the same bytes at `offset`.
-    pub(super) fn generations(&self, file: Coordinates, offset: u64) -> (u16, u16) {
-        self.dataset.origins(file).generations(offset)
+    /// See [`Dataset::last_generation`].
+    pub(super) fn last_generation(&self, file: Coordinates, range: Range<u64>) -> Option<u16> {
+        self.dataset.last_generation(file, range.start, range.end - range.start)
     }
 
-    /// How many bytes change together from one generation to the next; `None` where all do.
-    pub(super) fn change_block_bytes(&self) -> Option<u64> {
-        self.dataset.shape().change.map(|change| change.block_bytes)
-    }
-
+    /// See [`Content::agreement`](super::Content::agreement).
     pub(super) fn agreement(
         &self,
-        one: Source,
-        other: Source,
+        [one, other]: [Source; 2],
         length: u64,
+        stop: Stop<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
-    ) {
-        let mut runs = Runs { start: 0, end: 0, agrees: true, run };
+    ) -> bool {
+        let mut runs = Runs::new(stop, run);
         match &self.dataset.shape().template {
             Template::Zero => runs.add(length, true),
             Template::File(file) => {
-                agreement_of_bytes(file.bytes(), [one.offset, other.offset], length, &mut runs);
+                runs.of_bytes(file.bytes(), [one.offset, other.offset], length);
             }
             Template::Random | Template::Text => {
-                let places = [one, other].map(|place| {
-                    Segments::new(&self.dataset, place.file, place.offset, length).peekable()
-                });
-                agreement_of_origins(places, &mut runs);
+                let places = [one, other].map(|it| (self.dataset.origins(it.file), it.offset));
+                runs.of_origins(&places, length);
             }
         }
-        runs.close();
+        runs.close()
+    }
+
+    /// Whether all bytes are zeros.
+    pub(super) fn is_zeros(&self) -> bool {
+        self.dataset.shape().template == Template::Zero
+    }
+
+    /// See [`Content::has_zeros`](super::Content::has_zeros).
+    pub(super) fn has_zeros(&self) -> bool {
+        match &self.dataset.shape().template {
+            Template::Zero => true,
+            Template::File(template) => {
+                *self.has_zeros.get_or_init(|| agreement::has_zeros(template.bytes()))
+            }
+            Template::Random | Template::Text => false,
+        }
     }
 }
 
@@ -277,72 +291,6 @@ impl Iterator for Segments {
         Some(made)
     }
 }
-
-/// Joins runs of the same kind.
-struct Runs<'a> {
-    start: u64,
-    end: u64,
-    agrees: bool,
-    run: &'a mut dyn FnMut(Range<u64>, bool),
-}
-
-impl Runs<'_> {
-    fn add(&mut self, length: u64, agrees: bool) {
-        if agrees != self.agrees {
-            self.close();
-            (self.start, self.agrees) = (self.end, agrees);
-        }
-        self.end += length;
-    }
-
-    fn close(&mut self) {
-        if self.start < self.end {
-            (self.run)(self.start..self.end, self.agrees);
-        }
-    }
-}
-
-fn agreement_of_origins(places: [std::iter::Peekable<Segments>; 2], runs: &mut Runs<'_>) {
-    let [mut one, mut other] = places;
-    while let (Some(first), Some(second)) = (one.peek_mut(), other.peek_mut()) {
-        let length = first.length.min(second.length);
-        runs.add(length, (first.file, first.offset) == (second.file, second.offset));
-        for made in [first, second] {
-            made.offset += length;
-            made.length -= length;
-        }
-        one.next_if(|made| made.length == 0);
-        other.next_if(|made| made.length == 0);
-    }
-}
-
-/// The same for two offsets into a template, which all files share: its bytes are compared.
-fn agreement_of_bytes(template: &[u8], offsets: [u64; 2], length: u64, runs: &mut Runs<'_>) {
-    let period = template.len() as u64;
-    let [mut one, mut other] = offsets.map(|offset| to_index(offset % period));
-    if one == other {
-        return runs.add(length, true);
-    }
-    let mut left = length;
-    // Bytes that agree between two that do not, which may be by chance.
-    let mut gap = 0;
-    while left > 0 {
-        if template[one] == template[other] {
-            gap += 1;
-        } else {
-            runs.add(gap, gap > CHANCE_BYTES_MAX);
-            runs.add(1, false);
-            gap = 0;
-        }
-        one = (one + 1) % template.len();
-        other = (other + 1) % template.len();
-        left -= 1;
-    }
-    runs.add(gap, true);
-}
-
-/// So many bytes that agree between others that do not count with those.
-const CHANCE_BYTES_MAX: u64 = 15;
 
 /// Fills `out` with the bytes of a template from `offset`, over and over.
 fn repeat(template: &[u8], offset: u64, out: &mut [u8]) {

@@ -109,14 +109,28 @@ impl FileChange {
         before(generation, ago)
     }
 
-    /// The first and the last generation in which a block is as it is in this one.
+    /// Whether a block is the same in two generations.
+    #[inline]
     #[must_use]
-    pub fn generations_of_block(&self, block_index: u64, generation: u16) -> (u16, u16) {
-        let first = self.generation_of_block(block_index, generation);
+    pub fn is_same_block(&self, block_index: u64, generations: [u16; 2]) -> bool {
+        let phase = self.stream.draw(block_index) >> 32;
+        let [one, other] = generations.map(|it| (u64::from(it) * self.share + phase) >> 32);
+        one == other
+    }
+
+    /// Whether no block ever changes.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.share == 0
+    }
+
+    /// The last generation in which a block is as it is in this one.
+    #[must_use]
+    pub fn last_generation_of_block(&self, block_index: u64, generation: u16) -> u16 {
         // What is left until the clock strikes again.
         let left = 0xffff_ffff - (self.clock(block_index, generation) & 0xffff_ffff);
         let stays = left.checked_div(self.share).and_then(|stays| u16::try_from(stays).ok());
-        (first, generation.saturating_add(stays.unwrap_or(u16::MAX)))
+        generation.saturating_add(stays.unwrap_or(u16::MAX))
     }
 
     /// `G × P + u`: its upper half counts the changes, and its lower half what has passed since the

@@ -121,6 +121,17 @@ impl Generations {
         grown(size_bytes, self.grow, generation)
     }
 
+    /// The first generation in which a file has this size or more; `None` if there is none.
+    #[must_use]
+    pub(super) fn first_of_size(&self, first_size_bytes: u64, size_bytes: u64) -> Option<u16> {
+        let more = size_bytes.saturating_sub(first_size_bytes);
+        if more == 0 {
+            return Some(0);
+        }
+        let first = self.grow.first_reaching(first_size_bytes, more.into())?;
+        u16::try_from(first).ok()
+    }
+
     /// The last generation up to `generation` in which a process got files; 0 if it never did.
     #[must_use]
     pub(super) fn last_new_files(&self, generation: u16) -> u16 {

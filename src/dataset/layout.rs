@@ -164,6 +164,12 @@ impl Layout {
         }
     }
 
+    /// How many names there are on the way to a file, its own included.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.components.len()
+    }
+
     pub(super) fn components(&self) -> &[Vec<Part>] {
         &self.components
     }

@@ -37,6 +37,7 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
+mod agreement;
 mod change;
 mod choice;
 mod config;

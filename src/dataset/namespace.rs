@@ -254,6 +254,25 @@ impl Namespace {
         if wanted { files } else { 0 }
     }
 
+    /// The process whose files all those below a directory are, or the one of a file; `None` where
+    /// each process has as many there.
+    #[must_use]
+    pub fn process(&self, inode: Inode) -> Option<u16> {
+        let place = self.place(inode)?;
+        let mut fixed = Coordinates::default();
+        let mut below = self.levels.get(place.depth)?.count;
+        for (depth, level) in self.levels.iter().enumerate().skip(1) {
+            if depth <= place.depth {
+                let fan_out = level.names.fan_out();
+                below /= fan_out;
+                let _ = level.names.set_coordinates(place.index / below % fan_out, &mut fixed);
+            } else if level.names.has(Axis::Process) {
+                return None;
+            }
+        }
+        Some(fixed.process)
+    }
+
     /// The last inode number. All from 1 on are in use, unless the generations that are shown have
     /// different numbers of files.
     #[must_use]

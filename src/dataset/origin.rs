@@ -37,18 +37,22 @@
 //!
 //! g is the generation in which the place changed last; `S_0` is S, and `S_g` of a later one is the
 //! share of S that changes, at least 1. Only blocks that lie wholly within the file's size are
-//! shared.
+//! shared: those of the generation that is looked at, not of the one that made the block. So a
+//! block in which a file ends is the file's own, and may be a shared one as soon as the file has
+//! grown past it, although its rhythm says that it stays.
+
+use std::ops::Range;
 
 use super::choice::{Choice, Purpose, Stream, below};
 use super::shape::{Change, Dedup, Scope};
-use super::{Coordinates, Dataset, Dimensions, FileChange};
+use super::{Coordinates, Dataset, Dimensions, FileChange, Generations};
 
 /// Where the shared blocks begin in the content of their scope's first file: files of a dataset
 /// that has any are no longer than this.
 pub const SHARED_START: u64 = 1 << 51;
 
 /// Where the content of a file ends.
-const CONTENT_END: u64 = 1 << 52;
+pub(super) const CONTENT_END: u64 = 1 << 52;
 
 /// How many places show the same shared block, about.
 const PLACES_SHIFT: u32 = 6;
@@ -101,8 +105,8 @@ impl Sharing {
 
 /// How the blocks of one file change, asked by offset.
 #[derive(Clone, Copy, Debug)]
-struct Rhythm {
-    blocks: FileChange,
+pub(super) struct Rhythm {
+    pub(super) blocks: FileChange,
     /// The size of a block, as a power of two.
     shift: u32,
 }
@@ -113,61 +117,118 @@ impl Rhythm {
         Self { blocks: change.of_file(&choice, file), shift }
     }
 
-    /// The first and the last generation in which the block at `offset` is as it is in this one.
-    fn stays(&self, generation: u16, offset: u64) -> (u16, u16) {
-        self.blocks.generations_of_block(offset >> self.shift, generation)
+    /// The last generation in which all blocks of a range are as they are in this one.
+    fn last(&self, generation: u16, range: Range<u64>) -> u16 {
+        let mut last = u16::MAX;
+        let mut at = range.start;
+        while at < range.end && last > generation {
+            last = last.min(self.blocks.last_generation_of_block(at >> self.shift, generation));
+            at = self.block_end(at);
+        }
+        last
+    }
+
+    /// Whether the block at `offset` is the same in two generations: it has changed as often.
+    #[inline]
+    pub(super) fn is_same(&self, generations: [u16; 2], offset: u64) -> bool {
+        self.blocks.is_same_block(offset >> self.shift, generations)
     }
 
     /// The generation that made the block at `offset`.
     #[inline]
-    fn made(&self, generation: u16, offset: u64) -> u16 {
+    pub(super) fn made(&self, generation: u16, offset: u64) -> u16 {
         self.blocks.generation_of_block(offset >> self.shift, generation)
     }
 
-    fn block_end(&self, offset: u64) -> u64 {
+    pub(super) fn block_end(&self, offset: u64) -> u64 {
         ((offset >> self.shift) + 1) << self.shift
     }
 }
 
 /// Which places of one file show shared blocks.
 #[derive(Clone, Copy, Debug)]
-struct Shared {
+pub(super) struct Shared {
     stream: Stream,
     sharing: Sharing,
     phase: u64,
-    shift: u32,
+    pub(super) shift: u32,
     /// Up to here the file consists of whole blocks.
-    whole_end: u64,
+    pub(super) whole_end: u64,
+    /// Of the file in generation 0.
+    first_size_bytes: u64,
     /// The scope's first file.
-    owner: Coordinates,
+    pub(super) owner: Coordinates,
 }
 
 impl Shared {
+    /// Whether a shared block stands at `offset`, if the file has a whole block there.
+    #[inline]
+    pub(super) fn is_shared(&self, offset: u64) -> bool {
+        self.position(offset >> self.shift) + self.sharing.places >= 1 << 32
+    }
+
+    /// Which of the shared blocks of a generation it is.
+    #[inline]
+    pub(super) fn number(&self, generation: u16, offset: u64) -> u64 {
+        let block = offset >> self.shift;
+        let draw = self.stream.draw(u64::from(generation) << 48 | block);
+        below(draw, self.sharing.count(generation))
+    }
+
+    /// How many bytes there are from `offset` to the end of its block.
+    #[inline]
+    pub(super) fn left(&self, offset: u64) -> u64 {
+        (1 << self.shift) - (offset & ((1 << self.shift) - 1))
+    }
+
     /// What the place at `offset` shows; `None` where the file's own block stands there.
     #[inline]
     fn origin(&self, generation: u16, offset: u64) -> Option<Origin> {
-        let block = offset >> self.shift;
-        let position = block.wrapping_mul(self.sharing.places).wrapping_add(self.phase);
-        if offset >= self.whole_end || (position & 0xffff_ffff) + self.sharing.places < 1 << 32 {
+        if offset >= self.whole_end || !self.is_shared(offset) {
             return None;
         }
-        let draw = self.stream.draw(u64::from(generation) << 48 | block);
-        let number = below(draw, self.sharing.count(generation));
+        let number = self.number(generation, offset);
         let within = offset & ((1 << self.shift) - 1);
         Some(Origin {
             file: Coordinates { generation, ..self.owner },
             offset: SHARED_START + (number << self.shift) + within,
-            length: (1 << self.shift) - within,
+            length: self.left(offset),
         })
+    }
+
+    /// Where a block stands in the even pattern: it is shared where the next one would be behind
+    /// the end of 2^32.
+    #[inline]
+    fn position(&self, block: u64) -> u64 {
+        block.wrapping_mul(self.sharing.places).wrapping_add(self.phase) & 0xffff_ffff
+    }
+
+    /// The last generation in which no block of a range, which ends before [`SHARED_START`], has
+    /// become a shared one because the file has grown past it.
+    fn last(&self, generations: &Generations, range: Range<u64>) -> u16 {
+        let start = range.start.max(self.whole_end);
+        if start >= range.end {
+            return u16::MAX;
+        }
+        // The first of them that is shared then: those behind it are whole no sooner.
+        let first = start >> self.shift;
+        let to_shared = ((1 << 32) - self.sharing.places).saturating_sub(self.position(first));
+        let block = first + to_shared.div_ceil(self.sharing.places.max(1));
+        if block << self.shift >= range.end {
+            return u16::MAX;
+        }
+        let whole = generations.first_of_size(self.first_size_bytes, (block + 1) << self.shift);
+        // It is not yet in this one.
+        whole.map_or(u16::MAX, |whole| whole.saturating_sub(1))
     }
 }
 
 /// The origins of one file's bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Origins {
-    file: Coordinates,
-    rhythm: Option<Rhythm>,
-    shared: Option<Shared>,
+    pub(super) file: Coordinates,
+    pub(super) rhythm: Option<Rhythm>,
+    pub(super) shared: Option<Shared>,
 }
 
 impl Origins {
@@ -199,16 +260,19 @@ impl Origins {
         Origin { file, offset, length: end - offset }
     }
 
-    /// The first and the last generation in which the file has the same bytes at `offset` as in
-    /// this one, as far as it is that long then.
+    /// The last generation in which the file has the same bytes in a range as in this one, as far
+    /// as it is that long then. The range ends within the content.
     #[must_use]
-    pub fn generations(&self, offset: u64) -> (u16, u16) {
+    pub fn last_generation(&self, generations: &Generations, range: Range<u64>) -> u16 {
         let own = self.file.generation;
-        match &self.rhythm {
-            Some(rhythm) if self.shared.is_none() || offset < SHARED_START => {
-                rhythm.stays(own, offset)
+        match (&self.rhythm, &self.shared) {
+            (None, _) => own,
+            (Some(rhythm), None) => rhythm.last(own, range),
+            // Shared blocks are of one generation.
+            (Some(_), Some(_)) if range.end > SHARED_START => own,
+            (Some(rhythm), Some(shared)) => {
+                rhythm.last(own, range.clone()).min(shared.last(generations, range))
             }
-            _ => (own, own),
         }
     }
 }
@@ -224,13 +288,16 @@ impl Dataset {
 
     fn shared(&self, dedup: Dedup, file: Coordinates) -> Shared {
         let first = Coordinates { generation: 0, ..file };
+        let first_size_bytes = self.size_bytes(first);
         let shift = dedup.block_bytes.trailing_zeros();
         Shared {
             stream: self.choice.stream(Purpose::SharedBlock, first),
             sharing: self.sharing_of(dedup, file),
             phase: self.choice.stream(Purpose::SharedPhase, first).draw(0) >> 32,
             shift,
-            whole_end: (self.size_bytes(file) >> shift) << shift,
+            whole_end: (self.generations().size_at(first_size_bytes, file.generation) >> shift)
+                << shift,
+            first_size_bytes,
             owner: owner(dedup.scope, first),
         }
     }
@@ -247,16 +314,9 @@ impl Dataset {
     /// `None` where each generation has others.
     #[must_use]
     pub fn last_generation(&self, file: Coordinates, offset: u64, length: u64) -> Option<u16> {
-        let change = self.shape.change?;
-        let origins = self.origins(file);
-        let end = offset.saturating_add(length);
-        let mut last = u16::MAX;
-        let mut at = offset;
-        while at < end && last > file.generation {
-            last = last.min(origins.generations(at).1);
-            at = (at / change.block_bytes + 1) * change.block_bytes;
-        }
-        Some(last)
+        self.shape.change?;
+        let range = offset..offset.saturating_add(length);
+        Some(self.origins(file).last_generation(self.generations(), range))
     }
 
     /// Which shared block a byte of content is in, counted from 0; `None` where it is in none.

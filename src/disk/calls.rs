@@ -1,21 +1,22 @@
 //! The system calls.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nix::dir::{Dir, OwningIter, Type};
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{
     AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
+    readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
-use super::{Access, Call, Directory, Entry, Fault, Faults, File, Kind, Links, Sound, Stat};
+use super::{Access, Call, Directory, Fault, Faults, File, Kind, Links, Listing, Sound, Stat};
 
 /// The system's files and directories.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +26,14 @@ pub struct Disk<F = Sound> {
 
 /// What a directory is opened with: enough to go on from, also where it may not be listed.
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+impl Disk {
+    /// The disk as it is.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::default()
+    }
+}
 
 impl<F: Faults> Disk<F> {
     /// The disk with these faults.
@@ -55,6 +64,34 @@ impl<F: Faults> Disk<F> {
     ) -> io::Result<Directory> {
         let flags = DIRECTORY | no_follow(links);
         self.call(Call::Open, || openat(at, path, flags, Mode::empty())).map(Directory)
+    }
+
+    /// Opens the directory that a link in another one leads to, where `is_trusted` says so of the
+    /// link itself; nobody can exchange it in between.
+    ///
+    /// # Errors
+    ///
+    /// `NotADirectory` where it is no link, `PermissionDenied` where it is not trusted; else those
+    /// of the system.
+    pub fn open_through_link(
+        &self,
+        at: &Directory,
+        name: &OsStr,
+        is_trusted: impl Fn(&Stat) -> bool,
+    ) -> io::Result<Directory> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let link = self.call(Call::Open, || openat(at, name, flags, Mode::empty()))?;
+        let stat = self.stat(&link)?;
+        if stat.kind != Kind::Link {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if !is_trusted(&stat) {
+            let error = "it is another user's link, which is not followed";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+        }
+        let target = self.call(Call::Open, || readlinkat(&link, ""))?;
+        self.call(Call::Open, || openat(at, target.as_os_str(), DIRECTORY, Mode::empty()))
+            .map(Directory)
     }
 
     /// Makes a directory; says whether it was not there before.
@@ -205,6 +242,16 @@ impl<F: Faults> Disk<F> {
         self.call(Call::Stat, || fstat(what)).map(Stat::from)
     }
 
+    /// How many bytes the filesystem of a file can still take.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn free_bytes(&self, file: &File) -> io::Result<u64> {
+        let space = self.call(Call::Stat, || fstatvfs(file))?;
+        Ok(space.blocks_available().saturating_mul(space.fragment_size()))
+    }
+
     /// The attributes of what a path below a directory names.
     ///
     /// # Errors
@@ -225,7 +272,7 @@ impl<F: Faults> Disk<F> {
     /// Those of the system, now and at each entry.
     pub fn list(&self, directory: &Directory) -> io::Result<Listing<F>> {
         let names = Dir::from_fd(self.readable(directory)?.into()).map_err(io::Error::from)?;
-        Ok(Listing { disk: self.clone(), names: names.into_iter(), ended: false })
+        Ok(Listing::new(self.clone(), names))
     }
 
     /// Locks a file for this process alone; says whether that was possible. A filesystem without
@@ -320,56 +367,4 @@ fn no_follow(links: Links) -> OFlag {
 /// The errno of an error that a system call gave.
 fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
-}
-
-/// The entries of a directory. After an error it ends.
-#[derive(Debug)]
-pub struct Listing<F> {
-    disk: Disk<F>,
-    names: OwningIter,
-    ended: bool,
-}
-
-impl<F: Faults> Iterator for Listing<F> {
-    type Item = io::Result<Entry>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if self.ended {
-                return None;
-            }
-            // Asked before, never after: an entry that was taken would be lost.
-            let asked = self.disk.call(Call::List, || Ok(()));
-            let entry = match asked.map(|()| self.names.next()) {
-                Ok(Some(Ok(entry))) => entry,
-                Ok(Some(Err(Errno::EINTR))) => continue,
-                Ok(None) => {
-                    self.ended = true;
-                    return None;
-                }
-                Ok(Some(Err(errno))) => {
-                    self.ended = true;
-                    return Some(Err(errno.into()));
-                }
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            };
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                let name: OsString = OsStr::from_bytes(name).to_owned();
-                return Some(Ok(Entry { name, kind: entry.file_type().map(kind) }));
-            }
-        }
-    }
-}
-
-fn kind(kind: Type) -> Kind {
-    match kind {
-        Type::File => Kind::File,
-        Type::Directory => Kind::Directory,
-        Type::Symlink => Kind::Link,
-        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Kind::Special,
-    }
 }

@@ -87,6 +87,8 @@ pub struct Stat {
     pub device: u64,
     /// Its number there.
     pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
     /// Its length.
     pub length: u64,
     /// Whose it is.
@@ -114,6 +116,7 @@ impl From<FileStat> for Stat {
             kind: Kind::of_mode(stat.st_mode),
             device: stat.st_dev,
             inode: stat.st_ino,
+            links: links(&stat),
             length: u64::try_from(stat.st_size).unwrap_or_default(),
             owner: stat.st_uid,
             modified_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
@@ -121,6 +124,12 @@ impl From<FileStat> for Stat {
             stored_bytes: u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512),
         }
     }
+}
+
+/// The type differs between processors.
+#[allow(clippy::useless_conversion, reason = "not on all processors")]
+fn links(stat: &FileStat) -> u64 {
+    stat.st_nlink.into()
 }
 
 /// A name in a directory.

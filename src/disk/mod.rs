@@ -28,11 +28,13 @@ mod calls;
 mod failing;
 mod faults;
 mod handles;
+mod listing;
 #[cfg(test)]
 mod tests;
 mod whole;
 
-pub use calls::{Disk, Listing};
+pub use calls::Disk;
 pub use failing::Failing;
 pub use faults::{Call, Fault, Faults, Sound};
 pub use handles::{Access, Directory, Entry, File, Kind, Links, Stat, Taken};
+pub use listing::Listing;

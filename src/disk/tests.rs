@@ -71,7 +71,7 @@ fn a_name_that_is_taken_stays_whichever_call_fails() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("theirs");
         fs::write(&path, "theirs").unwrap();
-        let at = Disk::<Sound>::default().open_root(directory.path()).unwrap();
+        let at = Disk::real().open_root(directory.path()).unwrap();
         let (file, temporary) = disk.create_temporary(&at, (".tmp-", ""), 0o600)?;
         let publish =
             |name: &str| disk.publish(&file, &at, (&temporary, OsStr::new(name)), Taken::Refuse);
@@ -94,7 +94,7 @@ fn planted_links_are_not_followed() {
     symlink(&victim, directory.path().join("link")).unwrap();
     fs::create_dir(directory.path().join("elsewhere")).unwrap();
     symlink("elsewhere", directory.path().join("away")).unwrap();
-    let disk = Disk::<Sound>::default();
+    let disk = Disk::real();
     let at = disk.open_root(directory.path()).unwrap();
     let link = OsStr::new("link");
     assert_eq!(disk.create(&at, link, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -111,7 +111,7 @@ fn planted_links_are_not_followed() {
 #[test]
 fn only_a_regular_file_of_a_bounded_length_is_read_whole() {
     let directory = tempfile::tempdir().unwrap();
-    let disk = Disk::<Sound>::default();
+    let disk = Disk::real();
     let at = disk.open_root(directory.path()).unwrap();
     let read = |name: &str| disk.read_whole(&at, Path::new(name), Links::Follow, 10);
     fs::write(directory.path().join("ten"), "0123456789").unwrap();

@@ -145,7 +145,7 @@ impl<F: Faults> Disk<F> {
         bytes: &[u8],
         (mode, lasting): (u32, bool),
     ) -> io::Result<()> {
-        let (file, temporary) = self.create_temporary(at, (TEMPORARY, ".tmp"), mode)?;
+        let (file, temporary) = self.create_temporary(at, (&prefix(name), ".tmp"), mode)?;
         let whole = || {
             self.write_all_at(&file, bytes, 0)?;
             if lasting {
@@ -174,7 +174,16 @@ impl<F: Faults> Disk<F> {
         max_bytes: usize,
     ) -> io::Result<Vec<u8>> {
         let file = self.open(at, path, Access::Read, links)?;
-        let stat = self.stat(&file)?;
+        self.read_open(&file, max_bytes)
+    }
+
+    /// Reads an open regular file whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Disk::read_whole`].
+    pub fn read_open(&self, file: &File, max_bytes: usize) -> io::Result<Vec<u8>> {
+        let stat = self.stat(file)?;
         if stat.kind != Kind::File {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
         }
@@ -188,7 +197,7 @@ impl<F: Faults> Disk<F> {
         }
         // What is added meanwhile is not waited for, but not left out either.
         let mut bytes = vec![0; length + 1];
-        let read = self.read_full_at(&file, &mut bytes, 0)?;
+        let read = self.read_full_at(file, &mut bytes, 0)?;
         if read > length {
             let error = "it grew while it was read";
             return Err(io::Error::new(ErrorKind::ResourceBusy, error));
@@ -243,8 +252,13 @@ impl<F: Faults> Disk<F> {
     }
 }
 
-/// How the name begins of a file on its way.
-const TEMPORARY: &str = ".seedfs-new-";
+/// How the name begins of a file on its way: as its own, where that leaves room.
+fn prefix(name: &OsStr) -> String {
+    match name.to_str() {
+        Some(name) if name.len() <= 200 => format!("{name}."),
+        _ => ".seedfs-new-".to_owned(),
+    }
+}
 
 /// 64 bits that nobody can guess: the standard library draws keys against flooded tables.
 fn random() -> u64 {

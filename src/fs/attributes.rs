@@ -1,8 +1,8 @@
 //! Attributes: what `stat` shows, and what may be set.
 
 use super::{Error, Filesystem, Kind, Place, Result, now};
-use crate::dataset::Inode;
-use crate::overlay::{Directory, Size, Timestamp};
+use crate::dataset::{Inode, Node};
+use crate::overlay::{Directory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
@@ -83,8 +83,10 @@ pub(super) const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
 const DIRECTORY_MODE: u16 = 0o755;
 const FILE_MODE: u16 = 0o644;
+/// The modes under `.status`, and what is taken off them where they are the owner's alone.
 const STATUS_DIRECTORY_MODE: u16 = 0o555;
 const STATUS_FILE_MODE: u16 = 0o444;
+const OTHERS_MASK: u16 = 0o077;
 const CONTROL_MODE: u16 = 0o200;
 
 impl Filesystem {
@@ -95,6 +97,23 @@ impl Filesystem {
     /// [`Error::NotFound`] where there is no such inode.
     pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
         let place = self.place(inode)?;
+        Ok(self.attributes_with(inode, place, self.overlay.get(inode).as_deref()))
+    }
+
+    /// Those of an inode that was just given a name, whatever has become of it since.
+    pub(super) fn made_attributes(&self, inode: Inode, kind: Kind, record: &Record) -> Attributes {
+        let place = match kind {
+            Kind::Directory => Place::Directory,
+            Kind::File => match self.dataset.namespace().node(inode) {
+                Some(Node::File(file)) => Place::File(Some(self.base(file))),
+                _ => Place::File(None),
+            },
+            kind => Place::Special(kind),
+        };
+        self.attributes_with(inode, place, Some(record))
+    }
+
+    fn attributes_with(&self, inode: Inode, place: Place, record: Option<&Record>) -> Attributes {
         let (kind, mode, size) = match place {
             Place::Status(node) => return self.status_attributes(inode, node),
             Place::File(base) => {
@@ -106,10 +125,10 @@ impl Filesystem {
             Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
         };
         let time = self.dataset_time(inode, place);
-        let record = self.overlay.get(inode).map(|record| record.stat());
+        let record = record.map(Record::stat);
         let links = record.map_or(1, |record| record.links);
         let set = record.map(|record| record.attributes).unwrap_or_default();
-        Ok(Attributes {
+        Attributes {
             inode,
             kind,
             size: record.and_then(|record| record.size).unwrap_or(size),
@@ -121,7 +140,7 @@ impl Filesystem {
             modified: set.modified.unwrap_or(time),
             changed: set.changed.unwrap_or(time),
             cacheable: true,
-        })
+        }
     }
 
     /// All times of what nobody has changed: those of the generation in which the dataset last
@@ -152,21 +171,20 @@ impl Filesystem {
         u32::try_from((2 + of_dataset).saturating_add_signed(more)).unwrap_or(u32::MAX)
     }
 
-    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Result<Attributes> {
+    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Attributes {
         let (kind, mode, size_bytes) = match node {
-            StatusNode::Document(document) => {
-                (Kind::File, STATUS_FILE_MODE, self.status_size_bytes(document)?)
-            }
+            // Only making it would tell the size: as of files of /proc.
+            StatusNode::Document(_) => (Kind::File, STATUS_FILE_MODE, 0),
             StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
             StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
             _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
-        Ok(Attributes {
+        Attributes {
             inode,
             kind,
             size: Size { size_bytes, allocated_bytes: size_bytes },
-            mode,
+            mode: if self.options.share_status { mode } else { mode & !OTHERS_MASK },
             // What filesystems say that do not count the directories in a directory.
             links: 1,
             uid: self.options.uid,
@@ -175,7 +193,7 @@ impl Filesystem {
             modified: time,
             changed: time,
             cacheable: false,
-        })
+        }
     }
 
     /// Sets attributes, all or none, and returns what they are now.
@@ -222,6 +240,9 @@ impl Filesystem {
         if (chown || set.drop_set_id) && !matches!(place, Place::Directory) {
             self.drop_set_id(inode);
         }
+        if chown {
+            record.drop_capability();
+        }
         self.attributes(inode)
     }
 
@@ -251,15 +272,20 @@ impl Filesystem {
         if allowed { Ok(()) } else { Err(Error::Permission) }
     }
 
-    /// Drops the set-id bits, as a write by anybody but the owner must.
-    pub(super) fn drop_set_id(&self, inode: Inode) {
-        let Some(record) = self.overlay.get(inode) else { return };
+    /// Drops the set-id bits, as a change of the content by a caller without privileges must. Says
+    /// whether there were any: whoever remembers the mode must be told.
+    pub fn drop_set_id(&self, inode: Inode) -> bool {
+        let Some(record) = self.overlay.get(inode) else { return false };
+        let mut dropped = false;
         record.set_attributes(|attributes| {
             if let Some(mode) = &mut attributes.mode {
                 // Where the group may not execute, its set-id bit means something else: locking.
                 let group = if *mode & 0o010 == 0 { 0 } else { 0o2000 };
-                *mode &= !(0o4000 | group);
+                let left = *mode & !(0o4000 | group);
+                dropped = left != *mode;
+                *mode = left;
             }
         });
+        dropped
     }
 }

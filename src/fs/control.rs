@@ -1,18 +1,9 @@
 //! `.status/control`: commands to the mount, one a write.
 
-use super::{Error, Filesystem, Kind, Result};
+use super::{Error, Filesystem, Kind, Reset, Result};
 use crate::dataset::Inode;
-use crate::overlay::{Entry, Name, Tree, dataset_lookup};
+use crate::overlay::{Entry, Judged, Name, Tree, dataset_lookup};
 use crate::status::StatusNode;
-
-/// What a reset has changed, so that whoever remembers it can be told.
-#[derive(Debug, Default)]
-pub struct Reset {
-    /// Names that may stand for something else now.
-    pub names: Vec<(Inode, Name)>,
-    /// Inodes whose attributes and content may have changed.
-    pub inodes: Vec<Inode>,
-}
 
 /// A name in a directory, and what it is to stand for again.
 type NameReset = (Inode, Name, Option<(Inode, Kind)>);
@@ -40,15 +31,12 @@ impl Filesystem {
     }
 
     fn reset_all(&self) -> Reset {
-        let mut reset = Reset::default();
-        self.overlay.with_names(|tree| {
-            for (directory, changed) in tree.directories() {
-                let names = changed.entries().map(|(name, _)| (directory, name.clone()));
-                reset.names.extend(names);
-            }
-        });
-        reset.inodes = self.overlay.records().into_iter().map(|(inode, _)| inode).collect();
-        self.overlay.clear();
+        let cleared = self.overlay.clear();
+        let mut reset = Reset::new(self.writers.unsettled(self.overlay.resets()));
+        reset.cleared = Some(cleared);
+        // Whatever is opened from now on is as it was reset.
+        reset.open = self.writers.inodes();
+        self.events.forget(|_| true);
         reset
     }
 
@@ -67,18 +55,24 @@ impl Filesystem {
         self.overlay.change_names(
             |_| 0,
             |tree| {
-                let mut reset = Reset::default();
                 let top = self.displaced(tree, inode);
+                let mut reset = Reset::new(self.writers.unsettled_below(top));
+                self.events.forget(|file| {
+                    let own = self.dataset.namespace().inode(file);
+                    own.is_some_and(|own| self.is_below(own, top))
+                });
                 for (parent, name, to) in self.names_to_reset(tree, top) {
                     self.reset_name(tree, (parent, &name), to, top, &mut reset);
                     reset.names.push((parent, name));
                 }
                 for (inode, _) in self.overlay.records() {
                     if self.is_below(inode, top) {
-                        self.overlay.remove(inode);
+                        reset.gone.extend(self.overlay.remove(inode));
                         reset.inodes.push(inode);
                     }
                 }
+                let open = self.writers.inodes().into_iter();
+                reset.open = open.filter(|inode| self.is_below(*inode, top)).collect();
                 Ok(reset)
             },
         )
@@ -134,35 +128,47 @@ impl Filesystem {
         tree.set(&self.dataset, parent, name, to);
         // All below `top` is reset afterwards.
         if let Some((inode, kind)) = before.filter(|(inode, _)| !self.is_below(*inode, top)) {
-            self.drop_all(tree, inode, kind, reset);
+            self.drop_all(tree, (parent, name.into()), (inode, kind), reset);
         }
     }
 
-    /// Takes a name off an inode, and off all that is below it.
-    fn drop_all(&self, tree: &mut Tree, inode: Inode, kind: Kind, reset: &mut Reset) {
-        reset.inodes.push(inode);
-        if kind == Kind::Directory {
-            let names: Vec<(Name, Entry)> = tree.directory(inode).map_or_else(Vec::new, |it| {
-                it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
-            });
-            for (name, entry) in names {
-                tree.set(&self.dataset, inode, &name, None);
-                if let Entry::At(inode, kind) = entry {
-                    self.drop_all(tree, inode, kind, reset);
+    /// Takes a name off an inode, which does not stand there any more, and all names off all that
+    /// is below it.
+    fn drop_all(
+        &self,
+        tree: &mut Tree,
+        at: (Inode, Name),
+        (inode, kind): (Inode, Kind),
+        reset: &mut Reset,
+    ) {
+        let mut left = vec![(at, inode, kind)];
+        while let Some((at, inode, kind)) = left.pop() {
+            reset.inodes.push(inode);
+            if kind == Kind::Directory {
+                let names: Vec<(Name, Entry)> = tree.directory(inode).map_or_else(Vec::new, |it| {
+                    it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
+                });
+                for (name, entry) in names {
+                    tree.set(&self.dataset, inode, &name, None);
+                    if let Entry::At(below, kind) = entry {
+                        left.push(((inode, name), below, kind));
+                    }
                 }
+                tree.forget_directory(inode);
             }
-            tree.forget_directory(inode);
-        }
-        if let Some(record) = self.overlay.get(inode) {
+            let Some(record) = self.overlay.get(inode) else { continue };
             record.add_link(false, super::now());
+            if record.judged() == Judged::ByName(at.0, at.1) {
+                record.set_judged(Judged::Nowhere);
+            }
             if record.links() == 0 {
-                self.overlay.remove(inode);
+                reset.gone.extend(self.overlay.remove(inode));
             }
         }
     }
 
     /// Whether an inode of the dataset is a directory or below it, where the dataset has it.
-    fn is_below(&self, inode: Inode, directory: Inode) -> bool {
+    pub(super) fn is_below(&self, inode: Inode, directory: Inode) -> bool {
         let mut at = inode;
         loop {
             if at == directory {

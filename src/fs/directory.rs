@@ -1,8 +1,8 @@
 //! Names: from one to its inode, and through a directory.
 
-use super::{Error, Filesystem, Kind, Place, Result};
+use super::{Attributes, Error, Filesystem, Kind, Place, Result};
 use crate::dataset::Inode;
-use crate::overlay::Entry;
+use crate::overlay::{Entry, Tree};
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// One entry of a directory.
@@ -33,10 +33,56 @@ impl Filesystem {
     /// [`Error::NotFound`], [`Error::NameTooLong`], and [`Error::NotDirectory`] where the parent is
     /// none.
     pub fn lookup(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
+        self.overlay.look(|tree| self.lookup_in(tree, parent, name))
+    }
+
+    /// Looks a name up for somebody who remembers the inode until [`forget`](Self::forget) says
+    /// that he does no more: until then it can be used, also when its last name is gone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`lookup`](Self::lookup).
+    pub fn look_up(&self, parent: Inode, name: &[u8]) -> Result<Attributes> {
+        loop {
+            let resets = self.overlay.resets();
+            let inode = self.remember(parent, name)?;
+            match self.attributes(inode) {
+                Ok(attributes) => return Ok(attributes),
+                Err(error) => {
+                    self.forget(inode, 1);
+                    // Where a reset came in between, the name stands for something else.
+                    if self.overlay.resets() == resets {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds a name, and counts that its inode is remembered before the name can go.
+    fn remember(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
+        if !self.overlay.names_changed() {
+            let inode = self.lookup_in(&Tree::default(), parent, name)?;
+            self.lookups.remember(inode);
+            if !self.overlay.names_changed() {
+                return Ok(inode);
+            }
+            self.forget(inode, 1);
+        }
+        self.overlay.with_names(|tree| {
+            let inode = self.lookup_in(tree, parent, name)?;
+            self.lookups.remember(inode);
+            Ok(inode)
+        })
+    }
+
+    fn lookup_in(&self, tree: &Tree, parent: Inode, name: &[u8]) -> Result<Inode> {
         let place = self.place(parent)?;
         match name {
-            b"." if self.has_name(parent, place) => return Ok(parent),
-            b".." if self.has_name(parent, place) => return Ok(self.parent(parent, place)),
+            b"." if self.has_name(tree, parent, place) => return Ok(parent),
+            b".." if self.has_name(tree, parent, place) => {
+                return Ok(self.parent(tree, parent, place));
+            }
             b"." | b".." => return Err(Error::NotFound),
             _ if name.len() > 255 => return Err(Error::NameTooLong),
             _ => {}
@@ -53,9 +99,7 @@ impl Filesystem {
                 Some(StatusNode::Root.inode())
             }
             Place::Directory if self.is_removed(parent) => None,
-            Place::Directory => {
-                self.overlay.lookup(&self.dataset, parent, name).map(|(inode, _)| inode)
-            }
+            Place::Directory => tree.lookup(&self.dataset, parent, name).map(|(inode, _)| inode),
         };
         found.ok_or(Error::NotFound)
     }
@@ -63,10 +107,11 @@ impl Filesystem {
     /// Hands the entries of a directory to `add`, from a cursor on, until it returns `false`
     /// because it has no room for that entry, or there are no more.
     ///
-    /// Cursors are positions: 0 is the beginning, and each entry says where to go on behind it.
-    /// They stay good while names come and go: the dataset's names have their places for ever, and
-    /// those that were made since are listed behind them in the order in which they were made. No
-    /// more than one name is held in memory, however large the directory.
+    /// What is made while it is listed is not shown. Cursors are positions: 0 is the beginning, and
+    /// each entry says where to go on behind it. They stay good while names come and go: the
+    /// dataset's names have their places for ever, and those that were made since are listed behind
+    /// them in the order in which they were made. No more than one name is held in memory, however
+    /// large the directory.
     ///
     /// # Errors
     ///
@@ -75,6 +120,17 @@ impl Filesystem {
         &self,
         directory: Inode,
         cursor: u64,
+        add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
+    ) -> Result<()> {
+        self.read_directory_to(directory, cursor, self.last_position(), add)
+    }
+
+    /// The same up to the name that was made at a position.
+    pub(super) fn read_directory_to(
+        &self,
+        directory: Inode,
+        cursor: u64,
+        last: u64,
         add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
     ) -> Result<()> {
         let place = self.place(directory)?;
@@ -90,7 +146,7 @@ impl Filesystem {
         if cursor == 0 && !add(itself) {
             return Ok(());
         }
-        let inode = self.parent(directory, place);
+        let inode = self.overlay.look(|tree| self.parent(tree, directory, place));
         let parent = DirectoryEntry { inode, kind, name: b"..", next_cursor: FIRST };
         if cursor <= 1 && !add(parent) {
             return Ok(());
@@ -101,7 +157,7 @@ impl Filesystem {
         if cursor < ADDED && !self.read_fixed(directory, place, cursor.max(FIRST), add) {
             return Ok(());
         }
-        self.read_added(directory, cursor.max(ADDED), add);
+        self.read_added(directory, cursor.max(ADDED), last, add);
         Ok(())
     }
 
@@ -142,13 +198,14 @@ impl Filesystem {
         &self,
         directory: Inode,
         cursor: u64,
+        last: u64,
         add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
     ) {
         let mut position = cursor - ADDED;
         // One at a time, so that the lock is not held while the entry is copied out.
         while let Some((at, name, inode, kind)) = self.overlay.with_names(|tree| {
             let (at, name, inode, kind) = tree.directory(directory)?.next_added(position)?;
-            Some((at, name.clone(), inode, kind))
+            (at <= last).then(|| (at, name.clone(), inode, kind))
         }) {
             let next_cursor = ADDED + at;
             if !add(DirectoryEntry { inode, kind, name: &name, next_cursor }) {
@@ -181,15 +238,14 @@ impl Filesystem {
         Some((inode, node.into()))
     }
 
-    fn parent(&self, inode: Inode, place: Place) -> Inode {
+    fn parent(&self, tree: &Tree, inode: Inode, place: Place) -> Inode {
         match place {
             Place::Status(node) => {
                 node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
             }
-            Place::Directory | Place::File(_) | Place::Special(_) => self
-                .overlay
-                .with_names(|tree| tree.parent(&self.dataset, inode))
-                .unwrap_or(Inode::ROOT),
+            Place::Directory | Place::File(_) | Place::Special(_) => {
+                tree.parent(&self.dataset, inode).unwrap_or(Inode::ROOT)
+            }
         }
     }
 
@@ -199,8 +255,8 @@ impl Filesystem {
     }
 
     /// Whether an inode can still be found by a name.
-    fn has_name(&self, inode: Inode, place: Place) -> bool {
-        if matches!(place, Place::Status(_)) || !self.overlay.names_changed() {
+    fn has_name(&self, tree: &Tree, inode: Inode, place: Place) -> bool {
+        if matches!(place, Place::Status(_)) {
             return true;
         }
         if let Some(record) = self.overlay.get(inode) {
@@ -208,6 +264,6 @@ impl Filesystem {
         }
         // Of the dataset, and never changed: it is where it always was, unless something on the way
         // there is gone.
-        self.overlay.with_names(|tree| tree.is_in_place(&self.dataset, inode))
+        tree.is_in_place(&self.dataset, inode)
     }
 }

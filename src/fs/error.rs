@@ -1,6 +1,6 @@
 //! What can go wrong in an operation.
 
-use crate::overlay::{BudgetFull, StoreError};
+use crate::overlay::{BudgetFull, NoRecord, StoreError, StoreFailure};
 
 /// Why an operation failed. Which errno that becomes is decided where the kernel is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// A directory of the dataset stays where it is; tools move its content instead.
     #[error("a directory of the dataset cannot be renamed")]
     FixedDirectory,
+    /// A directory would come to lie deeper than directories can be moved.
+    #[error("too many levels of directories")]
+    TooDeep,
     /// Nobody may: directories have one name.
     #[error("operation not permitted")]
     NotPermitted,
@@ -48,8 +51,8 @@ pub enum Error {
     #[error("no room for what was written")]
     NoSpace,
     /// Kept bytes cannot be written to the store or read from it.
-    #[error("the store of kept bytes has failed")]
-    Store,
+    #[error("{0}")]
+    Store(StoreFailure),
     /// Past the largest offset that a file can have.
     #[error("file too large")]
     TooLarge,
@@ -68,6 +71,9 @@ pub enum Error {
     /// The caller has ended before it had an answer.
     #[error("interrupted")]
     Interrupted,
+    /// More documents are open than may be held.
+    #[error("too many open documents")]
+    TooManyOpen,
     /// The handle was closed, or never opened.
     #[error("bad file handle")]
     BadHandle,
@@ -77,7 +83,16 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::NoSpace,
-            StoreError::Io(_) => Self::Store,
+            StoreError::Failed(failure) => Self::Store(failure),
+        }
+    }
+}
+
+impl From<NoRecord> for Error {
+    fn from(error: NoRecord) -> Self {
+        match error {
+            NoRecord::Full(full) => full.into(),
+            NoRecord::Gone => Self::NotFound,
         }
     }
 }

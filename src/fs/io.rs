@@ -1,100 +1,78 @@
 //! Opening, reading, writing and seeking.
 
-use std::ops::Range;
+use std::sync::Arc;
 
+use super::asked::{CachePolicy, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, judged, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
+use crate::content::Stop;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Written};
-use crate::status::StatusNode;
+use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
+use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 
-/// An open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// What the operations on it name; 0 for files that need none.
-    pub handle: u64,
-    /// How its bytes may be cached.
-    pub cache: CachePolicy,
-}
-
-/// How the kernel may cache the bytes of an open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CachePolicy {
-    /// Not at all: every read and write arrives here.
-    Direct,
-    /// In the page cache, also from one open to the next.
-    Page,
-    /// Not at all: the bytes were fixed when the file was opened, or follow from the dataset.
-    Frozen,
-}
-
-/// What to look for from an offset on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seek {
-    /// The next byte that is not in a hole.
-    Data,
-    /// The next hole; the end of the file is one.
-    Hole,
-}
-
-/// What `fallocate` does to a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allocate {
-    /// Grows the file to its end, or with `keep_size` nothing: there is nothing to reserve.
-    Space {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
-    /// Makes a hole. The size stays as it is.
-    Hole,
-    /// Writes zeros.
-    Zeros {
-        /// Whether the size stays as it is.
-        keep_size: bool,
-    },
-}
+/// The handle of all files that are open for writing: they need none, but are counted.
+const FOR_WRITING: u64 = 1 << 63;
 
 impl Filesystem {
     /// Opens a file.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::IsDirectory`], and [`Error::ReadOnly`] for writing to a status
-    /// file.
+    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
+    /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
+        self.open_unless(inode, for_writing, Stop::NEVER)
+    }
+
+    /// The same; making a [document](Self::document_work) can be stopped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
+    pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
         match self.place(inode)? {
             Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
             }
             Place::Status(StatusNode::Document(document)) => {
-                let handle = self.open_status(document)?;
+                let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Manifest) => {
                 Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
             }
             Place::Status(StatusNode::Control) => {
-                Ok(Opened { handle: 0, cache: CachePolicy::Frozen })
+                Ok(Opened { handle: 0, cache: CachePolicy::Commands })
             }
             Place::Directory | Place::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
             Place::Special(_) => Err(Error::Invalid),
-            Place::File(_) => {
-                let cache = match self.options.cache {
-                    CacheMode::Direct => CachePolicy::Direct,
-                    CacheMode::Page => CachePolicy::Page,
-                };
-                Ok(Opened { handle: 0, cache })
-            }
+            Place::File(_) => Ok(self.opened(inode, for_writing)),
         }
+    }
+
+    /// A file of the dataset, or one that was made, that is open now.
+    pub(super) fn opened(&self, inode: Inode, for_writing: bool) -> Opened {
+        let cache = match self.options.cache {
+            CacheMode::Direct => CachePolicy::Direct,
+            CacheMode::Page => CachePolicy::Page,
+        };
+        if for_writing {
+            self.writers.open(inode);
+        }
+        Opened { handle: if for_writing { FOR_WRITING } else { 0 }, cache }
     }
 
     /// Closes what [`open`](Self::open) opened.
     pub fn release(&self, inode: Inode, handle: u64) {
-        self.close_status(handle);
+        if handle == FOR_WRITING {
+            self.writers.close(inode);
+        } else {
+            self.close_status(handle);
+        }
         self.read_ahead.forget(inode);
     }
 
@@ -128,7 +106,7 @@ impl Filesystem {
         let out = &mut out[..length];
         match (view, base) {
             (Some(view), _) => {
-                view.read(&self.content, offset, out).map_err(|_| Error::Store)?;
+                view.read(&self.content, offset, out).map_err(Error::Store)?;
             }
             (None, Some(base)) => self.content.fill(base.file, offset, out),
             // A file that was made always has a view.
@@ -138,36 +116,62 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. `drop_set_id` is for callers who are not the owner.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the
+    /// set-id bits; says whether there were any.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<()> {
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
+        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))?;
+        Ok(drop_set_id && self.drop_set_id(inode))
+    }
+
+    /// Writes what the kernel had in its page cache because a program changed a shared mapping.
+    /// That may have been before a reset that has happened since: then it is gone with all else.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_back(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
+        if self.is_unsettled(inode) {
+            return Ok(());
+        }
+        self.write_to(inode, offset, data, || {
+            let record = self.overlay.get_or_insert(inode)?;
+            // A reset that came in between has taken the record that there was before it.
+            Ok((!self.is_unsettled(inode)).then_some(record))
+        })
+    }
+
+    fn write_to(
+        &self,
+        inode: Inode,
+        offset: u64,
+        data: &[u8],
+        record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
+    ) -> Result<()> {
         let base = self.writable(inode)?;
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
         }
         let record = self.overlay.get(inode);
-        let expectation = self.expectation(judged(base, record.as_ref()));
+        let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
         let recogniser = Recogniser {
             content: &self.content,
             is_known: &|at| self.dataset.has_block(at.file, at.block),
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(inode, base, expectation, &mut pieces)?;
-        if drop_set_id {
-            self.drop_set_id(inode);
-        }
+        self.store(record_to, base, expectation, &mut pieces, Stop::NEVER)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
     }
 
     /// What an inode that can be written to is before anybody does.
-    fn writable(&self, inode: Inode) -> Result<Option<Base>> {
+    pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
         match self.place(inode)? {
             Place::File(base) => Ok(base),
             Place::Directory => Err(Error::IsDirectory),
@@ -176,26 +180,29 @@ impl Filesystem {
         }
     }
 
-    fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
+    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
         file.map(|file| Expectation { file, size_bytes: self.dataset.size_bytes(file) })
     }
 
-    /// Puts pieces into a file, and remembers what is wrong in them.
-    fn store(
+    /// Puts pieces into a file, and remembers what is wrong in them. Without a record to put them
+    /// into, they are dropped.
+    pub(super) fn store(
         &self,
-        inode: Inode,
+        record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
+        stop: Stop<'_>,
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
         {
-            self.note_wrong(expectation, pieces)?;
+            self.note_wrong(expectation, pieces, stop)?;
         }
         let stored =
-            self.overlay.keep(pieces).map_err(Error::from).and_then(|()| {
-                Ok(self.overlay.get_or_insert(inode)?.write(base, pieces, now())?)
+            self.overlay.keep(pieces).map_err(Error::from).and_then(|()| match record_to()? {
+                Some(record) => Ok(record.write(base, pieces, now())?),
+                None => Ok(()),
             });
         if stored == Err(Error::NoSpace) {
             self.counters.no_space.fetch_add(1, Ordering::Relaxed);
@@ -204,15 +211,23 @@ impl Filesystem {
     }
 
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
-    fn note_wrong(&self, expectation: Expectation, pieces: &[(u64, Extent)]) -> Result<()> {
+    fn note_wrong(
+        &self,
+        expectation: Expectation,
+        pieces: &[(u64, Extent)],
+        stop: Stop<'_>,
+    ) -> Result<()> {
         let mut extents = ExtentMap::default();
         for (offset, extent) in pieces {
             extents.insert(*offset, extent.clone());
         }
         let size_bytes = pieces.last().map_or(0, |(offset, extent)| offset + extent.length);
-        let mut ranges = Vec::new();
-        Judge { content: &self.content, expectation }
-            .judge_pieces(&Written { size_bytes, extents }, &mut |range| ranges.push(range));
+        let mut ranges = WrongRanges::default();
+        let written = Written { size_bytes, extents };
+        let judge = Judge { content: &self.content, expectation };
+        if !judge.judge_pieces(&written, stop, &mut |range| ranges.add(range)) {
+            return Err(Error::Interrupted);
+        }
         if ranges.is_empty() {
             return Ok(());
         }
@@ -228,7 +243,7 @@ impl Filesystem {
         size_bytes: u64,
     ) -> Result<()> {
         let record = self.overlay.get(inode);
-        match self.expectation(judged(base, record.as_ref())) {
+        match self.expectation(self.judged(inode, base, record.as_ref())) {
             Some(expectation) if size_bytes > expectation.size_bytes => self.refuse(),
             _ => Ok(()),
         }
@@ -242,93 +257,6 @@ impl Filesystem {
                 Err(Error::Mismatch)
             }
         }
-    }
-
-    /// Changes a range without writing to it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] past the largest offset, [`Error::Invalid`] for an empty range,
-    /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
-    /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
-        let base = self.writable(inode)?;
-        if range.is_empty() {
-            return Err(Error::Invalid);
-        }
-        if range.end > FILE_BYTES_MAX {
-            return Err(Error::TooLarge);
-        }
-        let size_bytes = self.attributes(inode)?.size.size_bytes;
-        let keeps_size = match how {
-            Allocate::Space { keep_size } | Allocate::Zeros { keep_size } => keep_size,
-            Allocate::Hole => true,
-        };
-        if !keeps_size {
-            self.refuse_growth(inode, base, range.end)?;
-        }
-        let end = if keeps_size { range.end.min(size_bytes) } else { range.end };
-        let inside = range.start..end;
-        match how {
-            Allocate::Space { .. } if end > size_bytes => {
-                self.overlay.get_or_insert(inode)?.resize(base, end, now());
-            }
-            Allocate::Hole if !inside.is_empty() => {
-                let record = self.overlay.get_or_insert(inode)?;
-                record.punch(base, inside, size_bytes, now())?;
-            }
-            Allocate::Zeros { .. } if !inside.is_empty() => {
-                let length = inside.end - inside.start;
-                let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
-                let record = self.overlay.get(inode);
-                let expectation = self.expectation(judged(base, record.as_ref()));
-                self.store(inode, base, expectation, &mut pieces)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Copies a range from one file to another, or within one, and says how many bytes there were.
-    /// Extents are shared: nothing is copied but bytes that are nobody's content are counted twice.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
-    pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
-        let (from_inode, from_offset) = from;
-        let (to_inode, to_offset) = to;
-        let from_base = match self.place(from_inode)? {
-            Place::File(base) => base,
-            // It has no extents to share: the kernel reads and writes instead.
-            Place::Status(_) => return Err(Error::NotSupported),
-            Place::Directory => return Err(Error::IsDirectory),
-            Place::Special(_) => return Err(Error::Invalid),
-        };
-        let to_base = self.writable(to_inode)?;
-        let from_size = self.attributes(from_inode)?.size.size_bytes;
-        let length = length.min(from_size.saturating_sub(from_offset)).min(COPY_BYTES_MAX);
-        if to_offset.checked_add(length).is_none_or(|end| end > FILE_BYTES_MAX) {
-            return Err(Error::TooLarge);
-        }
-        if length == 0 {
-            return Ok(0);
-        }
-        if from_inode == to_inode && from_offset.abs_diff(to_offset) < length {
-            return Err(Error::Invalid);
-        }
-        let range = from_offset..from_offset + length;
-        let extents =
-            match self.overlay.get(from_inode).and_then(|record| record.view(range.clone())) {
-                Some(view) => view.extents,
-                None => Written::of(from_base).extents.range(range.clone()).collect(),
-            };
-        let mut pieces = shifted(&extents, range, to_offset);
-        let record = self.overlay.get(to_inode);
-        let expectation = self.expectation(judged(to_base, record.as_ref()));
-        self.store(to_inode, to_base, expectation, &mut pieces)?;
-        self.counters.wrote(length);
-        Ok(length)
     }
 
     /// The next data or hole from an offset on.
@@ -347,33 +275,6 @@ impl Filesystem {
         });
         found.ok_or(Error::PastEnd)
     }
-}
-
-/// The most that one copy moves: what a reply can say.
-const COPY_BYTES_MAX: u64 = 1 << 30;
-
-/// The extents of a range as pieces that somebody writes elsewhere; holes become zeros.
-fn shifted(extents: &[(u64, Extent)], range: Range<u64>, to: u64) -> Vec<(u64, Extent)> {
-    let mut pieces = Vec::with_capacity(extents.len());
-    let mut done = range.start;
-    let zeros = |start: u64, end: u64| {
-        (to + (start - range.start), Extent { length: end - start, piece: Piece::Zeros })
-    };
-    for (offset, extent) in extents {
-        if done < *offset {
-            pieces.push(zeros(done, *offset));
-        }
-        let mut extent = extent.clone();
-        if let Piece::Seed { written, .. } = &mut extent.piece {
-            *written = true;
-        }
-        done = offset + extent.length;
-        pieces.push((to + (offset - range.start), extent));
-    }
-    if done < range.end {
-        pieces.push(zeros(done, range.end));
-    }
-    pieces
 }
 
 /// Whether a write is one run of exactly what belongs there.

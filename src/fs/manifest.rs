@@ -5,13 +5,12 @@
 //! meanwhile.
 
 use super::attributes::FILE_BYTES_MAX;
-use super::xattr::BLAKE3;
 use super::{Error, Filesystem, Result};
 use crate::dataset::Inode;
 use crate::status::{Manifest, StatusNode};
 
 /// The digits of a hash.
-const HASH_DIGITS: usize = 64;
+pub(super) const HASH_DIGITS: usize = 64;
 
 impl Filesystem {
     /// Whether reading an inode hashes files: [`read_manifest`](Self::read_manifest) does, and can
@@ -42,27 +41,17 @@ impl Filesystem {
         read.map_err(|_| Error::Interrupted)
     }
 
-    /// How long the value of an attribute will be, where making it takes long; `None` where it does
-    /// not.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoAttribute`], [`Error::NotFound`].
-    pub fn slow_xattr_bytes(&self, inode: Inode, name: &[u8]) -> Result<Option<usize>> {
-        if name != BLAKE3.as_bytes() {
-            return Ok(None);
-        }
-        self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-        Ok(Some(HASH_DIGITS))
-    }
-
     /// The hash of what belongs into a file of the dataset, whatever is in it.
     ///
     /// # Errors
     ///
     /// [`Error::NoAttribute`], [`Error::NotFound`], and [`Error::Interrupted`] where `stop` says
     /// so.
-    pub fn blake3_xattr(&self, inode: Inode, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<u8>> {
+    pub(super) fn blake3_xattr(
+        &self,
+        inode: Inode,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<u8>> {
         let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
         let sum = self.content.blake3_unless(file, self.dataset.size_bytes(file), stop);
         Ok(hex::encode(sum.ok_or(Error::Interrupted)?).into_bytes())

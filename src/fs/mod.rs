@@ -8,21 +8,28 @@
 //! * what was made since the mount, which has one;
 //! * `.status` and what is below it, made when it is opened.
 //!
-//! Two answers can take long, because whole files are hashed for them: a piece of
-//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`. Whether one does can be asked
-//! beforehand, so that the caller finds a thread for it, and both can be stopped (`manifest`).
+//! Some answers can take long: those for which whole files are hashed, a piece of
+//! `.status/sums/blake3` and the attribute `user.seedfs.blake3`; and those for which files are
+//! judged whose extents arithmetic alone cannot judge, a document, the attribute
+//! `user.seedfs.verdict` and a long copy. Whether one may can be asked beforehand, so that the
+//! caller finds a thread for it, and all of them can be stopped.
 //!
 //! What each operation does and which error it gives is written down in `docs/semantics.md`.
 
+mod asked;
 mod attributes;
 mod control;
 mod directory;
 mod error;
 mod io;
+mod listing;
+mod lookups;
 mod manifest;
 mod names;
+mod ranges;
 mod read_ahead;
 mod rename;
+mod settle;
 mod space;
 mod status_files;
 mod xattr;
@@ -33,21 +40,25 @@ use crate::content::Content;
 use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Usage};
-use crate::status::{Counters, EventLog, SizeTotals, Snapshot, StatusNode};
+use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
+use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
-pub use crate::overlay::Kind;
+pub use crate::overlay::{GivenBack, Kind};
+pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
 pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
-pub use control::Reset;
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use io::{Allocate, CachePolicy, Opened, Seek};
 pub use names::NewNode;
 pub use rename::RenameMode;
+pub use settle::{Reset, Unsettled};
 pub use space::Space;
-pub use xattr::SetXattr;
+pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
+pub use xattr::{SetXattr, XattrAnswer};
 
+use listing::Listings;
+use lookups::Lookups;
 use read_ahead::ReadAhead;
+use settle::Writers;
 use status_files::StatusFiles;
 
 /// The outcome of an operation.
@@ -84,6 +95,8 @@ pub struct Options {
     pub cache: CacheMode,
     /// Whether the root lists `.status`.
     pub list_status: bool,
+    /// Whether everybody may read what is under `.status`; else its owner alone.
+    pub share_status: bool,
     /// This node's number in a cluster, shown in the summary.
     pub node_id: Option<u32>,
     /// The owner of everything.
@@ -103,7 +116,11 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
+    judgements: status::Judged,
     read_ahead: ReadAhead,
+    lookups: Lookups,
+    listings: Listings,
+    writers: Writers,
 }
 
 /// What an inode number stands for.
@@ -138,6 +155,10 @@ impl Filesystem {
             events: EventLog::default(),
             options,
             status_files: StatusFiles::default(),
+            lookups: Lookups::default(),
+            listings: Listings::default(),
+            writers: Writers::default(),
+            judgements: status::Judged::default(),
         }
     }
 
@@ -188,6 +209,36 @@ impl Filesystem {
         }
     }
 
+    /// The file of the dataset whose content belongs in an inode: that of its name.
+    fn judged(
+        &self,
+        inode: Inode,
+        base: Option<Base>,
+        record: Option<&Arc<Record>>,
+    ) -> Option<Coordinates> {
+        match record.map_or(Judged::ByNumber, |record| record.judged()) {
+            Judged::ByNumber => base.map(|base| base.file),
+            Judged::Nowhere => None,
+            // As the names are at one moment, what it is judged by included.
+            Judged::ByName(..) => record
+                .and_then(|record| self.overlay.with_names(|it| self.judged_in(it, inode, record))),
+        }
+    }
+
+    /// The same for whoever looks at the names.
+    fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
+        match record.judged() {
+            Judged::ByNumber => match self.dataset.namespace().node(inode)? {
+                Node::File(file) => Some(file),
+                Node::Directory => None,
+            },
+            Judged::ByName(directory, name) => {
+                tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
+            }
+            Judged::Nowhere => None,
+        }
+    }
+
     fn base(&self, file: Coordinates) -> Base {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
@@ -200,17 +251,9 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
+            judged: &self.judgements,
             node_id: self.options.node_id,
         }
-    }
-}
-
-/// The file of the dataset whose content belongs in an inode: that of its name.
-fn judged(base: Option<Base>, record: Option<&Arc<Record>>) -> Option<Coordinates> {
-    match record.map_or(Judged::ByNumber, |record| record.judged()) {
-        Judged::ByNumber => base.map(|base| base.file),
-        Judged::As(file) => Some(file),
-        Judged::Nowhere => None,
     }
 }
 

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::attributes::Attributes;
-use super::{Error, Filesystem, Kind, Place, Result, now};
+use super::{Error, Filesystem, Kind, Opened, Place, Result, now};
 use crate::dataset::Inode;
-use crate::overlay::{Created, Entry, Judged, Record, Timestamp, Tree};
+use crate::overlay::{Created, Judged, Record, Timestamp, Tree};
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// What is to be made.
@@ -38,7 +38,8 @@ const TARGET_BYTES_MAX: usize = 4095;
 const SET_GID: u16 = 0o2000;
 
 impl Filesystem {
-    /// Makes a file, a directory, a symbolic link or a device under a new name.
+    /// Makes a file, a directory, a symbolic link or a device under a new name, for somebody who
+    /// remembers it until [`forget`](Self::forget) says otherwise.
     ///
     /// In a directory with the set-group-ID bit it belongs to the directory's group, and a
     /// directory inherits the bit.
@@ -48,80 +49,115 @@ impl Filesystem {
     /// [`Error::Exists`], [`Error::NotFound`] and [`Error::NotDirectory`] of the parent,
     /// [`Error::NameTooLong`], [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
     pub fn make(&self, parent: Inode, name: &[u8], new: &NewNode<'_>) -> Result<Attributes> {
-        let parent_record = self.changeable_directory(parent, name)?;
+        self.check_directory(parent, name)?;
         if new.target.is_some_and(|target| target.len() > TARGET_BYTES_MAX) {
             return Err(Error::NameTooLong);
         }
-        let directory = self.attributes(parent)?;
-        let inherits = directory.mode & SET_GID != 0;
-        let is_directory = new.kind == Kind::Directory;
         let time = now();
-        let (inode, record) = self.overlay.create(Created {
-            kind: new.kind,
-            mode: new.mode | if inherits && is_directory { SET_GID } else { 0 },
-            uid: new.uid,
-            gid: if inherits { directory.gid } else { new.gid },
-            time,
-            target: new.target.map(Into::into),
-        })?;
+        let inode = self.overlay.new_inode();
         let to = Some((inode, new.kind));
         let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
-        let made = self.overlay.change_names(growth, |tree| {
+        let record = self.overlay.change_names(growth, |tree| {
+            let directory = self.changeable_directory(tree, parent)?;
             if tree.lookup(&self.dataset, parent, name).is_some() {
                 return Err(Error::Exists);
             }
+            let record = self.overlay.create(inode, self.created(&directory, new, time))?;
             tree.set(&self.dataset, parent, name, to);
-            if is_directory {
+            if new.kind == Kind::Directory {
                 tree.set_place(inode, parent, name);
             }
-            record.set_judged(self.judged_at(tree, parent, name, inode));
-            Ok(())
-        });
-        if let Err(error) = made {
-            self.overlay.remove(inode);
-            return Err(error);
-        }
-        record.add_link(true, time);
-        touch(&parent_record, time);
-        self.attributes(inode)
+            record.set_judged(self.judged_at(tree, parent, name, (inode, new.kind)));
+            record.add_link(true, time);
+            touch(&directory, time);
+            self.lookups.remember(inode);
+            Ok::<_, Error>(record)
+        })?;
+        Ok(self.made_attributes(inode, new.kind, &record))
     }
 
-    /// Gives an inode another name.
+    /// What is made in a directory.
+    fn created(&self, directory: &Record, new: &NewNode<'_>, time: Timestamp) -> Created {
+        let set = directory.attributes();
+        let inherits = set.mode.is_some_and(|mode| mode & SET_GID != 0);
+        let is_directory = new.kind == Kind::Directory;
+        Created {
+            kind: new.kind,
+            mode: new.mode | if inherits && is_directory { SET_GID } else { 0 },
+            uid: new.uid,
+            gid: if inherits { set.gid.unwrap_or(self.options.gid) } else { new.gid },
+            time,
+            target: new.target.map(Into::into),
+        }
+    }
+
+    /// Makes a file and opens it, for writing too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`make`](Self::make).
+    pub fn create(
+        &self,
+        parent: Inode,
+        name: &[u8],
+        new: &NewNode<'_>,
+    ) -> Result<(Attributes, Opened)> {
+        let attributes = self.make(parent, name, new)?;
+        Ok((attributes, self.opened(attributes.inode, true)))
+    }
+
+    /// Gives an inode another name, for somebody who then remembers it once more.
     ///
     /// # Errors
     ///
     /// [`Error::NotPermitted`] for directories, [`Error::Exists`], [`Error::NotFound`],
     /// [`Error::TooManyLinks`], [`Error::NoSpace`], [`Error::ReadOnly`] under `.status`.
     pub fn link(&self, inode: Inode, parent: Inode, name: &[u8]) -> Result<Attributes> {
-        let parent_record = self.changeable_directory(parent, name)?;
-        let kind = match self.place(inode)? {
-            Place::Directory => return Err(Error::NotPermitted),
-            Place::Status(_) => return Err(Error::ReadOnly),
-            Place::File(_) => Kind::File,
-            Place::Special(kind) => kind,
-        };
-        let record = self.overlay.get_or_insert(inode)?;
-        match record.links() {
-            0 => return Err(Error::NotFound),
-            u32::MAX => return Err(Error::TooManyLinks),
-            _ => {}
-        }
+        self.check_directory(parent, name)?;
+        let kind = self.linkable(inode)?;
         let time = now();
         let to = Some((inode, kind));
         let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
-        self.overlay.change_names(growth, |tree| {
+        let record = self.overlay.change_names(growth, |tree| {
+            let directory = self.changeable_directory(tree, parent)?;
+            // It may be gone by now.
+            self.linkable(inode)?;
             if tree.lookup(&self.dataset, parent, name).is_some() {
                 return Err(Error::Exists);
             }
-            tree.set(&self.dataset, parent, name, to);
-            if record.judged() == Judged::Nowhere {
-                record.set_judged(self.judged_at(tree, parent, name, inode));
+            let record = self.named_record(tree, inode)?;
+            if record.links() == u32::MAX {
+                return Err(Error::TooManyLinks);
             }
-            Ok(())
+            tree.set(&self.dataset, parent, name, to);
+            if self.judged_in(tree, inode, &record).is_none() {
+                record.set_judged(self.judged_at(tree, parent, name, (inode, kind)));
+            }
+            record.add_link(true, time);
+            touch(&directory, time);
+            self.lookups.remember(inode);
+            Ok(record)
         })?;
-        record.add_link(true, time);
-        touch(&parent_record, time);
-        self.attributes(inode)
+        Ok(self.made_attributes(inode, kind, &record))
+    }
+
+    /// The kind of an inode that can have several names.
+    fn linkable(&self, inode: Inode) -> Result<Kind> {
+        match self.place(inode)? {
+            Place::Directory => Err(Error::NotPermitted),
+            Place::Status(_) => Err(Error::ReadOnly),
+            Place::File(_) => Ok(Kind::File),
+            Place::Special(kind) => Ok(kind),
+        }
+    }
+
+    /// The record of an inode that has a name; made, if there is none.
+    fn named_record(&self, tree: &Tree, inode: Inode) -> Result<Arc<Record>> {
+        let is_there = match self.overlay.get(inode) {
+            Some(record) => record.links() > 0,
+            None => tree.is_in_place(&self.dataset, inode),
+        };
+        if is_there { Ok(self.overlay.get_or_insert(inode)?) } else { Err(Error::NotFound) }
     }
 
     /// Removes a name that is not a directory's. The content stays for those who have it open.
@@ -144,10 +180,12 @@ impl Filesystem {
     }
 
     fn remove_name(&self, parent: Inode, name: &[u8], directory: bool) -> Result<()> {
-        let parent_record = self.changeable_directory(parent, name)?;
+        self.check_directory(parent, name)?;
         let time = now();
         let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, None)]);
-        self.overlay.change_names(growth, |tree| {
+        // Dropped when the names can be used again: that may give much back.
+        let _gone = self.overlay.change_names(growth, |tree| {
+            let parent_record = self.changeable_directory(tree, parent)?;
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
             match (kind == Kind::Directory, directory) {
                 (true, false) => return Err(Error::IsDirectory),
@@ -160,9 +198,9 @@ impl Filesystem {
             let record = self.overlay.get_or_insert(inode)?;
             tree.set(&self.dataset, parent, name, None);
             self.drop_name(tree, (parent, name), (inode, kind), &record, time);
-            Ok(())
+            touch(&parent_record, time);
+            Ok(record)
         })?;
-        touch(&parent_record, time);
         Ok(())
     }
 
@@ -178,63 +216,81 @@ impl Filesystem {
     ) {
         record.set_attributes(|attributes| attributes.changed = Some(time));
         if kind == Kind::Directory {
+            // What is below is judged by its names, so it has moved too.
             tree.set_place(inode, new.0, new.1);
-            self.judge_below(tree, inode);
-        } else if record.links() < 2 || record.judged() == self.judged_at(tree, old.0, old.1, inode)
-        {
-            record.set_judged(self.judged_at(tree, new.0, new.1, inode));
+        } else if record.links() < 2 || self.is_judged_at(tree, old, inode, record) {
+            record.set_judged(self.judged_at(tree, new.0, new.1, (inode, kind)));
         }
     }
 
-    /// The same for all files below a directory that was moved; only one that was made can be.
-    fn judge_below(&self, tree: &Tree, directory: Inode) {
-        let Some(changed) = tree.directory(directory) else { return };
-        for (name, entry) in changed.entries() {
-            match entry {
-                Entry::At(inode, Kind::Directory) => self.judge_below(tree, inode),
-                Entry::At(inode, _) => {
-                    if let Some(record) = self.overlay.get(inode) {
-                        record.set_judged(self.judged_at(tree, directory, name, inode));
-                    }
-                }
-                Entry::Removed => {}
+    /// What decides what is held against an inode under a name, which it has.
+    fn judged_at(
+        &self,
+        tree: &Tree,
+        parent: Inode,
+        name: &[u8],
+        (inode, kind): (Inode, Kind),
+    ) -> Judged {
+        if kind != Kind::File {
+            return Judged::Nowhere;
+        }
+        match tree.shared_name(parent, name) {
+            Some(name) => Judged::ByName(parent, name),
+            // As the dataset has it.
+            None if self.dataset.namespace().lookup(parent, name) == Some(inode) => {
+                Judged::ByNumber
             }
-        }
-    }
-
-    fn judged_at(&self, tree: &Tree, parent: Inode, name: &[u8], inode: Inode) -> Judged {
-        match tree.file_named(&self.dataset, parent, name) {
-            Some((own, _)) if own == inode => Judged::ByNumber,
-            Some((_, file)) => Judged::As(file),
             None => Judged::Nowhere,
         }
     }
 
+    /// Whether what is held against an inode is what belongs under a name.
+    fn is_judged_at(&self, tree: &Tree, at: At<'_>, inode: Inode, record: &Record) -> bool {
+        let belongs = tree.file_named(&self.dataset, at.0, at.1).map(|(_, file)| file);
+        self.judged_in(tree, inode, record) == belongs
+    }
+
     /// Takes a name off an inode. The last one leaves it to those who have it open; the kernel says
-    /// when they are done.
+    /// when they are done. Where the kernel does not know it, nobody has.
     pub(super) fn drop_name(
         &self,
         tree: &mut Tree,
-        (parent, name): At<'_>,
+        at: At<'_>,
         (inode, kind): (Inode, Kind),
         record: &Arc<Record>,
         time: Timestamp,
     ) {
         record.add_link(false, time);
-        let was_judged_here = record.judged() == self.judged_at(tree, parent, name, inode);
-        if record.links() == 0 || was_judged_here {
+        if record.links() == 0 || self.is_judged_at(tree, at, inode, record) {
             record.set_judged(Judged::Nowhere);
         }
-        if record.links() == 0 && kind == Kind::Directory {
+        if record.links() > 0 {
+            return;
+        }
+        if kind == Kind::Directory {
             tree.forget_directory(inode);
+        }
+        if !self.lookups.is_remembered(inode) {
+            // The caller has the record too.
+            let _ = self.overlay.remove(inode);
         }
     }
 
-    /// The kernel has forgotten an inode: if it has no name either, nobody can come back to it.
-    pub fn forget(&self, inode: Inode) {
-        if self.overlay.get(inode).is_some_and(|record| record.links() == 0) {
-            self.overlay.remove(inode);
+    /// The kernel has forgotten an inode as often as it was handed it in `lookups` answers. When
+    /// those were all, and it has no name either, nobody can come back to it.
+    pub fn forget(&self, inode: Inode, lookups: u64) {
+        if !self.lookups.forget(inode, lookups) {
+            return;
         }
+        let Some(record) = self.overlay.get(inode) else { return };
+        if record.links() > 0 {
+            return;
+        }
+        // Whoever finds it by a name looks at the names, and is counted meanwhile.
+        let _gone = self.overlay.with_names(|_| {
+            let is_gone = record.links() == 0 && !self.lookups.is_remembered(inode);
+            is_gone.then(|| self.overlay.remove(inode))
+        });
     }
 
     /// Where a symbolic link points.
@@ -251,8 +307,8 @@ impl Filesystem {
         }
     }
 
-    /// The record of a directory in which a name is to be changed.
-    pub(super) fn changeable_directory(&self, parent: Inode, name: &[u8]) -> Result<Arc<Record>> {
+    /// Whether a name may be changed in a directory, as far as that never changes.
+    pub(super) fn check_directory(&self, parent: Inode, name: &[u8]) -> Result<()> {
         if name.len() > NAME_BYTES_MAX {
             return Err(Error::NameTooLong);
         }
@@ -266,9 +322,14 @@ impl Filesystem {
         if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() {
             return Err(Error::ReadOnly);
         }
-        let record = self.overlay.get_or_insert(parent)?;
-        // A directory that was removed and is still open.
-        if record.links() == 0 { Err(Error::NotFound) } else { Ok(record) }
+        Ok(())
+    }
+
+    /// The record of a directory in which a name is being changed. One that was removed and is
+    /// still open, or that a reset has taken, is none.
+    pub(super) fn changeable_directory(&self, tree: &Tree, parent: Inode) -> Result<Arc<Record>> {
+        self.place(parent)?;
+        self.named_record(tree, parent)
     }
 }
 
@@ -278,3 +339,6 @@ pub(super) fn touch(directory: &Arc<Record>, time: Timestamp) {
         attributes.changed = Some(time);
     });
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod scheduled_tests;

@@ -9,14 +9,22 @@
 //! Two pieces are kept ready and not one, because it takes a sleeping core as long to wake up (some
 //! 50 µs on a virtual machine) as to make one.
 //!
-//! *Bounds*: [`STREAMS_MAX`] streams, each with [`PIECES_AHEAD`] pieces of [`PIECE_BYTES_MAX`] and
-//! one buffer under way; readers beyond that read without. A reader that goes elsewhere costs the
-//! pieces that were made in vain, once; it has to read on twice before more are made. Requests
-//! below [`PIECE_BYTES_MIN`], as of random readers, are not looked at. Nothing is made ahead where
-//! every core has a request of its own to answer.
+//! A stream has one *maker* at a time: a job of the pool, which makes piece after piece until
+//! enough are ready. It decides what to make when it begins, and not when it is called: where the
+//! pool is busy, readers make what they need themselves, and the maker goes on behind them. Only
+//! for a piece that has been begun does its reader wait, and no longer than [`WAIT_MAX`].
+//!
+//! *Bounds*: [`stream::STREAMS_MAX`] streams, each with [`stream::PIECES_AHEAD`] pieces of
+//! [`PIECE_BYTES_MAX`] and one buffer under way; as many makers as the pool has threads; readers
+//! beyond that read without. A reader that goes elsewhere costs the pieces that were made in vain,
+//! once; it has to read on twice before more are made. Requests below [`PIECE_BYTES_MIN`], as of
+//! random readers, are not looked at. Nothing is made ahead where every core has a request of its
+//! own to answer.
 
-use std::collections::VecDeque;
+mod stream;
+
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{CacheMode, Filesystem, Place, Result};
 use crate::content::Content;
@@ -25,12 +33,13 @@ use crate::overlay::Base;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, pool};
 
-/// Smaller requests cost the kernel more than us.
-const PIECE_BYTES_MIN: usize = 128 << 10;
-/// What the kernel asks for at most, unless its limit was raised.
-const PIECE_BYTES_MAX: usize = 1 << 20;
-const PIECES_AHEAD: usize = 2;
-const STREAMS_MAX: usize = 10;
+use stream::{Maker, PIECE_BYTES_MAX, Piece, Stream, Streams};
+
+/// Smaller requests cost the kernel more than us. Tests of schedules have no use for large ones.
+const PIECE_BYTES_MIN: usize = if cfg!(all(test, feature = "shuttle")) { 64 } else { 128 << 10 };
+/// How long a reader waits for a piece that has been begun: many times what making one takes. Where
+/// the maker does not get on, the reader makes the piece itself.
+const WAIT_MAX: Duration = Duration::from_millis(5);
 
 /// The streams that are being read.
 #[derive(Clone, Debug)]
@@ -44,41 +53,6 @@ struct Shared {
     made: Condvar,
     /// Large reads that are being answered.
     serving: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Streams {
-    list: Vec<Stream>,
-    /// Counts large reads.
-    reads: u64,
-}
-
-#[derive(Debug)]
-struct Stream {
-    inode: Inode,
-    base: Base,
-    /// Where the reader goes on if it reads on.
-    next: u64,
-    /// How often it has read on, one time after the other.
-    read_on: u32,
-    /// The number of its last read.
-    last_read: u64,
-    /// How much it asks for at a time.
-    size: usize,
-    /// In order, the first at or behind `next`.
-    ready: VecDeque<Piece>,
-    /// The offset of the piece that some thread is at.
-    making: Option<u64>,
-    /// Buffers that are free.
-    spare: Vec<Vec<u8>>,
-}
-
-/// The first `length` bytes are the content from `offset` on.
-#[derive(Debug)]
-struct Piece {
-    offset: u64,
-    length: usize,
-    bytes: Vec<u8>,
 }
 
 /// One large read that is being answered.
@@ -161,7 +135,8 @@ impl ReadAhead {
 
 impl Serving<'_> {
     /// If the `size` bytes at `offset` are ready, they are exchanged for the buffer, and their
-    /// number is returned: fewer only at the file's end. If they are being made, this waits.
+    /// number is returned: fewer only at the file's end. If they are being made, this waits for a
+    /// moment.
     pub(super) fn take(
         &self,
         base: Base,
@@ -172,23 +147,26 @@ impl Serving<'_> {
         let shared = &self.ahead.0;
         let mut streams = shared.streams.lock();
         streams.reads += 1;
-        let last_read = streams.reads;
+        let reads = streams.reads;
         let Some(stream) = streams.find(self.inode) else {
-            streams.add(Stream::new(self.inode, base, offset, size));
+            streams.add(Stream::new(self.inode, reads, base, offset, size));
             return None;
         };
-        stream.last_read = last_read;
+        stream.last_read = reads;
         if !stream.goes_on(offset, size) {
             return None;
         }
-        loop {
+        let number = stream.number;
+        if stream.maker == Maker::At(offset) {
+            let deadline = Instant::now() + WAIT_MAX;
             // It may be another reader's, or be gone, each time that this has waited.
-            let stream = streams.find(self.inode)?;
-            if stream.making != Some(offset) {
-                return stream.hand_over(offset, size, buffer);
+            while streams.numbered(self.inode, number)?.maker == Maker::At(offset) {
+                if shared.made.wait_until(&mut streams, deadline).timed_out() {
+                    streams.numbered(self.inode, number)?.give_up(offset);
+                }
             }
-            shared.made.wait(&mut streams);
         }
+        streams.numbered(self.inode, number)?.hand_over(offset, size, buffer)
     }
 
     /// Has the pieces made that come next, where a core is idle. To be called when the bytes before
@@ -200,18 +178,19 @@ impl Serving<'_> {
             return;
         }
         let mut streams = shared.streams.lock();
-        if streams.active() >= cores {
+        if streams.active() >= cores || streams.makers >= cores {
             return;
         }
         let Some(stream) = streams.find(self.inode) else { return };
-        if stream.making.is_some() {
+        if stream.maker != Maker::Nobody || stream.wanted().is_none() {
             return;
         }
-        if let Some(job) = stream.next_job() {
-            drop(streams);
-            let ahead = self.ahead.clone();
-            pool::spawn(move || ahead.make(job));
-        }
+        stream.maker = Maker::Called;
+        let number = stream.number;
+        streams.makers += 1;
+        drop(streams);
+        let call = Call { ahead: self.ahead.clone(), inode: self.inode, number, has_ended: false };
+        pool::spawn(move || call.make());
     }
 }
 
@@ -221,172 +200,72 @@ impl Drop for Serving<'_> {
     }
 }
 
-/// A piece to be made.
-struct Job {
+/// A maker's work for a stream. Whatever happens, it ends.
+struct Call {
+    ahead: ReadAhead,
     inode: Inode,
-    base: Base,
-    piece: Piece,
+    number: u64,
+    has_ended: bool,
 }
 
-impl ReadAhead {
-    /// Makes a piece, and those that come next.
-    fn make(&self, first: Job) {
-        let mut next = Some(first);
-        while let Some(job) = next {
-            let mut making = Making { ahead: self, job, is_done: false };
-            making.fill();
-            next = making.done();
+impl Call {
+    /// Makes piece after piece, until enough are ready.
+    fn make(mut self) {
+        let mut made = None;
+        while let Some((base, mut piece)) = self.next(made) {
+            let Piece { offset, length, bytes } = &mut piece;
+            if bytes.len() < *length {
+                bytes.resize(*length, 0);
+            }
+            self.ahead.0.content.fill(base.file, *offset, &mut bytes[..*length]);
+            made = Some(piece);
         }
     }
-}
 
-/// A piece that is being made. Whatever happens, nobody waits for it for ever.
-struct Making<'a> {
-    ahead: &'a ReadAhead,
-    job: Job,
-    is_done: bool,
-}
-
-impl Making<'_> {
-    fn fill(&mut self) {
-        let Piece { offset, length, bytes } = &mut self.job.piece;
-        if bytes.len() < *length {
-            bytes.resize(*length, 0);
-        }
-        self.ahead.0.content.fill(self.job.base.file, *offset, &mut bytes[..*length]);
-    }
-
-    /// Hands the piece to its stream, and says what to make next.
-    fn done(mut self) -> Option<Job> {
-        self.is_done = true;
-        let shared = &self.ahead.0;
+    /// Hands a piece to its stream, and says what to make next.
+    fn next(&mut self, made: Option<Piece>) -> Option<(Base, Piece)> {
+        let shared = Arc::clone(&self.ahead.0);
         let mut streams = shared.streams.lock();
-        let stream = streams.find_making(&self.job)?;
-        let offset = self.job.piece.offset;
-        let bytes = std::mem::take(&mut self.job.piece.bytes);
-        let next = stream.accept(Piece { offset, length: self.job.piece.length, bytes });
+        let next = streams.numbered(self.inode, self.number).and_then(|stream| {
+            if let Some(piece) = made {
+                stream.accept(piece);
+            }
+            stream.begin()
+        });
+        if next.is_none() {
+            self.end(&mut streams);
+        }
         drop(streams);
         shared.made.notify_all();
         next
     }
+
+    fn end(&mut self, streams: &mut Streams) {
+        self.has_ended = true;
+        streams.makers -= 1;
+        if let Some(stream) = streams.numbered(self.inode, self.number) {
+            stream.maker = Maker::Nobody;
+        }
+    }
 }
 
-impl Drop for Making<'_> {
+impl Drop for Call {
     fn drop(&mut self) {
-        if !self.is_done {
-            let mut streams = self.ahead.0.streams.lock();
-            if let Some(stream) = streams.find_making(&self.job) {
-                stream.making = None;
-            }
-            drop(streams);
-            self.ahead.0.made.notify_all();
+        if !self.has_ended {
+            let shared = Arc::clone(&self.ahead.0);
+            self.end(&mut shared.streams.lock());
+            shared.made.notify_all();
         }
-    }
-}
-
-impl Stream {
-    fn new(inode: Inode, base: Base, offset: u64, size: usize) -> Self {
-        Self {
-            inode,
-            base,
-            next: offset + size as u64,
-            read_on: 0,
-            last_read: 0,
-            size,
-            ready: VecDeque::new(),
-            making: None,
-            spare: Vec::new(),
-        }
-    }
-
-    /// Notes a read, and says whether it goes on where the last one ended.
-    fn goes_on(&mut self, offset: u64, size: usize) -> bool {
-        let goes_on = self.next == offset && self.size == size;
-        self.read_on = if goes_on { self.read_on.saturating_add(1) } else { 0 };
-        self.next = offset + size as u64;
-        self.size = size;
-        if !goes_on {
-            let pieces = self.ready.drain(..).map(|piece| piece.bytes);
-            self.spare.extend(pieces);
-        }
-        goes_on
-    }
-
-    fn hand_over(&mut self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> Option<usize> {
-        if self.ready.front()?.offset != offset {
-            return None;
-        }
-        let mut piece = self.ready.pop_front()?;
-        std::mem::swap(buffer, &mut piece.bytes);
-        self.spare.push(piece.bytes);
-        Some(size.min(piece.length))
-    }
-
-    /// What to make next, if anything.
-    fn next_job(&mut self) -> Option<Job> {
-        if self.read_on < READ_ON_MIN || self.ready.len() >= PIECES_AHEAD {
-            return None;
-        }
-        let offset = self.ready.back().map_or(self.next, |last| last.offset + last.length as u64);
-        let left = self.base.size_bytes.saturating_sub(offset);
-        let length = self.size.min(usize::try_from(left).unwrap_or(usize::MAX));
-        if length == 0 {
-            return None;
-        }
-        self.making = Some(offset);
-        let bytes = self.spare.pop().unwrap_or_default();
-        Some(Job { inode: self.inode, base: self.base, piece: Piece { offset, length, bytes } })
-    }
-
-    /// Takes a piece that was made, if the reader still goes that way.
-    fn accept(&mut self, piece: Piece) -> Option<Job> {
-        self.making = None;
-        let end = self.ready.back().map_or(self.next, |last| last.offset + last.length as u64);
-        // The reader that waits for it has already moved `next` behind it.
-        let is_awaited = piece.offset + self.size as u64 == self.next && self.ready.is_empty();
-        if is_awaited || piece.offset == end {
-            self.ready.push_back(piece);
-        } else {
-            self.spare.push(piece.bytes);
-        }
-        self.next_job()
-    }
-}
-
-/// A pattern of two is chance.
-const READ_ON_MIN: u32 = 2;
-
-impl Streams {
-    fn find(&mut self, inode: Inode) -> Option<&mut Stream> {
-        self.list.iter_mut().find(|stream| stream.inode == inode)
-    }
-
-    /// The stream that has this piece made, if it still wants it.
-    fn find_making(&mut self, job: &Job) -> Option<&mut Stream> {
-        let stream = self.find(job.inode)?;
-        (stream.making == Some(job.piece.offset)).then_some(stream)
-    }
-
-    /// How many are being read at the moment: each has had a turn lately. What is open and not read
-    /// is forgotten by this soon, and what is closed at once.
-    fn active(&self) -> usize {
-        let lately = self.reads.saturating_sub(64 * self.list.len() as u64);
-        self.list.iter().filter(|stream| stream.last_read > lately).count()
-    }
-
-    /// Notes a reader that may become a stream.
-    fn add(&mut self, stream: Stream) {
-        if self.list.len() >= STREAMS_MAX {
-            // The one that was read longest ago makes room.
-            let oldest = (0..self.list.len()).min_by_key(|at| self.list[*at].last_read);
-            oldest.map(|at| self.list.swap_remove(at));
-        }
-        self.list.push(Stream { last_read: self.reads, ..stream });
     }
 }
 
 #[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod scheduled_tests;
+
+#[cfg(test)]
 mod tests {
+    use super::stream::{PIECES_AHEAD, STREAMS_MAX};
     use super::*;
     use crate::dataset::Coordinates;
 
@@ -417,7 +296,7 @@ mod tests {
 
     fn settled(ahead: &ReadAhead) {
         let mut streams = ahead.0.streams.lock();
-        while streams.list.iter().any(|stream| stream.making.is_some()) {
+        while streams.list.iter().any(|stream| stream.maker != Maker::Nobody) {
             ahead.0.made.wait(&mut streams);
         }
     }

@@ -23,9 +23,10 @@ impl Filesystem {
     /// # Errors
     ///
     /// [`Error::FixedDirectory`] for a directory of the dataset, [`Error::Invalid`] for a directory
-    /// into itself, [`Error::Exists`], [`Error::NotEmpty`], [`Error::NotDirectory`],
-    /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::ReadOnly`] under `.status`,
-    /// [`Error::NoSpace`].
+    /// into itself, [`Error::TooDeep`] into one that is deeper than
+    /// [`DEPTH_MAX`](crate::overlay::DEPTH_MAX), [`Error::Exists`], [`Error::NotEmpty`],
+    /// [`Error::NotDirectory`], [`Error::IsDirectory`], [`Error::NotFound`],
+    /// [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
     pub fn rename(
         &self,
         parent: Inode,
@@ -34,8 +35,8 @@ impl Filesystem {
         new_name: &[u8],
         mode: RenameMode,
     ) -> Result<()> {
-        let parent_record = self.changeable_directory(parent, name)?;
-        let new_parent_record = self.changeable_directory(new_parent, new_name)?;
+        self.check_directory(parent, name)?;
+        self.check_directory(new_parent, new_name)?;
         let time = now();
         let growth = |tree: &Tree| {
             let from = tree.lookup(&self.dataset, parent, name);
@@ -44,12 +45,15 @@ impl Filesystem {
             let changes = [(parent, name, back), (new_parent, new_name, from)];
             tree.growth(&self.dataset, &changes)
         };
-        self.overlay.change_names(growth, |tree| {
+        // Dropped when the names can be used again: that may give much back.
+        let _gone = self.overlay.change_names(growth, |tree| {
+            let parent_record = self.changeable_directory(tree, parent)?;
+            let new_parent_record = self.changeable_directory(tree, new_parent)?;
             let from = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
             let to = tree.lookup(&self.dataset, new_parent, new_name);
             self.check_rename(tree, (parent, from), (new_parent, to), mode)?;
             if to.is_some_and(|(inode, _)| inode == from.0) {
-                return Ok(());
+                return Ok(None);
             }
             // Before anything moves: each may need a record, and there may be no room for one.
             let record = self.overlay.get_or_insert(from.0)?;
@@ -62,17 +66,17 @@ impl Filesystem {
             tree.set(&self.dataset, new_parent, new_name, Some(from));
             let (old, new) = ((parent, name), (new_parent, new_name));
             self.moved(tree, (old, new), from, &record, time);
-            if let Some((inode, kind, record)) = replaced {
+            if let Some((inode, kind, record)) = &replaced {
                 if mode == RenameMode::Exchange {
-                    self.moved(tree, (new, old), (inode, kind), &record, time);
+                    self.moved(tree, (new, old), (*inode, *kind), record, time);
                 } else {
-                    self.drop_name(tree, new, (inode, kind), &record, time);
+                    self.drop_name(tree, new, (*inode, *kind), record, time);
                 }
             }
-            Ok::<_, Error>(())
+            touch(&parent_record, time);
+            touch(&new_parent_record, time);
+            Ok::<_, Error>(replaced)
         })?;
-        touch(&parent_record, time);
-        touch(&new_parent_record, time);
         Ok(())
     }
 
@@ -91,17 +95,15 @@ impl Filesystem {
         if is_fixed(from) {
             return Err(Error::FixedDirectory);
         }
-        if is_directory && self.is_within(tree, new_parent, inode) {
-            return Err(Error::Invalid);
+        if is_directory && parent != new_parent {
+            self.check_not_within(tree, new_parent, inode)?;
         }
         match (mode, to) {
             (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
             (RenameMode::Exchange, None) => Err(Error::NotFound),
             (RenameMode::Exchange, Some(to)) if is_fixed(to) => Err(Error::FixedDirectory),
-            (RenameMode::Exchange, Some((to, Kind::Directory)))
-                if self.is_within(tree, parent, to) =>
-            {
-                Err(Error::Invalid)
+            (RenameMode::Exchange, Some((to, Kind::Directory))) if parent != new_parent => {
+                self.check_not_within(tree, parent, to)
             }
             (RenameMode::Replace, Some((to, Kind::Directory))) => {
                 if !is_directory {
@@ -117,17 +119,13 @@ impl Filesystem {
         }
     }
 
-    /// Whether a directory is another one or below it.
-    fn is_within(&self, tree: &Tree, directory: Inode, other: Inode) -> bool {
-        let mut at = directory;
-        loop {
-            if at == other {
-                return true;
-            }
-            match tree.parent(&self.dataset, at) {
-                Some(parent) if parent != at => at = parent,
-                _ => return false,
-            }
+    /// No directory is moved to itself or below itself; what is so deep that this would take long
+    /// to see is refused. In the directory in which it is already, there is nothing to see.
+    fn check_not_within(&self, tree: &Tree, directory: Inode, other: Inode) -> Result<()> {
+        match tree.is_within(&self.dataset, directory, other) {
+            Some(false) => Ok(()),
+            Some(true) => Err(Error::Invalid),
+            None => Err(Error::TooDeep),
         }
     }
 }

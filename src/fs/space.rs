@@ -1,14 +1,14 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
-use crate::overlay::Tree;
+use crate::overlay::{GivenBack, Returns, Store, Tree};
 
 /// What `statfs` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
     /// The unit of the block counts, in bytes.
     pub block_bytes: u32,
-    /// Blocks of the dataset.
+    /// Blocks of the dataset, or of all bytes that may be kept, whichever is more.
     pub blocks: u64,
     /// Blocks that are free: the dataset takes no storage, so all but the kept bytes.
     pub blocks_free: u64,
@@ -33,14 +33,26 @@ const NAME_BYTES_MAX: u32 = 255;
 impl Filesystem {
     /// Sizes and counts; the sizes are an estimate while they are being summed. A dataset of 8 EiB
     /// or more is shown as that.
+    ///
+    /// Programs look at what is free before they write, and do not say whose content it is. So the
+    /// dataset's content finds room whatever its size, and other bytes find what can be kept.
     #[must_use]
     pub fn space(&self) -> Space {
-        let blocks = self.sizes.total(&self.dataset).bytes.div_ceil(u128::from(BLOCK_BYTES));
+        let budget = self.overlay.budget();
+        let store = self.overlay.store();
+        let stored = store.map_or(0, Store::used_bytes);
+        let kept = budget.usage().kept_bytes.saturating_add(stored);
+        let may_be_kept = budget
+            .limits()
+            .kept_bytes
+            .saturating_add(stored)
+            .saturating_add(store.map_or(0, Store::free_bytes));
+        let bytes = self.sizes.total(&self.dataset).bytes.max(may_be_kept.into());
+        let blocks = bytes.div_ceil(u128::from(BLOCK_BYTES));
         let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
-        let kept = self.overlay.budget().usage().kept_bytes.div_ceil(u64::from(BLOCK_BYTES));
+        let kept = kept.div_ceil(u64::from(BLOCK_BYTES));
         let more = self.overlay.with_names(Tree::files_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
-        let budget = self.overlay.budget();
         Space {
             block_bytes: BLOCK_BYTES,
             blocks,
@@ -50,5 +62,18 @@ impl Filesystem {
             files_free: budget.limits().extents.saturating_sub(budget.usage().extents).min(files),
             name_bytes_max: NAME_BYTES_MAX,
         }
+    }
+
+    /// Says when there is something to [give back](Self::give_back).
+    #[must_use]
+    pub fn returns(&self) -> &Returns {
+        self.overlay.returns()
+    }
+
+    /// Gives back to the store's disk what was freed, and says what else is to be done. A thread of
+    /// its own does that: it may take a while.
+    #[must_use]
+    pub fn give_back(&self) -> GivenBack {
+        self.overlay.give_back()
     }
 }

@@ -1,28 +1,95 @@
 //! Status files: frozen when they are opened; and the readers of the one that is made as it is
 //! read.
+//!
+//! Versions of a document that say the same are one, and all versions together hold no more than
+//! [`OPEN_BYTES_MAX`], however many are open: the next open fails then.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Weak};
 
 use super::{Error, Filesystem, Result};
-use crate::status::{Document, KnownSum};
+use crate::content::Stop;
+use crate::dataset::Inode;
+use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// The open status files. As many as the kernel has open files of them: its limits bound the table,
-/// and the bounds on each document bound its memory.
+/// How many bytes the open versions of all documents have together: five of the largest, that of a
+/// node with 65536 processes.
+pub const OPEN_BYTES_MAX: u64 = 128 << 20;
+
+/// What it takes to make a document: it can be [stopped](Filesystem::open_unless).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentWork {
+    /// All files that were changed are judged, which may take long.
+    Totals,
+    /// One file is judged, which may take long.
+    File,
+    /// What is known is listed.
+    List,
+}
+
+/// The open status files. As many as the kernel has open files of them: its limits bound the table.
 #[derive(Debug, Default)]
 pub(super) struct StatusFiles {
     /// Those that are frozen.
-    open: DashMap<u64, OpenStatus>,
+    open: DashMap<u64, (Document, Arc<Version>)>,
+    /// The latest version of each document that is open.
+    latest: DashMap<Document, Weak<Version>>,
+    /// The bytes of all versions.
+    held_bytes: Arc<AtomicU64>,
     /// The readers of the manifest: of each, the line that it has come to.
     manifests: DashMap<u64, Option<KnownSum>>,
     last_handle: AtomicU64,
+}
+
+/// What a document said at some time.
+#[derive(Debug)]
+struct Version {
+    json: Box<[u8]>,
+    /// What it is counted in.
+    held_bytes: Arc<AtomicU64>,
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        self.held_bytes.fetch_sub(self.json.len() as u64, Ordering::Relaxed);
+    }
 }
 
 impl StatusFiles {
     /// Handle 0 is that of all files that need none.
     fn new_handle(&self) -> u64 {
         self.last_handle.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The version of a document that says this: the latest one, or a new one.
+    fn version(&self, document: Document, view: &DocumentView) -> Result<Arc<Version>> {
+        let latest = self.latest.get(&document).and_then(|latest| latest.upgrade());
+        let same = latest.as_ref().map(|latest| &latest.json[..]);
+        let mut measured = Measured { length: 0, same };
+        view.write(&mut measured).map_err(|_| Error::Invalid)?;
+        let Measured { length, same } = measured;
+        if let Some(latest) = latest.as_ref().filter(|_| same == Some(&[])) {
+            return Ok(Arc::clone(latest));
+        }
+        let version = Arc::new(self.new_version(length, view)?);
+        self.latest.insert(document, Arc::downgrade(&version));
+        Ok(version)
+    }
+
+    fn new_version(&self, length: u64, view: &DocumentView) -> Result<Version> {
+        let take = |held: u64| held.checked_add(length).filter(|held| *held <= OPEN_BYTES_MAX);
+        self.held_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .map_err(|_| Error::TooManyOpen)?;
+        let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+        // From here on it gives back what was taken.
+        let mut version =
+            Version { json: vec![0; bytes].into(), held_bytes: Arc::clone(&self.held_bytes) };
+        // It says the same as when it was measured, so it fills its bytes.
+        view.write(&mut &mut version.json[..]).map_err(|_| Error::Invalid)?;
+        Ok(version)
     }
 
     /// The line that a reader of the manifest has come to.
@@ -38,17 +105,53 @@ impl StatusFiles {
     }
 }
 
-#[derive(Clone, Debug)]
-struct OpenStatus {
-    document: Document,
-    json: Arc<[u8]>,
+/// Counts what is written, and compares it.
+struct Measured<'a> {
+    length: u64,
+    /// What is to come if it is the same; `None` once it is not.
+    same: Option<&'a [u8]>,
+}
+
+impl Write for Measured<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.length += bytes.len() as u64;
+        self.same = self.same.and_then(|same| same.strip_prefix(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Filesystem {
-    pub(super) fn open_status(&self, document: Document) -> Result<u64> {
-        let json = self.snapshot().document(document).ok_or(Error::NotFound)?.into();
+    /// What opening an inode takes, where it makes a document; `None` where it makes none.
+    #[must_use]
+    pub fn document_work(&self, inode: Inode) -> Option<DocumentWork> {
+        match StatusNode::of(&self.dataset, inode)? {
+            StatusNode::Document(Document::Summary | Document::Node(_)) => {
+                Some(DocumentWork::Totals)
+            }
+            StatusNode::Document(Document::File(_)) => Some(DocumentWork::File),
+            StatusNode::Document(_) => Some(DocumentWork::List),
+            _ => None,
+        }
+    }
+
+    /// How many bytes the open versions of all documents have.
+    #[must_use]
+    pub fn open_document_bytes(&self) -> u64 {
+        self.status_files.held_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn open_status(&self, document: Document, stop: Stop<'_>) -> Result<u64> {
+        let view = self.snapshot().document(document, stop).map_err(|error| match error {
+            NoDocument::Missing => Error::NotFound,
+            NoDocument::Stopped => Error::Interrupted,
+        })?;
+        let version = self.status_files.version(document, &view)?;
         let handle = self.status_files.new_handle();
-        self.status_files.open.insert(handle, OpenStatus { document, json });
+        self.status_files.open.insert(handle, (document, version));
         Ok(handle)
     }
 
@@ -59,36 +162,23 @@ impl Filesystem {
     }
 
     pub(super) fn close_status(&self, handle: u64) {
-        self.status_files.open.remove(&handle);
-        self.status_files.manifests.remove(&handle);
+        let files = &self.status_files;
+        if let Some((_, (document, version))) = files.open.remove(&handle) {
+            drop(version);
+            files.latest.remove_if(&document, |_, latest| latest.strong_count() == 0);
+        }
+        files.manifests.remove(&handle);
     }
 
     pub(super) fn read_status(&self, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
-        let json = {
+        let version = {
             let open = self.status_files.open.get(&handle).ok_or(Error::BadHandle)?;
-            Arc::clone(&open.json)
+            Arc::clone(&open.1)
         };
-        let rest = usize::try_from(offset).ok().and_then(|offset| json.get(offset..));
+        let rest = usize::try_from(offset).ok().and_then(|offset| version.json.get(offset..));
         let rest = rest.unwrap_or_default();
         let length = rest.len().min(out.len());
         out[..length].copy_from_slice(&rest[..length]);
         Ok(length)
-    }
-
-    /// The size that `stat` shows: that of the version that was opened last, as long as it is open,
-    /// because `fstat` does not say which open file it asks about; else that of a new one.
-    pub(super) fn status_size_bytes(&self, document: Document) -> Result<u64> {
-        let latest = self
-            .status_files
-            .open
-            .iter()
-            .filter(|open| open.document == document)
-            .max_by_key(|open| *open.key())
-            .map(|open| open.json.len());
-        let length = match latest {
-            Some(length) => length,
-            None => self.snapshot().document(document).ok_or(Error::NotFound)?.len(),
-        };
-        Ok(length as u64)
     }
 }

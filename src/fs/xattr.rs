@@ -1,7 +1,10 @@
 //! Extended attributes: what a file is, for whoever holds only the file, and what users add.
 
-use super::{Error, Filesystem, Place, Result, judged, now};
-use crate::content::Address;
+use std::ops::RangeInclusive;
+
+use super::manifest::HASH_DIGITS;
+use super::{Error, Filesystem, Place, Result, now};
+use crate::content::{Address, Stop};
 use crate::dataset::{Coordinates, Inode};
 
 /// The coordinates of a file, as JSON.
@@ -40,22 +43,77 @@ pub enum SetXattr {
     Replace,
 }
 
+/// The value of an attribute, where it can be had at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum XattrAnswer {
+    /// The value.
+    Now(Vec<u8>),
+    /// Making it may take long; so many bytes it will have.
+    Slow(RangeInclusive<usize>),
+}
+
+/// The shortest and the longest verdict.
+const VERDICT_BYTES: RangeInclusive<usize> = 8..=10;
+
 impl Filesystem {
-    /// The value of an extended attribute.
+    /// The value of an extended attribute, however long it takes.
     ///
     /// # Errors
     ///
     /// [`Error::NoAttribute`], [`Error::NotFound`].
     pub fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Vec<u8>> {
-        if let Some(computed) = self.computed().find(|known| known.as_bytes() == name) {
-            let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-            return Ok(self.computed_xattr(file, computed));
+        match self.xattr_now(inode, name)? {
+            XattrAnswer::Now(value) => Ok(value),
+            XattrAnswer::Slow(_) => self.slow_xattr(inode, name, &|| false),
         }
-        if name == BLAKE3.as_bytes() {
-            return self.blake3_xattr(inode, &|| false);
+    }
+
+    /// The value, or that [`slow_xattr`](Self::slow_xattr) makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAttribute`], [`Error::NotFound`].
+    pub fn xattr_now(&self, inode: Inode, name: &[u8]) -> Result<XattrAnswer> {
+        let computed = self.computed().find(|known| known.as_bytes() == name);
+        if computed.is_some() || name == BLAKE3.as_bytes() {
+            let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
+            return Ok(match computed {
+                Some(VERDICT) => match self.snapshot().quick_verdict(file) {
+                    Some(verdict) => XattrAnswer::Now(verdict.name().into()),
+                    None => XattrAnswer::Slow(VERDICT_BYTES),
+                },
+                Some(computed) => XattrAnswer::Now(self.computed_xattr(file, computed)),
+                None => XattrAnswer::Slow(HASH_DIGITS..=HASH_DIGITS),
+            });
         }
         let value = self.overlay.get(inode).and_then(|record| record.xattr(name));
-        value.map(|value| value.to_vec()).ok_or(Error::NoAttribute)
+        value.map(|value| XattrAnswer::Now(value.to_vec())).ok_or(Error::NoAttribute)
+    }
+
+    /// Whether an attribute is the hash of what belongs into the file.
+    #[must_use]
+    pub fn is_hash(&self, name: &[u8]) -> bool {
+        name == BLAKE3.as_bytes()
+    }
+
+    /// The value of an attribute whose making takes long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAttribute`], [`Error::NotFound`], and [`Error::Interrupted`] where `stop` says
+    /// so.
+    pub fn slow_xattr(
+        &self,
+        inode: Inode,
+        name: &[u8],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<u8>> {
+        if name == BLAKE3.as_bytes() {
+            return self.blake3_xattr(inode, stop);
+        }
+        let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
+        let verdict = self.snapshot().verdict(file, Stop::when(stop));
+        Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }
 
     /// The names of the extended attributes.
@@ -120,19 +178,18 @@ impl Filesystem {
     }
 
     fn computed_xattr(&self, file: Coordinates, name: &str) -> Vec<u8> {
-        let value = match name {
-            // Four integers: this cannot fail.
-            ADDRESS => serde_json::to_string(&file).unwrap_or_default(),
+        match name {
             OPENSSL => self.openssl_command(file),
-            _ => self.snapshot().verdict(file).name().to_owned(),
-        };
-        value.into_bytes()
+            // Four integers: this cannot fail.
+            _ => serde_json::to_string(&file).unwrap_or_default(),
+        }
+        .into_bytes()
     }
 
     /// The file of the dataset whose name an inode has.
     pub(super) fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
         Ok(match self.place(inode)? {
-            Place::File(base) => judged(base, self.overlay.get(inode).as_ref()),
+            Place::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
             _ => None,
         })
     }

@@ -15,15 +15,19 @@ use fuser::{
     ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use super::commands::Commands;
 use super::errno::errno;
 use super::kernel::{KernelOptions, negotiate};
-use super::slow::SlowRequests;
+use super::slow::{Slow, SlowRequests};
+use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, Error, Filesystem, Kind, NewNode, Opened,
-    RenameMode, Reset, Result, Seek, SetAttributes, SetXattr, TimeChange,
+    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
+    Kind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek, SetAttributes, SetXattr,
+    TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
+use crate::sync::background;
 
 /// Inode numbers are never used twice.
 const GENERATION: Generation = Generation(0);
@@ -32,19 +36,19 @@ const GENERATION: Generation = Generation(0);
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     kernel: KernelOptions,
-    slow: SlowRequests,
-    /// Filled in once there is a session.
-    notifier: Arc<OnceLock<Notifier>>,
+    slow: Slow,
+    commands: Commands,
 }
 
 impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
         kernel: KernelOptions,
-        slow: SlowRequests,
+        slow: Slow,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
-        Self { filesystem, kernel, slow, notifier }
+        let commands = Commands::new(Arc::clone(&filesystem), notifier);
+        Self { filesystem, kernel, slow, commands }
     }
 }
 
@@ -59,6 +63,7 @@ thread_local! {
 /// Runs one operation. Should it ever panic, the reply is dropped, which answers EIO, and the event
 /// loop goes on: one system call must not end the mount.
 fn guarded(operation: &'static str, run: impl FnOnce()) {
+    background::note_request();
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!(operation, "a bug in seedfs: the operation panicked and was answered EIO");
     }
@@ -88,7 +93,8 @@ macro_rules! answer {
 /// Loud where somebody will want to know why a tool failed, quiet where failing is ordinary.
 fn log_failure(operation: &'static str, error: Error) {
     match error {
-        Error::Mismatch | Error::NoSpace | Error::Store => tracing::warn!(operation, %error),
+        // A store that fails is logged by the thread that gives back, once.
+        Error::Mismatch | Error::NoSpace => tracing::warn!(operation, %error),
         _ => tracing::trace!(operation, %error),
     }
 }
@@ -113,7 +119,7 @@ impl Adapter {
     /// owner of locks.
     fn read_manifest(&self, pid: u32, read: (u64, u64, u32), mapped: bool, reply: ReplyData) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.answer(pid, move |stop| {
+        self.slow.hashes.answer(pid, move |stop| {
             guarded("read", move || {
                 let (handle, offset, size) = read;
                 let mut out = vec![0; size as usize];
@@ -125,25 +131,90 @@ impl Adapter {
         });
     }
 
-    /// Hashes what belongs into a file, on another thread.
-    fn blake3_xattr(&self, pid: u32, inode: Inode, reply: ReplyXattr) {
+    /// Makes the value of an attribute, on another thread.
+    fn slow_xattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.answer(pid, move |stop| {
+        let name = name.as_bytes().to_vec();
+        let is_hash = self.filesystem.is_hash(&name);
+        let requests = if is_hash { &self.slow.hashes } else { &self.slow.verdicts };
+        requests.answer(request.pid(), move |stop| {
             answer!(
                 "getxattr",
                 reply,
-                filesystem.blake3_xattr(inode, stop),
-                |reply: ReplyXattr, value: Vec<u8>| reply.data(&value)
+                filesystem.slow_xattr(inode(ino), &name, stop),
+                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
             );
         });
     }
 
-    /// Runs a command to the mount. Not on this thread: the kernel may have to wait for locks
-    /// before it can drop what it remembers, and whoever holds them may be waiting for this event
-    /// loop.
+    /// Makes a document, on another thread.
+    fn open_document(
+        &self,
+        work: DocumentWork,
+        pid: u32,
+        (inode, for_writing): (Inode, bool),
+        reply: ReplyOpen,
+    ) {
+        let filesystem = Arc::clone(&self.filesystem);
+        let requests = match work {
+            DocumentWork::Totals => &self.slow.totals,
+            DocumentWork::File => &self.slow.files,
+            DocumentWork::List => &self.slow.lists,
+        };
+        requests.answer(pid, move |stop| {
+            answer!(
+                "open",
+                reply,
+                filesystem.open_unless(inode, for_writing, Stop::when(stop)),
+                send_opened
+            );
+        });
+    }
+
+    /// Runs something at once where it is about few bytes, else on another thread.
+    fn perhaps_slow(
+        &self,
+        requests: &SlowRequests,
+        (pid, length): (u32, u64),
+        run: impl FnOnce(&Filesystem, Stop<'_>) + Send + 'static,
+    ) {
+        if length <= QUICK_BYTES_MAX {
+            run(&self.filesystem, Stop::NEVER);
+            return;
+        }
+        let filesystem = Arc::clone(&self.filesystem);
+        requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
+    }
+
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    fn mode_changed(&self, inode: Inode) {
+        mode_changed(&self.commands, inode);
+    }
+
+    /// What is to be done after a change of the content that is no write: the kernel does not say
+    /// whether the set-id bits are to go. Root keeps them.
+    fn content_changed(&self, request: &Request) -> impl FnOnce(&Filesystem, Inode) + Send + use<> {
+        let commands = self.commands.share();
+        let drops = request.uid() != 0;
+        move |filesystem, inode| {
+            if drops && filesystem.drop_set_id(inode) {
+                mode_changed(&commands, inode);
+            }
+        }
+    }
+
+    /// Runs a command to the mount. Not on this thread: much may have to be put back.
     fn control(&self, command: &[u8], reply: ReplyWrite) {
         let filesystem = Arc::clone(&self.filesystem);
-        let notifier = Arc::clone(&self.notifier);
+        let commands = self.commands.share();
         let command = command.to_vec();
         let run = move || {
             let length = u32::try_from(command.len()).unwrap_or(u32::MAX);
@@ -151,10 +222,7 @@ impl Adapter {
                 "control",
                 reply,
                 {
-                    let reset = filesystem.control(&command)?;
-                    if let Some(notifier) = notifier.get() {
-                        drop_remembered(notifier, &reset);
-                    }
+                    commands.tell(filesystem.control(&command)?);
                     Ok(length)
                 },
                 ReplyWrite::written
@@ -167,13 +235,10 @@ impl Adapter {
     }
 }
 
-/// Tells the kernel to ask again. What it does not remember, it need not forget: no error counts.
-fn drop_remembered(notifier: &Notifier, reset: &Reset) {
-    for (parent, name) in &reset.names {
-        let _ = notifier.inval_entry(INodeNo(parent.get()), OsStr::from_bytes(name));
-    }
-    for inode in &reset.inodes {
-        let _ = notifier.inval_inode(INodeNo(inode.get()), 0, 0);
+fn mode_changed(commands: &Commands, inode: Inode) {
+    if let Some(notifier) = commands.notifier() {
+        const NO_PAGES: i64 = -1;
+        let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
     }
 }
 
@@ -183,14 +248,15 @@ impl fuser::Filesystem for Adapter {
         Ok(())
     }
 
+    fn destroy(&mut self) {
+        self.commands.end();
+    }
+
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         answer!(
             "lookup",
             reply,
-            {
-                let inode = self.filesystem.lookup(inode(parent), name.as_bytes())?;
-                self.filesystem.attributes(inode)
-            },
+            self.filesystem.look_up(inode(parent), name.as_bytes()),
             |reply, attributes| self.send_entry(reply, &attributes)
         );
     }
@@ -243,16 +309,13 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let for_writing = flags.acc_mode() != OpenAccMode::O_RDONLY;
-        answer!(
-            "open",
-            reply,
-            self.filesystem.open(inode(ino), for_writing),
-            |reply: ReplyOpen, opened: Opened| {
-                reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
-            }
-        );
+        if let Some(work) = self.filesystem.document_work(inode(ino)) {
+            self.open_document(work, request.pid(), (inode(ino), for_writing), reply);
+            return;
+        }
+        answer!("open", reply, self.filesystem.open(inode(ino), for_writing), send_opened);
     }
 
     fn read(
@@ -305,20 +368,32 @@ impl fuser::Filesystem for Adapter {
         answer!(
             "write",
             reply,
-            self.filesystem.write(inode(ino), offset, data, drop_set_id),
-            |reply: ReplyWrite, ()| reply.written(length)
+            {
+                let inode = inode(ino);
+                if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+                    self.filesystem.write_back(inode, offset, data)?;
+                } else if self.filesystem.write(inode, offset, data, drop_set_id)? {
+                    self.mode_changed(inode);
+                }
+                Ok(length)
+            },
+            ReplyWrite::written
         );
     }
 
     fn flush(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _handle: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        reply.ok();
+        if self.filesystem.is_control(inode(ino)) {
+            self.commands.answer(reply);
+        } else {
+            reply.ok();
+        }
     }
 
     fn fsync(
@@ -387,21 +462,45 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        answer!(
+            "opendir",
+            reply,
+            self.filesystem.open_directory(inode(ino)),
+            |reply: ReplyOpen, handle| reply.opened(FileHandle(handle), FopenFlags::empty())
+        );
+    }
+
+    fn releasedir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        guarded("releasedir", move || {
+            self.filesystem.release_directory(handle.0);
+            reply.ok();
+        });
+    }
+
     fn readdir(
         &self,
         _request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
         guarded("readdir", move || {
-            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
+            let mut add = |entry: DirectoryEntry<'_>| {
                 let number = INodeNo(entry.inode.get());
                 let name = OsStr::from_bytes(entry.name);
                 !reply.add(number, entry.next_cursor, file_type(entry.kind), name)
-            });
-            match outcome {
+            };
+            let directory = inode(ino);
+            match self.filesystem.read_open_directory(directory, handle.0, offset, &mut add) {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(errno(error)),
             }
@@ -412,21 +511,33 @@ impl fuser::Filesystem for Adapter {
         &self,
         _request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
         guarded("readdirplus", move || {
-            let outcome = self.filesystem.read_directory(inode(ino), offset, &mut |entry| {
-                // An entry that is listed has attributes.
-                let Ok(attributes) = self.filesystem.attributes(entry.inode) else { return true };
-                let number = INodeNo(entry.inode.get());
+            let directory = inode(ino);
+            let mut add = |entry: DirectoryEntry<'_>| {
+                let attributes = if is_dot(entry.name) {
+                    // These two the kernel does not remember.
+                    self.filesystem.attributes(entry.inode)
+                } else {
+                    self.filesystem.look_up(directory, entry.name)
+                };
+                // One that was listed a moment ago may be gone.
+                let Ok(attributes) = attributes else { return true };
+                let number = INodeNo(attributes.inode.get());
                 let remembered = self.remembered(&attributes);
                 let attr = file_attr(&attributes);
                 let name = OsStr::from_bytes(entry.name);
-                !reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION)
-            });
-            match outcome {
+                let full =
+                    reply.add(number, entry.next_cursor, name, &remembered, &attr, GENERATION);
+                if full && !is_dot(entry.name) {
+                    self.filesystem.forget(attributes.inode, 1);
+                }
+                !full
+            };
+            match self.filesystem.read_open_directory(directory, handle.0, offset, &mut add) {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(errno(error)),
             }
@@ -475,19 +586,17 @@ impl fuser::Filesystem for Adapter {
             reply.error(NO_XATTRS);
             return;
         }
-        match self.filesystem.slow_xattr_bytes(inode(ino), name.as_bytes()) {
-            // Who asks for the size, or has too little room, need not wait for the value.
-            Ok(Some(length)) if (size as usize) < length => {
-                send_xattr(reply, size, &vec![0; length]);
+        guarded("getxattr", move || {
+            match self.filesystem.xattr_now(inode(ino), name.as_bytes()) {
+                // Who asks for the size, or has too little room, need not wait for the value.
+                Ok(XattrAnswer::Slow(bytes)) if (size as usize) < *bytes.start() => {
+                    send_xattr(reply, size, &vec![0; *bytes.end()]);
+                }
+                Ok(XattrAnswer::Slow(_)) => self.slow_xattr(request, ino, name, size, reply),
+                Ok(XattrAnswer::Now(value)) => send_xattr(reply, size, &value),
+                Err(error) => reply.error(errno(error)),
             }
-            Ok(Some(_)) => self.blake3_xattr(request.pid(), inode(ino), reply),
-            Ok(None) | Err(_) => answer!(
-                "getxattr",
-                reply,
-                self.filesystem.xattr(inode(ino), name.as_bytes()),
-                |reply: ReplyXattr, value: Vec<u8>| send_xattr(reply, size, &value)
-            ),
-        }
+        });
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
@@ -562,8 +671,7 @@ impl fuser::Filesystem for Adapter {
             reply,
             {
                 let new = new_node(request, Kind::File, mode, None);
-                let attributes = self.filesystem.make(inode(parent), name.as_bytes(), &new)?;
-                Ok((attributes, self.filesystem.open(attributes.inode, true)?))
+                self.filesystem.create(inode(parent), name.as_bytes(), &new)
             },
             |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
                 let attr = file_attr(&attributes);
@@ -696,8 +804,8 @@ impl fuser::Filesystem for Adapter {
         );
     }
 
-    fn forget(&self, _request: &Request, ino: INodeNo, _lookups: u64) {
-        guarded("forget", || self.filesystem.forget(inode(ino)));
+    fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        guarded("forget", || self.filesystem.forget(inode(ino), lookups));
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -711,7 +819,7 @@ impl fuser::Filesystem for Adapter {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -719,28 +827,32 @@ impl fuser::Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer!(
-            "fallocate",
-            reply,
-            {
-                let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
-                let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
-                    0 => Allocate::Space { keep_size },
-                    libc::FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::Hole,
-                    libc::FALLOC_FL_ZERO_RANGE => Allocate::Zeros { keep_size },
-                    // Collapsing and inserting would move content to other offsets.
-                    _ => return Err(Error::NotSupported),
-                };
-                let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
-                self.filesystem.allocate(inode(ino), offset..end, how)
-            },
-            send_done
-        );
+        let changed = self.content_changed(request);
+        let allocate = move |filesystem: &Filesystem, stop: Stop<'_>| {
+            let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
+            let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
+                0 => Allocate::Space { keep_size },
+                libc::FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::Hole,
+                libc::FALLOC_FL_ZERO_RANGE => Allocate::Zeros { keep_size },
+                // Collapsing and inserting would move content to other offsets.
+                _ => return Err(Error::NotSupported),
+            };
+            let end = offset.checked_add(length).ok_or(Error::TooLarge)?;
+            filesystem.allocate_unless(inode(ino), offset..end, how, stop)?;
+            changed(filesystem, inode(ino));
+            Ok(())
+        };
+        // Only zeros are written, and so judged.
+        let judged = if mode & libc::FALLOC_FL_ZERO_RANGE == 0 { 0 } else { length };
+        let judged = (request.pid(), judged);
+        self.perhaps_slow(&self.slow.zeros, judged, move |filesystem, stop| {
+            answer!("fallocate", reply, allocate(filesystem, stop), send_done);
+        });
     }
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _handle_in: FileHandle,
         offset_in: u64,
@@ -751,21 +863,30 @@ impl fuser::Filesystem for Adapter {
         _flags: fuser::CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        answer!(
-            "copy_file_range",
-            reply,
-            {
-                let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
-                let copied = self.filesystem.copy_range(from, to, length)?;
-                u32::try_from(copied).map_err(|_| Error::TooLarge)
-            },
-            ReplyWrite::written
-        );
+        let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
+        let changed = self.content_changed(request);
+        let judged = (request.pid(), length);
+        self.perhaps_slow(&self.slow.copies, judged, move |filesystem, stop| {
+            answer!(
+                "copy_file_range",
+                reply,
+                {
+                    let copied = filesystem.copy_range_unless(from, to, length, stop)?;
+                    changed(filesystem, inode(ino_out));
+                    u32::try_from(copied).map_err(|_| Error::TooLarge)
+                },
+                ReplyWrite::written
+            );
+        });
     }
 }
 
 fn new_node<'a>(request: &Request, kind: Kind, mode: u32, target: Option<&'a [u8]>) -> NewNode<'a> {
     NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
+}
+
+fn send_opened(reply: ReplyOpen, opened: Opened) {
+    reply.opened(FileHandle(opened.handle), open_flags(opened.cache));
 }
 
 fn send_done(reply: ReplyEmpty, (): ()) {
@@ -781,6 +902,10 @@ fn send_xattr(reply: ReplyXattr, room: u32, value: &[u8]) {
     }
 }
 
+fn is_dot(name: &[u8]) -> bool {
+    matches!(name, b"." | b"..")
+}
+
 fn inode(number: INodeNo) -> Inode {
     Inode::new(number.0)
 }
@@ -794,6 +919,7 @@ fn open_flags(cache: CachePolicy) -> FopenFlags {
         }
         CachePolicy::Page => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
         CachePolicy::Frozen => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NOFLUSH,
+        CachePolicy::Commands => FopenFlags::FOPEN_DIRECT_IO,
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::ValueTooLong => Errno::E2BIG,
         // What overlayfs says of a directory of its lower layer: `mv` copies instead.
         Error::FixedDirectory => Errno::EXDEV,
+        // The loop that the kernel means is of links; it is the one word for "too deep".
+        Error::TooDeep => Errno::ELOOP,
         Error::NotPermitted => Errno::EPERM,
         Error::TooManyLinks => Errno::EMLINK,
         // Not EPERM: tools tell "this filesystem does not change" from "you may not".
@@ -26,7 +28,9 @@ pub(super) fn errno(error: Error) -> Errno {
         // Of `access`. What may be attempted at all is checked by the kernel.
         Error::Permission => Errno::EACCES,
         // What a disk that notices it would say, and what every tool takes for lost data.
-        Error::Mismatch | Error::Store => Errno::EIO,
+        Error::Mismatch => Errno::EIO,
+        // What the disk of the store says: it is the disk that the caller writes to.
+        Error::Store(failure) => Errno::from_i32(failure.errno()),
         Error::NoSpace => Errno::ENOSPC,
         Error::TooLarge => Errno::EFBIG,
         Error::PastEnd => Errno::ENXIO,
@@ -35,6 +39,7 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::Invalid => Errno::EINVAL,
         // Nobody sees it: it is for callers that are being killed.
         Error::Interrupted => Errno::EINTR,
+        Error::TooManyOpen => Errno::ENFILE,
         Error::BadHandle => Errno::EBADF,
     }
 }

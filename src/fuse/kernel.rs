@@ -5,12 +5,9 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use fuser::{InitFlags, KernelConfig};
-
-use super::mountpoint::device_number;
 
 /// How much the kernel may do on its own, and how long it may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +120,10 @@ fn request_limit_bytes() -> u32 {
     pages.saturating_mul(4096)
 }
 
-/// Sets how far the kernel reads ahead on a mount that is there, and logs what it is now.
-pub(super) fn set_read_ahead(mountpoint: &Path, options: &KernelOptions) {
-    let file = match device_number(mountpoint) {
-        Ok(number) => format!("/sys/class/bdi/{number}/read_ahead_kb"),
-        Err(error) => return tracing::warn!(%error, "cannot tell how far the kernel reads ahead"),
-    };
+/// Sets how far the kernel reads ahead on a mount that is there, by the device number of its
+/// filesystem, and logs what it is now.
+pub(super) fn set_read_ahead(device: &str, options: &KernelOptions) {
+    let file = format!("/sys/class/bdi/{device}/read_ahead_kb");
     if let Some(bytes) = options.read_ahead_bytes
         && let Err(error) = fs::write(&file, (bytes / 1024).to_string())
     {

@@ -1,15 +1,15 @@
-//! Directories to mount on, and what is mounted.
+//! Directories to mount on.
 
+use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use procfs::ProcError;
-use procfs::process::Process;
+use super::mount_table::{MountTable, mount_id, path_of};
+use super::mounted::{Mounted, mounts, open_path};
 
-/// The type that the kernel's list of mounts shows.
-const TYPE: &str = "fuse.seedfs";
-
-/// A directory that can be mounted on: it is there, and nothing is mounted there yet.
+/// A directory that can be mounted on: it is there, it is empty unless that does not matter, and
+/// nothing is mounted there yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mountpoint(PathBuf);
 
@@ -22,6 +22,12 @@ pub enum MountpointError {
     /// It is something else.
     #[error("mount point '{0}' is not a directory: a directory is needed")]
     NotDirectory(PathBuf),
+    /// Something is in it that the mount would hide.
+    #[error(
+        "mount point '{0}' is not empty, and the mount would hide what is in it: use an empty \
+         directory, or -o nonempty"
+    )]
+    NotEmpty(PathBuf),
     /// Something is mounted there.
     #[error(
         "mount point '{0}' is already mounted ({1}): a directory is needed on which nothing is \
@@ -40,38 +46,43 @@ pub enum MountpointError {
 }
 
 impl Mountpoint {
-    /// Looks at a path.
+    /// Looks at a path; `nonempty` lets the directory hold something.
     ///
     /// # Errors
     ///
     /// Says what is wrong with it.
-    pub fn new(path: &Path) -> Result<Self, MountpointError> {
+    pub fn new(path: &Path, nonempty: bool) -> Result<Self, MountpointError> {
         let owned = || path.to_owned();
-        let metadata = match path.metadata() {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                return Err(match error.raw_os_error() {
-                    Some(libc::ENOENT) => MountpointError::Missing(owned()),
-                    Some(libc::ENOTDIR) => MountpointError::NotDirectory(owned()),
-                    Some(libc::ENOTCONN) => MountpointError::Dead(owned()),
-                    _ => MountpointError::Unreadable(owned(), error),
-                });
+        let unreadable = |error| match error {
+            error if io::Error::raw_os_error(&error) == Some(libc::ENOTCONN) => {
+                MountpointError::Dead(owned())
             }
+            error => MountpointError::Unreadable(owned(), error),
         };
-        if !metadata.is_dir() {
+        let held = open_path(path).map_err(|error| match error.raw_os_error() {
+            libc::ENOENT => MountpointError::Missing(owned()),
+            libc::ENOTDIR => MountpointError::NotDirectory(owned()),
+            _ => unreadable(error.into()),
+        })?;
+        // What is mounted comes first: it need not answer.
+        let resolved = path_of(&held).map_err(unreadable)?;
+        let table = MountTable::read().map_err(unreadable)?;
+        let id = mount_id(&held).map_err(unreadable)?;
+        if let Some(mount) = table.with_id(id).filter(|mount| mount.path == resolved) {
+            let dead = path.metadata().is_err_and(|e| e.raw_os_error() == Some(libc::ENOTCONN));
+            return Err(if dead {
+                MountpointError::Dead(owned())
+            } else {
+                MountpointError::Mounted(owned(), mount.fs_type.clone())
+            });
+        }
+        if !path.metadata().map_err(unreadable)?.is_dir() {
             return Err(MountpointError::NotDirectory(owned()));
         }
-        let path = match path.canonicalize() {
-            Ok(path) => path,
-            Err(error) => return Err(MountpointError::Unreadable(owned(), error)),
-        };
-        match all_mounts() {
-            Ok(mounts) => match mounts.into_iter().rfind(|mount| mount.path == path) {
-                Some(mount) => Err(MountpointError::Mounted(owned(), mount.fs_type)),
-                None => Ok(Self(path)),
-            },
-            Err(error) => Err(MountpointError::Unreadable(owned(), error)),
+        if !nonempty && fs::read_dir(path).map_err(unreadable)?.next().is_some() {
+            return Err(MountpointError::NotEmpty(owned()));
         }
+        path.canonicalize().map(Self).map_err(unreadable)
     }
 
     /// The absolute path.
@@ -79,54 +90,14 @@ impl Mountpoint {
     pub fn path(&self) -> &Path {
         &self.0
     }
-}
 
-struct Mount {
-    path: PathBuf,
-    fs_type: String,
-    device: String,
-}
+    /// Holds the directory, or what is mounted on it by now.
+    pub(super) fn hold(&self) -> io::Result<OwnedFd> {
+        Ok(open_path(&self.0)?)
+    }
 
-fn all_mounts() -> io::Result<Vec<Mount>> {
-    let mounts =
-        Process::myself().and_then(|process| process.mountinfo()).map_err(|error| match error {
-            ProcError::Io(error, _) => error,
-            error => io::Error::other(error),
-        })?;
-    Ok(mounts
-        .into_iter()
-        .map(|mount| Mount {
-            path: mount.mount_point,
-            fs_type: mount.fs_type,
-            device: mount.majmin,
-        })
-        .collect())
-}
-
-/// Where seedfs is mounted on this machine, as far as this process sees.
-///
-/// # Errors
-///
-/// Where `/proc` cannot be read.
-pub fn mounts() -> io::Result<Vec<PathBuf>> {
-    let mounts = all_mounts()?;
-    Ok(mounts.into_iter().filter(|mount| mount.fs_type == TYPE).map(|mount| mount.path).collect())
-}
-
-/// The device number of the topmost mount at a path, as the kernel's list has it: `0:42`. The mount
-/// itself is not asked.
-pub(super) fn device_number(path: &Path) -> io::Result<String> {
-    let mount = all_mounts()?.into_iter().rfind(|mount| mount.path == path);
-    mount.map(|mount| mount.device).ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-/// Whether the topmost mount at a path is a seedfs. The path must be absolute and free of links; it
-/// is not looked at, so the mount may be dead.
-///
-/// # Errors
-///
-/// Where `/proc` cannot be read.
-pub fn is_seedfs(path: &Path) -> io::Result<bool> {
-    let mount = all_mounts()?.into_iter().rfind(|mount| mount.path == path);
-    Ok(mount.is_some_and(|mount| mount.fs_type == TYPE))
+    /// Every seedfs that is mounted on it.
+    pub(super) fn seedfs_on_it(&self) -> io::Result<Vec<Mounted>> {
+        Ok(mounts()?.into_iter().filter(|mounted| mounted.path() == self.0).collect())
+    }
 }

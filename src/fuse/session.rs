@@ -2,24 +2,24 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
-use nix::mount::{MntFlags, umount2};
-use nix::unistd::Uid;
+use fuser::{Config, MountOption, Session, SessionACL};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
-use super::kernel::{KernelOptions, REQUEST_BYTES_MAX, set_read_ahead};
+use super::attach::{self, Detached, OwnMount};
+use super::give_back::GivingBack;
+use super::kernel::{KernelOptions, set_read_ahead};
+use super::mount_options::{KernelOption, MountWords};
+use super::mounted::Obstacle;
 use super::mountpoint::Mountpoint;
-use super::slow::SlowRequests;
+use super::slow::Slow;
 use crate::fs::Filesystem;
 
 /// How a filesystem is mounted.
@@ -33,45 +33,6 @@ pub struct MountOptions {
     pub kernel: Vec<KernelOption>,
     /// What is asked of the kernel.
     pub limits: KernelOptions,
-}
-
-/// One word of `-o`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelOption(MountOption);
-
-/// A word of `-o` that is not known.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "'{0}' is not a mount option that seedfs knows: accepted are ro, rw, exec, noexec, suid, \
-     nosuid, dev, nodev, atime, noatime, sync, async, dirsync and fsname=NAME; \
-     for allow_other there is --allow-other"
-)]
-pub struct OptionError(String);
-
-impl FromStr for KernelOption {
-    type Err = OptionError;
-
-    fn from_str(text: &str) -> Result<Self, OptionError> {
-        Ok(Self(match text {
-            "ro" => MountOption::RO,
-            "rw" => MountOption::RW,
-            "exec" => MountOption::Exec,
-            "noexec" => MountOption::NoExec,
-            "suid" => MountOption::Suid,
-            "nosuid" => MountOption::NoSuid,
-            "dev" => MountOption::Dev,
-            "nodev" => MountOption::NoDev,
-            "atime" => MountOption::Atime,
-            "noatime" => MountOption::NoAtime,
-            "sync" => MountOption::Sync,
-            "async" => MountOption::Async,
-            "dirsync" => MountOption::DirSync,
-            _ => match text.strip_prefix("fsname=") {
-                Some(name) if !name.is_empty() => MountOption::FSName(name.to_owned()),
-                _ => return Err(OptionError(text.to_owned())),
-            },
-        }))
-    }
 }
 
 /// Why a mount did not come about, or ended badly.
@@ -92,13 +53,11 @@ pub enum MountError {
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(#[source] io::Error),
-    /// It could not be unmounted.
-    #[error("cannot unmount '{0}': {1}")]
-    Unmount(PathBuf, String),
 }
 
 /// Mounts a filesystem, calls `ready` when the mount answers, and serves it until it is unmounted,
-/// by somebody else or because of SIGINT, SIGTERM or SIGHUP.
+/// by somebody else or because of SIGINT, SIGTERM or SIGHUP. A second signal ends the process at
+/// once, after `leaving`.
 ///
 /// # Errors
 ///
@@ -108,47 +67,88 @@ pub fn serve(
     mountpoint: &Mountpoint,
     options: &MountOptions,
     ready: impl FnOnce(),
+    leaving: impl Fn() + Send + 'static,
 ) -> Result<(), MountError> {
     let path = mountpoint.path();
-    std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse")
-        .map_err(MountError::NoFuse)?;
+    attach::open_device().map_err(MountError::NoFuse)?;
     // Before the mount, so that no signal can end the process and leave a dead mount behind.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(MountError::Signals)?;
     let signals_handle = signals.handle();
 
     let config = session_config(options);
+    let threads = config.n_threads;
     let notifier = Arc::new(OnceLock::new());
     let kernel = filesystem.content().kernel_name();
-    let slow = SlowRequests::default();
-    let adapter =
-        Adapter::new(Arc::clone(filesystem), options.limits, slow.clone(), Arc::clone(&notifier));
-    let mut session = Session::new(adapter, path, &config)
+    let slow = Slow::default();
+    let adapter = || {
+        let (slow, notifier) = (slow.clone(), Arc::clone(&notifier));
+        Adapter::new(Arc::clone(filesystem), options.limits, slow, notifier)
+    };
+    let (session, own) = begin(adapter, &config, options, mountpoint)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
+    let own = Arc::new(own);
     // It was empty: this is the only place that fills it.
     let _ = notifier.set(session.notifier());
-    let unmounter = session.unmount_callable();
     let watcher = thread::Builder::new()
         .name("signals".to_owned())
         .spawn({
-            let path = path.to_owned();
-            move || unmount_on_signal(signals, unmounter, &path)
+            let own = Arc::clone(&own);
+            move || unmount_on_signal(signals, &own, leaving)
         })
-        .map_err(MountError::Signals)?;
-    set_read_ahead(path, &options.limits);
-    tracing::info!(path = %path.display(), threads = config.n_threads, kernel, "mounted");
+        .map_err(|error| {
+            // It would be dead.
+            let _ = own.unmount(true);
+            MountError::Signals(error)
+        })?;
+    if let Some(mounted) = own.mounted() {
+        set_read_ahead(mounted.device(), &options.limits);
+    }
+    tracing::info!(path = %path.display(), threads, kernel, "mounted");
     ready();
     let sums = Sums::begin(filesystem);
+    let giving_back = GivingBack::begin(filesystem);
     let outcome = session.run();
+    drop(giving_back);
     sums.end();
     slow.end();
-    tracing::info!(path = %path.display(), "unmounted");
     signals_handle.close();
     // It has nothing to tell: a panic of it was logged when it happened.
     let _ = watcher.join();
+    // Nearly always it has gone already. A connection that was aborted leaves its mount.
+    if let Err(obstacle) = own.unmount(true) {
+        tracing::warn!(%obstacle, "a dead mount stays");
+    }
+    tracing::info!(path = %path.display(), "unmounted");
     outcome.map_err(|error| MountError::Session(path.to_owned(), error))
+}
+
+/// Mounts, and agrees with the kernel.
+fn begin(
+    adapter: impl Fn() -> Adapter,
+    config: &Config,
+    options: &MountOptions,
+    mountpoint: &Mountpoint,
+) -> io::Result<(Session<Adapter>, OwnMount)> {
+    let words = MountWords::new(options);
+    let session = |device| Session::from_fd(adapter(), device, config.acl, config.clone());
+    // Out of sight first: it shows when it answers, and nothing stays where that fails.
+    let out_of_sight = || {
+        let detached = Detached::new(&words)?;
+        let session = session(detached.device()?)?;
+        Ok((session, detached.attach(mountpoint)?))
+    };
+    out_of_sight().or_else(|error: io::Error| {
+        tracing::debug!(%error, "cannot be mounted out of sight");
+        let own = attach::attach(&words, mountpoint)?;
+        match own.device().and_then(session) {
+            Ok(session) => Ok((session, own)),
+            Err(error) => {
+                // It would be dead.
+                let _ = own.unmount(true);
+                Err(error)
+            }
+        }
+    })
 }
 
 /// Threads that sum the sizes of the dataset's files while the mount answers: one for each four
@@ -198,75 +198,60 @@ impl Sums {
 pub fn session_config(options: &MountOptions) -> Config {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut config = Config::default();
+    // For those who let the library mount; we do that ourselves.
     config.mount_options = vec![
         MountOption::DefaultPermissions,
         // Not `Subtype`, which fuser keeps from the kernel when it mounts without fusermount3.
         MountOption::CUSTOM("subtype=seedfs".to_owned()),
+        MountOption::FSName("seedfs".to_owned()),
     ];
-    if options.limits.request_bytes < REQUEST_BYTES_MAX {
-        // What is agreed on at the beginning limits writes only.
-        let max_read = format!("max_read={}", options.limits.request_bytes);
-        config.mount_options.push(MountOption::CUSTOM(max_read));
-    }
-    config.mount_options.extend(options.kernel.iter().map(|option| option.0.clone()));
-    let named = |option: &MountOption| matches!(option, MountOption::FSName(_));
-    if !config.mount_options.iter().any(named) {
-        config.mount_options.push(MountOption::FSName("seedfs".to_owned()));
-    }
     config.acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
     config.n_threads = Some(options.threads.map_or(cores, NonZeroUsize::get));
     config.clone_fd = true;
     config
 }
 
+/// How often it is looked whether the way is free again.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// The first signal unmounts. Where files are still open, the mount goes out of sight and the
-/// daemon goes on for them; the second signal does not wait for that.
-fn unmount_on_signal(mut signals: Signals, mut unmounter: SessionUnmounter, path: &Path) {
-    let mut signals = signals.forever();
-    if signals.next().is_none() {
+/// daemon goes on for them; where something else is mounted over it or in it, that is not touched,
+/// and the unmount waits. The second signal waits for nothing.
+fn unmount_on_signal(mut signals: Signals, own: &OwnMount, leaving: impl Fn()) {
+    let end_at_once = || {
+        tracing::warn!("ending with the mount in use");
+        leaving();
+        std::process::exit(0);
+    };
+    if signals.forever().next().is_none() {
         return;
     }
-    if let Err(error) = unmounter.unmount() {
-        tracing::warn!(%error, "files are open: detached, and serving them until they are closed");
-        if let Err(error) = detach(path, true) {
-            tracing::error!(%error, "cannot detach");
+    let mut told = None;
+    while let Err(obstacle) = unmount_or_detach(own) {
+        if told.as_ref() != Some(&obstacle) {
+            tracing::warn!(%obstacle, "cannot unmount yet; another signal ends at once");
+            told = Some(obstacle);
         }
-    }
-    if signals.next().is_some() {
-        tracing::warn!("ending with files open");
-        std::process::exit(0);
-    }
-}
-
-/// Unmounts a seedfs; `lazily` also where files are open.
-///
-/// # Errors
-///
-/// Says why not.
-pub fn unmount(path: &Path, lazily: bool) -> Result<(), MountError> {
-    detach(path, lazily).map_err(|reason| MountError::Unmount(path.to_owned(), reason))
-}
-
-fn detach(path: &Path, lazily: bool) -> Result<(), String> {
-    if Uid::effective().is_root() {
-        let flags = if lazily { MntFlags::MNT_DETACH } else { MntFlags::empty() };
-        return match umount2(path, flags) {
-            Ok(()) => Ok(()),
-            Err(nix::errno::Errno::EBUSY) => Err(BUSY.to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
-    }
-    // Only root may call umount(2): fusermount3 is set-uid root for this.
-    let mut command = Command::new("fusermount3");
-    command.arg("-u").args(lazily.then_some("-z")).arg("--").arg(path);
-    match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            Err(if said.contains("busy") { BUSY.to_owned() } else { said })
+        if signals.is_closed() {
+            return;
         }
-        Err(error) => Err(format!("fusermount3 cannot be run ({error}): it is in package fuse3")),
+        if signals.pending().next().is_some() {
+            end_at_once();
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    if signals.forever().next().is_some() {
+        end_at_once();
     }
 }
 
-const BUSY: &str = "it is in use: end what uses it (fuser -m shows it), or use --lazy";
+fn unmount_or_detach(own: &OwnMount) -> Result<(), Obstacle> {
+    own.unmount(false).or_else(|obstacle| match obstacle {
+        Obstacle::InUse => {
+            own.unmount(true)?;
+            tracing::warn!("files are open: detached, and serving them until they are closed");
+            Ok(())
+        }
+        obstacle => Err(obstacle),
+    })
+}

@@ -1,7 +1,8 @@
 //! Requests whose answer takes long, on threads of their own.
 //!
 //! A file's hash takes as long as making its bytes: seconds for some gigabytes, days for a
-//! petabyte. On an event loop, everybody else's requests would wait for it. So each such request
+//! petabyte; a document takes as long as judging the files that it tells of. On an event loop,
+//! everybody else's requests would wait for it. So each such request
 //! gets a thread that answers it, at most [`AT_ONCE_MAX`] of them; those beyond wait in the order
 //! in which they came, and cost their reply and no thread. There are never more of them than the
 //! system has threads that wait for an answer.
@@ -24,12 +25,42 @@ use crate::sync::{Condvar, Mutex, thread};
 /// only hold more memory.
 const AT_ONCE_MAX: usize = 8;
 
-/// How often the callers are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the callers are looked at. There is no time in tests of schedules: there they always
+/// are.
+const LOOK_EVERY: Duration =
+    if cfg!(all(test, feature = "shuttle")) { Duration::ZERO } else { Duration::from_millis(100) };
 
 /// Computes an answer and sends it. The function that it is given says whether to stop: then it
 /// sends an error.
 type Run = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
+
+/// All that takes long, each kind with threads of its own: one kind never waits for another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slow {
+    /// Whole files are hashed.
+    pub(super) hashes: SlowRequests,
+    /// Documents are made for which all changed files are judged.
+    pub(super) totals: SlowRequests,
+    /// Those of one file.
+    pub(super) files: SlowRequests,
+    /// Those for which nothing is judged.
+    pub(super) lists: SlowRequests,
+    /// Single files are judged, for everybody.
+    pub(super) verdicts: SlowRequests,
+    /// Ranges are filled with zeros, and what stood there is judged.
+    pub(super) zeros: SlowRequests,
+    /// Ranges are copied, and judged.
+    pub(super) copies: SlowRequests,
+}
+
+impl Slow {
+    /// Stops everything, and returns when all have been answered.
+    pub(super) fn end(&self) {
+        let Self { hashes, totals, files, lists, verdicts, zeros, copies } = self;
+        let all = [hashes, totals, files, lists, verdicts, zeros, copies];
+        all.into_iter().for_each(SlowRequests::end);
+    }
+}
 
 /// Requests under way.
 #[derive(Clone, Debug, Default)]
@@ -196,6 +227,10 @@ impl Shared {
 /// Whether a thread has SIGKILL pending, which the kernel also gives to those that another signal
 /// ends. Of a thread that cannot be looked at, it is not known.
 fn is_being_killed(pid: u32) -> bool {
+    // No such callers are there in tests of schedules: odd numbers stand for them.
+    if cfg!(all(test, feature = "shuttle")) {
+        return pid % 2 == 1;
+    }
     let kill = 1 << (libc::SIGKILL - 1);
     let status = i32::try_from(pid)
         .ok()
@@ -203,6 +238,10 @@ fn is_being_killed(pid: u32) -> bool {
         .and_then(|pid| Process::new(pid).and_then(|process| process.status()).ok());
     status.is_some_and(|status| (status.sigpnd | status.shdpnd) & kill != 0)
 }
+
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod scheduled_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! What an inode is, apart from its content.
 
-use crate::dataset::{Coordinates, Node};
+use super::names::Name;
+use crate::dataset::{Inode, Node};
 
 /// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,15 +56,16 @@ impl Kind {
     }
 }
 
-/// What the content of a file is held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What decides what the content of a file is held against.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Judged {
-    /// The file of the dataset that its inode number stands for: it has the name it began with.
+    /// Its inode number: it has the name it began with.
     #[default]
     ByNumber,
-    /// The file of the dataset whose name it has got.
-    As(Coordinates),
-    /// Nothing: its name is not the dataset's.
+    /// This name in this directory. What that is in the dataset is asked for when it matters,
+    /// because a directory above it may be renamed.
+    ByName(Inode, Name),
+    /// Nothing: it has no name by which it is judged.
     Nowhere,
 }
 

@@ -1,7 +1,6 @@
 //! One run of bytes of a written file, and what stands in it.
 
-use bytes::Bytes;
-
+use super::kept::Kept;
 use super::store::Stored;
 use crate::content::Source;
 
@@ -19,7 +18,7 @@ pub enum Piece {
     /// Zeros that somebody wrote.
     Zeros,
     /// Anything else, exactly as it was written.
-    Bytes(Bytes),
+    Bytes(Kept),
     /// The same, on disk.
     Stored(Stored),
 }
@@ -60,21 +59,24 @@ impl Extent {
                 Piece::Seed { source: source.advance(start), written: *written }
             }
             Piece::Zeros => Piece::Zeros,
-            Piece::Bytes(bytes) => Piece::Bytes(bytes.slice(to_index(start)..to_index(end))),
+            Piece::Bytes(bytes) => Piece::Bytes(bytes.slice(to_index(start), to_index(end))),
             Piece::Stored(stored) => Piece::Stored(stored.slice(start, end)),
         };
         Self { length: end - start, piece }
     }
 
-    /// The same part, for keeping: a small rest of a large piece does not hold on to the whole.
+    /// The same part, for keeping: it does not hold on to much more than it shows.
     pub(super) fn slice_to_keep(&self, start: u64, end: u64) -> Self {
         let mut part = self.slice(start, end);
-        if let Piece::Bytes(bytes) = &mut part.piece
-            && part.length * 2 < self.length
-        {
-            *bytes = Bytes::copy_from_slice(bytes);
-        }
+        part.let_go();
         part
+    }
+
+    /// Lets go of memory that is held for bytes which the extent does not show.
+    pub(super) fn let_go(&mut self) {
+        if let Piece::Bytes(bytes) = &mut self.piece {
+            bytes.let_go();
+        }
     }
 
     /// Takes in the extent that follows this one, where the two are one run of the same thing.
@@ -88,7 +90,7 @@ impl Extent {
             (Piece::Bytes(bytes), Piece::Bytes(next_bytes))
                 if bytes.len() + next_bytes.len() <= JOINED_BYTES_MAX =>
             {
-                *bytes = [&bytes[..], &next_bytes[..]].concat().into();
+                *bytes = bytes.joined(next_bytes);
                 true
             }
             _ => false,

@@ -28,12 +28,16 @@
 
 mod attributes;
 mod budget;
+mod cleared;
 mod extent;
 mod extent_map;
+mod kept;
 mod names;
 mod recognise;
 mod record;
+mod returns;
 mod runs;
+mod shrink;
 mod store;
 mod written;
 mod xattrs;
@@ -41,29 +45,64 @@ mod xattrs;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, Inode, MAX_INODES};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{DashEntry, DashMap};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{DashEntry, DashMap, Mutex};
 
 pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
-pub use budget::{Budget, BudgetFull, Limits, Usage};
+pub use budget::{Budget, BudgetFull, EXTENT_BYTES, Limits, Usage};
+pub use cleared::Cleared;
 pub use extent::{Extent, Piece};
 pub use extent_map::ExtentMap;
-pub use names::{Change, Directory, Entry, Name, Tree, dataset_lookup};
+pub use kept::Kept;
+pub use names::{Change, DEPTH_MAX, Directory, Entry, Name, Tree, dataset_lookup};
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
+pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
-pub use store::{Store, StoreError, Stored};
+pub use store::{Store, StoreError, StoreFailure, Stored};
 pub use written::{Base, View, Written};
+
+/// What is left to be done after [`Overlay::give_back`].
+#[derive(Debug)]
+pub struct GivenBack {
+    /// Whether so much memory was freed that the allocator should give it to the system.
+    pub memory: bool,
+    /// How the store has failed, each way once.
+    pub failures: Vec<StoreFailure>,
+}
+
+/// After how many removals the table of records is looked at.
+const LOOK_EVERY: usize = 256;
+
+/// Why an inode has no record and gets none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRecord {
+    /// There is no room for one.
+    #[error(transparent)]
+    Full(#[from] BudgetFull),
+    /// It was made since the mount, and is gone.
+    #[error("the inode is gone")]
+    Gone,
+}
 
 /// All records, by inode number.
 #[derive(Debug)]
 pub struct Overlay {
+    /// One that was made before the latest reset is void: nobody is handed it.
     records: DashMap<Inode, Arc<Record>>,
+    /// How often everything was reset. Counting it on is the moment of a reset: names and records
+    /// change for everybody at once.
+    resets: AtomicU64,
+    /// Void records that others have replaced before the reset came to them.
+    replaced: Mutex<Vec<(Inode, Arc<Record>)>>,
     /// Whether there has been a record: until then no look-up needs to look.
     has_records: AtomicBool,
     names: names::Names,
     budget: Arc<Budget>,
     store: Option<Arc<Store>>,
+    returns: Arc<Returns>,
+    /// How many records were removed.
+    removals: AtomicUsize,
     /// The number of the next inode that is made. Never used twice, so a handle from before a file
     /// was removed can never mean another file.
     next_inode: AtomicU64,
@@ -73,12 +112,17 @@ impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
     pub fn new(limits: Limits, store: Option<Store>) -> Self {
+        let returns = store.as_ref().map(|store| Arc::clone(store.returns())).unwrap_or_default();
         Self {
             records: DashMap::new(),
+            resets: AtomicU64::new(0),
+            replaced: Mutex::default(),
             has_records: AtomicBool::new(false),
             names: names::Names::default(),
-            budget: Arc::new(Budget::new(limits)),
+            budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
             store: store.map(Arc::new),
+            returns,
+            removals: AtomicUsize::new(0),
             next_inode: AtomicU64::new(MAX_INODES),
         }
     }
@@ -89,22 +133,38 @@ impl Overlay {
         self.store.as_deref()
     }
 
-    /// Moves large pieces of kept bytes to the store, where there is one: before they are written,
-    /// and under no lock.
+    /// Makes pieces ready to be kept, before they are written and under no lock: none holds on to
+    /// more memory than it shows, and large ones go to the store, where there is one.
     ///
     /// # Errors
     ///
     /// Where the store is full or broken. What was moved is given back with the pieces.
     pub fn keep(&self, pieces: &mut [(u64, Extent)]) -> Result<(), StoreError> {
-        let Some(store) = &self.store else { return Ok(()) };
         for (_, extent) in pieces {
-            if let Piece::Bytes(bytes) = &extent.piece
+            extent.let_go();
+            if let Some(store) = &self.store
+                && let Piece::Bytes(bytes) = &extent.piece
                 && bytes.len() >= store::STORED_BYTES_MIN
             {
                 extent.piece = Piece::Stored(store.put(bytes)?);
             }
         }
         Ok(())
+    }
+
+    /// Says when there is something to [give back](Self::give_back).
+    #[must_use]
+    pub fn returns(&self) -> &Returns {
+        &self.returns
+    }
+
+    /// Punches what was freed out of the store's file. Must be called under no lock.
+    pub fn give_back(&self) -> GivenBack {
+        let failures = self.store.as_ref().map_or_else(Vec::new, |store| {
+            store.punch_freed();
+            store.take_failures()
+        });
+        GivenBack { memory: self.budget.take_freed(), failures }
     }
 
     /// What is kept at the moment, and what may be.
@@ -120,44 +180,80 @@ impl Overlay {
             return None;
         }
         // The guard of the map's shard ends here: nothing slow happens under it.
-        self.records.get(&inode).map(|record| Arc::clone(&record))
+        let record = self.records.get(&inode).map(|record| Arc::clone(&record));
+        record.filter(|record| record.resets() == self.resets())
     }
 
-    /// The record of an inode, made if there is none.
+    /// The record of an inode, made if there is none. One that was made since the mount has had its
+    /// record from the beginning, or is gone.
     ///
     /// # Errors
     ///
-    /// [`BudgetFull`] where the limit of records is reached.
-    pub fn get_or_insert(&self, inode: Inode) -> Result<Arc<Record>, BudgetFull> {
+    /// [`NoRecord`]: that is gone, or the limit of records is reached.
+    pub fn get_or_insert(&self, inode: Inode) -> Result<Arc<Record>, NoRecord> {
         if let Some(record) = self.get(inode) {
             return Ok(record);
         }
+        if inode.get() >= MAX_INODES {
+            return Err(NoRecord::Gone);
+        }
         self.has_records.store(true, Ordering::Release);
+        let resets = self.resets();
         match self.records.entry(inode) {
-            DashEntry::Occupied(entry) => Ok(Arc::clone(entry.get())),
+            DashEntry::Occupied(entry) if entry.get().resets() >= resets => {
+                Ok(Arc::clone(entry.get()))
+            }
+            DashEntry::Occupied(mut entry) => {
+                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
+                let void = entry.insert(Arc::clone(&record));
+                self.replaced.lock().push((inode, void));
+                Ok(record)
+            }
             DashEntry::Vacant(entry) => {
-                let record = Arc::new(Record::new(Arc::clone(&self.budget))?);
+                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
                 Ok(Arc::clone(&entry.insert(record)))
             }
         }
     }
 
-    /// Makes an inode that has no name yet.
+    /// The number of an inode that is to be made.
+    #[must_use]
+    pub fn new_inode(&self) -> Inode {
+        Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes an inode that has no name yet. Whoever gives it one does both while the names are
+    /// being changed: else a reset in between would take the record and leave the name.
     ///
     /// # Errors
     ///
     /// [`BudgetFull`] where the limit of records is reached.
-    pub fn create(&self, created: Created) -> Result<(Inode, Arc<Record>), BudgetFull> {
-        let record = Arc::new(Record::create(Arc::clone(&self.budget), created)?);
-        let inode = Inode::new(self.next_inode.fetch_add(1, Ordering::Relaxed));
+    pub fn create(&self, inode: Inode, created: Created) -> Result<Arc<Record>, BudgetFull> {
+        let record = Record::create(Arc::clone(&self.budget), self.resets(), created)?;
+        let record = Arc::new(record);
         self.has_records.store(true, Ordering::Release);
         self.records.insert(inode, Arc::clone(&record));
-        Ok((inode, record))
+        Ok(record)
     }
 
-    /// Forgets an inode that has no name any more. What it held is given back.
-    pub fn remove(&self, inode: Inode) {
-        self.records.remove(&inode);
+    /// Forgets an inode that has no name any more. What it held is given back when the record that
+    /// is returned is dropped: under no lock.
+    #[must_use]
+    pub fn remove(&self, inode: Inode) -> Option<Arc<Record>> {
+        let (_, record) = self.records.remove(&inode)?;
+        // Where most of the table is empty, its room is given back. To look takes the locks of all
+        // shards, one after another.
+        let removals = self.removals.fetch_add(1, Ordering::Relaxed);
+        if removals.is_multiple_of(LOOK_EVERY) && self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to_fit();
+        }
+        Some(record)
+    }
+
+    /// How often everything was reset.
+    #[must_use]
+    pub fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     /// What a name in a directory stands for now.
@@ -195,10 +291,28 @@ impl Overlay {
         self.names.change(&self.budget, growth, change)
     }
 
-    /// Forgets everything: the dataset is as it was.
-    pub fn clear(&self) {
-        self.names.clear(&self.budget);
-        self.records.clear();
+    /// Looks at the names without waiting where none differs from the dataset's.
+    pub fn look<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
+        if self.names.is_changed() { self.with_names(look) } else { look(&Tree::default()) }
+    }
+
+    /// Forgets everything: from one moment to the next the dataset is as it was. What there was is
+    /// returned, and counts against the budget until it is dropped.
+    pub fn clear(&self) -> Cleared {
+        let tree = self.names.take(|| {
+            self.resets.fetch_add(1, Ordering::AcqRel);
+        });
+        let mut records = Vec::new();
+        self.records.retain(|inode, record| {
+            let stays = record.resets() == self.resets();
+            if !stays {
+                records.push((*inode, Arc::clone(record)));
+            }
+            stays
+        });
+        records.append(&mut self.replaced.lock());
+        self.records.shrink_to_fit();
+        Cleared::new(Arc::clone(&self.budget), tree, records)
     }
 
     /// The records there are at this moment, in no order.
@@ -207,7 +321,12 @@ impl Overlay {
     /// write.
     #[must_use]
     pub fn records(&self) -> Vec<(Inode, Arc<Record>)> {
-        self.records.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()
+        let resets = self.resets();
+        self.records
+            .iter()
+            .filter(|entry| entry.value().resets() == resets)
+            .map(|entry| (*entry.key(), Arc::clone(entry.value())))
+            .collect()
     }
 
     /// How many inodes have a record.

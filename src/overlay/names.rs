@@ -7,15 +7,25 @@
 //! One lock for all names: an operation like rename looks at several directories at once, and none
 //! of them is held longer than it takes to move an entry.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+mod directory;
+mod places;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::attributes::Kind;
 use super::budget::{Budget, BudgetFull, Usage};
+use super::shrink::shrink;
 use crate::dataset::{Coordinates, Dataset, Inode, Node};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
+
+pub use directory::{Directory, Entry};
+pub use places::DEPTH_MAX;
+
+use directory::{Position, name_extents};
 
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;
@@ -23,72 +33,16 @@ pub type Name = Arc<[u8]>;
 /// A name in a directory, and what it is to stand for.
 pub type Change<'a> = (Inode, &'a [u8], Option<(Inode, Kind)>);
 
-/// A name that differs from what the dataset says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// The dataset's name was removed.
-    Removed,
-    /// The name stands for this inode.
-    At(Inode, Kind),
-}
-
-/// The names of one directory that differ from the dataset's.
-#[derive(Debug, Default)]
-pub struct Directory {
-    entries: HashMap<Name, (Entry, Position)>,
-    /// The names that the dataset does not have, in the order in which they were made: a listing
-    /// that goes on while names come and go neither skips nor repeats one.
-    added: BTreeMap<u64, Name>,
-    /// The directory that it is in and its name there, where it was made.
-    place: Option<(Inode, Name)>,
-    /// How many of the dataset's names were removed.
-    removed: u64,
-    /// Directories in it, beyond those that the dataset has there.
-    subdirectories: i64,
-}
-
-/// Where a name is listed: at the dataset's position, or behind all of those.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Position {
-    Dataset,
-    Added(u64),
-}
-
-impl Directory {
-    /// The names that differ, in no order.
-    pub fn entries(&self) -> impl Iterator<Item = (&Name, Entry)> {
-        self.entries.iter().map(|(name, (entry, _))| (name, *entry))
-    }
-
-    /// What was changed about a name.
-    #[must_use]
-    pub fn entry(&self, name: &[u8]) -> Option<Entry> {
-        self.entries.get(name).map(|(entry, _)| *entry)
-    }
-
-    /// The first name that was added behind a position, with its own.
-    #[must_use]
-    pub fn next_added(&self, after: u64) -> Option<(u64, &Name, Inode, Kind)> {
-        let behind = (Bound::Excluded(after), Bound::Unbounded);
-        self.added.range(behind).find_map(|(position, name)| match self.entries.get(name)?.0 {
-            Entry::At(inode, kind) => Some((*position, name, inode, kind)),
-            Entry::Removed => None,
-        })
-    }
-
-    /// Directories in it, beyond those that the dataset has there.
-    #[must_use]
-    pub fn extra_subdirectories(&self) -> i64 {
-        self.subdirectories
-    }
-}
+/// What a directory takes from the budget beside its names: itself, the tables that its first names
+/// are in, and where it is.
+const DIRECTORY_EXTENTS: u64 = 3;
 
 /// All names that differ from the dataset's.
 #[derive(Debug, Default)]
 pub struct Tree {
     directories: HashMap<Inode, Directory>,
-    /// How many entries there are in all of them.
-    entries: u64,
+    /// What all of them take from the budget.
+    extents: u64,
     last_position: u64,
     files_more: i64,
 }
@@ -124,15 +78,32 @@ impl Tree {
         }
     }
 
+    /// The directory that a directory was made in or moved to, and its name there; `None` for one
+    /// of the dataset.
+    fn place(&self, directory: Inode) -> Option<&(Inode, Name)> {
+        self.directories.get(&directory)?.place.as_ref()
+    }
+
     /// The directory of the dataset whose name a directory has: itself, where it is one, because
     /// those do not move.
+    ///
+    /// No dataset is deeper than its layout, so neither is the way back to one of its directories:
+    /// how deep a directory lies costs nothing.
     #[must_use]
     pub fn stands_for(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
         let namespace = dataset.namespace();
-        let inode = match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => directory,
-            Some((parent, name)) => namespace.lookup(self.stands_for(dataset, *parent)?, name)?,
-        };
+        let depth_max = dataset.layout().depth();
+        let mut names: SmallVec<[&Name; 8]> = SmallVec::new();
+        let mut at = directory;
+        while let Some((parent, name)) = self.place(at) {
+            if names.len() == depth_max {
+                return None;
+            }
+            names.push(name);
+            at = *parent;
+        }
+        let inode =
+            names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
         (namespace.node(inode)? == Node::Directory).then_some(inode)
     }
 
@@ -151,23 +122,17 @@ impl Tree {
         }
     }
 
-    /// The path of a directory; `None` where it has none any more.
+    /// The name that an entry is kept under, to be shared.
     #[must_use]
-    pub fn path(&self, dataset: &Dataset, directory: Inode) -> Option<Vec<u8>> {
-        match self.directories.get(&directory).and_then(|it| it.place.as_ref()) {
-            None => {
-                let mut path = String::new();
-                dataset.namespace().path(directory, &mut path).then(|| path.into_bytes())
-            }
-            Some((parent, name)) => {
-                let mut path = self.path(dataset, *parent)?;
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(name);
-                Some(path)
-            }
-        }
+    pub fn shared_name(&self, directory: Inode, name: &[u8]) -> Option<Name> {
+        let (name, _) = self.directories.get(&directory)?.entries.get_key_value(name)?;
+        Some(Arc::clone(name))
+    }
+
+    /// The position of the name that was made last: a listing that begins now ends there.
+    #[must_use]
+    pub fn last_position(&self) -> u64 {
+        self.last_position
     }
 
     /// Whether an inode of the dataset is found where the dataset has it.
@@ -204,17 +169,38 @@ impl Tree {
         }
     }
 
-    /// How many entries more there are after names are made to stand for something else.
+    /// What all names take from the budget.
+    pub(super) fn extents(&self) -> u64 {
+        self.extents
+    }
+
+    /// The most that names take more from the budget after they are made to stand for something
+    /// else, with the directories that they make.
     #[must_use]
     pub fn growth(&self, dataset: &Dataset, changes: &[Change<'_>]) -> u64 {
         let mut growth = 0;
-        for (parent, name, to) in changes {
+        let mut freed = 0;
+        for (at, (parent, name, to)) in changes.iter().enumerate() {
             let directory = self.directories.get(parent);
-            let is_there = directory.is_some_and(|directory| directory.entry(name).is_some());
             let is_needed = *to != dataset_lookup(dataset, *parent, name);
-            growth += i64::from(is_needed) - i64::from(is_there);
+            if directory.is_some_and(|directory| directory.entry(name).is_some()) {
+                freed += name_extents(name);
+            }
+            if is_needed {
+                growth += name_extents(name);
+            }
+            let is_first = changes[..at].iter().all(|(before, ..)| before != parent);
+            if is_needed && is_first && directory.is_none() {
+                growth += DIRECTORY_EXTENTS;
+            }
+            if let Some((inode, Kind::Directory)) = to
+                && dataset.namespace().node(*inode).is_none()
+                && !self.directories.contains_key(inode)
+            {
+                growth += DIRECTORY_EXTENTS;
+            }
         }
-        u64::try_from(growth).unwrap_or(0)
+        growth.saturating_sub(freed)
     }
 
     /// Lets a name stand for an inode, or with `None` for nothing, whatever it stood for before.
@@ -227,6 +213,7 @@ impl Tree {
     ) {
         let old = self.lookup(dataset, parent, name);
         let own = dataset_lookup(dataset, parent, name);
+        let before = self.extents_of(parent);
         let directory = self.directories.entry(parent).or_default();
         let count =
             |node: Option<(Inode, Kind)>| i64::from(matches!(node, Some((_, Kind::Directory))));
@@ -247,14 +234,12 @@ impl Tree {
             directory.removed -= u64::from(old.is_none());
             directory.removed += u64::from(to.is_none());
         }
-        let before = directory.entries.len();
         if to == own {
             // As the dataset has it: nothing to remember.
             directory.forget(name);
         } else if let Some((_, position)) = directory.entries.get(name).filter(|_| to.is_some()) {
             let position = *position;
-            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
-            directory.entries.insert(name.into(), (entry, position));
+            directory.insert(name.into(), to, position);
         } else {
             directory.forget(name);
             let name: Name = name.into();
@@ -265,31 +250,32 @@ impl Tree {
                 directory.added.insert(self.last_position, Arc::clone(&name));
                 Position::Added(self.last_position)
             };
-            let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
-            directory.entries.insert(name, (entry, position));
+            directory.insert(name, to, position);
         }
-        self.entries += directory.entries.len() as u64;
-        self.entries -= before as u64;
+        if directory.entries.is_empty() && directory.place.is_none() {
+            // All as the dataset has it again.
+            self.directories.remove(&parent);
+            shrink(&mut self.directories);
+        }
+        self.extents = (self.extents + self.extents_of(parent)).saturating_sub(before);
+    }
+
+    fn extents_of(&self, directory: Inode) -> u64 {
+        self.directories.get(&directory).map_or(0, |it| DIRECTORY_EXTENTS + it.extents)
     }
 
     /// Says where a directory is that was made or moved.
     pub fn set_place(&mut self, directory: Inode, parent: Inode, name: &[u8]) {
+        let before = self.extents_of(directory);
         self.directories.entry(directory).or_default().place = Some((parent, name.into()));
+        self.extents = (self.extents + self.extents_of(directory)).saturating_sub(before);
     }
 
     /// Forgets a directory that is gone; it was empty.
     pub fn forget_directory(&mut self, inode: Inode) {
-        if let Some(directory) = self.directories.remove(&inode) {
-            self.entries -= directory.entries.len() as u64;
-        }
-    }
-}
-
-impl Directory {
-    fn forget(&mut self, name: &[u8]) {
-        if let Some((_, Position::Added(position))) = self.entries.remove(name) {
-            self.added.remove(&position);
-        }
+        self.extents = self.extents.saturating_sub(self.extents_of(inode));
+        self.directories.remove(&inode);
+        shrink(&mut self.directories);
     }
 }
 
@@ -324,23 +310,28 @@ impl Names {
         change: impl FnOnce(&mut Tree) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut tree = self.tree.write();
-        let entries = growth(&tree);
-        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: entries })?;
-        let before = tree.entries;
+        let grown = growth(&tree);
+        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: grown })?;
+        let before = tree.extents;
         self.changed.store(true, Ordering::Release);
         let outcome = change(&mut tree);
-        let surplus = (before + entries).saturating_sub(tree.entries);
+        let surplus = (before + grown).saturating_sub(tree.extents);
         budget.release(Usage { kept_bytes: 0, extents: surplus });
         outcome
     }
 
-    pub(super) fn clear(&self, budget: &Budget) {
+    /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
+    /// the budget is the caller's to give back.
+    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> Tree {
         let mut tree = self.tree.write();
-        budget.release(Usage { kept_bytes: 0, extents: tree.entries });
-        *tree = Tree { last_position: tree.last_position, ..Tree::default() };
+        let empty = Tree { last_position: tree.last_position, ..Tree::default() };
+        meanwhile();
         self.changed.store(false, Ordering::Release);
+        std::mem::replace(&mut tree, empty)
     }
 }
+
+mod paths;
 
 #[cfg(test)]
 mod tests;

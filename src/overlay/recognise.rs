@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::extent::{Extent, Piece};
@@ -257,8 +256,7 @@ impl Pieces<'_> {
             if zero {
                 self.push(start..end, Piece::Zeros);
             } else {
-                let bytes = Bytes::copy_from_slice(&self.data[start..end]);
-                self.push(start..end, Piece::Bytes(bytes));
+                self.push(start..end, Piece::Bytes(self.data[start..end].into()));
             }
             start = end;
         }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::written::{Base, View, Written};
+use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::sync::Mutex;
 
@@ -20,6 +21,8 @@ use crate::sync::Mutex;
 pub struct Record {
     pub(super) budget: Arc<Budget>,
     pub(super) state: Mutex<State>,
+    /// How often everything had been reset when it was made: a later reset makes it void.
+    resets: u64,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct State {
     pub(super) attributes: Attributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
+    /// Counts the changes of `written`.
+    version: u64,
     /// What few files need.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -40,7 +45,7 @@ pub(super) struct Rare {
     /// How many names it has. For directories only whether it has one.
     links: u32,
     judged: Judged,
-    pub(super) xattrs: BTreeMap<Box<[u8]>, Bytes>,
+    pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl Default for Rare {
@@ -50,17 +55,22 @@ impl Default for Rare {
 }
 
 impl Rare {
-    /// What it takes from the kept bytes: extended attributes, and where a link points.
-    fn kept_bytes(&self) -> u64 {
-        let xattrs: u64 = self.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum();
+    /// What it takes: extended attributes, and where a link points. The rest is in the record's.
+    fn usage(&self) -> Usage {
         let target = self.created.as_ref().and_then(|(_, target)| target.as_ref());
-        xattrs + target.map_or(0, |target| target.len() as u64)
+        let mut usage = Usage { kept_bytes: target.map_or(0, |it| it.len() as u64), extents: 0 };
+        for (name, value) in &self.xattrs {
+            let one = xattr_usage(name, value);
+            usage.kept_bytes += one.kept_bytes;
+            usage.extents += one.extents;
+        }
+        usage
     }
 }
 
-/// What an extended attribute takes from the kept bytes.
-pub(super) fn xattr_bytes(name: &[u8], value: &[u8]) -> u64 {
-    (name.len() + value.len()) as u64
+/// What an extended attribute takes: its bytes, and its place in the tree of them.
+pub(super) fn xattr_usage(name: &[u8], value: &[u8]) -> Usage {
+    Usage { kept_bytes: (name.len() + value.len()) as u64, extents: 1 }
 }
 
 impl State {
@@ -68,20 +78,37 @@ impl State {
     fn extents(&self) -> u64 {
         self.written.as_ref().map_or(1, |written| written.extents.len().max(1) as u64)
     }
+
+    /// What belongs to every change of the content, whatever made it.
+    fn content_changed(&mut self, now: Timestamp, budget: &Budget) {
+        self.version += 1;
+        self.attributes.modified = Some(now);
+        self.attributes.changed = Some(now);
+        drop_capability(self, budget);
+    }
 }
 
-/// What a record takes from the budget: itself and its first extent.
+/// What a record takes from the budget: itself with all that every file has, and its first extent.
 const RECORD: Usage = Usage { kept_bytes: 0, extents: 2 };
 
 impl Record {
-    pub(super) fn new(budget: Arc<Budget>) -> Result<Self, BudgetFull> {
+    pub(super) fn new(budget: Arc<Budget>, resets: u64) -> Result<Self, BudgetFull> {
         budget.exchange(Usage::default(), RECORD)?;
-        Ok(Self { budget, state: Mutex::default() })
+        Ok(Self { budget, state: Mutex::default(), resets })
+    }
+
+    /// How often everything had been reset when it was made.
+    pub(super) fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// The record of an inode that is made now, with no name yet.
-    pub(super) fn create(budget: Arc<Budget>, created: Created) -> Result<Self, BudgetFull> {
-        let record = Self::new(budget)?;
+    pub(super) fn create(
+        budget: Arc<Budget>,
+        resets: u64,
+        created: Created,
+    ) -> Result<Self, BudgetFull> {
+        let record = Self::new(budget, resets)?;
         {
             let state = &mut *record.state.lock();
             let Created { kind, mode, uid, gid, time, target } = created;
@@ -134,13 +161,13 @@ impl Record {
         state.attributes.changed = Some(time);
     }
 
-    /// What the content is held against.
+    /// What decides what the content is held against.
     #[must_use]
     pub fn judged(&self) -> Judged {
-        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged)
+        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged.clone())
     }
 
-    /// Says what the content is held against from now on.
+    /// Says what decides that from now on.
     pub fn set_judged(&self, judged: Judged) {
         let state = &mut *self.state.lock();
         if judged != Judged::ByNumber || state.rare.is_some() {
@@ -205,6 +232,42 @@ impl Record {
         })
     }
 
+    /// The number of the content that the file has now: another one after each change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.state.lock().version
+    }
+
+    /// How many extents the file has; 0 where nobody ever wrote to it.
+    #[must_use]
+    pub fn extent_count(&self) -> usize {
+        self.state.lock().written.as_ref().map_or(0, |written| written.extents.len())
+    }
+
+    /// Whether somebody ever wrote to the file.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.state.lock().written.is_some()
+    }
+
+    /// The same for the beginning of a range that has at most `extents_max` extents, and where that
+    /// ends.
+    #[must_use]
+    pub fn view_beginning(&self, range: Range<u64>, extents_max: usize) -> Option<(View, u64)> {
+        let state = self.state.lock();
+        let written = state.written.as_ref()?;
+        let mut end = range.end;
+        let mut extents = SmallVec::new();
+        for (offset, extent) in written.extents.range(range) {
+            if extents.len() == extents_max {
+                end = offset;
+                break;
+            }
+            extents.push((offset, extent));
+        }
+        Some((View { size_bytes: written.size_bytes, extents }, end))
+    }
+
     /// All that the file has, or `None` where nobody ever wrote to it.
     #[must_use]
     pub fn written(&self) -> Option<Written> {
@@ -258,10 +321,9 @@ impl Record {
             written.extents.insert(*offset, extent.clone());
         }
         written.size_bytes = written.size_bytes.max(range.end);
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        state.content_changed(now, &self.budget);
         Ok(())
     }
 
@@ -293,38 +355,49 @@ impl Record {
         }
         written.extents.remove(range);
         written.size_bytes = written.size_bytes.max(size_bytes);
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let surplus = (counted + grown).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        state.content_changed(now, &self.budget);
         Ok(())
+    }
+
+    /// Grows the file by a hole, if it is smaller.
+    pub fn grow(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
+        let state = &mut *self.state.lock();
+        let written = state.written.get_or_insert_with(|| Written::of(base));
+        if written.size_bytes < size_bytes {
+            written.size_bytes = size_bytes;
+            state.content_changed(now, &self.budget);
+        }
     }
 
     /// Cuts the file to a size, or grows it by a hole.
     pub fn resize(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
         let counted = state.extents();
         let written = state.written.get_or_insert_with(|| Written::of(base));
         let cut = size_bytes..u64::MAX;
         let kept_bytes = written.extents.usage_in(&cut).kept_bytes;
         written.extents.remove(cut);
         written.size_bytes = size_bytes;
-        state.attributes.modified = Some(now);
-        state.attributes.changed = Some(now);
         let extents = counted.saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes, extents });
+        state.content_changed(now, &self.budget);
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         let state = self.state.get_mut();
+        let rare = state.rare.as_ref().map_or(Usage::default(), |rare| rare.usage());
         let kept_bytes = state
             .written
             .as_ref()
-            .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes)
-            + state.rare.as_ref().map_or(0, |rare| rare.kept_bytes());
-        self.budget.release(Usage { kept_bytes, extents: RECORD.extents - 1 + state.extents() });
+            .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes);
+        self.budget.release(Usage {
+            kept_bytes: kept_bytes + rare.kept_bytes,
+            extents: RECORD.extents - 1 + state.extents() + rare.extents,
+        });
     }
 }
 

@@ -2,23 +2,29 @@
 //!
 //! Pieces lie in whole blocks of the file, so that a piece that nobody needs any more can be
 //! punched out of it, and its place is used again. Smaller pieces stay in memory: a block each
-//! would make them larger, not smaller.
+//! would make them larger, not smaller. The file has no name: it goes with the process, however
+//! that ends.
 //!
-//! This is the one place in the overlay that does input and output. It never does it under a lock
-//! of the overlay: a piece is written before its extent exists, and read from a copy of the extent.
+//! This is the one place in the overlay that does input and output, and never under a lock: a piece
+//! is written before its extent exists, and read from a copy of the extent. A piece can lose its
+//! last extent under any lock; that only notes its place, which [`Store::punch_freed`] punches out
+//! of the file later.
+//!
+//! A write that fails gives back its place, and the caller gets the errno. Each way in which the
+//! file fails is remembered once, for the log.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+mod space;
+
+use std::fmt::Debug;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use nix::fcntl::{FallocateFlags, fallocate};
-use tempfile::NamedTempFile;
-
+use super::returns::Returns;
+use crate::disk::{Disk, Faults, File, Sound};
 use crate::sync::Mutex;
+
+use space::Space;
 
 /// The unit in which a file gives space back.
 const BLOCK_BYTES: u64 = 4096;
@@ -26,45 +32,112 @@ const BLOCK_BYTES: u64 = 4096;
 /// Pieces from this size on go to the store.
 pub(super) const STORED_BYTES_MIN: usize = 4096;
 
-/// A file of kept bytes. It goes with the mount: its name is removed when the store is dropped.
+/// The most that is punched in one call: others want the file too.
+const PUNCH_BYTES_MAX: u64 = 1 << 30;
+
+/// A file of kept bytes.
 #[derive(Debug)]
 pub struct Store {
-    file: NamedTempFile,
+    backing: Box<dyn Backing>,
     limit_bytes: u64,
     space: Mutex<Space>,
-}
-
-#[derive(Debug, Default)]
-struct Space {
-    /// Runs of blocks that are free, by their offsets; none touch.
-    free: BTreeMap<u64, u64>,
-    /// Where the blocks begin that were never used.
-    end: u64,
-    /// Blocks in use, in bytes.
-    used_bytes: u64,
+    failures: Mutex<Failures>,
+    returns: Arc<Returns>,
 }
 
 /// Why bytes could not be stored; nothing was.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The limit is reached, or the disk is full.
     #[error("the store is full")]
     Full,
     /// The file cannot be written to.
-    #[error("the store cannot be written to: {0}")]
-    Io(#[source] io::Error),
+    #[error("{0}")]
+    Failed(StoreFailure),
+}
+
+/// What cannot be done with the store's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {} the store of kept bytes: {}", .action.words(), self.error())]
+pub struct StoreFailure {
+    action: Action,
+    errno: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Write,
+    Read,
+    Punch,
+}
+
+impl Action {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Write => "write to",
+            Self::Read => "read from",
+            Self::Punch => "punch holes into",
+        }
+    }
+}
+
+impl StoreFailure {
+    fn new(action: Action, error: &io::Error) -> Self {
+        // A file that is shorter than what was written to it, or takes nothing: both without errno.
+        Self { action, errno: error.raw_os_error().unwrap_or(libc::EIO) }
+    }
+
+    /// The errno that the system gave.
+    #[must_use]
+    pub fn errno(self) -> i32 {
+        self.errno
+    }
+
+    fn error(self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
+    }
+
+    fn is_full(self) -> bool {
+        matches!(self.errno, libc::ENOSPC | libc::EDQUOT | libc::EFBIG)
+    }
+}
+
+/// The ways in which the file has failed.
+#[derive(Debug, Default)]
+struct Failures {
+    known: Vec<StoreFailure>,
+    /// How many of them were told.
+    told: usize,
 }
 
 impl Store {
-    /// Makes the file `seedfs-….store` in a directory, for at most `limit_bytes`.
+    /// Makes a file without a name in a directory, for at most `limit_bytes`.
     ///
     /// # Errors
     ///
     /// Where no file can be made there.
     pub fn create(directory: &Path, limit_bytes: u64) -> io::Result<Self> {
-        let file =
-            tempfile::Builder::new().prefix("seedfs-").suffix(".store").tempfile_in(directory)?;
-        Ok(Self { file, limit_bytes, space: Mutex::default() })
+        Self::create_on(Disk::<Sound>::default(), directory, limit_bytes)
+    }
+
+    /// The same, on a disk that may fail.
+    ///
+    /// # Errors
+    ///
+    /// Where no file can be made there.
+    pub fn create_on<F: Faults>(
+        disk: Disk<F>,
+        directory: &Path,
+        limit_bytes: u64,
+    ) -> io::Result<Self> {
+        let file = disk.create_unnamed(&disk.open_root(directory)?)?;
+        Ok(Self {
+            backing: Box::new(OnDisk { disk, file }),
+            limit_bytes,
+            space: Mutex::default(),
+            failures: Mutex::default(),
+            returns: Arc::default(),
+        })
     }
 
     /// The most that it may hold.
@@ -76,68 +149,111 @@ impl Store {
     /// What it holds, in whole blocks.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.space.lock().used_bytes
+        self.space.lock().used_bytes()
+    }
+
+    /// What it can still take: what its limit leaves, and no more than the disk has.
+    #[must_use]
+    pub fn free_bytes(&self) -> u64 {
+        let left = self.limit_bytes.saturating_sub(self.used_bytes());
+        // Where the disk does not say, a write will.
+        left.min(self.backing.free_bytes().unwrap_or(u64::MAX))
+    }
+
+    /// Who is told that there is something to punch, or a failure to take.
+    pub(super) fn returns(&self) -> &Arc<Returns> {
+        &self.returns
     }
 
     /// Writes a piece.
     pub(super) fn put(self: &Arc<Self>, bytes: &[u8]) -> Result<Stored, StoreError> {
+        match self.try_put(bytes) {
+            // What is free and not yet punched takes room that a larger piece needs.
+            Err(StoreError::Failed(failure)) if failure.is_full() => {
+                self.punch_freed();
+                self.try_put(bytes)
+            }
+            put => put,
+        }
+        .map_err(|error| match error {
+            StoreError::Failed(failure) if failure.is_full() => StoreError::Full,
+            StoreError::Failed(failure) => StoreError::Failed(self.note(failure)),
+            StoreError::Full => StoreError::Full,
+        })
+    }
+
+    fn try_put(self: &Arc<Self>, bytes: &[u8]) -> Result<Stored, StoreError> {
         let length = bytes.len() as u64;
         let room = length.next_multiple_of(BLOCK_BYTES);
         let offset = self.space.lock().take(room, self.limit_bytes).ok_or(StoreError::Full)?;
         // From here on the slot gives its room back, whatever happens.
         let slot = Slot { store: Arc::clone(self), offset, room };
-        match self.file().write_all_at(bytes, offset) {
+        match self.backing.write(bytes, offset) {
             Ok(()) => Ok(Stored { slot: Arc::new(slot), start: 0, length }),
-            Err(error) => Err(match error.raw_os_error() {
-                Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => StoreError::Full,
-                _ => StoreError::Io(error),
-            }),
+            Err(error) => Err(StoreError::Failed(StoreFailure::new(Action::Write, &error))),
         }
     }
 
-    fn file(&self) -> &File {
-        self.file.as_file()
+    /// Punches out of the file what nobody needs any more. Must be called under no lock.
+    pub(super) fn punch_freed(&self) {
+        loop {
+            let freed = self.space.lock().take_freed(PUNCH_BYTES_MAX);
+            let Some((offset, length)) = freed else { return };
+            // Where it cannot be punched, it is used again all the same.
+            if let Err(error) = self.backing.punch(offset, length) {
+                self.note(StoreFailure::new(Action::Punch, &error));
+            }
+            self.space.lock().add_hole(offset, length);
+        }
+    }
+
+    /// The ways of failing that were not told before. Each is told once.
+    pub(super) fn take_failures(&self) -> Vec<StoreFailure> {
+        let failures = &mut *self.failures.lock();
+        let told = std::mem::replace(&mut failures.told, failures.known.len());
+        failures.known[told..].to_vec()
+    }
+
+    fn note(&self, failure: StoreFailure) -> StoreFailure {
+        let failures = &mut *self.failures.lock();
+        // There are three actions and some ten errnos.
+        if !failures.known.contains(&failure) {
+            failures.known.push(failure);
+            self.returns.note();
+        }
+        failure
     }
 }
 
-impl Space {
-    /// Takes the first free run that is large enough, or blocks that were never used.
-    fn take(&mut self, room: u64, limit_bytes: u64) -> Option<u64> {
-        if self.used_bytes.checked_add(room)? > limit_bytes {
-            return None;
-        }
-        let large_enough =
-            |(offset, length): (&u64, &u64)| (*length >= room).then_some((*offset, *length));
-        let offset = if let Some((offset, length)) = self.free.iter().find_map(large_enough) {
-            self.free.remove(&offset);
-            if length > room {
-                self.free.insert(offset + room, length - room);
-            }
-            offset
-        } else {
-            self.end += room;
-            self.end - room
-        };
-        self.used_bytes += room;
-        Some(offset)
+/// The file, on whichever disk.
+trait Backing: Debug + Send + Sync {
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()>;
+    fn free_bytes(&self) -> io::Result<u64>;
+}
+
+#[derive(Debug)]
+struct OnDisk<F> {
+    disk: Disk<F>,
+    file: File,
+}
+
+impl<F: Faults> Backing for OnDisk<F> {
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.write_all_at(&self.file, bytes, offset)
     }
 
-    fn give_back(&mut self, mut offset: u64, mut room: u64) {
-        self.used_bytes -= room;
-        if let Some(next) = self.free.remove(&(offset + room)) {
-            room += next;
-        }
-        if let Some((&before, &length)) = self.free.range(..offset).next_back()
-            && before + length == offset
-        {
-            self.free.remove(&before);
-            (offset, room) = (before, length + room);
-        }
-        if offset + room == self.end {
-            self.end = offset;
-        } else {
-            self.free.insert(offset, room);
-        }
+    fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.read_exact_at(&self.file, bytes, offset)
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.disk.punch(&self.file, offset, length)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes(&self.file)
     }
 }
 
@@ -151,12 +267,8 @@ struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // Before anybody else may have the blocks. A filesystem that cannot punch holes keeps the
-        // space, and they are used again all the same.
-        let (Ok(offset), Ok(room)) = (self.offset.try_into(), self.room.try_into()) else { return };
-        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        let _ = fallocate(self.store.file().as_fd(), how, offset, room);
-        self.store.space.lock().give_back(self.offset, self.room);
+        self.store.space.lock().free(self.offset, self.room);
+        self.store.returns.note();
     }
 }
 
@@ -183,8 +295,10 @@ impl Stored {
     }
 
     /// Reads from its beginning on; `out` is no longer than the run.
-    pub(super) fn read(&self, out: &mut [u8]) -> io::Result<()> {
-        self.slot.store.file().read_exact_at(out, self.slot.offset + self.start)
+    pub(super) fn read(&self, out: &mut [u8]) -> Result<(), StoreFailure> {
+        let store = &self.slot.store;
+        let read = store.backing.read(out, self.slot.offset + self.start);
+        read.map_err(|error| store.note(StoreFailure::new(Action::Read, &error)))
     }
 
     /// The bytes.
@@ -192,7 +306,7 @@ impl Stored {
     /// # Errors
     ///
     /// Where the file cannot be read.
-    pub fn load(&self) -> io::Result<Vec<u8>> {
+    pub fn load(&self) -> Result<Vec<u8>, StoreFailure> {
         // A piece is at most 64 KiB.
         let mut bytes = vec![0; usize::try_from(self.length).unwrap_or_default()];
         self.read(&mut bytes)?;
@@ -201,53 +315,4 @@ impl Stored {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::MetadataExt;
-
-    use super::*;
-
-    fn store(limit_bytes: u64) -> (tempfile::TempDir, Arc<Store>) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::create(directory.path(), limit_bytes).unwrap();
-        (directory, Arc::new(store))
-    }
-
-    fn disk_bytes(store: &Store) -> u64 {
-        store.file().sync_all().unwrap();
-        store.file().metadata().unwrap().blocks() * 512
-    }
-
-    #[test]
-    fn what_is_freed_is_given_back_and_used_again() {
-        let (_directory, store) = store(1 << 20);
-        let pieces: Vec<_> =
-            (0..10_u8).map(|byte| store.put(&vec![byte; 50_000]).unwrap()).collect();
-        assert_eq!(store.used_bytes(), 10 * 53_248);
-        assert!(disk_bytes(&store) >= 500_000);
-        let middle = pieces[5].slice(1000, 2000);
-        assert_eq!(middle.load().unwrap(), vec![5; 1000]);
-        drop(pieces);
-        assert_eq!(store.used_bytes(), 53_248, "a part keeps the piece");
-        assert_eq!(middle.load().unwrap(), vec![5; 1000]);
-        let small = store.put(&[7; 5000]).unwrap();
-        assert_eq!((small.load().unwrap(), middle.load().unwrap()), (vec![7; 5000], vec![5; 1000]));
-        drop((small, middle));
-        assert_eq!(store.used_bytes(), 0);
-        assert_eq!(store.space.lock().end, 0, "all of it is one free run, cut off");
-        assert!(disk_bytes(&store) < 100_000, "{} bytes on disk", disk_bytes(&store));
-    }
-
-    #[test]
-    fn at_the_limit_nothing_is_lost() {
-        let (directory, store) = store(8192);
-        let first = store.put(&[1; 4096]).unwrap();
-        let second = store.put(&[2; 4096]).unwrap();
-        assert!(matches!(store.put(&[3; 4096]), Err(StoreError::Full)));
-        assert_eq!(first.load().unwrap(), vec![1; 4096]);
-        drop(second);
-        store.put(&[3; 4096]).unwrap();
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-        drop((first, store));
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "gone with the store");
-    }
-}
+mod tests;

@@ -1,11 +1,10 @@
 //! What a file has: a size and extents.
 
-use std::io;
-
 use smallvec::SmallVec;
 
 use super::extent::{Extent, Piece, to_index};
 use super::extent_map::ExtentMap;
+use super::store::StoreFailure;
 use crate::content::{Content, Source};
 use crate::dataset::Coordinates;
 
@@ -47,7 +46,7 @@ impl Written {
     /// # Errors
     ///
     /// Where kept bytes are on disk and cannot be read.
-    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    pub fn read(&self, content: &Content, offset: u64, out: &mut [u8]) -> Result<(), StoreFailure> {
         let range = offset..offset.saturating_add(out.len() as u64);
         fill(content, self.extents.range(range), offset, out)
     }
@@ -59,7 +58,7 @@ fn fill(
     extents: impl Iterator<Item = (u64, Extent)>,
     offset: u64,
     out: &mut [u8],
-) -> io::Result<()> {
+) -> Result<(), StoreFailure> {
     let mut done = 0;
     for (start, extent) in extents {
         let start = to_index(start - offset);
@@ -95,7 +94,7 @@ impl View {
     /// # Errors
     ///
     /// Where kept bytes are on disk and cannot be read.
-    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    pub fn read(self, content: &Content, offset: u64, out: &mut [u8]) -> Result<(), StoreFailure> {
         fill(content, self.extents.into_iter(), offset, out)
     }
 }

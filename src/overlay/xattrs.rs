@@ -1,15 +1,16 @@
 //! Extended attributes of a record.
 
-use bytes::Bytes;
-
 use super::attributes::Timestamp;
-use super::budget::{BudgetFull, Usage};
-use super::record::{Record, xattr_bytes};
+use super::budget::{Budget, BudgetFull, Usage};
+use super::record::{Record, State, xattr_usage};
+
+/// The power that a program gives to whoever runs it.
+const CAPABILITY: &[u8] = b"security.capability";
 
 impl Record {
     /// The value of an extended attribute.
     #[must_use]
-    pub fn xattr(&self, name: &[u8]) -> Option<Bytes> {
+    pub fn xattr(&self, name: &[u8]) -> Option<Box<[u8]>> {
         self.state.lock().rare.as_ref()?.xattrs.get(name).cloned()
     }
 
@@ -36,15 +37,28 @@ impl Record {
         let state = &mut *self.state.lock();
         let old = state.rare.as_ref().and_then(|rare| rare.xattrs.get(name));
         allowed(old.is_some())?;
-        let bytes = |value: &[u8]| Usage { kept_bytes: xattr_bytes(name, value), extents: 0 };
-        let freed = old.map_or(Usage::default(), |old| bytes(old));
-        self.budget.exchange(freed, value.map_or(Usage::default(), bytes))?;
+        let freed = old.map_or(Usage::default(), |old| xattr_usage(name, old));
+        let needed = value.map_or(Usage::default(), |value| xattr_usage(name, value));
+        self.budget.exchange(freed, needed)?;
         let rare = state.rare.get_or_insert_default();
         match value {
-            Some(value) => rare.xattrs.insert(name.into(), Bytes::copy_from_slice(value)),
+            Some(value) => rare.xattrs.insert(name.into(), value.into()),
             None => rare.xattrs.remove(name),
         };
         state.attributes.changed = Some(time);
         Ok(())
+    }
+
+    /// Takes the capabilities from a file, as the change of an owner must.
+    pub fn drop_capability(&self) {
+        drop_capability(&mut self.state.lock(), &self.budget);
+    }
+}
+
+/// Takes the capabilities from a file whose content changes: the new bytes shall not have them.
+pub(super) fn drop_capability(state: &mut State, budget: &Budget) {
+    let Some(rare) = &mut state.rare else { return };
+    if let Some(value) = rare.xattrs.remove(CAPABILITY) {
+        budget.release(xattr_usage(CAPABILITY, &value));
     }
 }

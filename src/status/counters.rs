@@ -138,6 +138,11 @@ impl ClassCounts {
         }
     }
 
+    /// Whether counts that somebody else has written leave room to go on with.
+    pub(super) fn is_possible(&self) -> bool {
+        self.0.iter().all(|count| *count < 1 << 60)
+    }
+
     /// How many of a class.
     #[must_use]
     pub fn get(&self, class: Class) -> u64 {

@@ -34,19 +34,48 @@ struct State {
     seen: ClassCounts,
 }
 
+/// The wrong ranges of one write: the latest of them, and how many there are.
+#[derive(Debug, Default)]
+pub struct WrongRanges {
+    latest: VecDeque<WrongRange>,
+    seen: ClassCounts,
+}
+
+impl WrongRanges {
+    /// Adds one; an earlier one makes room where there are many.
+    pub fn add(&mut self, range: WrongRange) {
+        self.seen.add(range.class);
+        if self.latest.len() == EVENTS_MAX {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(range);
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.latest.is_empty()
+    }
+}
+
 impl EventLog {
     /// Remembers the wrong ranges of one write, the oldest ones making room.
-    pub fn add(&self, file: Coordinates, ranges: Vec<WrongRange>) {
+    pub fn add(&self, file: Coordinates, ranges: WrongRanges) {
         let unix_s =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
         let mut state = self.state.lock();
-        for range in ranges {
-            state.seen.add(range.class);
+        state.seen.add_all(&ranges.seen);
+        for range in ranges.latest {
             if state.latest.len() == EVENTS_MAX {
                 state.latest.pop_front();
             }
             state.latest.push_back(Event { unix_s, file, range });
         }
+    }
+
+    /// Takes those files off the list that were put back. They still count as seen.
+    pub fn forget(&self, is_reset: impl Fn(Coordinates) -> bool) {
+        self.state.lock().latest.retain(|event| !is_reset(event.file));
     }
 
     /// How many were seen, by class. Never goes back.

@@ -5,11 +5,16 @@
 //! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
 //! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
-//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], and the totals of
-//! untouched files are arithmetic.
+//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], `others.json` lists as
+//! many names as fit into its bytes, and the totals of untouched files are arithmetic.
+//!
+//! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
+//! shape. So whoever asks for a document can stop its making, and what took long is remembered
+//! (`judged`).
 
 mod counters;
 mod events;
+mod judged;
 mod manifest;
 mod others;
 mod recount;
@@ -18,15 +23,18 @@ mod tree;
 mod verification;
 mod views;
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 
-use crate::content::Content;
-use crate::dataset::{Coordinates, Dataset, Inode, Node, Part};
+use crate::content::{Content, Stop};
+use crate::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Node, Part};
 use crate::overlay::{Extent, Overlay, Piece, Store, Written};
-use crate::verdict::Verdict;
+use crate::verdict::{Judge, Verdict, WrongRange};
 
 pub use counters::{ClassCounts, Counters, Meter};
-pub use events::{EVENTS_MAX, Event, EventLog};
+pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
+pub use judged::Judged;
 pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
@@ -34,9 +42,12 @@ pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verifi
 
 use recount::{Changed, Found};
 use views::{
-    EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, ProcessView, RangeView,
-    SCHEMA, SummaryView, Totals, WritesView,
+    EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView,
+    RangeView, SCHEMA, SummaryView, Totals, WritesView,
 };
+
+/// The verdict on a file with more extents than this may take long.
+const QUICK_EXTENTS_MAX: usize = 64;
 
 /// How many wrong ranges the document of one file lists.
 pub const RANGES_MAX: usize = 1000;
@@ -56,38 +67,109 @@ pub struct Snapshot<'a> {
     pub events: &'a EventLog,
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
+    /// What took long to judge.
+    pub judged: &'a Judged,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }
 
+/// Why there is no document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDocument {
+    /// The dataset has no such file.
+    Missing,
+    /// Somebody has asked to stop.
+    Stopped,
+}
+
+impl From<Stopped> for NoDocument {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// What a document says, to be written as often as it takes.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct DocumentView(View);
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum View {
+    Summary(Box<SummaryView>),
+    Config(Box<DatasetConfig>),
+    Mismatches(MismatchesView),
+    Others(OthersView),
+    Node(NodeView),
+    File(Box<FileView>),
+}
+
+impl DocumentView {
+    /// Writes the JSON, with a newline at its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_json(self, out)
+    }
+}
+
 impl Snapshot<'_> {
-    /// The JSON of a document, with a newline at its end; `None` where there is no such document.
-    #[must_use]
-    pub fn document(&self, document: Document) -> Option<Vec<u8>> {
-        match document {
-            Document::Summary => json(&self.summary()),
-            Document::Config => json(&self.dataset.to_config()),
-            Document::Mismatches => json(&self.mismatches()),
-            Document::Others => json(&self.others()),
-            Document::Node(node) => json(&self.node(node)),
-            Document::File(inode) => json(&self.file(inode)?),
-        }
+    /// What a document says now.
+    ///
+    /// # Errors
+    ///
+    /// [`NoDocument::Stopped`] where `stop` says so.
+    pub fn document(&self, document: Document, stop: Stop<'_>) -> Result<DocumentView, NoDocument> {
+        Ok(DocumentView(match document {
+            Document::Summary => View::Summary(Box::new(self.summary(stop)?)),
+            Document::Config => View::Config(Box::new(self.dataset.to_config())),
+            Document::Mismatches => View::Mismatches(self.mismatches()),
+            Document::Others => View::Others(self.others(stop)?),
+            Document::Node(node) => View::Node(self.node(node, stop)?),
+            Document::File(inode) => match self.dataset.namespace().node(inode) {
+                Some(Node::File(file)) => View::File(Box::new(self.file(inode, file, stop)?)),
+                _ => return Err(NoDocument::Missing),
+            },
+        }))
     }
 
     /// The verdict on one file of the dataset.
-    #[must_use]
-    pub fn verdict(&self, file: Coordinates) -> Verdict {
-        self.tally(file, self.found(file)).verdict()
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] where `stop` says so.
+    pub fn verdict(&self, file: Coordinates, stop: Stop<'_>) -> Result<Verdict, Stopped> {
+        Ok(self.tally(file, &self.found(file), stop)?.verdict())
     }
 
-    fn summary(&self) -> SummaryView {
+    /// The same where it takes less than anybody notices.
+    #[must_use]
+    pub fn quick_verdict(&self, file: Coordinates) -> Option<Verdict> {
+        let found = self.found(file);
+        if let Found::Written(_, record) = &found
+            && record.extent_count() > QUICK_EXTENTS_MAX
+        {
+            return None;
+        }
+        // It is asked for the first time when it takes longer.
+        let tally = self.tally(file, &found, Stop::when(&|| true));
+        tally.ok().map(|tally| tally.verdict())
+    }
+
+    fn summary(&self, stop: Stop<'_>) -> Result<SummaryView, Stopped> {
         let mut totals = Totals::default();
-        self.each_changed(|changed| match changed {
-            Changed::File(_, tally) => totals.add(&tally),
-            Changed::Missing(missing) => {
-                totals.add_missing(self.files_missing(&missing, None, None));
-            }
-        });
+        self.each_changed(
+            stop,
+            |_| true,
+            |changed| match changed {
+                Changed::File(_, tally) => totals.add(&tally),
+                Changed::Missing(missing) => {
+                    totals.add_missing(self.files_missing(&missing, None));
+                }
+            },
+        )?;
         let totals = totals.view(self.dataset.file_count(), self.sizes.total(self.dataset));
         let second = self.counters.second();
         let meter = |meter: &Meter| MeterView {
@@ -97,7 +179,7 @@ impl Snapshot<'_> {
         };
         let usage = self.overlay.budget().usage();
         let limits = self.overlay.budget().limits();
-        SummaryView {
+        Ok(SummaryView {
             schema: SCHEMA,
             verdict: totals.verdict(),
             node_id: self.node_id,
@@ -120,34 +202,40 @@ impl Snapshot<'_> {
                 stored_bytes_limit: self.overlay.store().map(Store::limit_bytes),
             },
             mismatches: self.events.seen().into(),
-        }
+        })
     }
 
-    fn node(&self, node: u16) -> NodeView {
+    fn node(&self, node: u16, stop: Stop<'_>) -> Result<NodeView, Stopped> {
         let dimensions = self.dataset.dimensions();
         let mut processes = vec![Totals::default(); dimensions.processes as usize];
+        let mut missing_of_process = vec![0; processes.len()];
+        let mut missing_of_every = 0;
         let mut totals = Totals::default();
-        self.each_changed(|changed| match changed {
-            Changed::File(file, tally) => {
-                if file.node == node {
+        self.each_changed(
+            stop,
+            |file| file.node == node,
+            |changed| match changed {
+                Changed::File(file, tally) => {
                     totals.add(&tally);
                     if let Some(process) = processes.get_mut(usize::from(file.process)) {
                         process.add(&tally);
                     }
                 }
-            }
-            Changed::Missing(missing) => {
-                totals.add_missing(self.files_missing(&missing, Some(node), None));
-                for (number, process) in (0..).zip(&mut processes) {
-                    process.add_missing(self.files_missing(&missing, Some(node), Some(number)));
+                Changed::Missing(missing) => {
+                    totals.add_missing(self.files_missing(&missing, Some(node)));
+                    let of_process = &mut missing_of_process;
+                    missing_of_every += self.files_missing_of_processes(&missing, node, of_process);
                 }
-            }
-        });
+            },
+        )?;
+        for (process, missing) in processes.iter_mut().zip(missing_of_process) {
+            process.add_missing(u64::try_from(missing + missing_of_every).unwrap_or(0));
+        }
         let (all, each) = self.sizes.node(self.dataset, node);
         let part = |process: Option<u16>| Part { node: Some(node), process };
         let all_files = self.dataset.file_count_of(part(None));
         let each_files = self.dataset.file_count_of(part(Some(0)));
-        NodeView {
+        Ok(NodeView {
             schema: SCHEMA,
             node,
             totals: totals.view(all_files, all),
@@ -159,42 +247,49 @@ impl Snapshot<'_> {
                     totals: totals.view(each_files, bytes),
                 })
                 .collect(),
-        }
+        })
     }
 
-    fn file(&self, inode: Inode) -> Option<FileView> {
-        let Node::File(file) = self.dataset.namespace().node(inode)? else { return None };
+    fn file(&self, inode: Inode, file: Coordinates, stop: Stop<'_>) -> Result<FileView, Stopped> {
         let found = self.found(file);
         let exists = !matches!(found, Found::Missing);
-        let size_bytes = match &found {
-            Found::Written(written) => written.size_bytes,
-            Found::As(inode) => match self.dataset.namespace().node(*inode) {
+        // Of one moment, also where somebody goes on to write.
+        let written = match &found {
+            Found::Written(_, record) => Some(record.written().unwrap_or_default()),
+            Found::As(_) | Found::Missing | Found::NoFile => None,
+        };
+        let size_bytes = match (&written, &found) {
+            (Some(written), _) => written.size_bytes,
+            (None, Found::As(inode)) => match self.dataset.namespace().node(*inode) {
                 Some(Node::File(own)) => self.dataset.size_bytes(own),
                 _ => 0,
             },
-            Found::Missing | Found::NoFile => 0,
-        };
-        let (extents, kept_bytes) = match &found {
-            Found::Written(written) => (written.extents.len() as u64, kept_bytes(written)),
-            _ => (0, 0),
+            _ => 0,
         };
         let mut ranges = Vec::new();
         let mut ranges_total = 0;
-        let tally = self.judge(file, found, &mut |range| {
+        let mut note = |range: WrongRange| {
             ranges_total += 1;
             if ranges.len() < RANGES_MAX {
                 ranges.push(RangeView::new(self.dataset, &range));
             }
-        });
-        Some(FileView {
+        };
+        let tally = match &written {
+            Some(written) => {
+                let judge = Judge { content: self.content, expectation: self.expectation(file) };
+                judge.judge(written, stop, &mut note).ok_or(Stopped)?
+            }
+            None => self.judge(file, &found, stop, &mut note)?,
+        };
+        Ok(FileView {
             schema: SCHEMA,
             path: self.path(inode),
             verdict: tally.verdict().name(),
             coordinates: file.into(),
             size_bytes,
             exists,
-            extents,
-            kept_bytes,
+            extents: written.as_ref().map_or(0, |written| written.extents.len() as u64),
+            kept_bytes: written.as_ref().map_or(0, kept_bytes),
             bytes: tally.into(),
             ranges_dropped: ranges_total - ranges.len() as u64,
             ranges,
@@ -238,8 +333,13 @@ fn kept_bytes(written: &Written) -> u64 {
     written.extents.iter().map(kept).sum()
 }
 
+/// Writes a view as people read it.
+fn write_json(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, view)?;
+    out.write_all(b"\n")
+}
+
 fn json(view: &impl Serialize) -> Option<Vec<u8>> {
-    let mut json = serde_json::to_vec_pretty(view).ok()?;
-    json.push(b'\n');
-    Some(json)
+    let mut json = Vec::new();
+    write_json(view, &mut json).is_ok().then_some(json)
 }

@@ -2,24 +2,68 @@
 
 use super::recount::Found;
 use super::views::{ExtentView, OtherView, OthersView, SCHEMA};
-use super::{Snapshot, kept_bytes};
+use super::{Snapshot, Stopped, kept_bytes};
+use crate::content::Stop;
 use crate::dataset::{Inode, Node};
-use crate::overlay::{Base, Entry, Kind, Written};
+use crate::overlay::{Entry, Kind, Written};
 
 /// How many names `others.json` lists.
 const OTHERS_MAX: usize = 1000;
 
+/// How many bytes their paths, and those of the files whose content they hold, have together.
+const OTHERS_BYTES_MAX: usize = 1 << 20;
+
+/// A path that is longer is not listed: no program can open it (`PATH_MAX`).
+const PATH_BYTES_MAX: usize = 4095;
+
+/// How many paths are put together while names cannot change; those that are too long list nothing.
+const TRIES_MAX: usize = 4 * OTHERS_MAX;
+
 /// How many extents of each it lists.
 const OTHER_EXTENTS_MAX: usize = 16;
 
+/// What others there are, as far as the names say that.
+struct Others {
+    listed: Vec<(Vec<u8>, Inode, Kind)>,
+    total: u64,
+}
+
 impl Snapshot<'_> {
     /// What has a name that the dataset does not have.
-    pub(super) fn others(&self) -> OthersView {
-        let mut others = Vec::new();
-        let mut total = 0;
+    pub(super) fn others(&self, stop: Stop<'_>) -> Result<OthersView, Stopped> {
+        let Others { mut listed, total } = self.other_names();
+        listed.sort();
+        let mut room = OTHERS_BYTES_MAX;
+        let mut files = Vec::new();
+        for (path, inode, kind) in listed {
+            if stop.is_now() {
+                return Err(Stopped);
+            }
+            let other = self.other(&path, inode, kind);
+            // One that does not fit may leave room for those that do.
+            if let Some(left) = room.checked_sub(other.path_bytes()) {
+                room = left;
+                files.push(other);
+            }
+        }
+        Ok(OthersView { schema: SCHEMA, total, dropped: total - files.len() as u64, files })
+    }
+
+    /// The names, of one moment, and the paths of some of them.
+    fn other_names(&self) -> Others {
+        let mut others = Others { listed: Vec::new(), total: 0 };
+        let (mut room, mut tries) = (OTHERS_BYTES_MAX, 0);
         self.overlay.with_names(|tree| {
             for (directory, names) in tree.directories() {
                 let stands_for = tree.stands_for(self.dataset, directory);
+                let is_full = |others: &Others, tries| {
+                    others.listed.len() == OTHERS_MAX || tries == TRIES_MAX
+                };
+                if is_full(&others, tries) && stands_for.is_none() {
+                    // It was made, so what it has are others, all of them.
+                    others.total += names.entry_count();
+                    continue;
+                }
                 for (name, entry) in names.entries() {
                     let Entry::At(inode, kind) = entry else { continue };
                     let own = stands_for
@@ -27,33 +71,28 @@ impl Snapshot<'_> {
                     if own.is_some() {
                         continue;
                     }
-                    total += 1;
-                    if others.len() < OTHERS_MAX
-                        && let Some(mut path) = tree.path(self.dataset, directory)
-                    {
-                        if !path.is_empty() {
-                            path.push(b'/');
-                        }
-                        path.extend_from_slice(name);
-                        others.push((path, inode, kind));
+                    others.total += 1;
+                    if is_full(&others, tries) {
+                        continue;
+                    }
+                    tries += 1;
+                    let most = room.min(PATH_BYTES_MAX);
+                    let place = (directory, name);
+                    if let Some(path) = tree.path_up_to(self.dataset, place, most) {
+                        room -= path.len();
+                        others.listed.push((path, inode, kind));
                     }
                 }
             }
         });
-        others.sort();
-        let files: Vec<_> =
-            others.into_iter().map(|(path, inode, kind)| self.other(&path, inode, kind)).collect();
-        OthersView { schema: SCHEMA, total, dropped: total - files.len() as u64, files }
+        others
     }
 
-    pub(super) fn other(&self, path: &[u8], inode: Inode, kind: Kind) -> OtherView {
+    fn other(&self, path: &[u8], inode: Inode, kind: Kind) -> OtherView {
         let written = match (kind, self.found_at(inode, kind)) {
-            (_, Found::Written(written)) => written,
+            (_, Found::Written(_, record)) => record.written().unwrap_or_default(),
             (_, Found::As(inode)) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => {
-                    let size_bytes = self.dataset.size_bytes(file);
-                    Written::of(Some(Base { file, size_bytes }))
-                }
+                Some(Node::File(file)) => Written::of(Some(self.base(file))),
                 _ => Written::default(),
             },
             _ => Written::default(),

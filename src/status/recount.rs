@@ -3,10 +3,20 @@
 //! Names can change as well as bytes: a file may be gone, or something else may stand under its
 //! name, and a whole directory may have been removed. All of it is found from what was changed,
 //! never by walking the dataset: the cost is that of the changes.
+//!
+//! The names are looked at in one moment, and each of the dataset's is counted once: under an entry
+//! that differs, below a directory that is gone, or as what it always was. So a sum over files is
+//! always that of all of them, whatever is renamed meanwhile. What an inode *holds* is looked at
+//! when it is its turn.
 
-use super::Snapshot;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::judged::{Subject, Version};
+use super::{Snapshot, Stopped};
+use crate::content::Stop;
 use crate::dataset::{Coordinates, Inode, Node};
-use crate::overlay::{Base, Entry, Expectation, Kind, Written};
+use crate::overlay::{Base, Entry, Expectation, Kind, Name, Record, Written};
 use crate::verdict::{Judge, Tally, WrongRange};
 
 /// What stands under a name of the dataset.
@@ -16,7 +26,7 @@ pub(super) enum Found {
     /// A directory, a link, a device: no file.
     NoFile,
     /// A file that somebody wrote to.
-    Written(Written),
+    Written(Inode, Arc<Record>),
     /// A file that nobody wrote to: it shows what its inode number stands for.
     As(Inode),
 }
@@ -33,6 +43,26 @@ pub(super) struct Missing {
     except: Vec<Inode>,
 }
 
+/// The names of the dataset that differ, as they were in one moment.
+#[derive(Default)]
+struct Names {
+    /// Its files with an entry, and what that stands for.
+    files: HashMap<Inode, Option<(Inode, Kind)>>,
+    /// Its directories under whose name there is another one, or nothing.
+    displaced: HashSet<Inode>,
+    missing: Vec<Missing>,
+}
+
+/// The entries of a directory that stands for one of the dataset.
+struct Entries {
+    stands_for: Inode,
+    is_own: bool,
+    names: Vec<(Name, Entry)>,
+}
+
+/// How many steps are made between two questions whether to stop.
+const STEPS: usize = 1024;
+
 impl Snapshot<'_> {
     pub(super) fn expectation(&self, file: Coordinates) -> Expectation {
         Expectation { file, size_bytes: self.dataset.size_bytes(file) }
@@ -47,157 +77,226 @@ impl Snapshot<'_> {
         }
         let mut path = String::new();
         namespace.path(own, &mut path);
-        let mut at = (Inode::ROOT, Kind::Directory);
-        for name in path.split('/') {
-            match self.overlay.lookup(self.dataset, at.0, name.as_bytes()) {
-                Some(next) => at = next,
-                None => return Found::Missing,
-            }
-        }
-        self.found_at(at.0, at.1)
+        let found = self.overlay.with_names(|tree| {
+            path.split('/').try_fold((Inode::ROOT, Kind::Directory), |(directory, _), name| {
+                tree.lookup(self.dataset, directory, name.as_bytes())
+            })
+        });
+        found.map_or(Found::Missing, |(inode, kind)| self.found_at(inode, kind))
     }
 
     pub(super) fn found_at(&self, inode: Inode, kind: Kind) -> Found {
         if kind != Kind::File {
             return Found::NoFile;
         }
-        match self.overlay.get(inode).and_then(|record| record.written()) {
-            Some(written) => Found::Written(written),
+        match self.overlay.get(inode).filter(|record| record.is_written()) {
+            Some(record) => Found::Written(inode, record),
             None => Found::As(inode),
         }
     }
 
-    pub(super) fn tally(&self, file: Coordinates, found: Found) -> Tally {
-        self.judge(file, found, &mut |_| {})
+    /// What becomes of the bytes of a file. A judgement that takes long is remembered.
+    pub(super) fn tally(
+        &self,
+        file: Coordinates,
+        found: &Found,
+        stop: Stop<'_>,
+    ) -> Result<Tally, Stopped> {
+        let known = |subject, version: Version<'_>, written: &dyn Fn() -> Option<Written>| {
+            let judge = |stop: Stop<'_>| {
+                let judge = Judge { content: self.content, expectation: self.expectation(file) };
+                judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
+            };
+            self.judged.tally((subject, file), version, stop, judge).ok_or(Stopped)
+        };
+        match found {
+            Found::Written(inode, record) => {
+                // Where it changes now, it is remembered under a number that it does not have.
+                let version = record.version();
+                known(Subject::Record(*inode), Some((record, version)), &|| record.written())
+            }
+            Found::As(inode) => match self.dataset.namespace().node(*inode) {
+                Some(Node::File(own)) if own != file => {
+                    let written = || Some(Written::of(Some(self.base(own))));
+                    known(Subject::Content(own), None, &written)
+                }
+                _ => self.judge(file, found, stop, &mut |_| {}),
+            },
+            Found::Missing | Found::NoFile => self.judge(file, found, stop, &mut |_| {}),
+        }
+    }
+
+    pub(super) fn base(&self, file: Coordinates) -> Base {
+        Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
     /// Holds what was found against what belongs there.
     pub(super) fn judge(
         &self,
         file: Coordinates,
-        found: Found,
+        found: &Found,
+        stop: Stop<'_>,
         range: &mut dyn FnMut(WrongRange),
-    ) -> Tally {
+    ) -> Result<Tally, Stopped> {
         let expectation = self.expectation(file);
         let expected = expectation.size_bytes;
         let judge = Judge { content: self.content, expectation };
+        let mut judged = |written: &Written| judge.judge(written, stop, range).ok_or(Stopped);
         match found {
-            Found::Written(written) => judge.judge(&written, range),
-            Found::As(inode) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(own)) if own == file => Tally::untouched(expected),
-                Some(Node::File(own)) => {
-                    let base = Base { file: own, size_bytes: self.dataset.size_bytes(own) };
-                    judge.judge(&Written::of(Some(base)), range)
-                }
-                _ => judge.judge(&Written::default(), range),
+            Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
+            Found::As(inode) => match self.dataset.namespace().node(*inode) {
+                Some(Node::File(own)) if own == file => Ok(Tally::untouched(expected)),
+                Some(Node::File(own)) => judged(&Written::of(Some(self.base(own)))),
+                _ => judged(&Written::default()),
             },
-            Found::Missing => Tally { expected, missing: expected, ..Tally::default() },
-            Found::NoFile => Tally { expected, wrong: expected, ..Tally::default() },
+            Found::Missing => Ok(Tally { expected, missing: expected, ..Tally::default() }),
+            Found::NoFile => Ok(Tally { expected, wrong: expected, ..Tally::default() }),
         }
     }
 
-    /// Calls `each` for every file of the dataset that somebody wrote to or gave another name, and
-    /// for every one of its directories that is gone with all that was in it.
-    pub(super) fn each_changed(&self, mut each: impl FnMut(Changed)) {
-        let names_changed = self.overlay.names_changed();
-        let in_place = |inode| {
-            !names_changed || self.overlay.with_names(|tree| tree.is_in_place(self.dataset, inode))
+    /// Calls `each` for every file of the dataset that somebody wrote to or gave another name, as
+    /// far as it is `wanted`, and for every one of its directories that is gone with all that was
+    /// in it.
+    pub(super) fn each_changed(
+        &self,
+        stop: Stop<'_>,
+        wanted: impl Fn(Coordinates) -> bool,
+        mut each: impl FnMut(Changed),
+    ) -> Result<(), Stopped> {
+        let namespace = self.dataset.namespace();
+        let names = if self.overlay.names_changed() { self.names(stop)? } else { Names::default() };
+        let mut steps = (0..STEPS).cycle();
+        let mut judge = |file, found: &Found| {
+            if steps.next() == Some(STEPS - 1) && stop.is_now() {
+                return Err(Stopped);
+            }
+            if wanted(file) {
+                each(Changed::File(file, self.tally(file, found, stop)?));
+            }
+            Ok(())
         };
         for (inode, record) in self.overlay.records() {
-            if let Some(Node::File(file)) = self.dataset.namespace().node(inode)
-                && let Some(written) = record.written()
-                && in_place(inode)
+            if let Some(Node::File(file)) = namespace.node(inode)
+                && record.is_written()
+                && names.has_in_place(self, inode)
             {
-                each(Changed::File(file, self.tally(file, Found::Written(written))));
+                judge(file, &Found::Written(inode, record))?;
             }
         }
-        if names_changed {
-            for (expected, found) in self.changed_names() {
-                let now = found.map(|(inode, kind)| (inode, self.found_at(inode, kind)));
-                match (expected, now) {
-                    // Counted among the records, if it was written to; else it is as it always was.
-                    (Node::File(file), Some((inode, _)))
-                        if self.dataset.namespace().inode(file) == Some(inode) => {}
-                    (Node::File(file), found) => {
-                        let found = found.map_or(Found::Missing, |(_, found)| found);
-                        each(Changed::File(file, self.tally(file, found)));
-                    }
-                    (Node::Directory, _) => {}
-                }
-            }
-            for directory in self.missing_directories() {
-                each(Changed::Missing(directory));
+        for (own, now) in names.files {
+            if let Some(Node::File(file)) = namespace.node(own) {
+                let found = now.map_or(Found::Missing, |(inode, kind)| self.found_at(inode, kind));
+                judge(file, &found)?;
             }
         }
+        names.missing.into_iter().for_each(|missing| each(Changed::Missing(missing)));
+        Ok(())
     }
 
-    /// The files of the dataset whose names were changed, with what the names stand for now.
-    pub(super) fn changed_names(&self) -> Vec<(Node, Option<(Inode, Kind)>)> {
-        let namespace = self.dataset.namespace();
+    /// The entries of all directories that stand for one of the dataset: of one moment, and no
+    /// more is done while names cannot change than to copy them.
+    fn entries(&self) -> Vec<Entries> {
         self.overlay.with_names(|tree| {
-            let mut changed = Vec::new();
+            let mut all = Vec::new();
             for (directory, names) in tree.directories() {
                 let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                let is_own = stands_for == directory;
-                for (name, entry) in names.entries() {
-                    let Some(own) = namespace.lookup(stands_for, name) else { continue };
-                    let Some(node @ Node::File(_)) = namespace.node(own) else { continue };
-                    match entry {
-                        Entry::At(inode, kind) => changed.push((node, Some((inode, kind)))),
-                        Entry::Removed if is_own => changed.push((node, None)),
-                        Entry::Removed => {}
-                    }
-                }
+                let names = names.entries().map(|(name, entry)| (Name::clone(name), entry));
+                let (is_own, names) = (stands_for == directory, names.collect());
+                all.push(Entries { stands_for, is_own, names });
             }
-            changed
+            all
         })
     }
 
-    /// What is gone altogether: directories of the dataset that were removed, and in directories
-    /// that were made in their place, the names that were not made again.
-    pub(super) fn missing_directories(&self) -> Vec<Missing> {
+    fn names(&self, stop: Stop<'_>) -> Result<Names, Stopped> {
         let namespace = self.dataset.namespace();
-        self.overlay.with_names(|tree| {
-            let mut missing = Vec::new();
-            for (directory, names) in tree.directories() {
-                let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                if stands_for == directory {
-                    for (name, entry) in names.entries() {
-                        let own = namespace.lookup(directory, name);
-                        let Some(own) = own else { continue };
-                        let gone = namespace.node(own) == Some(Node::Directory)
-                            && !matches!(entry, Entry::At(_, Kind::Directory));
-                        if gone {
-                            missing.push(Missing { directory: own, except: Vec::new() });
-                        }
+        let mut now = Names::default();
+        for (step, Entries { stands_for, is_own, names }) in self.entries().into_iter().enumerate()
+        {
+            if step % STEPS == 0 && stop.is_now() {
+                return Err(Stopped);
+            }
+            let mut made_again = Vec::new();
+            for (name, entry) in names {
+                let Some(own) = namespace.lookup(stands_for, &name) else { continue };
+                match (namespace.node(own), entry) {
+                    (Some(Node::File(_)), Entry::At(inode, kind)) => {
+                        now.files.insert(own, Some((inode, kind)));
+                        made_again.push(own);
                     }
-                } else {
-                    let made = names.entries().filter_map(|(name, entry)| {
-                        let own = namespace.lookup(stands_for, name)?;
-                        match (namespace.node(own)?, entry) {
-                            (Node::Directory, Entry::At(_, Kind::Directory))
-                            | (Node::File(_), Entry::At(..)) => Some(own),
-                            _ => None,
-                        }
-                    });
-                    missing.push(Missing { directory: stands_for, except: made.collect() });
+                    (Some(Node::File(_)), Entry::Removed) if is_own => {
+                        now.files.insert(own, None);
+                    }
+                    (Some(Node::Directory), Entry::At(_, Kind::Directory)) => {
+                        now.displaced.insert(own);
+                        made_again.push(own);
+                    }
+                    (Some(Node::Directory), _) if is_own => {
+                        now.displaced.insert(own);
+                        now.missing.push(Missing { directory: own, except: Vec::new() });
+                    }
+                    _ => {}
                 }
             }
-            missing
-        })
+            if !is_own {
+                // The names that were not made again.
+                now.missing.push(Missing { directory: stands_for, except: made_again });
+            }
+        }
+        Ok(now)
     }
 
-    /// How many files of a node and a process, where those are given, are gone.
-    pub(super) fn files_missing(
+    /// How many files of a node, where one is given, are gone.
+    pub(super) fn files_missing(&self, missing: &Missing, node: Option<u16>) -> u64 {
+        let namespace = self.dataset.namespace();
+        let all = namespace.files_below(missing.directory, node, None);
+        let there: u64 =
+            missing.except.iter().map(|inode| namespace.files_below(*inode, node, None)).sum();
+        all.saturating_sub(there)
+    }
+
+    /// Adds to each process of a node how many of its files are gone, and returns how many of every
+    /// process are gone beside that.
+    pub(super) fn files_missing_of_processes(
         &self,
         missing: &Missing,
-        node: Option<u16>,
-        process: Option<u16>,
-    ) -> u64 {
+        node: u16,
+        processes: &mut [i128],
+    ) -> i128 {
         let namespace = self.dataset.namespace();
-        let all = namespace.files_below(missing.directory, node, process);
-        let there: u64 =
-            missing.except.iter().map(|inode| namespace.files_below(*inode, node, process)).sum();
-        all.saturating_sub(there)
+        let mut every = 0;
+        let mut add = |inode: Inode, sign: i128| {
+            let process = namespace.process(inode);
+            let one = Some(process.unwrap_or_default());
+            let files = namespace.files_below(inode, Some(node), one);
+            let files = sign * i128::from(files);
+            match process.map(|process| processes.get_mut(usize::from(process))) {
+                None => every += files,
+                Some(Some(process)) => *process += files,
+                Some(None) => {}
+            }
+        };
+        add(missing.directory, 1);
+        missing.except.iter().for_each(|inode| add(*inode, -1));
+        every
+    }
+}
+
+impl Names {
+    /// Whether a file of the dataset is where the dataset has it.
+    fn has_in_place(&self, snapshot: &Snapshot<'_>, file: Inode) -> bool {
+        if self.files.contains_key(&file) {
+            return false;
+        }
+        let mut at = file;
+        while !self.displaced.is_empty()
+            && let Some(parent) = snapshot.dataset.namespace().parent(at).filter(|it| *it != at)
+        {
+            if self.displaced.contains(&parent) {
+                return false;
+            }
+            at = parent;
+        }
+        true
     }
 }

@@ -1,6 +1,6 @@
 //! The document of a verification: what was found on real storage, in the words of `.status`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::ClassCounts;
@@ -62,6 +62,9 @@ struct Sums {
 /// What the document says beside the sums.
 #[derive(Clone, Debug, Serialize)]
 pub struct Surroundings<'a> {
+    /// The verdict, which is not that of the sums where not everything was reached.
+    #[serde(serialize_with = "name")]
+    pub verdict: Verdict,
     /// The directory.
     pub directory: String,
     /// The node whose files were judged; `None` for all nodes.
@@ -90,11 +93,15 @@ pub struct Surroundings<'a> {
     pub failures_total: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn name<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(verdict.name())
+}
+
 /// The whole document.
 #[derive(Serialize)]
 struct VerificationView<'a> {
     schema: u32,
-    verdict: &'static str,
     version: &'static str,
     files: FilesView,
     bytes: BytesView,
@@ -112,7 +119,7 @@ impl Verification {
         if verdict == Verdict::Verified {
             return None;
         }
-        let room = VERIFICATION_RANGES_MAX - self.ranges_listed;
+        let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
         let listed = &judged.ranges[..judged.ranges.len().min(room)];
         self.ranges_listed += listed.len();
         let total = judged.classes.total();
@@ -153,6 +160,25 @@ impl Verification {
         FileTally { untouched, incomplete, verified, mismatch }
     }
 
+    /// How many files were judged; `None` where sums that somebody else has written cannot be.
+    #[must_use]
+    pub fn judged(&self) -> Option<u64> {
+        let Files { untouched, incomplete, verified, mismatch } = self.files;
+        untouched.checked_add(incomplete)?.checked_add(verified)?.checked_add(mismatch)
+    }
+
+    /// Whether sums that somebody else has written leave room to go on with.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        const LARGE: u128 = 1 << 126;
+        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let judged = matched.checked_add(wrong);
+        [expected, matched, wrong, extra].iter().all(|bytes| *bytes < LARGE)
+            && judged.is_some_and(|judged| judged <= expected)
+            && self.classes.is_possible()
+            && self.ranges_listed <= VERIFICATION_RANGES_MAX
+    }
+
     /// The verdict on all files, those that are none of the dataset's included.
     #[must_use]
     pub fn verdict(&self, unexpected_total: u64) -> Verdict {
@@ -180,7 +206,6 @@ impl Verification {
         let Sums { expected, matched, wrong, extra } = self.bytes;
         let view = VerificationView {
             schema: SCHEMA,
-            verdict: self.verdict(surroundings.unexpected_total).name(),
             version: env!("CARGO_PKG_VERSION"),
             files: FilesView { total, untouched, incomplete, verified, mismatch },
             bytes: BytesView {

@@ -170,6 +170,15 @@ pub(super) struct OtherView {
     pub(super) extents_total: u64,
 }
 
+impl OtherView {
+    /// The bytes of the paths in it.
+    pub(super) fn path_bytes(&self) -> usize {
+        let sources =
+            self.extents.iter().filter_map(|extent| extent.source.as_ref()?.path.as_ref());
+        self.path.len() + sources.map(String::len).sum::<usize>()
+    }
+}
+
 /// What stands in a run of bytes.
 #[derive(Debug, Serialize)]
 pub(super) struct ExtentView {

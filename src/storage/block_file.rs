@@ -1,11 +1,10 @@
 //! Reading and writing real files in blocks, through the page cache or past it.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use crate::disk::{Access, Directory, Disk, Faults, File, Links, Taken};
 
 /// What is read or written in one call through the page cache: it fits the second-level cache,
 /// where it is made or compared, and a call costs little against it.
@@ -56,26 +55,31 @@ impl Buffer {
 }
 
 /// Opens a file to read; it never waits for the other end of a pipe.
-pub(super) fn open_to_read(path: &Path, transfer: Transfer) -> io::Result<File> {
-    let mut flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    if transfer == Transfer::Direct {
-        flags |= libc::O_DIRECT;
-    }
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|error| say(transfer, error))
+pub(super) fn open_to_read<F: Faults>(
+    disk: &Disk<F>,
+    at: &Directory,
+    path: &Path,
+    (transfer, links): (Transfer, Links),
+) -> io::Result<File> {
+    let access = match transfer {
+        Transfer::Cached => Access::Read,
+        Transfer::Direct => Access::ReadDirect,
+    };
+    disk.open(at, path, access, links).map_err(|error| say(transfer, error))
 }
 
 /// Reads until the block is full or the file ends.
-pub(super) fn read_block(file: &File, offset: u64, block: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_block<F: Faults>(
+    disk: &Disk<F>,
+    file: &File,
+    offset: u64,
+    block: &mut [u8],
+) -> io::Result<usize> {
     let mut done = 0;
     while done < block.len() {
-        match file.read_at(&mut block[done..], offset + done as u64) {
+        match disk.read_at(file, &mut block[done..], offset + done as u64) {
             Ok(0) => break,
             Ok(count) => done += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // After a short direct read, which is not aligned, the end of the file.
             Err(error) if done % ALIGNMENT != 0 && error.kind() == ErrorKind::InvalidInput => break,
             Err(error) => return Err(error),
@@ -84,65 +88,110 @@ pub(super) fn read_block(file: &File, offset: u64, block: &mut [u8]) -> io::Resu
     Ok(done)
 }
 
-/// A file that is being written.
+/// A file that is being written, under a name that no other run uses.
 #[derive(Debug)]
 pub(super) struct NewFile {
     file: File,
     /// The same file past the page cache.
     direct: Option<File>,
+    temporary: OsString,
 }
 
+/// How often a file is made again that another run has taken for one that was left.
+const TRIES_MAX: u32 = 16;
+
 impl NewFile {
-    /// Makes a file, or takes over what a killed run has left of it.
-    pub(super) fn create(path: &Path, transfer: Transfer) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let error = "another run is writing this file";
+    /// Makes a file whose name begins with `prefix`.
+    pub(super) fn create<F: Faults>(
+        disk: &Disk<F>,
+        at: &Directory,
+        prefix: &str,
+        transfer: Transfer,
+    ) -> io::Result<Self> {
+        let mut tries = 0;
+        let (file, temporary) = loop {
+            let (file, temporary) = disk.create_temporary(at, (prefix, ""), 0o666)?;
+            // The lock tells other runs that somebody is at work here. One that was faster has
+            // removed the file, or is about to. Not every filesystem has locks.
+            let is_ours = disk.try_lock(&file).unwrap_or(true)
+                && disk.stat(&file).map_or(true, |stat| stat.links > 0);
+            if is_ours {
+                break (file, temporary);
+            }
+            let _ = disk.unlink(at, &temporary);
+            tries += 1;
+            if tries == TRIES_MAX {
+                let error = "other runs of this node keep removing its temporary file";
                 return Err(io::Error::new(ErrorKind::ResourceBusy, error));
             }
-            // Not every filesystem has locks.
-            Ok(()) | Err(std::fs::TryLockError::Error(_)) => {}
-        }
-        file.set_len(0)?;
-        let direct = match transfer {
-            Transfer::Cached => None,
-            Transfer::Direct => Some(
-                OpenOptions::new()
-                    .write(true)
-                    .custom_flags(libc::O_DIRECT)
-                    .open(path)
-                    .map_err(|error| say(transfer, error))?,
-            ),
         };
-        Ok(Self { file, direct })
+        let mut new = Self { file, direct: None, temporary };
+        if transfer == Transfer::Direct {
+            let path = Path::new(&new.temporary);
+            match disk.open(at, path, Access::WriteDirect, Links::Refuse) {
+                Ok(direct) => new.direct = Some(direct),
+                Err(error) => {
+                    new.discard(disk, at);
+                    return Err(say(transfer, error));
+                }
+            }
+        }
+        Ok(new)
     }
 
     /// Writes a block. Its whole units of alignment go past the page cache where that was asked
     /// for; only the tail of a file has a rest.
-    pub(super) fn write(&self, offset: u64, block: &[u8]) -> io::Result<()> {
-        let Some(direct) = &self.direct else { return self.file.write_all_at(block, offset) };
-        let (aligned, tail) = block.split_at(block.len() - block.len() % ALIGNMENT);
-        if !aligned.is_empty() {
-            direct.write_all_at(aligned, offset).map_err(|error| say(Transfer::Direct, error))?;
+    pub(super) fn write<F: Faults>(
+        &self,
+        disk: &Disk<F>,
+        offset: u64,
+        block: &[u8],
+    ) -> io::Result<()> {
+        let mut done = 0;
+        if let Some(direct) = &self.direct {
+            let aligned = block.len() - block.len() % ALIGNMENT;
+            // A short count may end between two units: then the cache takes the rest.
+            while done < aligned && done.is_multiple_of(ALIGNMENT) {
+                match disk.write_at(direct, &block[done..aligned], offset + done as u64) {
+                    Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                    Ok(count) => done += count,
+                    Err(error) => return Err(say(Transfer::Direct, error)),
+                }
+            }
         }
-        if tail.is_empty() {
-            return Ok(());
-        }
-        self.file.write_all_at(tail, offset + aligned.len() as u64)
+        disk.write_all_at(&self.file, &block[done..], offset + done as u64)
     }
 
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_all()
+    /// Gives the file its name, after everything has been asked for that says what was not stored.
+    pub(super) fn finish<F: Faults>(
+        &self,
+        disk: &Disk<F>,
+        at: &Directory,
+        name: &OsStr,
+        (taken, lasting): (Taken, bool),
+    ) -> io::Result<()> {
+        if lasting {
+            disk.sync(&self.file)?;
+        }
+        for file in [Some(&self.file), self.direct.as_ref()].into_iter().flatten() {
+            disk.flush(file)?;
+        }
+        disk.publish(&self.file, at, (&self.temporary, name), taken)?;
+        // The name is part of what is to last.
+        if lasting { disk.sync_directory(at) } else { Ok(()) }
+    }
+
+    /// Removes it. What cannot be removed now, the next run removes.
+    pub(super) fn discard<F: Faults>(&self, disk: &Disk<F>, at: &Directory) {
+        let _ = disk.unlink(at, &self.temporary);
     }
 }
 
 /// Asks the kernel to forget what it has cached of a file. What is not yet on the storage it cannot
 /// forget, so that goes there first.
-pub(super) fn drop_cache(file: &File) -> io::Result<()> {
-    file.sync_all()?;
-    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
-    Ok(())
+pub(super) fn drop_cache<F: Faults>(disk: &Disk<F>, file: &File) -> io::Result<()> {
+    disk.sync(file)?;
+    disk.forget_cached(file)
 }
 
 /// What `EINVAL` means where direct requests are asked for.

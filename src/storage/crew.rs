@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Stop;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, thread};
+use crate::sync::{Condvar, Mutex, together};
 
 /// What is to be done with each of many files. No method is called after a stop but `close`.
 pub(super) trait Work: Sync {
@@ -61,12 +61,7 @@ pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize,
             file.join_in(work, &mut tools, stop);
         }
     };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(run);
-        }
-        run();
-    });
+    together(threads, run);
 }
 
 fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &Stop) {
@@ -145,8 +140,13 @@ impl<F: Send + Sync> Shared<F> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod scheduled_tests;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::thread;
 
     use super::*;
 

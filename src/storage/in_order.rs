@@ -56,6 +56,11 @@ impl<T, C> InOrder<T, C> {
         }
     }
 
+    /// Looks at the consumer, between two items.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&C) -> R) -> R {
+        look(&self.state.lock().consumer)
+    }
+
     /// The consumer, and the number of the item that would have been next.
     pub(super) fn into_consumer(self) -> (C, u64) {
         let state = self.state.into_inner();

@@ -15,8 +15,12 @@
 //!                 └─→ Progress: counters that a bar, lines or a status file are made from
 //! ```
 //!
-//! A file has its name only when it is whole. Until then its name is that of [`temporary_name`],
-//! the same in every run of a node, so that the next run replaces what a killed one has left.
+//! A file has its name only when it is whole. Until then it has one that no other run can have, in
+//! the same directory. It says whose node's it is, so that the next run of the node removes what a
+//! killed one has left.
+//!
+//! Directories may belong to others, too. All that is done in them goes through
+//! [`disk`](crate::disk), below a directory that was opened once.
 //!
 //! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
 //! has a block, and a verified file what its bench remembers, plus at most two parts of 16 MiB for
@@ -32,10 +36,16 @@ mod in_order;
 mod machine;
 mod node_status;
 mod outcome;
+mod output;
 mod progress;
 mod rank;
+mod sample;
 mod share;
+mod state;
 mod sums;
+mod target;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod walk;
 mod write;
@@ -48,12 +58,16 @@ pub use node_status::{
     ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
 };
 pub use outcome::{FILES_LISTED_MAX, Failures, FileFailure, Findings};
+pub use output::{Growing, Output};
 pub use progress::{Progress, Snapshot};
 pub use rank::{Rank, RankError, find_rank};
+pub use sample::{Sample, SampleError};
 pub use share::{SUMMED_FILES_MAX, Share};
+pub use state::{State, StateError, Walk};
 pub use sums::{Algorithm, sums};
-pub use verify::{Sample, SampleError, State, VerifyOptions, verify};
-pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, temporary_name, write};
+pub use target::Root;
+pub use verify::{VerifyOptions, verify};
+pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.
 #[derive(Clone, Debug, Default)]

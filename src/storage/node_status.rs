@@ -4,27 +4,39 @@
 //! whole every second, so that no reader ever sees half of one. The fields are those that the
 //! monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6 bytes and
 //! `gb` of memory 2^30.
+//!
+//! Whoever may write to the directory may write such a file, so what one says is believed only
+//! where it could be so, and is bounded. One that cannot be read is named, and is not fine.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
-use super::{Existing, Progress, Share, WriteOptions};
+use super::{Existing, FILES_LISTED_MAX, Progress, Root, Share, WriteOptions};
+use crate::disk::{Faults, Links, Sound};
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
 
 /// Whether a name in the target directory is that of a status file, or of one on its way.
 pub(super) fn is_status_name(name: &str) -> bool {
-    node_of(name.strip_suffix(".tmp").unwrap_or(name)).is_some()
+    let Some(on_its_way) = name.strip_suffix(".tmp") else { return node_of(name).is_some() };
+    let is_unique = |unique: &str| unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match on_its_way.rsplit_once('.') {
+        Some((name, unique)) if is_unique(unique) => node_of(name).is_some(),
+        // As earlier versions called it.
+        _ => node_of(on_its_way).is_some(),
+    }
 }
 
+/// The node of a status file: its number as we write it.
 fn node_of(name: &str) -> Option<u32> {
-    name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
+    let text = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    text.parse().ok().filter(|node: &u32| node.to_string() == text)
 }
 
 /// One status file.
@@ -72,28 +84,36 @@ impl NodeMetadata {
 
 /// Keeps the status file of this node.
 #[derive(Debug)]
-pub struct StatusKeeper {
-    path: PathBuf,
+pub struct StatusKeeper<'a, F = Sound> {
+    root: &'a Root<F>,
+    name: OsString,
     /// What an earlier run has left there stays until this one has done something.
     keeps_earlier: bool,
     metadata: NodeMetadata,
 }
 
-impl StatusKeeper {
+impl<'a, F: Faults> StatusKeeper<'a, F> {
     /// The keeper for a share of so many bytes: for that of all nodes, one node of one.
     ///
     /// A run that leaves existing files alone may find all of them there, and then has nothing to
     /// say that is truer than what the run before has said.
     #[must_use]
-    pub fn new(root: &Path, share: Share<'_>, total_bytes: u128, options: &WriteOptions) -> Self {
+    pub fn new(
+        root: &'a Root<F>,
+        share: Share<'_>,
+        total_bytes: u128,
+        options: &WriteOptions,
+    ) -> Self {
         let node_id = share.node().map_or(0, u32::from);
         let node_count = share.node().map_or(1, |_| share.dataset().dimensions().nodes);
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
         let file_size_kb = total_bytes as f64 / share.file_count().max(1) as f64 / 1024.0;
-        let path = root.join(format!("{PREFIX}{node_id}{SUFFIX}"));
+        let name = OsString::from(format!("{PREFIX}{node_id}{SUFFIX}"));
+        let earlier = root.disk.stat_at(&root.directory, Path::new(&name), Links::Refuse);
         Self {
-            keeps_earlier: options.existing == Existing::Refuse && path.exists(),
-            path,
+            root,
+            keeps_earlier: options.existing == Existing::Refuse && earlier.is_ok(),
+            name,
             metadata: NodeMetadata {
                 node_id,
                 node_count,
@@ -133,10 +153,14 @@ impl StatusKeeper {
         };
         let mut json = serde_json::to_vec_pretty(&status)?;
         json.push(b'\n');
-        let mut temporary = self.path.clone().into_os_string();
-        temporary.push(".tmp");
-        fs::write(&temporary, json)?;
-        fs::rename(&temporary, &self.path)
+        let Root { disk, directory, .. } = self.root;
+        disk.replace(directory, &self.name, &json, (0o666, false))
+    }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn name(&self) -> &Path {
+        Path::new(&self.name)
     }
 }
 
@@ -183,8 +207,10 @@ pub struct ClusterStatus {
     pub files_per_sec: f64,
     /// One for each status file, in the order of their numbers.
     pub nodes: Vec<NodeLine>,
-    /// Status files that cannot be read.
+    /// Status files that cannot be read or believed, the first of them.
     pub unreadable: Vec<String>,
+    /// How many there are.
+    pub unreadable_total: u64,
 }
 
 /// One node of a cluster's status.
@@ -199,30 +225,82 @@ pub struct NodeLine {
     pub status: NodeStatus,
 }
 
+/// A status file is a few hundred bytes.
+const STATUS_BYTES_MAX: usize = 64 << 10;
+/// The most nodes that a dataset can have.
+const NODES_MAX: u32 = 1 << 16;
+/// More files than a dataset can have.
+const FILES_MAX: u64 = 1 << 61;
+/// A year so far away that a clock that says so is wrong.
+const TIME_MAX_S: f64 = 1e11;
+
 /// Reads the status files in a directory and merges them; `None` where there are none.
 ///
 /// # Errors
 ///
 /// Where the directory cannot be read.
-pub fn read_cluster_status(root: &Path) -> io::Result<Option<ClusterStatus>> {
+pub fn read_cluster_status<F: Faults>(root: &Root<F>) -> io::Result<Option<ClusterStatus>> {
     let mut nodes = Vec::new();
-    let mut unreadable = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let name = entry?.file_name();
-        let Some(name) = name.to_str().filter(|name| node_of(name).is_some()) else { continue };
-        let read = fs::read(root.join(name))
-            .and_then(|json| serde_json::from_slice(&json).map_err(io::Error::from));
-        match read {
+    let (mut unreadable, mut unreadable_total) = (Vec::new(), 0);
+    for entry in root.disk.list(&root.directory)? {
+        let name = entry?.name;
+        let Some((name, node)) = name.to_str().and_then(|name| Some((name, node_of(name)?))) else {
+            continue;
+        };
+        match read_status(root, name, node) {
             Ok(status) => nodes.push(status),
-            Err(error) => unreadable.push(format!("{name}: {error}")),
+            // Removed since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                unreadable_total += 1;
+                if unreadable.len() < FILES_LISTED_MAX {
+                    unreadable.push(format!("{name}: {error}"));
+                }
+            }
         }
     }
     if nodes.is_empty() && unreadable.is_empty() {
         return Ok(None);
     }
-    let mut merged = merge(nodes, unix_s());
-    merged.unreadable = unreadable;
-    Ok(Some(merged))
+    let merged = merge(nodes, unix_s());
+    Ok(Some(ClusterStatus { unreadable, unreadable_total, ..merged }))
+}
+
+fn read_status<F: Faults>(root: &Root<F>, name: &str, node: u32) -> io::Result<NodeStatus> {
+    let Root { disk, directory, .. } = root;
+    let path = Path::new(name);
+    let json = disk.read_whole(directory, path, Links::Refuse, STATUS_BYTES_MAX)?;
+    let status: NodeStatus = serde_json::from_slice(&json)?;
+    match status.contradiction(node) {
+        None => Ok(status),
+        Some(what) => Err(io::Error::new(ErrorKind::InvalidData, what)),
+    }
+}
+
+impl NodeStatus {
+    /// What cannot be so in the status file of a node.
+    fn contradiction(&self, node: u32) -> Option<&'static str> {
+        let NodeMetadata { node_id, node_count, file_size_kb, target_files, start_time, .. } =
+            self.node_metadata;
+        let is_time = |time: f64| (0.0..=TIME_MAX_S).contains(&time);
+        let is_rate = |rate: f64| rate >= 0.0 && rate.is_finite();
+        [
+            (self.node_id == node && node_id == node, "its node is not that of its name"),
+            (node < node_count && node_count <= NODES_MAX, "its number of nodes cannot be"),
+            (
+                self.files_created <= target_files && target_files <= FILES_MAX,
+                "its numbers of files cannot be",
+            ),
+            ((0.0..=100.0).contains(&self.percent_complete), "its percentage cannot be"),
+            (is_time(self.last_update) && is_time(start_time), "its times cannot be"),
+            (
+                [self.throughput_mb_s, self.files_per_sec, file_size_kb].into_iter().all(is_rate),
+                "its rates or sizes cannot be",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(is_possible, what)| (!is_possible).then_some(what))
+    }
 }
 
 fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
@@ -245,13 +323,14 @@ fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
     // All shares have as many files: nodes that have not begun have as many to write as the others.
     let target = all().map(|status| status.node_metadata.target_files).max().unwrap_or_default();
     let percent =
-        all().map(|status| status.percent_complete).sum::<f64>() / f64::from(node_count.max(1));
+        all().map(|status| status.percent_complete).fold(0.0, |sum, percent| sum + percent)
+            / f64::from(node_count.max(1));
     ClusterStatus {
         schema: 1,
         node_count,
         active_nodes: seen - stale_nodes,
         stale_nodes,
-        files_created: all().map(|status| status.files_created).sum(),
+        files_created: all().map(|status| status.files_created).fold(0, u64::saturating_add),
         target_files: target.saturating_mul(node_count.into()),
         percent_complete: hundredths(percent),
         throughput_mb_s: hundredths(
@@ -262,6 +341,7 @@ fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
         ),
         nodes,
         unreadable: Vec::new(),
+        unreadable_total: 0,
     }
 }
 
@@ -309,8 +389,15 @@ mod tests {
     fn only_status_files_have_their_names() {
         assert!(is_status_name(".dummy_data_status_node12.json"));
         assert!(is_status_name(".dummy_data_status_node12.json.tmp"));
-        for name in [".dummy_data_status_node.json", ".dummy_data_status_nodex.json", "node0.json"]
-        {
+        assert!(is_status_name(".dummy_data_status_node12.json.0123456789abcdef.tmp"));
+        for name in [
+            ".dummy_data_status_node012.json",
+            ".dummy_data_status_node12.json.mine.tmp",
+            ".dummy_data_status_node12.jsonx.tmp",
+            ".dummy_data_status_node.json",
+            ".dummy_data_status_nodex.json",
+            "node0.json",
+        ] {
             assert!(!is_status_name(name), "{name}");
         }
     }

@@ -31,6 +31,21 @@ impl<T> Findings<T> {
         }
     }
 
+    /// Adds all of others.
+    pub fn append(&mut self, others: &Self)
+    where
+        T: Clone,
+    {
+        let room = FILES_LISTED_MAX.saturating_sub(self.listed.len());
+        self.listed.extend(others.listed.iter().take(room).cloned());
+        self.total += others.total;
+    }
+
+    /// Whether a list that somebody else has written could be one.
+    pub(super) fn is_possible(&self) -> bool {
+        self.listed.len() <= FILES_LISTED_MAX && self.listed.len() as u64 <= self.total
+    }
+
     /// How many are not listed.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -1,10 +1,10 @@
 //! Which files are whose.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use crate::dataset::{Coordinates, Dataset, Part};
 use crate::sync::Mutex;
+use crate::sync::together;
 
 /// How many files a thread sums up at a time: some 100 µs.
 const SUMMED_FILES: u64 = 1 << 14;
@@ -79,13 +79,8 @@ impl<'a> Share<'a> {
             }
             *sum.lock() += own;
         };
-        thread::scope(|scope| {
-            let helpers = files.div_ceil(SUMMED_FILES).min(threads as u64);
-            for _ in 1..helpers {
-                scope.spawn(work);
-            }
-            work();
-        });
+        let parts = usize::try_from(files.div_ceil(SUMMED_FILES)).unwrap_or(usize::MAX);
+        together(parts.min(threads), work);
         sum.into_inner()
     }
 

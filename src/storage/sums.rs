@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
 use md5::Md5;
@@ -16,6 +15,7 @@ use super::{Progress, Share, Stop};
 use crate::content::Content;
 use crate::dataset::Coordinates;
 use crate::status::{escaped_path, manifest_line};
+use crate::sync::together;
 
 /// A hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,11 +166,7 @@ pub fn sums(
     };
     // Threads of our own, not the pool's: one that waits for an earlier line must never lie on top
     // of the one that makes it, as a pool's stolen work may.
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-    });
+    together(threads, work);
     match failure.into_inner() {
         Ok(Some(error)) => Err(error),
         _ => Ok(()),

@@ -5,25 +5,28 @@
 //! and other files' bytes become one extent however long they are; the bench forgets all others as
 //! soon as it has judged them.
 
-use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{PART_BYTES, Work, work_through};
 use super::file_bench::{FileBench, absent};
 use super::in_order::InOrder;
-use super::outcome::{FileFailure, Findings};
-use super::{Progress, Share, Stop, Transfer, walk};
+use super::outcome::FileFailure;
+use super::sample::Chosen;
+use super::state::{Marks, State, StateError, Walk};
+use super::{Progress, Root, Sample, Share, Stop, Transfer, walk};
 use crate::content::{Address, Content};
-use crate::dataset::{Coordinates, DatasetConfig};
+use crate::dataset::Coordinates;
+use crate::disk::{Faults, File, Kind, Links, Stat};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
-use crate::status::{JudgedFile, Verification};
+use crate::status::JudgedFile;
 use crate::sync::Mutex;
 use crate::verdict::Judge;
 
@@ -39,149 +42,66 @@ pub struct VerifyOptions {
     /// Which files.
     pub sample: Sample,
     /// Stop when so many files are not as they should be.
-    pub stop_after: Option<u64>,
-}
-
-/// A part of the files, the same for the same seed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    percent: f64,
-}
-
-/// A percentage that is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted is more than 0 and up to 100")]
-pub struct SampleError;
-
-impl Sample {
-    /// All files.
-    pub const ALL: Self = Self { percent: 100.0 };
-
-    /// So many percent of the files.
-    ///
-    /// # Errors
-    ///
-    /// Where that is not more than 0 and at most 100.
-    pub fn new(percent: f64) -> Result<Self, SampleError> {
-        if percent > 0.0 && percent <= 100.0 { Ok(Self { percent }) } else { Err(SampleError) }
-    }
-
-    /// How many percent.
-    #[must_use]
-    pub fn percent(self) -> f64 {
-        self.percent
-    }
-
-    /// Whether a file is chosen: by a hash of the seed and the file's address, so that a larger
-    /// sample holds the smaller one, and files do not depend on one another.
-    fn has(self, seed: &str, file: Coordinates) -> bool {
-        if self == Self::ALL {
-            return true;
-        }
-        let mut hasher = blake3::Hasher::new_derive_key("seedfs v1 sample");
-        hasher.update(&Address { file, block: 0 }.to_bytes()).update(seed.as_bytes());
-        let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
-        f64::from(u32::from_be_bytes([a, b, c, d])) < self.percent / 100.0 * 2f64.powi(32)
-    }
-}
-
-/// Everything that is known so far: what a verification that takes days goes on with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// The dataset, so that a state is not gone on with for another one.
-    pub config: DatasetConfig,
-    /// The node whose files are judged.
-    pub node: Option<u16>,
-    /// Which files are.
-    pub sample: Sample,
-    /// The first file that has not been judged.
-    pub next: u64,
-    /// Whether the tree was looked through for files that are none of the dataset's.
-    pub walked: bool,
-    /// The sums.
-    pub verification: Verification,
-    /// Files that are not verified.
-    pub problems: Findings<Value>,
-    /// Files that are none of the dataset's.
-    pub unexpected: Findings<String>,
-    /// What could not be read.
-    pub failures: Findings<FileFailure>,
-}
-
-impl State {
-    /// Nothing judged yet.
-    #[must_use]
-    pub fn new(share: Share<'_>, sample: Sample) -> Self {
-        Self {
-            config: share.dataset().to_config(),
-            node: share.node(),
-            sample,
-            next: 0,
-            walked: false,
-            verification: Verification::default(),
-            problems: Findings::default(),
-            unexpected: Findings::default(),
-            failures: Findings::default(),
-        }
-    }
-
-    /// Whether this is a state of the same work.
-    #[must_use]
-    pub fn belongs_to(&self, share: Share<'_>, sample: Sample) -> bool {
-        self.config == share.dataset().to_config()
-            && self.node == share.node()
-            && self.sample == sample
-    }
-
-    /// Files that are not as they should be.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        self.problems.total + self.unexpected.total + self.failures.total
-    }
+    pub stop_after: Option<NonZeroU64>,
 }
 
 /// Judges the files of a share below `root`, from where `state` stands, until all are done or a
 /// stop. Hands the state to `save` every few seconds.
-pub fn verify(
-    root: &Path,
+///
+/// # Errors
+///
+/// Where files that were judged before have changed since then.
+pub fn verify<F: Faults>(
+    root: &Root<F>,
     share: Share<'_>,
     options: VerifyOptions,
-    state: State,
+    mut state: State,
     (progress, stop): (&Progress, &Stop),
     save: &(dyn Fn(&State) + Sync),
-) -> State {
+) -> Result<State, StateError> {
     let content = Content::of(share.dataset());
-    let first = state.next;
-    let saved = Saved { state, last: Instant::now() };
-    let results = InOrder::new(first, AHEAD_MAX, saved);
-    let verifier = Verifier {
-        root,
-        share,
-        options,
-        content: &content,
-        results: &results,
-        progress,
-        stop,
-        save,
+    let chosen = Chosen::new(share, options.sample);
+    let (first, again) = (state.next, state.failed.keys().copied().collect::<Vec<_>>());
+    state.walk = None;
+    let verifier = |state, files| {
+        let start = if let Files::From(first) = files { first } else { 0 };
+        let results = InOrder::new(start, AHEAD_MAX, state);
+        let (content, chosen) = (&content, &chosen);
+        Verifier { root, share, options, content, chosen, files, results, progress, stop }
     };
-    work_through(&verifier, first..share.file_count(), options.threads, stop);
-    let (Saved { mut state, .. }, _) = results.into_consumer();
-    if state.next == share.file_count() && !state.walked && !stop.is_set() {
-        look_for_unexpected(root, share, &mut state, stop);
+    let unchanged = verifier(state, Files::These(&again));
+    let judged_before = unchanged.marks_below(first, &again);
+    if stop.is_set() {
+        return Ok(unchanged.into_state());
     }
-    state
+    if unchanged.results.look(|state| state.marks != judged_before) {
+        return Err(StateError::Changed);
+    }
+    let state = unchanged.run(0..again.len() as u64, save);
+    let mut state = verifier(state, Files::From(first)).run(first..share.file_count(), save);
+    if state.next == share.file_count() && !stop.is_set() {
+        state.walk = look_through(root, share, options.sample, stop);
+    }
+    Ok(state)
 }
 
-/// Looks through the tree, once; a search that is interrupted begins anew.
-fn look_for_unexpected(root: &Path, share: Share<'_>, state: &mut State, stop: &Stop) {
-    let (mut unexpected, mut failures) = (Findings::default(), state.failures.clone());
+/// Looks through the tree; `None` where it was stopped.
+fn look_through<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    sample: Sample,
+    stop: &Stop,
+) -> Option<Walk> {
+    let mut walk = Walk::default();
     // One node looks for all, so that the nodes' counts can be added up.
     if share.node().is_none_or(|node| node == 0) {
-        walk::find_unexpected(root, share.dataset(), stop, &mut unexpected, &mut failures);
+        let is_all = sample == Sample::ALL;
+        walk::find_unexpected(root, share.dataset(), is_all, stop, &mut walk);
     }
-    if !stop.is_set() {
-        (state.unexpected, state.failures, state.walked) = (unexpected, failures, true);
+    if let Err(error) = root.check_is_there() {
+        walk.failures.add(FileFailure { path: ".".to_owned(), error: error.to_string() });
     }
+    (!stop.is_set()).then_some(walk)
 }
 
 /// How often the state is handed out.
@@ -190,40 +110,46 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How many files may be finished before an earlier one.
 const AHEAD_MAX: u64 = 4096;
 
-struct Saved {
-    state: State,
-    last: Instant,
-}
-
 /// What became of one file.
 enum Outcome {
     NotChosen,
-    Judged(Box<JudgedFile>),
-    Failed(FileFailure),
+    Judged(Box<JudgedFile>, Marks),
+    Failed(String),
 }
 
-struct Verifier<'a> {
-    root: &'a Path,
+struct Verifier<'a, F> {
+    root: &'a Root<F>,
     share: Share<'a>,
     options: VerifyOptions,
     content: &'a Content,
-    results: &'a InOrder<Outcome, Saved>,
+    chosen: &'a Chosen<'a>,
+    files: Files<'a>,
+    results: InOrder<Outcome, State>,
     progress: &'a Progress,
     stop: &'a Stop,
-    save: &'a (dyn Fn(&State) + Sync),
+}
+
+/// Which files a run is about. It counts them from where it begins.
+#[derive(Clone, Copy)]
+enum Files<'a> {
+    /// All from one on.
+    From(u64),
+    /// These, which could not be read before.
+    These(&'a [u64]),
 }
 
 /// A file that is being read.
 struct Reading<'a> {
-    index: u64,
+    position: u64,
     expectation: Expectation,
     file: File,
     length: u64,
+    mark: Marks,
     failure: Mutex<Option<io::Error>>,
     bench: InOrder<ExtentMap, FileBench<'a>>,
 }
 
-impl<'a> Work for Verifier<'a> {
+impl<'a, F: Faults> Work for Verifier<'a, F> {
     type File = Reading<'a>;
     type Tools = Buffer;
 
@@ -231,28 +157,34 @@ impl<'a> Work for Verifier<'a> {
         Buffer::new(self.options.transfer)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+        let index = self.index(position);
         let file = self.share.file(index);
         let dataset = self.share.dataset();
-        if !self.options.sample.has(dataset.seed(), file) {
-            self.finish(index, Outcome::NotChosen);
+        if !self.chosen.has(index) {
+            self.finish(position, Outcome::NotChosen);
             return None;
         }
         let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
         match self.open_file(file) {
-            Ok(Some((file, length))) => {
+            Ok(Some((file, stat))) => {
+                let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
                 let bench = InOrder::new(0, ahead_max, FileBench::new(judge.bench()));
                 let failure = Mutex::new(None);
-                Some((Reading { index, expectation, file, length, failure, bench }, length))
+                Some((
+                    Reading { position, expectation, file, length, mark, failure, bench },
+                    length,
+                ))
             }
             Ok(None) => {
-                self.finish(index, Outcome::Judged(Box::new(absent(expectation))));
+                let mark = Marks::of(index, &Err(io::Error::from_raw_os_error(libc::ENOENT)));
+                self.finish(position, Outcome::Judged(Box::new(absent(expectation)), mark));
                 None
             }
             Err(error) => {
-                self.fail(index, &error);
+                self.fail(position, &error);
                 None
             }
         }
@@ -271,7 +203,7 @@ impl<'a> Work for Verifier<'a> {
             let block = buffer.as_mut();
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             // Past the page cache a block is read whole: its length must be aligned.
-            let length = match read_block(&reading.file, offset, block) {
+            let length = match read_block(&self.root.disk, &reading.file, offset, block) {
                 Ok(length) => length.min(wanted),
                 Err(error) => {
                     reading.failure.lock().get_or_insert(error);
@@ -300,79 +232,145 @@ impl<'a> Work for Verifier<'a> {
         if self.stop.is_set() {
             return None;
         }
-        let Reading { index, expectation, file, length, failure, bench } = reading;
+        let Reading { position, expectation, file, length, mark, failure, bench } = reading;
         if let Some(error) = failure.into_inner() {
-            self.fail(index, &error);
+            self.fail(position, &error);
             return None;
         }
         if self.options.drop_cache {
             // It was dropped before too; that this one is only a courtesy is no failure.
-            let _ = drop_cache(&file);
+            let _ = drop_cache(&self.root.disk, &file);
         }
         let (bench, _) = bench.into_consumer();
         let judged = bench.finish(expectation.file, length);
-        self.finish(index, Outcome::Judged(Box::new(judged)));
+        self.finish(position, Outcome::Judged(Box::new(judged), mark));
         None
     }
 }
 
-impl Verifier<'_> {
-    /// The file and its length; `None` where there is none.
-    fn open_file(&self, file: Coordinates) -> io::Result<Option<(File, u64)>> {
-        let path = self.root.join(self.share.path(file));
-        let opened = match open_to_read(&path, self.options.transfer) {
+impl<F: Faults> Verifier<'_, F> {
+    /// The file and its attributes; `None` where there is none.
+    fn open_file(&self, file: Coordinates) -> io::Result<Option<(File, Stat)>> {
+        let path = self.share.path(file);
+        let path = Path::new(&path);
+        let disk = &self.root.disk;
+        let open =
+            |links| open_to_read(disk, &self.root.directory, path, (self.options.transfer, links));
+        let opened = match open(Links::Refuse) {
             Ok(opened) => opened,
-            // A dangling link is a name that cannot be opened, not a file that is missing.
-            Err(error) if error.kind() == ErrorKind::NotFound && !is_link(&path) => {
-                return Ok(None);
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                // Opening a device may do something: only links to files are followed. A dangling
+                // one is a name that cannot be opened, not a file that is missing.
+                check_kind(disk.stat_at(&self.root.directory, path, Links::Follow)?)?;
+                open(Links::Follow)?
             }
             Err(error) => return Err(error),
         };
-        let metadata = opened.metadata()?;
-        if metadata.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-        }
+        let stat = disk.stat(&opened)?;
+        check_kind(stat)?;
         if self.options.drop_cache {
-            drop_cache(&opened)?;
+            drop_cache(disk, &opened)?;
         }
-        Ok(Some((opened, metadata.len())))
+        Ok(Some((opened, stat)))
     }
 
-    fn fail(&self, index: u64, error: &io::Error) {
-        self.progress.failure();
+    /// What the system says of a file that was not opened, or no more.
+    fn mark(&self, index: u64) -> Marks {
         let path = self.share.path(self.share.file(index));
-        self.finish(index, Outcome::Failed(FileFailure { path, error: error.to_string() }));
+        let stat = self.root.disk.stat_at(&self.root.directory, Path::new(&path), Links::Follow);
+        Marks::of(index, &stat)
     }
 
-    fn finish(&self, index: u64, outcome: Outcome) {
-        if let Outcome::Judged(_) = outcome {
+    /// The marks of the files before one, as they are now, but for some, in their order.
+    fn marks_below(&self, end: u64, but: &[u64]) -> Marks {
+        let next = AtomicU64::new(0);
+        let sum = Mutex::new(Marks::default());
+        let work = || {
+            let mut own = Marks::default();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= end || self.stop.is_set() {
+                    break;
+                }
+                if but.binary_search(&index).is_err() && self.chosen.has(index) {
+                    own.add(self.mark(index));
+                }
+            }
+            sum.lock().add(own);
+        };
+        thread::scope(|scope| {
+            for _ in 1..(self.options.threads as u64).min(end) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        sum.into_inner()
+    }
+
+    /// The number of the file at a position of the run.
+    fn index(&self, position: u64) -> u64 {
+        match self.files {
+            Files::From(_) => position,
+            Files::These(files) => {
+                usize::try_from(position).ok().and_then(|at| files.get(at)).copied().unwrap_or(0)
+            }
+        }
+    }
+
+    /// Judges the files of a range of positions, or until a stop.
+    fn run(self, positions: Range<u64>, save: &(dyn Fn(&State) + Sync)) -> State {
+        let this = &self;
+        thread::scope(|scope| {
+            let (done, until_done) = channel::<()>();
+            // On a thread of its own: nobody who reads waits for the file of the state.
+            scope.spawn(move || {
+                while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                    save(&this.results.look(State::clone));
+                }
+            });
+            work_through(this, positions, this.options.threads, this.stop);
+            drop(done);
+        });
+        self.into_state()
+    }
+
+    fn into_state(self) -> State {
+        self.results.into_consumer().0
+    }
+
+    fn fail(&self, position: u64, error: &io::Error) {
+        self.progress.failure();
+        self.finish(position, Outcome::Failed(error.to_string()));
+    }
+
+    fn finish(&self, position: u64, outcome: Outcome) {
+        if let Outcome::Judged(..) = outcome {
             self.progress.file();
         }
-        self.results.bring(index, outcome, self.stop, |saved, index, outcome| {
+        self.results.bring(position, outcome, self.stop, |state, position, outcome| {
             if self.stop.is_set() {
                 // Counted now, it would be counted again when the work goes on.
                 return;
             }
-            self.count(&mut saved.state, outcome);
-            saved.state.next = index + 1;
-            if self.options.stop_after.is_some_and(|most| saved.state.errors() >= most) {
-                self.stop.set();
+            let index = self.index(position);
+            match self.files {
+                Files::From(_) => state.next = index + 1,
+                Files::These(_) => state.retry(index),
             }
-            if saved.last.elapsed() >= SAVE_EVERY {
-                (self.save)(&saved.state);
-                saved.last = Instant::now();
+            self.count(state, index, outcome);
+            if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
+                self.stop.set();
             }
         });
     }
 
-    fn count(&self, state: &mut State, outcome: Outcome) {
+    fn count(&self, state: &mut State, index: u64, outcome: Outcome) {
         match outcome {
             Outcome::NotChosen => {}
-            Outcome::Failed(failure) => state.failures.add(failure),
-            Outcome::Judged(judged) => {
+            Outcome::Failed(error) => state.fail(index, error),
+            Outcome::Judged(judged, mark) => {
+                state.marks.add(mark);
                 let path = self.share.path(judged.file);
                 let problem = state.verification.add(self.share.dataset(), path, &judged);
                 if let Some(problem) = problem {
@@ -383,6 +381,12 @@ impl Verifier<'_> {
     }
 }
 
-fn is_link(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+fn check_kind(stat: Stat) -> io::Result<()> {
+    match stat.kind {
+        Kind::File => Ok(()),
+        Kind::Directory => Err(ErrorKind::IsADirectory.into()),
+        Kind::Link | Kind::Special => {
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
+        }
+    }
 }

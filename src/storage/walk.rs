@@ -1,66 +1,97 @@
 //! Files in a tree that are none of the dataset's.
 
-use std::fs::{self, ReadDir};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::Stop;
 use super::node_status::is_status_name;
-use super::outcome::{FileFailure, Findings};
+use super::outcome::FileFailure;
+use super::state::Walk;
+use super::{Root, Stop};
 use crate::dataset::{Dataset, Inode, Node};
+use crate::disk::{Directory, Entry, Faults, Kind, Links, Listing};
+
+/// A directory that is being looked through: its path, what it is in the dataset, what is left.
+struct Level<F> {
+    path: String,
+    inode: Inode,
+    directory: Directory,
+    entries: Listing<F>,
+}
 
 /// Looks through a tree for what the dataset has not: any file, link or other thing whose path the
 /// layout does not give, and directories that are in no path of it. What is in such a directory is
-/// not looked at. A thing of the wrong kind under a right name is found by those who open it.
+/// not looked at. A thing of the wrong kind under a right name is found by those who open it; where
+/// not all files are opened, here.
 ///
 /// One open directory for each level of the tree is held, and no list of files.
-pub(super) fn find_unexpected(
-    root: &Path,
+pub(super) fn find_unexpected<F: Faults>(
+    root: &Root<F>,
     dataset: &Dataset,
+    all_are_opened: bool,
     stop: &Stop,
-    unexpected: &mut Findings<String>,
-    failures: &mut Findings<FileFailure>,
+    walk: &mut Walk,
 ) {
-    let mut levels: Vec<(String, Inode, ReadDir)> = Vec::new();
-    let mut fail = |path: String, error: &io::Error| {
-        failures.add(FileFailure { path, error: error.to_string() });
-    };
-    match fs::read_dir(root) {
-        Ok(entries) => levels.push((String::new(), Inode::ROOT, entries)),
-        Err(error) => fail(".".to_owned(), &error),
+    let mut levels: Vec<Level<F>> = Vec::new();
+    match root.disk.open_directory(&root.directory, Path::new("."), Links::Refuse) {
+        Ok(top) => descend(root, walk, &mut levels, (String::new(), Inode::ROOT, top)),
+        Err(error) => fail(walk, "", &error),
     }
-    while let Some((path, directory, entries)) = levels.last_mut() {
+    while let Some(level) = levels.last_mut() {
         if stop.is_set() {
             return;
         }
-        let entry = match entries.next() {
+        let Entry { name, kind } = match level.entries.next() {
             None => {
                 levels.pop();
                 continue;
             }
             Some(Ok(entry)) => entry,
             Some(Err(error)) => {
-                fail(path.clone(), &error);
+                fail(walk, &level.path, &error);
                 levels.pop();
                 continue;
             }
         };
-        let name = entry.file_name();
-        if *directory == Inode::ROOT && name.to_str().is_some_and(is_status_name) {
+        let is_status = level.inode == Inode::ROOT && name.to_str().is_some_and(is_status_name);
+        if is_status && !matches!(kind, Some(Kind::Directory | Kind::Link)) {
             continue;
         }
-        let separator = if path.is_empty() { "" } else { "/" };
-        let child = format!("{path}{separator}{}", name.to_string_lossy());
-        let inode = dataset.namespace().lookup(*directory, name.as_encoded_bytes());
+        let separator = if level.path.is_empty() { "" } else { "/" };
+        let child = format!("{}{separator}{}", level.path, name.to_string_lossy());
+        let inode = dataset.namespace().lookup(level.inode, name.as_encoded_bytes());
         match inode.and_then(|inode| Some((inode, dataset.namespace().node(inode)?))) {
-            None => unexpected.add(child),
-            Some((_, Node::File(_))) => {}
-            Some((inode, Node::Directory)) => match fs::read_dir(entry.path()) {
-                Ok(entries) => levels.push((child, inode, entries)),
-                // A file where a directory should be was found when its files were opened.
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
-                Err(error) => fail(child, &error),
-            },
+            None => walk.unexpected.add(child),
+            Some((_, Node::File(_))) => {
+                if !all_are_opened && matches!(kind, Some(Kind::Directory | Kind::Special)) {
+                    walk.unexpected.add(child);
+                }
+            }
+            Some((inode, Node::Directory)) => {
+                let path = Path::new(&name);
+                match root.disk.open_directory(&level.directory, path, Links::Follow) {
+                    Ok(below) => descend(root, walk, &mut levels, (child, inode, below)),
+                    // A file where a directory should be was found when its files were opened.
+                    Err(error) if all_are_opened && error.kind() == ErrorKind::NotADirectory => {}
+                    Err(error) => fail(walk, &child, &error),
+                }
+            }
         }
     }
+}
+
+fn descend<F: Faults>(
+    root: &Root<F>,
+    walk: &mut Walk,
+    levels: &mut Vec<Level<F>>,
+    (path, inode, directory): (String, Inode, Directory),
+) {
+    match root.disk.list(&directory) {
+        Ok(entries) => levels.push(Level { path, inode, directory, entries }),
+        Err(error) => fail(walk, &path, &error),
+    }
+}
+
+fn fail(walk: &mut Walk, path: &str, error: &io::Error) {
+    let path = if path.is_empty() { "." } else { path }.to_owned();
+    walk.failures.add(FileFailure { path, error: error.to_string() });
 }

@@ -1,21 +1,23 @@
 //! Writing the dataset into a directory.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::statvfs::statvfs;
 
 use super::block_file::{Buffer, NewFile, open_to_read, read_block};
 use super::crew::{Work, work_through};
 use super::outcome::{Failures, FileFailure, Findings};
-use super::{Progress, Share, Stop, Transfer};
+use super::target::{Parents, split};
+use super::{Progress, Root, Share, Stop, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
+use crate::disk::{Directory, Faults, File, Kind, Links, Taken};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +45,8 @@ pub struct WriteOptions {
 }
 
 /// Writes the files of a share below `root`, until all are done or a stop.
-pub fn write(
-    root: &Path,
+pub fn write<F: Faults>(
+    root: &Root<F>,
     share: Share<'_>,
     options: WriteOptions,
     progress: &Progress,
@@ -52,21 +54,20 @@ pub fn write(
 ) -> Findings<FileFailure> {
     let content = Content::of(share.dataset());
     let failures = Failures::default();
-    let writer = Writer { root, share, options, content, progress, failures: &failures, stop };
+    let parents = Parents::new(root, options.fsync, temporary_prefix(share));
+    let failures_ref = &failures;
+    let writer =
+        Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
     work_through(&writer, 0..share.file_count(), options.threads, stop);
     failures.into_findings()
 }
 
-/// The name of a file until it is whole, in the directory where it will be.
-///
-/// It follows from the file and the node, so that the next run of the node finds it; and it is
-/// short whatever the layout's names are.
-#[must_use]
-pub fn temporary_name(share: Share<'_>, file: Coordinates) -> String {
-    let inode = share.dataset().namespace().inode(file).map_or(0, Inode::get);
+/// How the names begin of a node's files that are not whole yet, each in the directory where it
+/// will be. Behind it comes the file's number, and what no other run can have.
+fn temporary_prefix(share: Share<'_>) -> String {
     match share.node() {
-        Some(node) => format!(".seedfs-tmp-node{node}-{inode}"),
-        None => format!(".seedfs-tmp-all-{inode}"),
+        Some(node) => format!(".seedfs-tmp-node{node}-"),
+        None => ".seedfs-tmp-all-".to_owned(),
     }
 }
 
@@ -91,8 +92,9 @@ pub fn existing_bytes(root: &Path, share: Share<'_>) -> u128 {
         .sum()
 }
 
-struct Writer<'a> {
-    root: &'a Path,
+struct Writer<'a, F> {
+    root: &'a Root<F>,
+    parents: Parents<'a, F>,
     share: Share<'a>,
     options: WriteOptions,
     content: Content,
@@ -104,8 +106,8 @@ struct Writer<'a> {
 /// A file on its way.
 struct Target {
     coordinates: Coordinates,
-    path: PathBuf,
-    temporary: PathBuf,
+    parent: Arc<Directory>,
+    name: OsString,
     stage: Stage,
     failed: AtomicBool,
 }
@@ -116,7 +118,7 @@ enum Stage {
     Writing(NewFile),
 }
 
-impl Work for Writer<'_> {
+impl<F: Faults> Work for Writer<'_, F> {
     type File = Target;
     type Tools = Buffer;
 
@@ -143,7 +145,7 @@ impl Work for Writer<'_> {
                 Stage::Writing(new) => {
                     let block = within(buffer.as_mut(), part.end - offset);
                     self.content.fill(target.coordinates, offset, block);
-                    if let Err(error) = new.write(offset, block) {
+                    if let Err(error) = new.write(&self.root.disk, offset, block) {
                         // One failure a file, however many threads work on it.
                         if !target.failed.swap(true, Ordering::Relaxed) {
                             self.fail(target.coordinates, &error);
@@ -163,38 +165,32 @@ impl Work for Writer<'_> {
     }
 
     fn close(&self, target: Target) -> Option<(Target, u64)> {
-        let Target { coordinates, path, temporary, stage, failed } = target;
+        let Target { coordinates, parent, name, stage, failed } = target;
         let failed = failed.into_inner();
-        let new = match stage {
+        let disk = &self.root.disk;
+        let finished = match stage {
             Stage::Checking(_) if self.stop.is_set() => return None,
             Stage::Checking(_) if failed => {
-                return self.unless_failed(coordinates, self.create(coordinates, path, temporary));
+                return self.unless_failed(coordinates, self.create(coordinates, parent, name));
             }
-            Stage::Checking(_) => {
-                // Left by a run that was to overwrite this file, and was killed.
-                let _ = fs::remove_file(&temporary);
-                self.progress.file();
+            // What an earlier run has only written is to last from now on.
+            Stage::Checking(existing) if self.options.fsync => disk.sync(&existing),
+            Stage::Checking(_) => Ok(()),
+            Stage::Writing(new) if failed || self.stop.is_set() => {
+                new.discard(disk, &parent);
                 return None;
             }
-            Stage::Writing(new) => new,
+            Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
-        if failed || self.stop.is_set() {
-            // What cannot be removed now, the next run replaces.
-            let _ = fs::remove_file(&temporary);
-            return None;
-        }
-        match self.finish(&new, &temporary, &path) {
+        match finished {
             Ok(()) => self.progress.file(),
-            Err(error) => {
-                let _ = fs::remove_file(&temporary);
-                self.fail(coordinates, &error);
-            }
+            Err(error) => self.fail(coordinates, &error),
         }
         None
     }
 }
 
-impl Writer<'_> {
+impl<F: Faults> Writer<'_, F> {
     fn size_bytes(&self, file: Coordinates) -> u64 {
         self.share.dataset().size_bytes(file)
     }
@@ -218,48 +214,62 @@ impl Writer<'_> {
         }
     }
 
-    /// What is to be done with a file: that which is there is checked, or a new one is made.
     fn begin(&self, file: Coordinates) -> io::Result<Target> {
-        let path = self.root.join(self.share.path(file));
-        let temporary = path.with_file_name(temporary_name(self.share, file));
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+        let path = self.share.path(file);
+        let (parent, name) = split(&path);
+        match self.begin_in(file, self.parents.enter(parent)?, name.clone()) {
+            // The directory that is kept open was removed: make it again, once.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.parents.forget(parent);
+                self.begin_in(file, self.parents.enter(parent)?, name)
+            }
+            begun => begun,
+        }
+    }
+
+    /// What is to be done with a file: that which is there is checked, or a new one is made.
+    fn begin_in(
+        &self,
+        file: Coordinates,
+        parent: Arc<Directory>,
+        name: OsString,
+    ) -> io::Result<Target> {
+        let disk = &self.root.disk;
+        let path = Path::new(&name);
+        match disk.stat_at(&parent, path, Links::Refuse) {
+            Ok(stat) if stat.kind == Kind::Directory => {
+                return Err(ErrorKind::IsADirectory.into());
+            }
             Ok(_) if self.options.existing == Existing::Refuse => return Err(already_there()),
-            Ok(metadata)
+            Ok(stat)
                 if self.options.existing == Existing::Resume
-                    && metadata.is_file()
-                    && metadata.len() == self.size_bytes(file) =>
+                    && stat.kind == Kind::File
+                    && stat.length == self.size_bytes(file) =>
             {
-                let stage = Stage::Checking(open_to_read(&path, self.options.transfer)?);
+                let how = (self.options.transfer, Links::Refuse);
+                let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
                 let failed = AtomicBool::new(false);
-                return Ok(Target { coordinates: file, path, temporary, stage, failed });
+                return Ok(Target { coordinates: file, parent, name, stage, failed });
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        self.create(file, path, temporary)
+        self.create(file, parent, name)
     }
 
-    /// Opens the temporary file.
-    fn create(&self, file: Coordinates, path: PathBuf, temporary: PathBuf) -> io::Result<Target> {
-        let create = || NewFile::create(&temporary, self.options.transfer);
-        let created = match create() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if let Some(parent) = temporary.parent() {
-                    fs::create_dir_all(parent)?;
-                }
-                create()
-            }
-            created => created,
-        };
-        let new = created.inspect_err(|error| {
-            if error.kind() != ErrorKind::ResourceBusy {
-                let _ = fs::remove_file(&temporary);
-            }
-        })?;
+    /// Makes the file that is to get the name.
+    fn create(
+        &self,
+        file: Coordinates,
+        parent: Arc<Directory>,
+        name: OsString,
+    ) -> io::Result<Target> {
+        let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
+        let prefix = format!("{}{inode}-", temporary_prefix(self.share));
+        let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
         let failed = AtomicBool::new(false);
-        Ok(Target { coordinates: file, path, temporary, stage: Stage::Writing(new), failed })
+        Ok(Target { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
     }
 
     /// Whether an existing file has the right bytes in the first block of a range. Bytes that
@@ -273,39 +283,27 @@ impl Writer<'_> {
     ) -> bool {
         // Past the page cache a block is read whole: its length must be aligned.
         let block = buffer.as_mut();
-        let Ok(length) = read_block(existing, range.start, block) else { return false };
+        let Ok(length) = read_block(&self.root.disk, existing, range.start, block) else {
+            return false;
+        };
         let wanted = within(block, range.end - range.start).len();
         length >= wanted
             && self.content.first_difference(file, range.start, &block[..wanted]).is_none()
     }
 
-    fn finish(&self, file: &NewFile, temporary: &Path, path: &Path) -> io::Result<()> {
-        if self.options.fsync {
-            file.sync()?;
-        }
-        if self.options.existing == Existing::Refuse {
-            rename_new(temporary, path)?;
-        } else {
-            fs::rename(temporary, path)?;
-        }
-        if self.options.fsync
-            && let Some(parent) = path.parent()
-        {
-            // The name is part of what is to last.
-            File::open(parent)?.sync_all()?;
-        }
-        Ok(())
-    }
-}
-
-/// Renames to a name that nobody must have taken meanwhile.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EEXIST) => Err(already_there()),
-        // A filesystem that cannot promise it; we have looked a moment ago.
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => fs::rename(from, to),
-        Err(error) => Err(error.into()),
+    fn finish(&self, new: &NewFile, parent: &Directory, name: &OsString) -> io::Result<()> {
+        let taken = match self.options.existing {
+            Existing::Refuse => Taken::Refuse,
+            Existing::Resume | Existing::Overwrite => Taken::Replace,
+        };
+        let disk = &self.root.disk;
+        new.finish(disk, parent, name, (taken, self.options.fsync)).map_err(|error| {
+            new.discard(disk, parent);
+            match error.kind() {
+                ErrorKind::AlreadyExists => already_there(),
+                _ => error,
+            }
+        })
     }
 }
 

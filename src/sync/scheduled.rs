@@ -11,6 +11,16 @@ pub(crate) use shuttle::thread;
 pub(crate) use shuttle_dashmap::{DashMap, Entry as DashEntry};
 pub(crate) use shuttle_parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+/// Does the same on so many threads, of which this is one.
+pub(crate) fn together(threads: usize, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}
+
 /// As `parking_lot` has it, which shuttle's wrapper of it leaves out.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar {
@@ -67,14 +77,38 @@ impl WaitTimeoutResult {
 
 /// Each job has a thread of its own here, which may begin whenever the scheduler says so.
 pub(crate) mod pool {
+    use std::cell::RefCell;
+
+    type Job = Box<dyn FnOnce() + Send>;
+
+    thread_local! {
+        /// Jobs that are kept from beginning. All threads of a test are one to the system.
+        static HELD: RefCell<Option<Vec<Job>>> = const { RefCell::new(None) };
+    }
+
     /// Enough that jobs are given, and that two can be under way.
     pub(crate) fn threads() -> usize {
         2
     }
 
     pub(crate) fn spawn(job: impl FnOnce() + Send + 'static) {
+        let job = HELD.with_borrow_mut(|held| match held {
+            Some(held) => {
+                held.push(Box::new(job));
+                None
+            }
+            None => Some(job),
+        });
+        let Some(job) = job else { return };
         // It is not waited for: at the end of a schedule it is dropped where it is.
         let _ = shuttle::thread::spawn(job);
+    }
+
+    /// The jobs that are given meanwhile, none of which begins.
+    pub(crate) fn hold(run: impl FnOnce()) -> Vec<Job> {
+        HELD.set(Some(Vec::new()));
+        run();
+        HELD.take().unwrap_or_default()
     }
 }
 

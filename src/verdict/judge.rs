@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::edges::{content_head, head, head_length, to_index, trim, zero_head};
+use super::edges::{content_head, head, to_index, trim, zero_head};
+use super::groups::Group;
 use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
-use crate::content::{Content, Source};
-use crate::overlay::{
-    Expectation, Extent, FLIPPED_BITS_MAX, GAP_BYTES_MAX, Piece, Written, differing_bits,
-};
+use crate::content::{Content, Source, Stop};
+use crate::overlay::{Expectation, Extent, GAP_BYTES_MAX, Piece, Written};
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +20,15 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Hands every wrong range of one write to `found`: what lies around it is not looked at.
-    pub fn judge_pieces(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) {
-        let mut bench = self.bench();
+    /// Hands every wrong range of one write to `found`: what lies around it is not looked at. False
+    /// where `stop` has said to stop: then it was not judged.
+    pub fn judge_pieces(
+        &self,
+        written: &Written,
+        stop: Stop<'_>,
+        found: &mut dyn FnMut(WrongRange),
+    ) -> bool {
+        let mut bench = self.stoppable_bench(stop);
         for (offset, extent) in written.extents.iter() {
             bench.done = offset;
             bench.extent(offset, extent, &mut *found);
@@ -31,22 +36,39 @@ impl<'a> Judge<'a> {
         bench.close_group();
         bench.close_extra();
         bench.drain().for_each(&mut *found);
+        !bench.stopped
     }
 
-    /// Counts every byte, and hands every wrong range to `found`, in order.
-    pub fn judge(&self, written: &Written, found: &mut dyn FnMut(WrongRange)) -> Tally {
-        let mut bench = self.bench();
+    /// Counts every byte, and hands every wrong range to `found`, in order. `None` where `stop` has
+    /// said to stop.
+    pub fn judge(
+        &self,
+        written: &Written,
+        stop: Stop<'_>,
+        found: &mut dyn FnMut(WrongRange),
+    ) -> Option<Tally> {
+        let mut bench = self.stoppable_bench(stop);
         for (offset, extent) in written.extents.iter() {
             bench.extent(offset, extent, &mut *found);
+            if bench.stopped {
+                return None;
+            }
         }
         let (tally, last) = bench.finish(written.size_bytes);
         last.into_iter().for_each(found);
-        tally
+        Some(tally)
     }
 
     /// A bench for a file whose extents come one after another, and need not all be in memory.
     #[must_use]
     pub fn bench(&self) -> Bench<'a> {
+        self.stoppable_bench(Stop::NEVER)
+    }
+
+    fn stoppable_bench<'s>(&self, stop: Stop<'s>) -> Bench<'s>
+    where
+        'a: 's,
+    {
         Bench {
             judge: *self,
             tally: Tally { expected: self.expectation.size_bytes, ..Tally::default() },
@@ -54,9 +76,18 @@ impl<'a> Judge<'a> {
             group: None,
             extra: None,
             found: Vec::new(),
+            stop,
+            work: 0,
+            stopped: false,
         }
     }
 }
+
+/// What is looked at between two questions whether to stop, in bytes: some 10 µs.
+const WORK_BYTES: u64 = 64 << 10;
+
+/// What an extent or a wrong range costs beside the bytes that are looked at.
+const STEP_BYTES: u64 = 512;
 
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
@@ -67,27 +98,20 @@ const ZERO_RANGE_BYTES_MIN: usize = 4096;
 /// of what it has seen before: a file of foreign bytes needs no more memory than a right one.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    judge: Judge<'a>,
-    tally: Tally,
+    pub(super) judge: Judge<'a>,
+    pub(super) tally: Tally,
     /// Everything before this has been judged.
     done: u64,
     /// The wrong bytes that are being gathered, where the last extent ended in kept bytes.
-    group: Option<Group>,
+    pub(super) group: Option<Group>,
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
-}
-
-/// Exact runs of differing bytes that lie close together.
-#[derive(Debug)]
-struct Group {
-    range: Range<u64>,
-    /// The bytes from the beginning of the range on, right ones among them.
-    actual: Head,
-    bits: u32,
-    zero: bool,
-    /// The runs, as long as they can be flipped bits: no more than there are bits.
-    runs: SmallVec<[(Range<u64>, Head); 2]>,
+    stop: Stop<'a>,
+    /// What was looked at since it was last asked whether to stop.
+    work: u64,
+    /// What comes is not looked at any more.
+    stopped: bool,
 }
 
 impl Bench<'_> {
@@ -115,7 +139,20 @@ impl Bench<'_> {
         self.drain().for_each(found);
     }
 
+    /// Counts work, and says whether to stop.
+    fn is_over(&mut self, bytes: u64) -> bool {
+        self.work = self.work.saturating_add(bytes);
+        if self.work >= WORK_BYTES {
+            self.work = 0;
+            self.stopped |= self.stop.is_now();
+        }
+        self.stopped
+    }
+
     fn judge_extent(&mut self, offset: u64, extent: &Extent, found: &mut dyn FnMut(WrongRange)) {
+        if self.is_over(STEP_BYTES) {
+            return;
+        }
         self.hole(self.done..offset);
         let end = offset + extent.length;
         self.done = end;
@@ -146,11 +183,7 @@ impl Bench<'_> {
             }
             Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
-                if self.judge.content.common(0).is_some() {
-                    self.zeros_where_zeros_may_belong(inside);
-                } else {
-                    self.zeros_inside(inside);
-                }
+                self.zeros(inside);
                 self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
             Piece::Zeros => {
@@ -189,37 +222,60 @@ impl Bench<'_> {
     ) {
         let length = range.end - range.start;
         if source == self.judge.expectation.source(range.start) {
-            *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+            self.right(length, written);
             return;
         }
         let expected = self.judge.expectation.source(range.start);
-        let content = self.judge.content;
-        content.agreement(source, expected, length, &mut |part, agrees| {
+        let (content, stop) = (self.judge.content, self.stop);
+        let whole = content.agreement(source, expected, length, stop, &mut |part, agrees| {
             let length = part.end - part.start;
+            if self.is_over(STEP_BYTES) {
+                return;
+            }
             if agrees {
-                let tally = &mut self.tally;
-                *if written { &mut tally.matched } else { &mut tally.untouched } += length;
+                self.right(length, written);
             } else {
                 let source = source.advance(part.start);
                 let part = range.start + part.start..range.start + part.end;
-                self.other_content_inside(part, source);
+                self.other_content_inside(part, (source, written));
                 self.drain().for_each(&mut *found);
             }
         });
+        self.stopped |= !whole;
     }
 
-    /// Content of another place.
-    fn other_content_inside(&mut self, range: Range<u64>, source: Source) {
+    /// Counts bytes that are right.
+    fn right(&mut self, length: u64, written: bool) {
+        *if written { &mut self.tally.matched } else { &mut self.tally.untouched } += length;
+    }
+
+    /// Content of another place. What agrees by chance at its ends is right, and is no more written
+    /// than the rest of it.
+    fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
         let content = self.judge.content;
         let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
-        let length = range.end - range.start;
+        let length = wrong.end - wrong.start;
+        self.right(range.end - range.start - length, written);
         let source = source.advance(wrong.start - range.start);
         let actual = content_head(self.judge.content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
         self.wrong(wrong, length, class, actual, Some(source));
+    }
+
+    /// Many zeros.
+    fn zeros(&mut self, range: Range<u64>) {
+        let content = self.judge.content;
+        if content.is_zeros() {
+            self.tally.matched += range.end - range.start;
+        } else if content.has_zeros() {
+            self.zeros_where_zeros_may_belong(range);
+        } else {
+            // Nowhere do enough zeros belong to end a range of wrong ones.
+            self.zeros_inside(range);
+        }
     }
 
     fn zeros_inside(&mut self, range: Range<u64>) {
@@ -233,7 +289,7 @@ impl Bench<'_> {
     fn zeros_where_zeros_may_belong(&mut self, range: Range<u64>) {
         let zeros = [0; ZERO_RANGE_BYTES_MIN];
         let mut offset = range.start;
-        while offset < range.end {
+        while offset < range.end && !self.stopped {
             let length = to_index(range.end - offset).min(zeros.len());
             let end = offset + length as u64;
             self.bytes(offset, &zeros[..length], end);
@@ -244,6 +300,7 @@ impl Bench<'_> {
 
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
+        self.is_over(bytes.len() as u64);
         let (inside, outside) = bytes.split_at(to_index(inside_end - offset));
         self.lengthen_head(offset, inside);
         self.tally.matched += inside.len() as u64;
@@ -270,68 +327,8 @@ impl Bench<'_> {
         self.extra(outside.clone(), Class::Foreign, zero_head(outside), None);
     }
 
-    /// Kept bytes follow on a group whose first bytes are not all known yet.
-    fn lengthen_head(&mut self, offset: u64, inside: &[u8]) {
-        if let Some(group) = &mut self.group
-            && group.range.start + group.actual.len() as u64 == offset
-        {
-            let room = HEAD_BYTES - group.actual.len();
-            group.actual.extend_from_slice(&inside[..inside.len().min(room)]);
-        }
-    }
-
-    fn gather(&mut self, offset: u64, run: Range<usize>, expected: &[u8], inside: &[u8]) {
-        let actual = &inside[run.clone()];
-        let range = offset + run.start as u64..offset + run.end as u64;
-        if self.group.as_ref().is_some_and(|group| !self.belongs_to(group, range.start)) {
-            self.close_group();
-        }
-        let group = self.group.get_or_insert_with(|| Group {
-            range: range.clone(),
-            actual: head(&inside[run.start..]),
-            bits: 0,
-            zero: true,
-            runs: SmallVec::new(),
-        });
-        group.range.end = range.end;
-        group.zero &= actual.iter().all(|byte| *byte == 0);
-        if group.bits <= FLIPPED_BITS_MAX {
-            group.bits += differing_bits(expected, actual);
-            group.runs.push((range, head(actual)));
-        }
-    }
-
-    /// Whether a wrong byte goes on with a group: few bytes lie between, or few beside filler,
-    /// which agrees with that of any place.
-    fn belongs_to(&self, group: &Group, start: u64) -> bool {
-        let Judge { content, expectation } = self.judge;
-        start - group.range.end <= GAP_BYTES_MAX as u64
-            || (group.bits > FLIPPED_BITS_MAX
-                && content.content_bytes(expectation.file, group.range.end..start)
-                    <= GAP_BYTES_MAX as u64)
-    }
-
-    fn close_group(&mut self) {
-        let Some(mut group) = self.group.take() else { return };
-        if group.bits <= FLIPPED_BITS_MAX {
-            for (run, actual) in group.runs {
-                self.kept_wrong(run, Class::Flipped, actual);
-            }
-        } else {
-            let class = if group.zero { Class::Zeroed } else { Class::Foreign };
-            group.actual.truncate(head_length(&group.range));
-            self.kept_wrong(group.range, class, group.actual);
-        }
-    }
-
-    /// Wrong bytes that `bytes` had counted as matched until they were gathered.
-    fn kept_wrong(&mut self, range: Range<u64>, class: Class, actual: Head) {
-        self.tally.matched -= range.end - range.start;
-        self.wrong(range.clone(), range.end - range.start, class, actual, None);
-    }
-
     /// `length` bytes were written, and those in the range are wrong.
-    fn wrong(
+    pub(super) fn wrong(
         &mut self,
         range: Range<u64>,
         length: u64,

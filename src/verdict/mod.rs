@@ -20,6 +20,7 @@
 
 mod class;
 mod edges;
+mod groups;
 mod judge;
 mod range;
 

@@ -106,15 +106,19 @@ pub(crate) fn is_mounted(path: &Path) -> bool {
     table.lines().any(|line| line.split(' ').nth(4) == Some(path))
 }
 
-/// The memory of the daemon that serves a mount: the process whose last argument is the mount
-/// point.
+/// The memory of the daemon that serves a mount.
 pub(crate) fn resident_bytes(mount: &Mount) -> u64 {
+    daemon(mount).status().unwrap().vmrss.unwrap() * 1024
+}
+
+/// The daemon that serves a mount: the process whose last argument is the mount point.
+pub(crate) fn daemon(mount: &Mount) -> procfs::process::Process {
     let wanted = mount.path().as_os_str().as_encoded_bytes();
     for process in procfs::process::all_processes().unwrap().flatten() {
         let Ok(command) = process.cmdline() else { continue };
         let daemon = command.iter().any(|word| word == "--daemon");
         if daemon && command.iter().any(|word| word.as_bytes() == wanted) {
-            return process.status().unwrap().vmrss.unwrap() * 1024;
+            return process;
         }
     }
     panic!("no daemon serves {}", mount.path().display())

@@ -1,14 +1,15 @@
 //! The filesystem's operations, called without a mount. What the kernel does in front of every
 //! filesystem is done here: it walks paths, and looks whether names are there and of what kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use seedfs::dataset::{DatasetConfig, Inode};
 use seedfs::fs::{
     self, Allocate, Error, Filesystem, NewNode, Options, RenameMode, Seek, SetAttributes,
     TimeChange,
 };
-use seedfs::overlay::Timestamp;
+use seedfs::overlay::{Timestamp, Usage};
 
 use super::operation::{
     Errno, Kind, LINK_TARGET, Operation, Outcome, Range, Rename, SET_BEFORE, SLOTS, SetXattr, Stat,
@@ -19,6 +20,12 @@ pub(crate) struct Direct {
     filesystem: Filesystem,
     root: Inode,
     slots: [Option<Inode>; SLOTS],
+    /// What the kernel remembers, and how often it was handed each.
+    known: RefCell<HashMap<Inode, u64>>,
+    /// What it has forgotten and not said yet.
+    forgotten: RefCell<Vec<(Inode, u64)>>,
+    /// What is held when nothing was made.
+    empty: Usage,
 }
 
 /// What the kernel is answered.
@@ -55,7 +62,9 @@ impl Direct {
         let filesystem = Filesystem::new(dataset.validate().unwrap(), Options::default());
         let new = NewNode { kind: fs::Kind::Directory, mode: 0o755, uid: 0, gid: 0, target: None };
         let root = filesystem.make(Inode::ROOT, b"work", &new).unwrap().inode;
-        Self { filesystem, root, slots: [None; SLOTS] }
+        let (known, forgotten) = (RefCell::default(), RefCell::default());
+        let empty = filesystem.usage();
+        Self { filesystem, root, slots: [None; SLOTS], known, forgotten, empty }
     }
 
     fn kind(&self, inode: Inode) -> Kind {
@@ -64,7 +73,11 @@ impl Direct {
 
     fn lookup(&self, parent: Inode, name: &str) -> Result<Inode, Errno> {
         match self.kind(parent) {
-            Kind::Directory => self.filesystem.lookup(parent, name.as_bytes()).map_err(errno),
+            Kind::Directory => {
+                let found = self.filesystem.look_up(parent, name.as_bytes()).map_err(errno)?;
+                self.remember(found.inode);
+                Ok(found.inode)
+            }
             // Followed, to nowhere.
             Kind::Symlink => Err(libc::ENOENT),
             _ => Err(libc::ENOTDIR),
@@ -96,11 +109,56 @@ impl Direct {
         Err(errno)
     }
 
-    /// The kernel drops an inode from its caches when it has no name and nobody has it open.
-    fn forget(&self, inode: Option<Inode>) {
-        if let Some(inode) = inode.filter(|inode| !self.slots.contains(&Some(*inode))) {
-            self.filesystem.forget(inode);
+    fn remember(&self, inode: Inode) {
+        *self.known.borrow_mut().entry(inode).or_default() += 1;
+    }
+
+    /// The kernel drops an inode from its caches, unless somebody has it open; it says so later.
+    fn evict(&self, inode: Inode) {
+        if !self.slots.contains(&Some(inode))
+            && let Some(times) = self.known.borrow_mut().remove(&inode)
+        {
+            self.forgotten.borrow_mut().push((inode, times));
         }
+    }
+
+    /// The kernel says what it has forgotten.
+    fn deliver(&self) {
+        for (inode, times) in self.forgotten.borrow_mut().drain(..) {
+            self.filesystem.forget(inode, times);
+        }
+    }
+
+    /// The kernel drops an inode at once when it has no name and nobody has it open.
+    fn forget(&self, inode: Option<Inode>) {
+        if let Some(inode) = inode
+            && self.filesystem.attributes(inode).is_ok_and(|it| it.links == 0)
+        {
+            self.evict(inode);
+        }
+    }
+
+    fn remove_below(&self, path: &str) {
+        for name in self.names(path).unwrap() {
+            let below = format!("{path}/{name}");
+            if self.stat(&below).unwrap().kind == Kind::Directory {
+                self.remove_below(&below);
+            }
+            let is_directory = self.stat(&below).unwrap().kind == Kind::Directory;
+            self.remove(&below, is_directory).unwrap();
+        }
+    }
+
+    /// When everything is removed and forgotten, nothing is held.
+    pub(crate) fn finish(&mut self) {
+        self.slots = [None; SLOTS];
+        self.remove_below("");
+        let known: Vec<Inode> = self.known.borrow().keys().copied().collect();
+        for inode in known {
+            self.evict(inode);
+        }
+        self.deliver();
+        assert_eq!(self.filesystem.usage(), self.empty, "everything was removed and forgotten");
     }
 
     fn open(&self, target: &Target) -> Result<Inode, Errno> {
@@ -138,7 +196,8 @@ impl Direct {
         if there.is_some() {
             return Self::refused(libc::EEXIST, made);
         }
-        made.map(|_| Vec::new()).map_err(errno)
+        made.map(|made| self.remember(made.inode)).map_err(errno)?;
+        Ok(Vec::new())
     }
 
     fn remove(&self, path: &str, directory: bool) -> Outcome {
@@ -189,7 +248,8 @@ impl Direct {
         if there.is_some() {
             return Self::refused(libc::EEXIST, linked);
         }
-        linked.map(|_| Vec::new()).map_err(errno)
+        linked.map(|linked| self.remember(linked.inode)).map_err(errno)?;
+        Ok(Vec::new())
     }
 
     fn set(&self, inode: Inode, set: &SetAttributes) -> Outcome {
@@ -278,6 +338,14 @@ impl World for Direct {
                 self.set_xattr(path, name, Some(value), *how)
             }
             Operation::RemoveXattr(path, name) => self.set_xattr(path, name, None, SetXattr::Any),
+            Operation::Evict(path) => {
+                self.evict(self.resolve(path)?);
+                Ok(Vec::new())
+            }
+            Operation::Deliver => {
+                self.deliver();
+                Ok(Vec::new())
+            }
             Operation::Open(slot, path) => {
                 let inode = self.open(&Target::Path(path))?;
                 let before = self.slots[*slot].replace(inode);
@@ -297,7 +365,7 @@ impl World for Direct {
             Operation::Write(target, offset, bytes) => {
                 let inode = self.open(target)?;
                 let written = self.filesystem.write(inode, *offset, bytes, false);
-                written.map(|()| Vec::new()).map_err(errno)
+                written.map(|_| Vec::new()).map_err(errno)
             }
             Operation::Read(target, offset, length) => {
                 let mut bytes = vec![0xee; *length];

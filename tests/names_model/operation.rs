@@ -92,13 +92,23 @@ pub(crate) enum Operation {
     SetTimes(&'static str, [(i64, i64); 2]),
     SetXattr(&'static str, &'static str, Vec<u8>, SetXattr),
     RemoveXattr(&'static str, &'static str),
+    /// The kernel drops the inode from its caches, and says so later. Nobody notices.
+    Evict(&'static str),
+    /// The kernel says what it has dropped.
+    Deliver,
     Open(usize, &'static str),
     Close(usize),
     Truncate(Target, u64),
     Write(Target, u64, Vec<u8>),
     Read(Target, u64, usize),
     Range(Target, Range, u64, u64),
-    Copy { from: Target, from_offset: u64, to: Target, to_offset: u64, length: u64 },
+    Copy {
+        from: Target,
+        from_offset: u64,
+        to: Target,
+        to_offset: u64,
+        length: u64,
+    },
 }
 
 /// A filesystem to compare.
@@ -241,6 +251,8 @@ fn contents() -> impl Strategy<Value = Operation> {
     ];
     prop_oneof![
         2 => (0..SLOTS, path()).prop_map(|(slot, path)| Operation::Open(slot, path)),
+        2 => path().prop_map(Operation::Evict),
+        1 => Just(Operation::Deliver),
         1 => (0..SLOTS).prop_map(Operation::Close),
         1 => (target(), offset()).prop_map(|(target, size)| Operation::Truncate(target, size)),
         4 => (target(), offset(), bytes()).prop_map(|(target, offset, bytes)| {

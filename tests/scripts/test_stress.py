@@ -159,6 +159,23 @@ class ReadTest(ScriptCase):
         )
         self.assert_ended(0, self.run_script("verify_read", "--nfile", "2", *run))
 
+    def test_what_is_read_is_compared_with_the_expected_file(self) -> None:
+        data = os.urandom(SIZE)
+        expected = self.file("expected", data)
+        run = ["--src", self.file("source", data), "--expected", expected, "--block-size", "64K"]
+        self.assert_ended(0, self.run_script("parallel_read", "--dst", self.dst, *run))
+        self.assertEqual(self.bytes_of("dst/process_0"), data)
+        for damage, reason in (
+            (lambda: plant(expected, 200_000), "first differs at offset 200000: "),
+            (lambda: self.file("expected", data + b"!"), f"ends at offset {SIZE}, more is"),
+            (lambda: self.file("expected", data[:-1]), f"goes on after offset {SIZE - 1}"),
+            (lambda: self.file("expected", data[:65536]), "goes on after offset 65536"),
+        ):
+            damage()
+            done = self.run_script("parallel_read", *run)
+            self.assert_ended(1, done)
+            self.assertIn(reason, done.err)
+
     def test_a_missing_file_fails_its_process_only(self) -> None:
         self.file("src/node_0/process_0", os.urandom(SIZE))
         source = os.path.join(self.root, "src")
@@ -184,6 +201,28 @@ class ReadTest(ScriptCase):
         source.close()
         with self.assertRaisesRegex(Exception, f"short read: 1000 of {SIZE} bytes"):
             source.check()
+
+
+class OriginalTest(ScriptCase):
+    """Command lines that were written for Alluxio's scripts of the same names."""
+
+    def test_options_that_find_servers_are_taken_and_said_to_mean_nothing(self) -> None:
+        source = self.file("source", b"content")
+        server = ["--host", "localhost", "--port=39999"]
+        for script, arguments, meaningless in (
+            ("parallel_write", ["--node=0", "--write-type=MUST_CACHE", *server],
+             ["--write-type", "--host", "--port"]),
+            ("verify_write", ["--node=0", "--nfile=1", "--home=/opt"], ["--home"]),
+            ("parallel_read", ["--expected", source, *server], ["--host", "--port"]),
+            ("verify_read", ["--nfile=1", "--home=/opt"], ["--home"]),
+        ):
+            done = self.run_script(script, "--src", source, "--dst", self.dst, *arguments)
+            self.assert_ended(0, done)
+            notes = [line for line in done.err.splitlines() if "means nothing here" in line]
+            self.assertEqual([line.split()[2] for line in notes], meaningless)
+        # One process each, as there.
+        self.assertEqual(sorted(os.listdir(self.dst)), ["node_0", "process_0"])
+        self.assertEqual(os.listdir(os.path.join(self.dst, "node_0")), ["process_0"])
 
 
 class VerifyTest(ScriptCase):
@@ -279,6 +318,12 @@ class UsageTest(ScriptCase):
         source = self.file("source", b"x")
         done = self.write("--src", source, "--direct", "--block-size", "1000")
         self.assert_refused(done, "--block-size 1000", "--direct", "multiple of 4096")
+        for script in ("parallel_write", "verify_write"):
+            done = self.run_script(
+                script, "--dst", self.dst, "--node", "0", "--src", source, "--seed", "4",
+                *(["--nfile", "1"] if script == "verify_write" else []),
+            )
+            self.assert_refused(done, "--src", "--seed")
         config = self.file("config.json", b"{}")
         done = self.write("--config", config, "--seed", "4")
         self.assert_refused(done, "--config", "--seed")
@@ -345,23 +390,51 @@ class MountedTest(ScriptCase):
         self.assertIn("--status tells whether the bytes arrived", done.err)
 
     def test_a_dataset_of_another_shape_is_refused_before_anything_starts(self) -> None:
-        where = self.mount(size=SIZE, iterations=2)
-        for arguments, advice in (
-            (["--nprocess", "1"], "add --iteration-dirs"),
-            (["--nprocess", "2", "--iteration-dirs"], "process_1"),
-            (["--nprocess", "1", "--iteration-dirs", "--iteration", "3"], "iteration_2"),
+        source = ["--src", self.file("source", b"x")]
+        for config, arguments, advice in (
+            ({"iterations": 2}, ["--nprocess", "2"], "--nprocess 2: the mount's dataset has 1"),
+            ({"iterations": 2}, ["--iteration", "3"], "--iteration 3: the mount's dataset has 2"),
+            ({}, ["--iteration-dirs"], "leave out --iteration-dirs"),
+            ({}, ["--node", "1"], "--node 1: the mount's dataset has 1 nodes"),
+            ({"files": 2}, [], "several files for each process"),
+            ({"new_files": 5}, [], "several files for each process"),
+            ({}, ["--dst", self.directory("dst/elsewhere")], "has no files there"),
+            ({"iterations": 2}, ["--dst", self.directory("dst/iteration_00")], "no files there"),
+            ({}, ["--dst", self.directory("dst/node_1")], "does not hold the files of node 0"),
         ):
-            done = self.run_script("parallel_write", *where, *arguments)
-            self.assert_ended(2, done)
-            self.assertIn(advice, done.err)
-        self.mount(size=SIZE)
-        done = self.run_script("parallel_write", *where, "--nprocess", "1", "--iteration-dirs")
+            where = self.mount(size=SIZE, **config)
+            for more in ([], source):
+                done = self.run_script("parallel_write", *where, *arguments, *more)
+                self.assert_ended(2, done)
+                self.assertIn(advice, done.err)
+        done = self.run_script("parallel_read", *source, "--dst", self.dst)
         self.assert_ended(2, done)
-        self.assertIn("leave out --iteration-dirs", done.err)
-        self.assertEqual(os.listdir(self.dst), [".status"])
+        self.assertIn("no files of the dataset", done.err)
+        found = [name for _, _, names in os.walk(self.dst) for name in names]
+        self.assertEqual(found, ["config.json"])
+
+    def test_iterations_go_where_the_mount_has_them(self) -> None:
+        source = self.file("source", b"anything")
+        where = [*self.mount(size=SIZE, iterations=3), "--src", source, "--iteration", "3"]
+        self.assert_ended(0, self.run_script("parallel_write", *where))
+        for iteration in range(3):
+            name = f"dst/iteration_{iteration}/node_0/process_0"
+            self.assertEqual(self.bytes_of(name), b"anything")
+        self.assertFalse(os.path.exists(os.path.join(self.dst, "node_0")))
+        self.assert_ended(0, self.run_script("verify_write", "--nfile", "1", *where))
+
+    def test_a_directory_inside_the_mount_says_which_files(self) -> None:
+        layout = "d{{}}/{iteration}/a{node:03}-{process}"
+        mount = self.mount(size=SIZE, iterations=3, nodes=20, processes=2, layout=layout)
+        folder = self.directory("dst/d{}/2")
+        source = self.file("source", b"x")
+        where = [*mount, "--dst", folder, "--node", "12", "--src", source]
+        done = self.run_script("parallel_write", "--nprocess", "2", *where)
+        self.assert_ended(0, done)
+        self.assertEqual(sorted(os.listdir(folder)), ["a012-0", "a012-1"])
 
     def test_only_verified_passes(self) -> None:
-        where = ["--status", *self.mount(size=SIZE, processes=3)]
+        where = ["--status", *self.mount(size=SIZE, processes=4)]
         self.status(0, "verified", [])
         self.assert_ended(0, self.run_script("verify_write", "--nfile", "1", *where))
         flipped = {"offset": 12345, "length": 1, "class": "flipped", "source": None}
@@ -385,14 +458,19 @@ class MountedTest(ScriptCase):
 class EndTest(ScriptCase):
     """No process outlives the script, however it ends."""
 
-    def end_by(self, number: int) -> int:
-        """Ends a run whose sources hang; the exit code, once all its processes are gone."""
+    def end_by(self, *numbers: int, interrupts=signal.SIG_DFL) -> int:
+        """Sends signals to a run whose sources hang; the exit code, once no process is left.
+
+        Whoever starts the tests may ignore SIGINT, as cron does, and scripts inherit that; here
+        they start with `interrupts`.
+        """
         script = subprocess.Popen(
             command_of(
                 "parallel_write", "--nprocess", "3", "--node", "0", "--dst", self.dst,
                 "--size", "1K", "--seedfs", STAND_IN,
             ),
             env={**os.environ, "STAND_IN_HANGS": "yes"}, stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
         )
         self.addCleanup(script.kill)
         # All three have opened their files, so they wait for bytes that never come.
@@ -406,7 +484,8 @@ class EndTest(ScriptCase):
         commands = [pid for worker in workers for pid in children_of(worker)]
         self.assertEqual(len(commands), 3)
         self.addCleanup(end_all, workers + commands)
-        script.send_signal(number)
+        for number in numbers:
+            script.send_signal(number)
         code = script.wait(timeout=60)
         wait_until(
             lambda: not any(is_running(pid) for pid in workers + commands),
@@ -416,6 +495,12 @@ class EndTest(ScriptCase):
 
     def test_interrupted(self) -> None:
         self.assertEqual(self.end_by(signal.SIGINT), 130)
+
+    def test_interrupted_where_interrupts_were_ignored_from_the_start(self) -> None:
+        # As after `nohup`, in cron and behind `&` in a script. Had the first signal ended it, the
+        # code would be 130.
+        code = self.end_by(signal.SIGINT, signal.SIGTERM, interrupts=signal.SIG_IGN)
+        self.assertEqual(code, 143)
 
     def test_terminated(self) -> None:
         self.assertEqual(self.end_by(signal.SIGTERM), 143)

@@ -119,17 +119,40 @@ class MountWriteTest(MountCase):
         self.assertIn("Input/output error", done.err)
         self.assertEqual(done.report["processes_failed"], 2)
 
-    def test_iterations_need_their_directories(self) -> None:
+    def test_iterations_go_where_the_mount_has_them(self) -> None:
         mount = self.mount("--iterations", "2")
-        run = ["--node", "1", "--iteration", "2"]
-        done = self.run_on("parallel_write", mount, "--nprocess", "2", *run)
+        for dirs in ([], ["--iteration-dirs"]):
+            run = ["--node", "1", "--iteration", "2", *dirs]
+            self.assert_ended(0, self.run_on("parallel_write", mount, "--nprocess", "2", *run))
+            done = self.run_on("verify_write", mount, "--nfile", "2", "--status", *run)
+            self.assert_ended(0, done)
+            self.assertEqual(self.verdict(mount, "iteration_1/node_1/process_1"), "verified")
+            subprocess.run([self.seedfs, "reset", mount], timeout=60, check=True)
+        done = self.run_on("parallel_write", mount, "--node", "1", "--iteration", "3")
         self.assert_ended(2, done)
-        self.assertIn("add --iteration-dirs", done.err)
-        run.append("--iteration-dirs")
+        self.assertIn("the mount's dataset has 2 iterations", done.err)
+
+    def test_a_local_file_lands_on_the_datasets_names(self) -> None:
+        mount = self.mount("--iterations", "2", "--layout", "{iteration}/{node}/p{process:03}")
+        for iteration in ("0", "1"):
+            for process in ("000", "001"):
+                with open(os.path.join(mount, iteration, "1", f"p{process}"), "rb") as file:
+                    copy = self.file("copy", file.read())
+        run = ["--node", "1", "--iteration", "2", "--src", copy]
         self.assert_ended(0, self.run_on("parallel_write", mount, "--nprocess", "2", *run))
-        done = self.run_on("verify_write", mount, "--nfile", "2", "--status", *run)
-        self.assert_ended(0, done)
-        self.assertEqual(self.verdict(mount, "iteration_1/node_1/process_1"), "verified")
+        # It is the content of the last of them, and all others have it too.
+        self.assertEqual(self.verdict(mount, "1/1/p001"), "verified")
+        self.assertEqual(self.verdict(mount, "0/1/p001"), "mismatch")
+        with open(os.path.join(mount, ".status", "others.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["total"], 0)
+
+    def test_several_files_for_each_process_are_refused(self) -> None:
+        mount = self.mount("--files", "2")
+        source = self.file("source", b"x")
+        for more in ([], ["--src", source]):
+            done = self.run_on("parallel_write", mount, "--node", "0", *more)
+            self.assert_ended(2, done)
+            self.assertIn("several files for each process", done.err)
 
     def test_a_layout_that_begins_with_a_directory(self) -> None:
         mount = self.mount("--layout", "data/node_{node}/process_{process}")
@@ -160,6 +183,17 @@ class MountReadTest(MountCase):
         done = self.run_on("verify_write", self.dst, "--nfile", "2", *where)
         self.assert_ended(1, done)
         self.assertIn(f"process_1: first differs at offset {SIZE - 1}:", done.err)
+
+    def test_a_mount_with_a_layout_is_read_and_copied(self) -> None:
+        mount = self.mount("--iterations", "2", "--layout", "{iteration}/{node}/p{process:03}")
+        run = ["--src", mount, "--dst", self.dst, "--node", "1", "--iteration", "2"]
+        self.assert_ended(0, self.run_script("parallel_read", "--nprocess", "2", *run))
+        self.assertTrue(os.path.exists(os.path.join(self.dst, "1", "1", "p001")))
+        self.assert_ended(0, self.run_script("verify_read", "--nfile", "2", *run))
+        plant(os.path.join(self.dst, "1", "1", "p001"), 5)
+        done = self.run_script("verify_read", "--nfile", "2", *run)
+        self.assert_ended(1, done)
+        self.assertIn("1/1/p001: first differs at offset 5:", done.err)
 
     def test_a_copy_written_back_through_another_mount_is_verified(self) -> None:
         source, target = self.mount(name="source"), self.mount(name="target")

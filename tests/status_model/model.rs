@@ -1,6 +1,6 @@
 //! The slow obvious model: every name, every node and every byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use proptest::sample::Index;
@@ -77,6 +77,8 @@ pub(crate) struct Found {
     pub(crate) missing: usize,
     /// Matched and wrong together.
     pub(crate) judged: usize,
+    /// Of those, nobody wrote them, and they are right by chance where they are now.
+    pub(crate) right_by_chance: usize,
     pub(crate) any_wrong: bool,
     pub(crate) extra: usize,
 }
@@ -87,6 +89,8 @@ pub(crate) struct Model {
     files: BTreeMap<String, Vec<u8>>,
     /// The number of each node of the dataset.
     own: BTreeMap<String, usize>,
+    /// The paths under which something may have been written since they were put back.
+    written: BTreeSet<String>,
 }
 
 const ROOT: usize = 0;
@@ -108,7 +112,8 @@ fn is_within(path: &str, other: &str) -> bool {
 impl Model {
     pub(crate) fn new(files: impl Iterator<Item = (String, Vec<u8>)>) -> Self {
         let files: BTreeMap<_, _> = files.collect();
-        let mut model = Self { nodes: Vec::new(), files, own: BTreeMap::new() };
+        let mut model =
+            Self { nodes: Vec::new(), files, own: BTreeMap::new(), written: BTreeSet::new() };
         model.reset_all();
         model
     }
@@ -117,6 +122,7 @@ impl Model {
     fn reset_all(&mut self) {
         self.nodes.clear();
         self.own.clear();
+        self.written.clear();
         self.own.insert(String::new(), self.nodes.len());
         self.nodes.push(Node { body: Body::Directory(BTreeMap::new()), own: Some(String::new()) });
         let files = self.files.clone();
@@ -230,6 +236,11 @@ impl Model {
         others
     }
 
+    /// Whether anything was written under a path since it was put back last.
+    pub(crate) fn is_written(&self, path: &str) -> bool {
+        self.written.contains(path)
+    }
+
     /// The bytes of a write.
     pub(crate) fn data(&self, path: &str, offset: usize, length: usize, data: &Data) -> Vec<u8> {
         let content = |bytes: &Vec<u8>| {
@@ -276,8 +287,10 @@ impl Model {
                 Some(State::Untouched) if node.own.as_deref() == Some(path) => {
                     found.untouched += 1;
                 }
-                Some(_) => {
+                Some(state) => {
                     found.judged += 1;
+                    found.right_by_chance +=
+                        usize::from(*state == State::Untouched && file.bytes[at] == *right);
                     found.any_wrong |= file.bytes[at] != *right;
                 }
             }
@@ -334,6 +347,7 @@ impl Model {
             }
             Operation::Write { path, offset, length, data } => {
                 let data = self.data(path, *offset, *length, data);
+                self.note_written(path);
                 let file = self.file(path)?;
                 file.resize(file.bytes.len().max(offset + length));
                 file.bytes[*offset..offset + length].copy_from_slice(&data);
@@ -361,6 +375,14 @@ impl Model {
         }
     }
 
+    /// It is judged under one of the names that its node has or had.
+    fn note_written(&mut self, path: &str) {
+        let node = self.resolve(path);
+        let names = self.walk().into_iter().filter(|(_, other)| Some(*other) == node);
+        let names: Vec<String> = names.map(|(path, _)| path).collect();
+        self.written.extend(names);
+    }
+
     fn file(&mut self, path: &str) -> Option<&mut File> {
         let node = self.resolve(path)?;
         match &mut self.nodes[node].body {
@@ -384,6 +406,7 @@ impl Model {
         let bytes = self.file(from)?.bytes.clone();
         let same = self.resolve(from) == self.resolve(to);
         let length = bytes.len().min(PAST_END);
+        self.note_written(to);
         let file = self.file(to)?;
         if same {
             // The ranges are the same, so they overlap.
@@ -469,6 +492,7 @@ impl Model {
                 }
             }
         }
+        self.written.retain(|path| !is_within(path, &top));
         for (path, node) in below {
             self.nodes[node].body = self.original(&path);
             let (parent, name) = split(&path);

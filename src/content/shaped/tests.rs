@@ -218,7 +218,7 @@ proptest! {
         let mut end = 0;
         let one = Source { file: one, offset };
         let other = Source { file: other, offset: other_offset };
-        content.agreement(one, other, length, &mut |run, agrees| {
+        content.agreement(one, other, length, Stop::NEVER, &mut |run, agrees| {
             assert_eq!(run.start, end);
             end = run.end;
             let run = to_index(run.start)..to_index(run.end);
@@ -232,6 +232,70 @@ proptest! {
             }
         });
         prop_assert_eq!(end, length);
+    }
+
+    /// What is said of many bytes at once is what each of them says.
+    #[test]
+    fn runs_of_two_places_are_those_of_their_bytes(
+        asked in asked(), one in files(), other in files(), same_file: bool,
+        offset in 0..300_000u64, delta in prop::sample::select(vec![0, 512, 4096, 65_536, 100]),
+        length in 1..20_000u64, shared in 0..3,
+    ) {
+        let asked = Asked { content: "random", ..asked };
+        let dataset = asked.dataset();
+        let generation = other.generation;
+        let other = if same_file { Coordinates { generation, ..one } } else { other };
+        let offset = match shared {
+            0 => SHARED_START - 10_000 + offset % 20_000,
+            _ => offset,
+        };
+        let origins = [one, other].map(|file| dataset.origins(file));
+        let mut done = 0;
+        while done < length {
+            let (at, other_at) = (offset + done, offset + done + delta);
+            let (run, agrees) = origins[0].together(at, &origins[1], other_at);
+            prop_assert!(run > 0);
+            for byte in done..length.min(done.saturating_add(run)) {
+                let made = origins[0].at(offset + byte);
+                let other_made = origins[1].at(offset + delta + byte);
+                let same = (made.file, made.offset) == (other_made.file, other_made.offset);
+                prop_assert_eq!(same, agrees, "byte {} of {}", byte, run);
+            }
+            done = done.saturating_add(run);
+        }
+    }
+
+    #[test]
+    fn a_long_template_is_judged_by_one_period(
+        template in prop::collection::vec(prop_oneof![3 => Just(0_u8), 1 => 1..4_u8], 1..40),
+        one in 0..100u64, other in 0..100u64, length in 1..400u64,
+    ) {
+        let mut found = Vec::new();
+        let mut run = |run: Range<u64>, agrees| found.push((run, agrees));
+        let mut runs = Runs::new(Stop::NEVER, &mut run);
+        runs.of_bytes(&template, [one, other], length);
+        prop_assert!(runs.close());
+        // Byte by byte: what agrees between two that do not must be long.
+        let at = |offset: u64| template[to_index(offset) % template.len()];
+        let same: Vec<bool> = (0..length).map(|by| at(one + by) == at(other + by)).collect();
+        let mut expected: Vec<bool> = same.clone();
+        for part in same.chunk_by(|one, other| one == other).scan(0, |at, part| {
+            *at += part.len();
+            Some(*at - part.len()..*at)
+        }) {
+            let at_end = part.end == same.len();
+            if same[part.start] && part.len() <= 15 && !at_end {
+                expected[part].fill(false);
+            }
+        }
+        let flat = found.iter().flat_map(|(run, agrees)| run.clone().map(|_| *agrees));
+        let flat: Vec<bool> = flat.collect();
+        prop_assert_eq!(flat, expected);
+        prop_assert!(found.windows(2).all(|two| two[0].1 != two[1].1));
+        // And whether it has many zeros in a row.
+        let rounds: Vec<u8> = template.iter().copied().cycle().take(template.len() + 16).collect();
+        let zeros = rounds.windows(16).any(|window| window.iter().all(|byte| *byte == 0));
+        prop_assert_eq!(agreement::has_zeros(&template), zeros);
     }
 
     /// Whatever is found is there, and misplaced content of the dataset is found wholly: filler at

@@ -46,14 +46,47 @@ proptest! {
         let made = made_slowly(&dataset, at, offset);
         let right = Origin { file: file(made, 0, 0), offset, length: 512 - within };
         prop_assert_eq!(origins.at(offset), right);
-        let (first, last) = origins.generations(offset);
-        prop_assert_eq!(first, made);
+        let last = origins.last_generation(dataset.generations(), offset..offset + 1);
         prop_assert!(last >= generation);
         let seen_at = |generation| dataset.origins(file(generation, 0, 0)).at(offset);
         prop_assert_eq!(seen_at(last), right);
         if last < u16::MAX {
             prop_assert_ne!(seen_at(last + 1), right);
         }
+    }
+
+    /// Against looking at every block in every generation.
+    #[test]
+    fn bytes_stay_until_the_generation_that_is_said(
+        change in 0..=100u8, dedup in 1..=100u8, (size, drawn) in (1..40_000u64, any::<bool>()),
+        grow in prop::sample::select(vec![0, 1, 7, 50, 250]),
+        (start, length) in (0..60_000u64, 1..20_000u64), generation in 0..30u16,
+        (dedup_log, change_log) in (9..13u32, 0..3u32), number in 0..50u16,
+    ) {
+        let size = if drawn { format!("1..{size}") } else { size.to_string() };
+        let dataset = dataset(&format!(
+            "dedup = {dedup}\ndedup_block = {}\nchange = {change}\nchange_block = {}\n\
+             size = '{size}'\ngrow = {grow}\niterations = 30\nprocesses = 50",
+            1 << dedup_log, 1 << (dedup_log + change_log),
+        ));
+        let range = start..start + length;
+        let said = dataset.last_generation(file(generation, 0, number), start, length);
+        let seen = |generation| {
+            let origins = dataset.origins(file(generation, 0, number));
+            let mut seen = Vec::new();
+            let mut at = range.start;
+            while at < range.end {
+                let origin = origins.at(at);
+                seen.push((origin.file, origin.offset));
+                at = (at / 512 + 1) * 512;
+            }
+            seen
+        };
+        let right = seen(generation);
+        let last = (generation..50).take_while(|other| seen(*other) == right).last();
+        // Without change each generation has bytes of its own.
+        let expected = (change < 100).then_some(last.unwrap());
+        prop_assert_eq!(said.map(|said| said.min(49)), expected);
     }
 
     #[test]

@@ -42,12 +42,12 @@ fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), B
     let budget = Arc::clone(budget);
     if file == 0 {
         let base = Base { file: Coordinates::default(), size_bytes: 300 };
-        return Ok((Record::new(budget)?, Some(base)));
+        return Ok((Record::new(budget, 0)?, Some(base)));
     }
     let kind = if file == 1 { Kind::File } else { Kind::Symlink };
     let target = (kind == Kind::Symlink).then(|| b"somewhere".as_slice().into());
     let created = Created { kind, mode: 0o644, uid: 0, gid: 0, time: NOW, target };
-    Ok((Record::create(budget, created)?, None))
+    Ok((Record::create(budget, 0, created)?, None))
 }
 
 fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {
@@ -56,7 +56,7 @@ fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {
         let piece = match kind {
             0 => Piece::Zeros,
             1 => Piece::written(Source { file: Coordinates::default(), offset: 7000 - offset }),
-            _ => Piece::Bytes(vec![9; to_index(*length)].into()),
+            _ => Piece::Bytes(vec![9; to_index(*length)][..].into()),
         };
         pieces.push((offset, Extent { length: *length, piece }));
         offset += length;
@@ -70,12 +70,15 @@ fn held(record: &Record) -> Usage {
     let extents = state.written.as_ref().map_or(0, |it| it.extents.iter().count() as u64);
     let written = state.written.iter().flat_map(|written| written.extents.iter());
     let mut kept_bytes: u64 = written.map(|(_, extent)| extent.kept_bytes()).sum();
+    let mut xattrs = 0;
     if let Some(rare) = &state.rare {
-        kept_bytes += rare.xattrs.iter().map(|(name, value)| xattr_bytes(name, value)).sum::<u64>();
+        xattrs = rare.xattrs.len() as u64;
+        kept_bytes +=
+            rare.xattrs.iter().map(|(name, it)| (name.len() + it.len()) as u64).sum::<u64>();
         let target = rare.created.as_ref().and_then(|(_, target)| target.as_ref());
         kept_bytes += target.map_or(0, |target| target.len() as u64);
     }
-    Usage { kept_bytes, extents: 1 + extents.max(1) }
+    Usage { kept_bytes, extents: 1 + extents.max(1) + xattrs }
 }
 
 fn apply(record: &Record, base: Option<Base>, change: &Change) -> Result<(), BudgetFull> {
@@ -100,7 +103,7 @@ fn apply(record: &Record, base: Option<Base>, change: &Change) -> Result<(), Bud
 proptest! {
     #[test]
     fn the_budget_is_what_the_records_hold(changes in prop::collection::vec(changes(), 1..60)) {
-        let budget = Arc::new(Budget::new(LIMITS));
+        let budget = Arc::new(Budget::new(LIMITS, Arc::default()));
         let mut records: [Option<(Record, Option<Base>)>; FILES] = Default::default();
         for (file, change) in &changes {
             if matches!(change, Change::Drop) {
@@ -131,7 +134,7 @@ proptest! {
 
 #[test]
 fn a_link_with_no_room_for_its_target_takes_nothing() {
-    let budget = Arc::new(Budget::new(Limits { kept_bytes: 8, extents: 10 }));
+    let budget = Arc::new(Budget::new(Limits { kept_bytes: 8, extents: 10 }, Arc::default()));
     assert_eq!(record(&budget, 2).unwrap_err(), BudgetFull::KeptBytes);
     assert_eq!(budget.usage(), Usage::default());
 }

@@ -1,0 +1,13 @@
+//! The state of a verification: whatever is read is written as what is read as the same.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use seedfs::storage::State;
+
+fuzz_target!(|json: &[u8]| {
+    let Ok(state) = serde_json::from_slice::<State>(json) else { return };
+    let written = serde_json::to_string(&state).unwrap();
+    let again: State = serde_json::from_str(&written).unwrap();
+    assert_eq!(format!("{again:?}"), format!("{state:?}"), "{written}");
+});

@@ -1,0 +1,68 @@
+//! The names in a directory.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use nix::dir::{Dir, OwningIter, Type};
+use nix::errno::Errno;
+
+use super::{Call, Disk, Entry, Faults, Kind};
+
+/// The entries of a directory. After an error it ends.
+#[derive(Debug)]
+pub struct Listing<F> {
+    disk: Disk<F>,
+    names: OwningIter,
+    ended: bool,
+}
+
+impl<F> Listing<F> {
+    pub(super) fn new(disk: Disk<F>, names: Dir) -> Self {
+        Self { disk, names: names.into_iter(), ended: false }
+    }
+}
+
+impl<F: Faults> Iterator for Listing<F> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            // Asked before, never after: an entry that was taken would be lost.
+            let asked = self.disk.call(Call::List, || Ok(()));
+            let entry = match asked.map(|()| self.names.next()) {
+                Ok(Some(Ok(entry))) => entry,
+                Ok(Some(Err(Errno::EINTR))) => continue,
+                Ok(None) => {
+                    self.ended = true;
+                    return None;
+                }
+                Ok(Some(Err(errno))) => {
+                    self.ended = true;
+                    return Some(Err(errno.into()));
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            };
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                let name: OsString = OsStr::from_bytes(name).to_owned();
+                return Some(Ok(Entry { name, kind: entry.file_type().map(kind) }));
+            }
+        }
+    }
+}
+
+fn kind(kind: Type) -> Kind {
+    match kind {
+        Type::File => Kind::File,
+        Type::Directory => Kind::Directory,
+        Type::Symlink => Kind::Link,
+        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Kind::Special,
+    }
+}

@@ -1,0 +1,41 @@
+//! What a reset has taken out of the overlay.
+
+use std::sync::Arc;
+
+use super::budget::{Budget, Usage};
+use super::names::{Name, Tree};
+use super::record::Record;
+use crate::dataset::Inode;
+
+/// Names and records as they were before a reset. They count against the budget until this is
+/// dropped: so nobody can heap up more of them by resets than could be held without.
+#[derive(Debug)]
+pub struct Cleared {
+    budget: Arc<Budget>,
+    tree: Tree,
+    records: Vec<(Inode, Arc<Record>)>,
+}
+
+impl Cleared {
+    pub(super) fn new(budget: Arc<Budget>, tree: Tree, records: Vec<(Inode, Arc<Record>)>) -> Self {
+        Self { budget, tree, records }
+    }
+
+    /// The names that differed from the dataset's, in no order.
+    pub fn names(&self) -> impl Iterator<Item = (Inode, &Name)> {
+        self.tree.directories().flat_map(|(directory, changed)| {
+            changed.entries().map(move |(name, _)| (directory, name))
+        })
+    }
+
+    /// The inodes that had a record, in no order.
+    pub fn inodes(&self) -> impl Iterator<Item = Inode> {
+        self.records.iter().map(|(inode, _)| *inode)
+    }
+}
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.budget.release(Usage { kept_bytes: 0, extents: self.tree.extents() });
+    }
+}

@@ -1,0 +1,229 @@
+//! The directory that is written to or read, and the way to those below it.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{Access, Directory, Disk, Faults, Kind, Links, Sound, Stat};
+use crate::sync::Mutex;
+
+/// A directory that the user has named. It stays the same one whatever happens to its path.
+#[derive(Debug)]
+pub struct Root<F = Sound> {
+    pub(super) disk: Disk<F>,
+    pub(super) directory: Directory,
+    path: PathBuf,
+}
+
+/// Which directory something was said of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    /// Without links.
+    path: String,
+    device: u64,
+    inode: u64,
+}
+
+impl<F: Faults> Root<F> {
+    /// Opens a directory that is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn open(disk: Disk<F>, path: &Path) -> io::Result<Self> {
+        let directory = disk.open_root(path)?;
+        Ok(Self { disk, directory, path: path.to_owned() })
+    }
+
+    /// Opens a directory, and makes it, and those above it, where it is not there; with `lasting`
+    /// their names are on the storage then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn make(disk: Disk<F>, path: &Path, lasting: bool) -> io::Result<Self> {
+        let mut missing = Vec::new();
+        let mut above = path;
+        let mut directory = loop {
+            let there = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            match (disk.open_root(there), above.parent(), above.file_name()) {
+                (Err(error), Some(parent), Some(name)) if error.kind() == ErrorKind::NotFound => {
+                    missing.push(name);
+                    above = parent;
+                }
+                (opened, ..) => break opened?,
+            }
+        };
+        for name in missing.into_iter().rev() {
+            disk.make_directory(&directory, name)?;
+            if lasting {
+                disk.sync_directory(&directory)?;
+            }
+            directory = disk.open_directory(&directory, Path::new(name), Links::Follow)?;
+        }
+        Ok(Self { disk, directory, path: path.to_owned() })
+    }
+
+    /// The path that the user has typed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn identity(&self) -> io::Result<Identity> {
+        let Stat { device, inode, .. } = self.disk.stat(&self.directory)?;
+        let path = self.path.canonicalize()?.to_string_lossy().into_owned();
+        Ok(Identity { path, device, inode })
+    }
+
+    /// Refuses where the path names another directory by now.
+    pub(super) fn check_is_there(&self) -> io::Result<()> {
+        let now = self.disk.open_root(&self.path)?;
+        if self.disk.stat(&self.directory)?.is_same(&self.disk.stat(&now)?) {
+            return Ok(());
+        }
+        Err(io::Error::other("another directory has taken the place of this one meanwhile"))
+    }
+}
+
+/// Whether a link, or a file, is this user's or root's: nobody else has put it there for us.
+pub(super) fn is_trusted(stat: &Stat) -> bool {
+    stat.owner == 0 || stat.owner == geteuid().as_raw()
+}
+
+/// How many directories are kept open: the threads are mostly in one, or in two.
+const KEPT_MAX: usize = 16;
+
+/// The directories that files are written to. Each is made where it is not there, and cleared of
+/// what killed runs have left when it is entered.
+pub(super) struct Parents<'a, F> {
+    root: &'a Root<F>,
+    lasting: bool,
+    /// How the names of temporary files of this node begin.
+    prefix: String,
+    kept: Mutex<Vec<(PathBuf, Arc<Directory>)>>,
+}
+
+impl<'a, F: Faults> Parents<'a, F> {
+    pub(super) fn new(root: &'a Root<F>, lasting: bool, prefix: String) -> Self {
+        Self { root, lasting, prefix, kept: Mutex::default() }
+    }
+
+    /// The directory of a path below the root.
+    pub(super) fn enter(&self, path: &Path) -> io::Result<Arc<Directory>> {
+        let find = |kept: &Vec<(PathBuf, Arc<Directory>)>| {
+            kept.iter().find(|(of, _)| of == path).map(|(_, directory)| Arc::clone(directory))
+        };
+        if let Some(directory) = find(&self.kept.lock()) {
+            return Ok(directory);
+        }
+        let (directory, is_new) = self.walk(path)?;
+        if !is_new {
+            self.clear(&directory);
+        }
+        let directory = Arc::new(directory);
+        let mut kept = self.kept.lock();
+        if kept.len() >= KEPT_MAX {
+            kept.remove(0);
+        }
+        kept.push((path.to_owned(), Arc::clone(&directory)));
+        Ok(directory)
+    }
+
+    /// Looks for it anew the next time: it was removed.
+    pub(super) fn forget(&self, path: &Path) {
+        self.kept.lock().retain(|(of, _)| of != path);
+    }
+
+    /// The directory, and whether it was made.
+    fn walk(&self, path: &Path) -> io::Result<(Directory, bool)> {
+        let disk = &self.root.disk;
+        let mut directory =
+            disk.open_directory(&self.root.directory, Path::new("."), Links::Refuse)?;
+        let mut is_new = false;
+        for name in path {
+            is_new = disk.make_directory(&directory, name)?;
+            if self.lasting {
+                // Also where it was there: a run without --fsync may have made it.
+                disk.sync_directory(&directory)?;
+            }
+            let below = disk.open_directory(&directory, Path::new(name), Links::Refuse);
+            directory = match below {
+                Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                    disk.open_through_link(&directory, name, is_trusted).map_err(|error| {
+                        io::Error::new(error.kind(), format!("{}: {error}", name.display()))
+                    })?
+                }
+                below => below?,
+            };
+        }
+        Ok((directory, is_new))
+    }
+
+    /// Removes what killed runs of this node have left. What cannot be removed stays: it is in
+    /// nobody's way, and a verification names it.
+    fn clear(&self, directory: &Directory) {
+        let Ok(entries) = self.root.disk.list(directory) else { return };
+        for entry in entries.map_while(Result::ok) {
+            if is_temporary(&entry.name, &self.prefix) && self.is_left(directory, &entry.name) {
+                let _ = self.root.disk.unlink(directory, &entry.name);
+            }
+        }
+    }
+
+    /// Whether a temporary file is this user's and no run is writing it.
+    fn is_left(&self, directory: &Directory, name: &OsStr) -> bool {
+        let disk = &self.root.disk;
+        let Ok(file) = disk.open(directory, Path::new(name), Access::Read, Links::Refuse) else {
+            return false;
+        };
+        let ours = disk
+            .stat(&file)
+            .is_ok_and(|stat| stat.kind == Kind::File && stat.owner == geteuid().as_raw());
+        // Where there are no locks, two runs of one node at once were warned.
+        ours && disk.try_lock(&file).unwrap_or(true)
+    }
+}
+
+/// Whether a name is the prefix and a number, and what makes it unique.
+fn is_temporary(name: &OsStr, prefix: &str) -> bool {
+    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { return false };
+    let (number, unique) = rest.split_once('-').unwrap_or((rest, "0"));
+    let all = |text: &str, is_one: fn(&u8) -> bool| {
+        !text.is_empty() && text.bytes().all(|byte| is_one(&byte))
+    };
+    all(number, u8::is_ascii_digit) && all(unique, u8::is_ascii_hexdigit)
+}
+
+/// The directory that a path of the dataset is in, and its name there.
+pub(super) fn split(path: &str) -> (&Path, OsString) {
+    let path = Path::new(path);
+    (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_temporary_files_of_this_node_have_their_names() {
+        let prefix = ".seedfs-tmp-node1-";
+        for name in [".seedfs-tmp-node1-7", ".seedfs-tmp-node1-7-00ff"] {
+            assert!(is_temporary(OsStr::new(name), prefix), "{name}");
+        }
+        for name in [
+            ".seedfs-tmp-node1-",
+            ".seedfs-tmp-node1-x",
+            ".seedfs-tmp-node1-7-",
+            ".seedfs-tmp-node1-7-notes",
+            ".seedfs-tmp-node11-7",
+            "file_7",
+        ] {
+            assert!(!is_temporary(OsStr::new(name), prefix), "{name}");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! A disk that fails at each of its calls, in each way: an error that names the file or success,
+//! never a false `verified`, never a file under its name that is not whole, and a second run puts
+//! everything right.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::content::Content;
+use crate::dataset::{Dataset, DatasetConfig};
+use crate::disk::{Call, Disk, Failing, Fault, Faults};
+use crate::verdict::Verdict;
+
+const SIZE_BYTES: usize = 9000;
+
+const FAULTS: [Fault; 6] = [
+    Fault::Before(libc::EIO),
+    Fault::Before(libc::ENOSPC),
+    Fault::After(libc::EIO),
+    Fault::Before(libc::EINTR),
+    Fault::After(libc::EINTR),
+    Fault::Short,
+];
+
+/// Whether nobody is to notice a fault.
+fn is_harmless(fault: Fault) -> bool {
+    matches!(fault, Fault::Short | Fault::Before(libc::EINTR) | Fault::After(libc::EINTR))
+}
+
+fn dataset() -> Dataset {
+    let typed = DatasetConfig {
+        nodes: Some(2.into()),
+        files: Some(2.into()),
+        size: Some(SIZE_BYTES.to_string().as_str().into()),
+        ..DatasetConfig::default()
+    };
+    typed.validate().unwrap()
+}
+
+fn content(dataset: &Dataset, index: u64) -> Vec<u8> {
+    let mut bytes = vec![0; SIZE_BYTES];
+    Content::of(dataset).fill(Share::new(dataset, None).file(index), 0, &mut bytes);
+    bytes
+}
+
+fn path(dataset: &Dataset, directory: &Path, index: u64) -> PathBuf {
+    let share = Share::new(dataset, None);
+    directory.join(share.path(share.file(index)))
+}
+
+/// Runs something on disks that fail at the first call, at the second, and so on, until there is
+/// no call left; says how many there were.
+fn with_every_fault(mut run: impl FnMut(Failing, Fault)) {
+    for fault in FAULTS {
+        for number in 0.. {
+            assert!(number < 2000, "it does not end");
+            let failing = Failing::at(number, fault);
+            run(failing.clone(), fault);
+            if !failing.has_failed() {
+                assert!(number > 5, "only {number} calls go through the disk");
+                break;
+            }
+        }
+    }
+}
+
+/// What the files of a case are before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Before {
+    Nothing,
+    /// One right, one wrong, one short, one not there.
+    Mixed,
+}
+
+/// A directory in memory, where there is one: syncing thousands of files elsewhere takes minutes.
+fn memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn prepare(dataset: &Dataset, before: Before) -> TempDir {
+    let directory = memory();
+    if before == Before::Mixed {
+        for (index, change) in [(0, None), (1, Some(SIZE_BYTES)), (2, Some(5))] {
+            let mut bytes = content(dataset, index);
+            if let Some(length) = change {
+                bytes[0] ^= 1;
+                bytes.truncate(length);
+            }
+            let path = path(dataset, directory.path(), index);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    directory
+}
+
+fn contents(dataset: &Dataset, directory: &Path) -> Vec<Option<Vec<u8>>> {
+    (0..4).map(|index| fs::read(path(dataset, directory, index)).ok()).collect()
+}
+
+/// Writes on a disk; says what failed.
+fn write_on<F: Faults>(
+    disk: Disk<F>,
+    directory: &Path,
+    dataset: &Dataset,
+    options: WriteOptions,
+) -> Result<(), String> {
+    let share = Share::new(dataset, None);
+    let root = Root::make(disk, directory, options.fsync).map_err(|error| error.to_string())?;
+    let progress = Progress::new(4, 4 * SIZE_BYTES as u128);
+    let failures = write(&root, share, options, &progress, &Stop::default());
+    let done = progress.snapshot();
+    assert_eq!(done.files + done.failed, 4, "each file is whole or failed");
+    assert_eq!(done.failed, failures.total);
+    match failures.listed.first() {
+        None => Ok(()),
+        Some(failure) => {
+            assert!(failure.path.starts_with("node_"), "{failure:?}");
+            assert!(!failure.error.is_empty());
+            Err(failure.path.clone())
+        }
+    }
+}
+
+fn verify_options(drop_cache: bool) -> VerifyOptions {
+    VerifyOptions {
+        threads: 1,
+        transfer: Transfer::Cached,
+        drop_cache,
+        sample: Sample::ALL,
+        stop_after: None,
+    }
+}
+
+/// Verifies without a state, on the disk as it is.
+fn verdict_of(dataset: &Dataset, directory: &Path) -> Verdict {
+    let share = Share::new(dataset, None);
+    let root = Root::open(Disk::real(), directory).unwrap();
+    let options = verify_options(false);
+    let state = State::new(&root, share, &options).unwrap();
+    let progress = Progress::new(4, 0);
+    let watch = (&progress, &Stop::default());
+    verify(&root, share, options, state, watch, &|_| {}).unwrap().verdict(share)
+}
+
+#[test]
+fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
+    let dataset = dataset();
+    let (cached, direct) = (Transfer::Cached, Transfer::Direct);
+    for (before, existing, fsync, transfer) in [
+        (Before::Nothing, Existing::Refuse, false, cached),
+        (Before::Nothing, Existing::Refuse, true, cached),
+        (Before::Mixed, Existing::Resume, true, cached),
+        (Before::Mixed, Existing::Overwrite, false, cached),
+        (Before::Mixed, Existing::Overwrite, false, direct),
+    ] {
+        let options = WriteOptions { threads: 1, transfer, existing, fsync };
+        let first = prepare(&dataset, before);
+        if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
+            assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
+            continue;
+        }
+        with_every_fault(|failing, fault| {
+            let directory = prepare(&dataset, before);
+            let directory = directory.path();
+            let former = contents(&dataset, directory);
+            let disk = Disk::new(failing);
+            let written = write_on(disk, directory, &dataset, options);
+            let case = format!("{before:?}, {options:?}, {fault:?}: {written:?}");
+            for ((index, now), former) in (0..).zip(contents(&dataset, directory)).zip(&former) {
+                let whole = now.as_deref() == Some(&content(&dataset, index));
+                assert!(whole || now == *former, "file {index}, {case}");
+                assert!(whole || written.is_err(), "file {index}, {case}");
+            }
+            assert!(written.is_ok() || !is_harmless(fault), "{case}");
+            let again = WriteOptions { existing: Existing::Resume, ..options };
+            assert_eq!(write_on(Disk::real(), directory, &dataset, again), Ok(()), "{case}");
+            // Nothing is left of the first run, either.
+            assert_eq!(verdict_of(&dataset, directory), Verdict::Verified, "{case}");
+        });
+    }
+}
+
+/// From one call on nothing works any more: what was whole stays, and no call is made for ever.
+#[test]
+fn a_write_to_a_disk_that_dies_ends() {
+    let dataset = dataset();
+    for errno in [libc::EIO, libc::ENOSPC, libc::EROFS] {
+        for number in (0..400).step_by(7) {
+            let directory = prepare(&dataset, Before::Mixed);
+            let former = contents(&dataset, directory.path());
+            let disk = Disk::new(Failing::from(number, Fault::Before(errno)));
+            let options = WriteOptions {
+                threads: 2,
+                transfer: Transfer::Cached,
+                existing: Existing::Overwrite,
+                fsync: true,
+            };
+            let _ = write_on(disk, directory.path(), &dataset, options);
+            for ((index, now), former) in
+                (0..).zip(contents(&dataset, directory.path())).zip(&former)
+            {
+                let whole = now.as_deref() == Some(&content(&dataset, index));
+                assert!(whole || now == *former, "file {index}, call {number}");
+            }
+            assert_eq!(write_on(Disk::real(), directory.path(), &dataset, options), Ok(()));
+            assert_eq!(verdict_of(&dataset, directory.path()), Verdict::Verified);
+        }
+    }
+}
+
+/// What closing says is heard before a file gets its name.
+#[test]
+fn a_file_that_closing_says_is_lost_gets_no_name() {
+    let dataset = dataset();
+    for errno in [libc::EIO, libc::EDQUOT, libc::ENOSPC] {
+        let directory = prepare(&dataset, Before::Nothing);
+        let failing = Failing::from(0, Fault::After(errno)).only(Call::Flush);
+        let options = WriteOptions {
+            threads: 1,
+            transfer: Transfer::Cached,
+            existing: Existing::Refuse,
+            fsync: false,
+        };
+        write_on(Disk::new(failing), directory.path(), &dataset, options).unwrap_err();
+        assert_eq!(contents(&dataset, directory.path()), vec![None; 4]);
+    }
+}
+
+/// What is on the storage in the end: each file, and each directory that has a new name in it.
+#[test]
+fn with_fsync_everything_is_synced_up_to_the_top() {
+    let dataset = dataset();
+    let place = memory();
+    let syncs = |existing| {
+        let counting = Failing::never().only(Call::Sync);
+        let options =
+            WriteOptions { threads: 1, transfer: Transfer::Cached, existing, fsync: true };
+        let disk = Disk::new(counting.clone());
+        write_on(disk, &place.path().join("a/b"), &dataset, options).unwrap();
+        counting.calls()
+    };
+    // `a` and `b`; in each of two parents, the two directories above it; files, and their names.
+    assert_eq!(syncs(Existing::Refuse), 2 + 2 * 2 + 4 + 4);
+    // Files that are kept may have been written without --fsync.
+    assert_eq!(syncs(Existing::Resume), 2 * 2 + 4);
+}
+
+/// What is done to a tree, and its name.
+type Spoil = (&'static str, fn(&Path));
+
+struct Verified {
+    verdict: Verdict,
+    failed: u64,
+}
+
+/// Verifies with a state and a report, on a disk.
+fn verify_on<F: Faults>(
+    disk: &Disk<F>,
+    place: &Path,
+    dataset: &Dataset,
+    drop_cache: bool,
+) -> Result<Verified, String> {
+    let say = |error: &dyn std::fmt::Display| error.to_string();
+    let share = Share::new(dataset, None);
+    let options = verify_options(drop_cache);
+    let root = Root::open(disk.clone(), &place.join("data")).map_err(|error| say(&error))?;
+    let output = |name: &str| Output::new(disk.clone(), &place.join(name));
+    let state_file = output("state").map_err(|error| say(&error))?;
+    let report_file = output("report").map_err(|error| say(&error))?;
+    let new = State::new(&root, share, &options).map_err(|error| say(&error))?;
+    let state = State::load(&state_file, new, share).map_err(|error| say(&error))?;
+    let progress = Progress::new(4, 0);
+    let watch = (&progress, &Stop::default());
+    let state =
+        verify(&root, share, options, state, watch, &|_| {}).map_err(|error| say(&error))?;
+    state.save(&state_file).map_err(|error| say(&error))?;
+    report_file.replace(b"{\"whole\":true}", 0o666).map_err(|error| say(&error))?;
+    Ok(Verified { verdict: state.verdict(share), failed: state.failures(share).total })
+}
+
+fn assert_whole(place: &Path) {
+    if let Ok(report) = fs::read(place.join("report")) {
+        assert_eq!(report, b"{\"whole\":true}");
+    }
+    let mut names: Vec<_> =
+        fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.retain(|name| !["data", "state", "report"].iter().any(|known| name == known));
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn a_verification_is_never_false_whichever_call_fails() {
+    let dataset = dataset();
+    let spoil: [Spoil; 4] = [
+        ("nothing", |_| {}),
+        ("one byte", |data| {
+            let path = data.join("node_1/process_0/file_1");
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[SIZE_BYTES - 1] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }),
+        ("a file", |data| fs::remove_file(data.join("node_0/process_0/file_0")).unwrap()),
+        ("a stray one", |data| fs::write(data.join("node_1/stray"), "?").unwrap()),
+    ];
+    let options = WriteOptions {
+        threads: 1,
+        transfer: Transfer::Cached,
+        existing: Existing::Refuse,
+        fsync: false,
+    };
+    for (what, spoil) in spoil {
+        for drop_cache in [false, true] {
+            let place = memory();
+            let place = place.path();
+            write_on(Disk::real(), &place.join("data"), &dataset, options).unwrap();
+            spoil(&place.join("data"));
+            let is_right = what == "nothing";
+            with_every_fault(|failing, fault| {
+                let _ = fs::remove_file(place.join("state"));
+                let _ = fs::remove_file(place.join("report"));
+                let disk = Disk::new(failing);
+                // The second goes on with the state of the first, or begins anew.
+                for _ in 0..2 {
+                    match verify_on(&disk, place, &dataset, drop_cache) {
+                        Ok(Verified { verdict, failed }) => {
+                            let verified = verdict == Verdict::Verified;
+                            assert!(!verified || is_right && failed == 0, "{what}, {fault:?}");
+                            let noticed = failed > 0 || !is_right;
+                            assert!(verified || noticed, "{what}, {fault:?}: {verdict:?}");
+                            assert!(failed == 0 || !is_harmless(fault), "{what}, {fault:?}");
+                        }
+                        Err(error) => assert!(!is_harmless(fault), "{what}, {fault:?}: {error}"),
+                    }
+                    assert_whole(place);
+                }
+                let again = verify_on(&Disk::real(), place, &dataset, drop_cache);
+                let again = again.unwrap_or_else(|error| panic!("{what}, {fault:?}: {error}"));
+                assert_eq!(again.verdict == Verdict::Verified, is_right, "{what}, {fault:?}");
+                assert_eq!(again.failed, 0, "{what}, {fault:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
+    let dataset = dataset();
+    let share = Share::new(&dataset, None);
+    let options = WriteOptions {
+        threads: 1,
+        transfer: Transfer::Cached,
+        existing: Existing::Overwrite,
+        fsync: false,
+    };
+    with_every_fault(|failing, fault| {
+        let directory = memory();
+        let update = |disk: Disk<Failing>, files: u64| {
+            let root = Root::open(disk, directory.path())?;
+            let progress = Progress::new(4, 0);
+            (0..files).for_each(|_| progress.file());
+            StatusKeeper::new(&root, share, 4, &options).update(&progress)
+        };
+        update(Disk::new(Failing::never()), 1).unwrap();
+        let updated = update(Disk::new(failing.clone()), 3);
+        assert!(updated.is_ok() || !is_harmless(fault), "{fault:?}: {updated:?}");
+        let root = Root::open(Disk::real(), directory.path()).unwrap();
+        let read = read_cluster_status(&root).unwrap().unwrap();
+        assert_eq!(read.unreadable_total, 0, "{fault:?}");
+        assert!(matches!((read.files_created, &updated), (3, _) | (1, Err(_))), "{fault:?}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{fault:?}");
+
+        // Reading it: what it says, or an error, or unreadable.
+        let read = Root::open(Disk::new(failing), directory.path())
+            .and_then(|root| read_cluster_status(&root));
+        if let Ok(Some(read)) = &read {
+            assert!(read.unreadable_total == 1 || read.files_created > 0, "{fault:?}");
+        }
+        assert!(!is_harmless(fault) || read.is_ok(), "{fault:?}: {read:?}");
+    });
+}
+
+#[test]
+fn a_manifest_is_whole_or_the_one_before_whichever_call_fails() {
+    let dataset = dataset();
+    let share = Share::new(&dataset, None);
+    let manifest = |disk: Disk<Failing>, path: &Path| {
+        let output = Output::new(disk, path)?;
+        let mut out = output.begin()?;
+        let progress = Progress::new(4, 0);
+        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &Stop::default())?;
+        out.flush()?;
+        out.finish()
+    };
+    let place = memory();
+    manifest(Disk::new(Failing::never()), &place.path().join("right")).unwrap();
+    let right = fs::read(place.path().join("right")).unwrap();
+    with_every_fault(|failing, fault| {
+        let directory = memory();
+        let path = directory.path().join("manifest");
+        fs::write(&path, "before").unwrap();
+        let written = manifest(Disk::new(failing), &path);
+        let now = fs::read(&path).unwrap();
+        assert!(now == right || written.is_err() && now == b"before", "{fault:?}: {written:?}");
+        assert!(written.is_ok() || !is_harmless(fault), "{fault:?}: {written:?}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{fault:?}");
+    });
+}
+
+/// Who has written a state may have made a digest for it, too.
+#[test]
+fn a_state_that_was_made_up_is_refused() {
+    let dataset = dataset();
+    let share = Share::new(&dataset, None);
+    let place = memory();
+    let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
+    let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
+    let options = verify_options(false);
+    let new = State::new(&root, share, &options).unwrap();
+    let right = serde_json::to_value(&new).unwrap();
+    let load = |value: &serde_json::Value| {
+        let json = serde_json::to_vec(value).unwrap();
+        let head = format!("seedfs verify state 2 {}\n", blake3::hash(&json).to_hex());
+        file.replace(&[head.as_bytes(), &json].concat(), 0o600).unwrap();
+        State::load(&file, new.clone(), share)
+    };
+    load(&right).unwrap();
+    let most = serde_json::json!(u64::MAX);
+    for (pointer, value) in [
+        ("/next", serde_json::json!(4)),
+        ("/next", most.clone()),
+        ("/failed_total", most.clone()),
+        ("/failed", serde_json::json!({"3": "made up"})),
+        ("/problems/total", most.clone()),
+        ("/problems/listed", serde_json::json!([1, 2])),
+        ("/verification/files/verified", most.clone()),
+        ("/verification/files/verified", serde_json::json!(4)),
+        ("/verification/files/mismatch", most.clone()),
+        ("/verification/bytes/wrong", most.clone()),
+        ("/verification/ranges_listed", serde_json::json!(100_001)),
+        ("/verification/classes/0", most),
+        ("/work/directory/inode", serde_json::json!(1)),
+        ("/work/directory/device", serde_json::json!(1)),
+    ] {
+        let mut value_of = right.clone();
+        *value_of.pointer_mut(pointer).unwrap() = value;
+        let refused = load(&value_of);
+        assert!(refused.is_err(), "{pointer}: {refused:?}");
+    }
+}
