@@ -298,11 +298,12 @@ assert os.lseek(fd, 500000, os.SEEK_HOLE) == 500010
 
 #[test]
 fn the_size_and_the_number_of_files_are_in_statfs() {
-    // Less may be kept than the dataset has; where it is more, that is what is shown.
-    let mount = Mount::new(&["--nodes", "3", "--size", "1M", "--keep", "2M"]);
+    // Three files of 1 MiB are there, and 2 MiB and 1000 more names would fit.
+    let limits = ["--keep", "2M", "--extent-limit", "1000"];
+    let mount = Mount::new(&[&["--nodes", "3", "--size", "1M"], &limits[..]].concat());
     let path = mount.path().display().to_string();
-    let said = String::from_utf8(shell(&format!("stat -f -c '%b %S %c %f' {path}"))).unwrap();
-    assert_eq!(said.trim(), "768 4096 3 768");
+    let said = String::from_utf8(shell(&format!("stat -f -c '%b %f %S %c %d' {path}"))).unwrap();
+    assert_eq!(said.trim(), "1280 512 4096 1003 1000");
     let huge = Mount::new(&[
         "--nodes",
         "65536",

@@ -17,7 +17,14 @@ fn mount(log: &tempfile::NamedTempFile, options: &[&str]) -> Mount {
     Mount::new(&[&common, options].concat())
 }
 
-fn logged(log: &tempfile::NamedTempFile) -> String {
+/// What the daemon has logged, as soon as `expected` is in it: a thread of its own writes that.
+fn logged(log: &tempfile::NamedTempFile, expected: &str) -> String {
+    for _ in 0..500 {
+        if fs::read_to_string(log.path()).unwrap().contains(expected) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     fs::read_to_string(log.path()).unwrap()
 }
 
@@ -37,7 +44,8 @@ fn requests_are_no_larger_than_asked_for() {
     // 256 of 64 KiB, one more for each of five reads into a buffer that is not aligned to pages.
     let requests = requests_of_one_file(&mount_small);
     assert!((256..=261).contains(&requests), "{requests}");
-    assert!(logged(&log).contains("request_bytes=65536"), "{}", logged(&log));
+    let log = logged(&log, "request_bytes=65536");
+    assert!(log.contains("request_bytes=65536"), "{log}");
     drop(mount_small);
 
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -51,7 +59,7 @@ fn the_log_says_what_was_agreed() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let options = ["--max-background", "7", "--cache", "page", "--read-ahead", "256K"];
     let mount = mount(&log, &options);
-    let log = logged(&log);
+    let log = logged(&log, "kib=256");
     assert!(log.contains("background=7"), "{log}");
     assert!(log.contains("kib=256"), "{log}");
     let device = fs::metadata(mount.path()).unwrap().dev();

@@ -319,18 +319,20 @@ print(before.hex())
 }
 
 #[test]
-fn status_files_are_whole_frozen_and_of_their_true_size() {
+fn status_files_are_whole_and_frozen() {
     let mount = Mount::new(&DATASET);
     let path = mount.join(".status/summary.json");
     let open = File::open(&path).unwrap();
-    let size = usize::try_from(open.metadata().unwrap().len()).unwrap();
+    assert_eq!(open.metadata().unwrap().len(), 0, "nobody makes a document for a stat");
     let before = {
-        let mut bytes = vec![0; size];
-        open.read_exact_at(&mut bytes, 0).unwrap();
+        let mut bytes = vec![0; 1 << 20];
+        let length = open.read_at(&mut bytes, 0).unwrap();
+        bytes.truncate(length);
         bytes
     };
+    assert!(serde_json::from_slice::<Value>(&before).is_ok(), "whole");
     dd_in(&mount, "node_0/process_0", b"something else");
-    let mut again = vec![0; size + 100];
+    let mut again = vec![0; before.len() + 100];
     let read = open.read_at(&mut again, 0).unwrap();
     assert_eq!(again[..read], before[..], "frozen when it was opened");
     let fresh: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use seedfs::storage::read_cluster_status;
+use seedfs::disk::Disk;
+use seedfs::storage::{Root, read_cluster_status};
 use tempfile::TempDir;
 
 /// In memory, where there is such a place.
@@ -25,7 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
         let name = format!(".dummy_data_status_node{number}.json");
         fs::write(DIRECTORY.path().join(name), bytes).unwrap();
     }
-    let status = read_cluster_status(DIRECTORY.path()).unwrap().unwrap();
+    let root = Root::open(Disk::real(), DIRECTORY.path()).unwrap();
+    let status = read_cluster_status(&root).unwrap().unwrap();
     assert_eq!(status.nodes.len() + status.unreadable.len(), FILES);
     assert!(status.percent_complete <= 100.0, "{}", status.percent_complete);
     serde_json::to_string(&status).unwrap();

@@ -9,5 +9,7 @@ fuzz_target!(|json: &[u8]| {
     let Ok(state) = serde_json::from_slice::<State>(json) else { return };
     let written = serde_json::to_string(&state).unwrap();
     let again: State = serde_json::from_str(&written).unwrap();
-    assert_eq!(format!("{again:?}"), format!("{state:?}"), "{written}");
+    // What no configuration can hold is text once it was written.
+    let all = |state: &State| format!("{state:?}").replace("Unusable(", "Text(");
+    assert_eq!(all(&again), all(&state), "{written}");
 });

@@ -8,12 +8,12 @@ use crate::overlay::{GivenBack, Returns, Store, Tree};
 pub struct Space {
     /// The unit of the block counts, in bytes.
     pub block_bytes: u32,
-    /// Blocks of the dataset, or of all bytes that may be kept, whichever is more.
+    /// Blocks of the dataset and of all bytes that may be kept.
     pub blocks: u64,
-    /// Blocks that are free: the dataset takes no storage, so all but the kept bytes.
+    /// Blocks of bytes that may still be kept.
     pub blocks_free: u64,
     /// Files of the dataset, and those that were made, less those that were removed, by their
-    /// names.
+    /// names; and those that are free.
     pub files: u64,
     /// How many more records and extents may be kept.
     pub files_free: u64,
@@ -34,8 +34,9 @@ impl Filesystem {
     /// Sizes and counts; the sizes are an estimate while they are being summed. A dataset of 8 EiB
     /// or more is shown as that.
     ///
-    /// Programs look at what is free before they write, and do not say whose content it is. So the
-    /// dataset's content finds room whatever its size, and other bytes find what can be kept.
+    /// Programs look at what is free before they write, and fill it. So it is what can be written
+    /// of any bytes. The dataset's own content needs none of it: as on any filesystem, its files
+    /// are there, and are overwritten in place.
     #[must_use]
     pub fn space(&self) -> Space {
         let budget = self.overlay.budget();
@@ -47,19 +48,16 @@ impl Filesystem {
             .kept_bytes
             .saturating_add(stored)
             .saturating_add(store.map_or(0, Store::free_bytes));
-        let bytes = self.sizes.total(&self.dataset).bytes.max(may_be_kept.into());
-        let blocks = bytes.div_ceil(u128::from(BLOCK_BYTES));
-        let blocks = u64::try_from(blocks).unwrap_or(BLOCKS_MAX).min(BLOCKS_MAX);
-        let kept = kept.div_ceil(u64::from(BLOCK_BYTES));
+        let dataset = self.sizes.total(&self.dataset).bytes;
         let more = self.overlay.with_names(Tree::files_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
+        let files_free = budget.limits().extents.saturating_sub(budget.usage().extents);
         Space {
             block_bytes: BLOCK_BYTES,
-            blocks,
-            blocks_free: blocks.saturating_sub(kept),
-            files,
-            // No more than there are, or tools would show that less than none are in use.
-            files_free: budget.limits().extents.saturating_sub(budget.usage().extents).min(files),
+            blocks: blocks(dataset.saturating_add(may_be_kept.into())),
+            blocks_free: blocks(may_be_kept.saturating_sub(kept).into()),
+            files: files.saturating_add(files_free),
+            files_free,
             name_bytes_max: NAME_BYTES_MAX,
         }
     }
@@ -76,4 +74,9 @@ impl Filesystem {
     pub fn give_back(&self) -> GivenBack {
         self.overlay.give_back()
     }
+}
+
+fn blocks(bytes: u128) -> u64 {
+    let blocks = bytes.div_ceil(u128::from(BLOCK_BYTES));
+    u64::try_from(blocks).map_or(BLOCKS_MAX, |blocks| blocks.min(BLOCKS_MAX))
 }

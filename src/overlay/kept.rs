@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A run of bytes in memory: all of a buffer, or a part of one that others may show parts of too.
 ///
 /// The budget counts the bytes that are shown. So that this is what is held, nothing is kept that
-/// shows less than three quarters of its buffer: [`let_go`](Self::let_go) copies such a part out.
+/// shows less than three quarters of its buffer: `let_go` copies such a part out.
 /// Two parts that do not overlap can therefore never hold one buffer.
 #[derive(Clone)]
 pub struct Kept {

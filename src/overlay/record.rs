@@ -224,30 +224,7 @@ impl Record {
     /// What stands in a range, or `None` where nobody ever wrote to the file.
     #[must_use]
     pub fn view(&self, range: Range<u64>) -> Option<View> {
-        let state = self.state.lock();
-        let written = state.written.as_ref()?;
-        Some(View {
-            size_bytes: written.size_bytes,
-            extents: written.extents.range(range).collect(),
-        })
-    }
-
-    /// The number of the content that the file has now: another one after each change.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        self.state.lock().version
-    }
-
-    /// How many extents the file has; 0 where nobody ever wrote to it.
-    #[must_use]
-    pub fn extent_count(&self) -> usize {
-        self.state.lock().written.as_ref().map_or(0, |written| written.extents.len())
-    }
-
-    /// Whether somebody ever wrote to the file.
-    #[must_use]
-    pub fn is_written(&self) -> bool {
-        self.state.lock().written.is_some()
+        self.view_beginning(range, usize::MAX).map(|(view, _)| view)
     }
 
     /// The same for the beginning of a range that has at most `extents_max` extents, and where that
@@ -266,6 +243,24 @@ impl Record {
             extents.push((offset, extent));
         }
         Some((View { size_bytes: written.size_bytes, extents }, end))
+    }
+
+    /// The number of the content that the file has now: another one after each change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.state.lock().version
+    }
+
+    /// How many extents the file has; 0 where nobody ever wrote to it.
+    #[must_use]
+    pub fn extent_count(&self) -> usize {
+        self.state.lock().written.as_ref().map_or(0, |written| written.extents.len())
+    }
+
+    /// Whether somebody ever wrote to the file.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.state.lock().written.is_some()
     }
 
     /// All that the file has, or `None` where nobody ever wrote to it.

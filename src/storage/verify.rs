@@ -27,7 +27,7 @@ use crate::dataset::Coordinates;
 use crate::disk::{Faults, File, Kind, Links, Stat};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
 use crate::status::JudgedFile;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, together};
 use crate::verdict::Judge;
 
 /// How to verify.
@@ -299,12 +299,8 @@ impl<F: Faults> Verifier<'_, F> {
             }
             sum.lock().add(own);
         };
-        thread::scope(|scope| {
-            for _ in 1..(self.options.threads as u64).min(end) {
-                scope.spawn(work);
-            }
-            work();
-        });
+        let files = usize::try_from(end).unwrap_or(usize::MAX);
+        together(self.options.threads.min(files), work);
         sum.into_inner()
     }
 
@@ -323,8 +319,9 @@ impl<F: Faults> Verifier<'_, F> {
         let this = &self;
         thread::scope(|scope| {
             let (done, until_done) = channel::<()>();
-            // On a thread of its own: nobody who reads waits for the file of the state.
-            scope.spawn(move || {
+            // On a thread of its own: nobody who reads waits for the file of the state. Where the
+            // system has none to give, the state is kept at the end only.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || {
                 while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
                     save(&this.results.look(State::clone));
                 }
