@@ -124,7 +124,7 @@ def check(arguments: argparse.Namespace) -> None:
     options.check_direct(arguments.direct, arguments.block_size)
     if arguments.node is None:
         if arguments.iteration_dirs:
-            raise UsageError("--iteration-dirs is for remote mode; accepted: with --node K")
+            raise UsageError("--iteration-dirs is for remote mode; expected with --node K")
         options.check_file("--src", arguments.src)
     else:
         options.check_directory("--src", arguments.src)
@@ -133,7 +133,7 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.dst is not None:
         options.check_directory("--dst", arguments.dst)
     elif arguments.fsync:
-        raise UsageError("--fsync has nothing to flush; accepted: with --dst DIR")
+        raise UsageError("--fsync has nothing to flush; expected with --dst DIR")
 
 
 def plan(arguments: argparse.Namespace) -> List[List[Tuple[str, str]]]:

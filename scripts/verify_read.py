@@ -60,7 +60,7 @@ def pairs_to_compare(arguments: argparse.Namespace) -> List[verify.Pair]:
     """Each copy with what it was read from."""
     if arguments.node is None:
         if arguments.iteration_dirs:
-            raise UsageError("--iteration-dirs is for remote mode; accepted: with --node K")
+            raise UsageError("--iteration-dirs is for remote mode; expected with --node K")
         options.check_iteration_count(arguments, [])
         options.check_file("--src", arguments.src)
         return [

@@ -69,7 +69,7 @@ def check_status_options(arguments: argparse.Namespace, files: layout.Names) -> 
             raise UsageError(f"--{name} says what is expected, but with --status the mount does")
     if files.mount is None:
         raise UsageError(
-            f"--status: --dst {arguments.dst} is not inside a seedfs mount; accepted: a directory "
+            f"--status: --dst {arguments.dst} is not inside a seedfs mount; expected a directory "
             "of a mount, or no --status"
         )
 

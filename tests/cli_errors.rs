@@ -78,15 +78,15 @@ fn too_many_files_together() {
 fn layouts() {
     let dimensions = ["--nodes=20", "--processes=2"];
     for (layout, said) in [
-        ("{node}{process}", "accepted is `{node:02}`"),
+        ("{node}{process}", "expected `{node:02}`"),
         ("{node}", "also names {process}"),
         ("{node}/{node}/{process}", "stands there twice"),
-        ("{node}/{disk}/{process}", "`{disk}` is not a placeholder; accepted are"),
+        ("{node}/{disk}/{process}", "`{disk}` is not a placeholder; expected"),
         ("{node}//{process}", "a path component is empty"),
         (".status/{node}/{process}", "`.status` at the root is reserved"),
         ("{node}/../{process}", "`..` is not a name"),
-        ("{node/{process}", "accepted"),
-        ("{node:6}/{process}", "`:6` is not a width; accepted are :01 to :020"),
+        ("{node/{process}", "expected"),
+        ("{node:6}/{process}", "`:6` is not a width; expected :01 to :020"),
     ] {
         let option = format!("--layout={layout}");
         let named = format!("--layout '{layout}'");
@@ -120,9 +120,9 @@ fn everything_that_is_wrong_is_said_at_once() {
 fn options_of_the_mount() {
     for keep in ["x", "-1", ""] {
         let named = format!("--keep '{keep}'");
-        assert_mount_refused(&["--keep", keep], &[&named, "accepted is a size, like 0 or 1G"]);
+        assert_mount_refused(&["--keep", keep], &[&named, "expected a size, like 0 or 1G"]);
     }
-    assert_mount_refused(&["-o", "bogus"], &["'bogus'", "accepted are ro, rw", "fsname=NAME"]);
+    assert_mount_refused(&["-o", "bogus"], &["'bogus'", "expected ro, rw", "fsname=NAME"]);
     assert_mount_refused(&["-o", "ro,allow_other"], &["'allow_other'", "--allow-other"]);
     assert_mount_refused(&["-o", "fsname="], &["'fsname='", "fsname=NAME"]);
     assert_mount_refused(&["--cache", "odd"], &["'odd'", "--cache", "direct, page"]);
@@ -134,7 +134,7 @@ fn options_of_the_mount() {
     ] {
         for value in ["-1", "x", "18446744073709551616", ""] {
             let named = format!("'{value}'");
-            let accepted = format!("accepted is a whole number from {range}");
+            let accepted = format!("expected a whole number from {range}");
             if value.is_empty() {
                 assert_mount_refused(&[&format!("{option}=")], &[option]);
             } else {
@@ -156,7 +156,7 @@ fn logs() {
         .env("SEEDFS_LOG", "a=b=c")
         .output()
         .expect("the program can be started");
-    assert_refused(&output, WRONG_USAGE, &["SEEDFS_LOG", "'a=b=c'", "accepted is error, warn"]);
+    assert_refused(&output, WRONG_USAGE, &["SEEDFS_LOG", "'a=b=c'", "expected error, warn"]);
     assert!(!is_mounted(directory.path()));
 }
 
@@ -229,7 +229,7 @@ fn what_a_configuration_says_is_validated_too() {
     let path = path.to_str().expect("a plain name");
     assert_mount_refused(
         &["--config", path],
-        &["schema '2': accepted is 1", "--nodes '0'", "--size 'x'", "--seed '1.5'", "in quotes"],
+        &["schema '2': expected 1", "--nodes '0'", "--size 'x'", "--seed '1.5'", "in quotes"],
     );
     // What the command line says comes before it: these are no longer wrong.
     let output = run(&["cat", "--config", path, "--nodes=1", "--size=1", "--seed=a", "x"]);
@@ -247,12 +247,12 @@ fn cat() {
     }
     let path = "node_0/process_0";
     let output = run(&["cat", size, "--offset=4097", path]);
-    assert_refused(&output, WRONG_USAGE, &["--offset '4097'", "accepted is 0 to 4096"]);
+    assert_refused(&output, WRONG_USAGE, &["--offset '4097'", "expected 0 to 4096"]);
     for option in ["--offset", "--length"] {
         for value in ["-1", "x", ""] {
             let named = format!("{option} '{value}'");
             let output = run(&["cat", size, option, value, path]);
-            assert_refused(&output, WRONG_USAGE, &[&named, "accepted is a size"]);
+            assert_refused(&output, WRONG_USAGE, &[&named, "expected a size"]);
         }
     }
     assert_refused(&run(&["cat", "--size=0", path]), WRONG_USAGE, &["--size '0'"]);

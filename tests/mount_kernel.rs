@@ -106,13 +106,13 @@ fn names_and_attributes_are_right_whatever_is_remembered() {
 #[test]
 fn wrong_values_are_named() {
     for (option, value, accepted) in [
-        ("--max-request", "1K", "accepted is 4K to 16M"),
-        ("--max-request", "17M", "accepted is 4K to 16M"),
-        ("--max-request", "lots", "accepted is 4K to 16M"),
-        ("--max-background", "0", "accepted is a whole number from 1 to 65535"),
-        ("--read-ahead", "2G", "accepted is 0 to 1G"),
-        ("--entry-timeout", "-1", "accepted is a whole number from 0 to 4294967295"),
-        ("--attr-timeout", "soon", "accepted is a whole number from 0 to 4294967295"),
+        ("--max-request", "1K", "expected 4K to 16M"),
+        ("--max-request", "17M", "expected 4K to 16M"),
+        ("--max-request", "lots", "expected 4K to 16M"),
+        ("--max-background", "0", "expected a whole number from 1 to 65535"),
+        ("--read-ahead", "2G", "expected 0 to 1G"),
+        ("--entry-timeout", "-1", "expected a whole number from 0 to 4294967295"),
+        ("--attr-timeout", "soon", "expected a whole number from 0 to 4294967295"),
         ("--readdirplus", "sometimes", "auto"),
     ] {
         let directory = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ def find_seedfs(asked: Optional[str]) -> str:
     if asked is not None:
         found = shutil.which(asked)
         if not found:
-            raise UsageError(f"--seedfs {asked}: not a command; accepted: the path of seedfs")
+            raise UsageError(f"--seedfs {asked}: not a command; expected the path of seedfs")
         return os.path.abspath(found)
     found = shutil.which("seedfs") or shutil.which(
         os.path.join(_CHECKOUT, "target", "release", "seedfs")
@@ -51,7 +51,7 @@ class SeedContent:
             if names.mount is None:
                 raise UsageError(
                     f"--dst {arguments.dst} is not inside a seedfs mount, so the expected content "
-                    "is unknown; accepted: --src FILE, --config FILE, or --size with --seed"
+                    "is unknown; expected --src FILE, --config FILE, or --size with --seed"
                 )
             options = ["--config", os.path.join(names.mount, CONFIG_IN_MOUNT)]
         return cls(find_seedfs(arguments.seedfs), options, names.prefix)
@@ -102,7 +102,7 @@ class SeedContent:
         if not self._problem_with(f"{name}/file_0"):
             return (
                 f"in the dataset {name} is a directory: it was made with --files above 1; "
-                "accepted: a dataset with one file for each process"
+                "expected a dataset with one file for each process"
             )
         return None
 
@@ -114,9 +114,9 @@ def dataset_options(
     given = [name for name in ("seed", "size") if getattr(arguments, name) is not None]
     if arguments.config is not None:
         if given:
-            raise UsageError(f"--config and --{given[0]} both say which dataset; accepted: one")
+            raise UsageError(f"--config and --{given[0]} both say which dataset; expected one of them")
         if not os.path.isfile(arguments.config):
-            raise UsageError(f"--config {arguments.config}: not a file; accepted: a config file")
+            raise UsageError(f"--config {arguments.config}: not a file; expected a config file")
         return ["--config", os.path.abspath(arguments.config)]
     if not given:
         return None
@@ -147,4 +147,4 @@ def refuse_overwriting(sources: List[str], targets: List[str]) -> None:
         if os.path.exists(target):
             found = os.stat(target)
             if (found.st_dev, found.st_ino) in identities:
-                raise UsageError(f"--dst: {target} would be read and written; accepted: another")
+                raise UsageError(f"--dst: {target} would be read and written; expected another")

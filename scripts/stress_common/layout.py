@@ -73,7 +73,7 @@ def names_below(option: str, directory: str, run: Run) -> Names:
     if fixed is None:
         raise UsageError(
             f"{option} {directory}: the dataset of the mount {mount} has no files there, its files "
-            f"are {layout}; accepted: {mount}, or a directory outside"
+            f"are {layout}; expected {mount}, or a directory outside"
         )
     _check_shape(option, directory, config, fixed, run)
     rounds = _rounds(layout, run, _iterations(config, fixed, run))
@@ -98,7 +98,7 @@ def refuse_mount(option: str, directory: str, instead: str) -> None:
     if mount is not None:
         raise UsageError(
             f"{option} {directory}: process_0 and so on are no files of the dataset of the mount "
-            f"{mount}; accepted: a directory outside, or {instead}"
+            f"{mount}; expected a directory outside, or {instead}"
         )
 
 
@@ -126,22 +126,22 @@ def _check_shape(
     if config.get("files", 1) > 1 or config.get("new_files"):
         raise UsageError(
             f"{option} {directory}: the mount's dataset has several files for each process "
-            "(--files, --new-files); accepted: a dataset with one"
+            "(--files, --new-files); expected a dataset with one"
         )
     if "process" in fixed or fixed.get("node", run.node) != run.node:
         raise UsageError(
-            f"{option} {directory}: does not hold the files of node {run.node}; accepted: a "
+            f"{option} {directory}: does not hold the files of node {run.node}; expected a "
             "directory above them"
         )
     nodes, processes = config.get("nodes", 1), config.get("processes", 1)
     if run.node >= nodes:
         raise UsageError(
-            f"--node {run.node}: the mount's dataset has {nodes} nodes; accepted: 0 to {nodes - 1}"
+            f"--node {run.node}: the mount's dataset has {nodes} nodes; expected 0 to {nodes - 1}"
         )
     if run.processes > processes:
         raise UsageError(
             f"{run.processes_option} {run.processes}: the mount's dataset has {processes} "
-            f"processes for each node; accepted: 1 to {processes}"
+            f"processes for each node; expected 1 to {processes}"
         )
 
 
@@ -157,7 +157,7 @@ def _iterations(config: Dict[str, Any], fixed: Dict[str, int], run: Run) -> List
         return [fixed.get("iteration", 0)] * run.iterations
     if run.iterations > count:
         raise UsageError(
-            f"--iteration {run.iterations}: the mount's dataset has {count} iterations; accepted: "
+            f"--iteration {run.iterations}: the mount's dataset has {count} iterations; expected "
             f"1 to {count}"
         )
     return list(range(run.iterations))

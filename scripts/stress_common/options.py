@@ -34,7 +34,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is not a size; accepted: bytes, or a whole number with K, M, G, T or P "
+            f"'{text}' is not a size; expected bytes, or a whole number with K, M, G, T or P "
             "(binary: 1K is 1024 bytes), such as 4096, 64K or 10GiB"
         )
     exponent = " KMGTP".index(match.group(2).upper() or " ")
@@ -48,7 +48,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         if re.fullmatch(r"\d+", text) and least <= int(text) <= most:
             return int(text)
         raise argparse.ArgumentTypeError(
-            f"'{text}' is not accepted here; accepted: a whole number from {least} to {most}"
+            f"'{text}' is not accepted here; expected a whole number from {least} to {most}"
         )
 
     return parse
@@ -59,7 +59,7 @@ def block_size(text: str) -> int:
     size_bytes = parse_size(text)
     if 1 <= size_bytes <= MAX_BLOCK_BYTES:
         return size_bytes
-    raise argparse.ArgumentTypeError(f"'{text}' is not accepted here; accepted: 1 to 1G")
+    raise argparse.ArgumentTypeError(f"'{text}' is not accepted here; expected 1 to 1G")
 
 
 def new_parser(description: str, examples: str) -> argparse.ArgumentParser:
@@ -186,7 +186,7 @@ def check_source(arguments: argparse.Namespace) -> None:
         for name in ("config", "seed", "size"):
             if getattr(arguments, name) is not None:
                 raise UsageError(
-                    f"--src and --{name} both say what the bytes are; accepted: one of them"
+                    f"--src and --{name} both say what the bytes are; expected one of them"
                 )
 
 
@@ -201,29 +201,29 @@ def check_direct(direct: bool, block_bytes: int) -> None:
     if direct and block_bytes % DIRECT_ALIGNMENT_BYTES:
         raise UsageError(
             f"--block-size {block_bytes} does not go with --direct; "
-            f"accepted: a multiple of {DIRECT_ALIGNMENT_BYTES} bytes"
+            f"expected a multiple of {DIRECT_ALIGNMENT_BYTES} bytes"
         )
 
 
 def check_directory(option: str, path: str) -> None:
     """Refuses a directory that is not there: a mistyped path must not fill the root disk."""
     if not os.path.isdir(path):
-        raise UsageError(f"{option} {path}: not a directory; accepted: a directory that exists")
+        raise UsageError(f"{option} {path}: not a directory; expected a directory that exists")
 
 
 def check_file(option: str, path: str) -> None:
     """Refuses a source that cannot be read as a file."""
     if not os.path.isfile(path):
-        raise UsageError(f"{option} {path}: not a file; accepted: a regular file")
+        raise UsageError(f"{option} {path}: not a file; expected a regular file")
     if not os.access(path, os.R_OK):
-        raise UsageError(f"{option} {path}: permission denied; accepted: a file you can read")
+        raise UsageError(f"{option} {path}: permission denied; expected a file you can read")
 
 
 def check_iteration_count(arguments: argparse.Namespace, rounds: Sequence[Sequence[str]]) -> None:
     """Refuses to look at several iterations where all of them used the same files."""
     if arguments.iteration > 1 and (not rounds or rounds[0] == rounds[-1]):
         raise UsageError(
-            f"--iteration {arguments.iteration} has one set of files to look at; accepted: 1, "
+            f"--iteration {arguments.iteration} has one set of files to look at; expected 1, "
             "with --iteration-dirs, or a mount with iterations"
         )
 

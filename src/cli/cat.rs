@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let path = arguments.path.trim_start_matches('/');
     let file = dataset.namespace().coordinates(path).ok_or_else(|| {
         Failure::usage(format!(
-            "path '{}': not a file of this dataset; accepted are paths like '{}'",
+            "path '{}': not a file of this dataset; expected paths like '{}'",
             arguments.path,
             first_path(&dataset)
         ))
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let start = size("--offset", &arguments.offset)?;
     if start > size_bytes {
         return Err(Failure::usage(format!(
-            "--offset '{}': past the end; accepted is 0 to {size_bytes}",
+            "--offset '{}': past the end; expected 0 to {size_bytes}",
             arguments.offset
         )));
     }
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn size(option: &str, value: &Value) -> Result<u64, Failure> {
     let text = value.to_string();
     parse_size(&text).map_err(|error| {
-        Failure::usage(format!("{option} '{text}': {error}; accepted is a size, like 4096 or 1M"))
+        Failure::usage(format!("{option} '{text}': {error}; expected a size, like 4096 or 1M"))
     })
 }
 

@@ -130,7 +130,7 @@ fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
         .and_then(|file| file.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text))
         .map_err(|error| refuse(&error.to_string()))?;
     if read as u64 > CONFIG_BYTES_MAX {
-        return Err(refuse("it is longer than 1 MiB; accepted is a configuration"));
+        return Err(refuse("it is longer than 1 MiB; expected a configuration"));
     }
     if path.extension().is_some_and(|extension| extension == "toml") {
         let expected = "TOML was expected, because of its name";

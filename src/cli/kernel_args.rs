@@ -126,7 +126,7 @@ fn sized(
     spelt: &str,
 ) -> Result<u32, String> {
     let text = value.to_string();
-    let refuse = |why: &str| format!("{option} '{text}': {why}accepted is {spelt}");
+    let refuse = |why: &str| format!("{option} '{text}': {why}expected {spelt}");
     match parse_size(&text) {
         Ok(bytes) => match u32::try_from(bytes) {
             Ok(bytes) if accepted.contains(&bytes) => Ok(bytes),

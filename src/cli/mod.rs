@@ -6,7 +6,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | fine |
-//! | 1 | the verdict is mismatch or incomplete |
+//! | 1 | the verdict is mismatch or incomplete; for verify also untouched |
 //! | 2 | wrong usage: nothing was done |
 //! | 3 | the system failed |
 //! | 130 | it was interrupted (Ctrl-C) |
@@ -66,7 +66,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes:
   0  fine
-  1  the verdict is mismatch or incomplete
+  1  the verdict is mismatch or incomplete; for verify, also untouched
   2  wrong usage: nothing was done
   3  the system failed; for write and verify, also where it failed for some files only
   130  it was interrupted

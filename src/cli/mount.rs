@@ -164,7 +164,7 @@ pub(super) fn whole_number<T: FromStr + PartialOrd + Display>(
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
     let (min, max) = (accepted.start(), accepted.end());
-    number.ok_or_else(|| format!("accepted is a whole number from {min} to {max}"))
+    number.ok_or_else(|| format!("expected a whole number from {min} to {max}"))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -225,7 +225,7 @@ impl JudgeArguments {
     fn options(&self, cache: CacheArgument) -> Result<Options, Failure> {
         if let Some(directory) = self.store.as_ref().filter(|directory| !directory.is_dir()) {
             return Err(Failure::usage(format!(
-                "--store '{}': not a directory; accepted is an existing directory",
+                "--store '{}': not a directory; expected an existing directory",
                 directory.display()
             )));
         }
@@ -266,7 +266,7 @@ impl JudgeArguments {
 fn size(option: &str, value: &Value) -> Result<u64, Failure> {
     let text = value.to_string();
     parse_size(&text).map_err(|error| {
-        Failure::usage(format!("{option} '{text}': {error}; accepted is a size, like 0 or 1G"))
+        Failure::usage(format!("{option} '{text}': {error}; expected a size, like 0 or 1G"))
     })
 }
 
@@ -374,7 +374,7 @@ fn start_log(mount: &MountArguments) -> Result<Log, Failure> {
     // fuser warns of an unmount by somebody else, which is how most mounts end.
     let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,fuser=error".to_owned());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {
-        let accepted = "accepted is error, warn, info, debug or trace";
+        let accepted = "expected error, warn, info, debug or trace";
         Failure::usage(format!("the variable {LOG_VARIABLE} '{wanted}': {error}; {accepted}"))
     })?;
     let started = match &mount.log {
@@ -385,7 +385,7 @@ fn start_log(mount: &MountArguments) -> Result<Log, Failure> {
             file.create(true).append(true).custom_flags(no_waiting);
             let file = file.open(path).map_err(|error| {
                 Failure::usage(format!(
-                    "--log '{}': {error}; accepted is a file that can be written to",
+                    "--log '{}': {error}; expected a file that can be written to",
                     path.display()
                 ))
             })?;

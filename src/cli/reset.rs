@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match written {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::usage(format!(
-            "path '{}': not in this dataset; accepted is the path of a file or directory of it",
+            "path '{}': not in this dataset; expected the path of a file or directory of it",
             arguments.path.as_deref().unwrap_or_default()
         ))),
         Err(error) => {

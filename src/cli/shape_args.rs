@@ -72,7 +72,7 @@ pub(super) fn read_template(config: &mut DatasetConfig) -> Result<(), Failure> {
     let Some(typed) = config.template_path() else { return Ok(()) };
     let refuse = |reason: &str| {
         Failure::usage(format!(
-            "--content 'file:{typed}': {reason}; accepted is a file of 1 byte to 1 GiB"
+            "--content 'file:{typed}': {reason}; expected a file of 1 byte to 1 GiB"
         ))
     };
     let path = path::absolute(&typed).map_err(|error| refuse(&error.to_string()))?;

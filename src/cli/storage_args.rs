@@ -63,7 +63,7 @@ impl PartArguments {
         let nodes = match &rank {
             Some(rank) if typed.asks_for_nodes() => Some(rank.count.ok_or_else(|| {
                 Failure::usage(format!(
-                    "--nodes '{AUTO}': {} does not say how many there are: accepted is a number, \
+                    "--nodes '{AUTO}': {} does not say how many there are: expected a number, \
                      or the variable SEEDFS_NODE_COUNT in the environment",
                     rank.engine
                 ))
@@ -89,7 +89,7 @@ fn check_node(text: &str, dataset: &Dataset) -> Result<u16, Failure> {
     let nodes = dataset.dimensions().nodes;
     text.parse::<u16>().ok().filter(|node| u32::from(*node) < nodes).ok_or_else(|| {
         Failure::usage(format!(
-            "--node-id '{text}': the dataset has {nodes} nodes (--nodes); accepted is 0 to {}, or \
+            "--node-id '{text}': the dataset has {nodes} nodes (--nodes); expected 0 to {}, or \
              {AUTO}",
             nodes - 1
         ))

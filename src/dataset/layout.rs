@@ -51,47 +51,45 @@ pub(super) struct Placeholder {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LayoutError {
     /// Nothing between two slashes, or before the first or after the last, or at all.
-    #[error("a path component is empty; accepted are names with a single / between them")]
+    #[error("a path component is empty; expected names with a single / between them")]
     EmptyComponent,
     /// `.` or `..` as a name.
-    #[error("`{0}` is not a name; accepted is any component but `.` and `..`")]
+    #[error("`{0}` is not a name; expected any component but `.` and `..`")]
     DotComponent(String),
     /// The name that belongs to the verdicts.
-    #[error("`.status` at the root is reserved; accepted is any other first component")]
+    #[error("`.status` at the root is reserved; expected any other first component")]
     Reserved,
     /// A control character, NUL among them.
-    #[error("it holds the control character {0:?}; accepted is printable text")]
+    #[error("it holds the control character {0:?}; expected printable text")]
     Control(char),
     /// `{` without `}`, or the reverse.
-    #[error(
-        "a brace has no partner; accepted are {{name}} for a number, {{{{ and }}}} for a brace"
-    )]
+    #[error("a brace has no partner; expected {{name}} for a number, {{{{ and }}}} for a brace")]
     UnbalancedBrace,
     /// A placeholder that is none.
     #[error(
-        "`{{{0}}}` is not a placeholder; accepted are {{iteration}}, {{node}}, {{process}} and \
+        "`{{{0}}}` is not a placeholder; expected {{iteration}}, {{node}}, {{process}} or \
          {{file}}"
     )]
     UnknownPlaceholder(String),
     /// A width that is none.
-    #[error("`:{0}` is not a width; accepted are :01 to :020, a zero and then how many digits")]
+    #[error("`:{0}` is not a width; expected :01 to :020, a zero and then how many digits")]
     Width(String),
     /// The same coordinate twice.
-    #[error("`{{{0}}}` stands there twice; accepted is each placeholder once")]
+    #[error("`{{{0}}}` stands there twice; expected each placeholder once")]
     Repeated(&'static str),
     /// Files would share a path.
-    #[error("files would share a path; accepted is a layout that also names {0}")]
+    #[error("files would share a path; expected a layout that also names {0}")]
     Missing(String),
     /// Generations with different numbers of files need a directory each.
     #[error(
-        "with --new-files the iterations have different numbers of files; accepted is \
+        "with --new-files the iterations have different numbers of files; expected \
          {{iteration}} in a path component before that of {{file}}"
     )]
     FilesBeforeIteration,
     /// Two numbers, or a number and a digit, of which nobody can say where one ends.
     #[error(
-        "`{placeholder}` has no fixed width and a digit follows, so a name cannot be read \
-         backwards; accepted is `{fixed}`, or a character between them that is no digit"
+        "`{placeholder}` has no fixed width and a digit follows, so a name has no \
+         single meaning; expected `{fixed}`, or a character between them that is no digit"
     )]
     Ambiguous {
         /// The placeholder as it stands.
@@ -100,7 +98,7 @@ pub enum LayoutError {
         fixed: String,
     },
     /// A name longer than filesystems take.
-    #[error("the names of component {number} have up to {bytes} bytes; accepted are 255")]
+    #[error("the names of component {number} have up to {bytes} bytes; expected at most 255")]
     NameTooLong {
         /// Which component, counted from 1.
         number: usize,
@@ -108,7 +106,7 @@ pub enum LayoutError {
         bytes: usize,
     },
     /// A path longer than system calls take.
-    #[error("paths have up to {bytes} bytes; accepted are 4095")]
+    #[error("paths have up to {bytes} bytes; expected at most 4095")]
     PathTooLong {
         /// The length of the longest path.
         bytes: usize,

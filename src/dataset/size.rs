@@ -13,7 +13,7 @@ pub enum SizeError {
     #[error("this is not a number with a unit")]
     Syntax,
     /// A fraction of bytes, like `1.5`.
-    #[error("a byte has no fraction; accepted with a unit, like 1.5M")]
+    #[error("a byte has no fraction; expected a unit, like 1.5M")]
     Fraction,
     /// More than 64 bits can count.
     #[error("this is 16 EiB or more")]

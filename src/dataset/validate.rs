@@ -135,7 +135,7 @@ impl Errors {
     fn schema(&mut self, typed: Option<&Value>) {
         let text = typed.map(Value::to_string);
         if let Some(value) = text.filter(|text| *text != SCHEMA.to_string()) {
-            self.add("schema", value, format!("accepted is {SCHEMA}"));
+            self.add("schema", value, format!("expected {SCHEMA}"));
         }
     }
 
@@ -153,7 +153,7 @@ impl Errors {
         }
         let quotes = if is_text { "" } else { ", in quotes" };
         let accepted = format!(
-            "accepted is text of 1 to {MAX_SEED_BYTES} bytes without control characters{quotes}"
+            "expected text of 1 to {MAX_SEED_BYTES} bytes without control characters{quotes}"
         );
         self.add("--seed", text, accepted);
         None
@@ -175,7 +175,7 @@ impl Errors {
         let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
         if number.is_none() {
             let (min, max) = accepted.into_inner();
-            self.add(option, text, format!("accepted is a whole number from {min} to {max}"));
+            self.add(option, text, format!("expected a whole number from {min} to {max}"));
         }
         number
     }
@@ -190,7 +190,7 @@ impl Errors {
         let text = value.to_string();
         match Sizes::parse(&text) {
             Ok(sizes) if shape.dedup.is_some() && sizes.largest() > SHARED_START => {
-                self.add("--size", text, "accepted with --dedup is 1 byte to 2 PiB (2^51)");
+                self.add("--size", text, "expected 1 byte to 2 PiB (2^51) with --dedup");
                 None
             }
             Ok(sizes) => Some(sizes),
@@ -213,7 +213,7 @@ impl Errors {
         };
         let first = self.number("--generation", value, 0..=u64::from(u16::MAX))?;
         if iterations.is_some() {
-            let accepted = "accepted is one of --generation and --iterations";
+            let accepted = "expected only one of --generation and --iterations";
             self.add("--generation", value.to_string(), accepted);
             return None;
         }
@@ -237,7 +237,7 @@ impl Errors {
         let most = u128::from(files) + new_files.of(files, u16::try_from(last).ok()?);
         if most > u128::from(MAX_FILES) {
             let message = format!(
-                "generation {last} has {most} files of each process; accepted are {MAX_FILES}"
+                "generation {last} has {most} files of each process; expected at most {MAX_FILES}"
             );
             self.add("--new-files", new_files.to_string(), message);
             return None;
@@ -253,7 +253,7 @@ impl Errors {
             if shape.dedup.is_some() { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
         if generations.grow > Percent::ZERO && most > limit {
             let message = format!(
-                "files of generation {last} have up to {most} bytes; accepted are {limit} \
+                "files of generation {last} have up to {most} bytes; expected at most {limit} \
                  (2^{power}): a smaller --size, or max=SIZE in it"
             );
             self.add("--grow", generations.grow.to_string(), message);
@@ -269,9 +269,7 @@ impl Errors {
         self.add(
             "--nodes × --processes × --files × --iterations",
             format!("{nodes} × {processes} × {files} × {iterations}"),
-            format!(
-                "these are {count} files and directories; accepted are fewer than 2^61 together"
-            ),
+            format!("these are {count} files and directories; expected fewer than 2^61 together"),
         );
     }
 }

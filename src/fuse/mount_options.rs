@@ -21,8 +21,8 @@ enum Word {
 /// A word of `-o` that is not known.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "'{0}' is not a mount option that seedfs knows: accepted are ro, rw, exec, noexec, suid, \
-     nosuid, dev, nodev, atime, noatime, sync, async, dirsync, nonempty and fsname=NAME; \
+    "'{0}' is not a mount option that seedfs knows: expected ro, rw, exec, noexec, suid, \
+     nosuid, dev, nodev, atime, noatime, sync, async, dirsync, nonempty or fsname=NAME; \
      for allow_other there is --allow-other"
 )]
 pub struct OptionError(String);

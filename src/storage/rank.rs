@@ -19,7 +19,7 @@ pub struct Rank {
 pub enum RankError {
     /// None of the engines that are known.
     #[error(
-        "no engine that is known has started this process: accepted are a number, or `auto` under \
+        "no engine that is known has started this process: expected a number, or `auto` under \
          Open MPI (OMPI_COMM_WORLD_RANK), PMI (PMI_RANK), Slurm's srun (SLURM_PROCID), pbsdsh \
          (PBS_NODENUM) or a Kubernetes indexed job (JOB_COMPLETION_INDEX)"
     )]

@@ -14,7 +14,7 @@ pub struct Sample {
 
 /// A percentage that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted is more than 0 and up to 100")]
+#[error("expected a number above 0 and up to 100")]
 pub struct SampleError;
 
 impl Sample {

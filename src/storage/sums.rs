@@ -96,7 +96,7 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == text)
-            .ok_or("accepted are blake3, sha256, sha512, md5, xxh3 and crc32c")
+            .ok_or("expected blake3, sha256, sha512, md5, xxh3 or crc32c")
     }
 }
 

@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 
 use source::named_paths;
 
-/// A layer, what it may use beside the layers before it, and why that is more than its row of the
-/// design's table.
+/// A layer, and what it may use beside the layers before it.
 struct Layer {
     name: &'static str,
     crates: &'static [&'static str],
-    /// Beyond the design's table, each with its reason.
+    /// What it uses beyond its own trade, each with its reason.
     deviations: &'static [(&'static str, &'static str)],
     /// Whether it may open files, start threads and processes, and look at the environment.
     touches_system: bool,
@@ -92,7 +91,6 @@ const LAYERS: [Layer; 11] = [
     },
     Layer {
         name: "fs",
-        // The design would let it log; so far it has nothing to say.
         crates: &[],
         deviations: &[
             ("thiserror", ERRORS),

@@ -249,7 +249,6 @@ mod tests {
         ours[damage] ^= 0x10;
         let found = kernel.matching(counter, &ours);
         assert!(found <= damage, "{} at {counter:?}: missed byte {damage}", kernel.name());
-        assert!(found == matching || found <= matching, "{}", kernel.name());
         // All that can be told to match does: no kernel stops early.
         assert_eq!(found, matching.min(damage - damage % step(kernel)), "{}", kernel.name());
     }

@@ -39,26 +39,23 @@ fn refuses_each_malformed_template_with_its_reason() {
         ("a\0b", r"control character '\0'"),
         ("a\nb", r"control character '\n'"),
         ("a\u{85}", r"control character '\u{85}'"),
-        ("a{file", "a brace has no partner; accepted are {name} for a number, {{ and }} for"),
+        ("a{file", "a brace has no partner; expected {name} for a number, {{ and }} for"),
         ("a}", "a brace has no partner"),
         ("{fi/le}", "a brace has no partner"),
-        (
-            "{rank}",
-            "`{rank}` is not a placeholder; accepted are {iteration}, {node}, {process} and",
-        ),
+        ("{rank}", "`{rank}` is not a placeholder; expected {iteration}, {node}, {process} or"),
         ("{}", "`{}` is not a placeholder"),
         ("{File}", "`{File}` is not a placeholder"),
-        ("{file:6}", "`:6` is not a width; accepted are :01 to :020"),
+        ("{file:6}", "`:6` is not a width; expected :01 to :020"),
         ("{file:}", "`:` is not a width"),
         ("{file:00}", "`:00` is not a width"),
         ("{file:021}", "`:021` is not a width"),
         ("{file:006}", "`:006` is not a width"),
         ("{file:0 6}", "`:0 6` is not a width"),
-        ("{file}/{node}/{file}", "`{file}` stands there twice; accepted is each placeholder once"),
+        ("{file}/{node}/{file}", "`{file}` stands there twice; expected each placeholder once"),
     ] {
         let error = accepts(text, &SMALL).expect_err(text).to_string();
         assert!(error.contains(reason), "{text:?}: {error}");
-        assert!(error.contains("accepted"), "{text:?}: {error}");
+        assert!(error.contains("expected"), "{text:?}: {error}");
     }
 }
 
@@ -84,7 +81,7 @@ fn refuses_numbers_whose_end_nobody_can_find() {
     ] {
         let error = accepts(text, &dimensions).expect_err(text).to_string();
         assert!(error.contains(placeholder), "{text}: {error}");
-        assert!(error.contains(&format!("accepted is {fixed}")), "{text}: {error}");
+        assert!(error.contains(&format!("expected {fixed}")), "{text}: {error}");
         let mended = text.replace(placeholder.trim_matches('`'), fixed.trim_matches('`'));
         assert_eq!(accepts(&mended, &dimensions), Ok(()), "{mended}");
     }

@@ -157,36 +157,36 @@ fn what_is_typed_is_spelt_canonically() {
 #[test]
 fn each_distribution_that_cannot_be_is_refused_with_its_reason() {
     for (text, reason) in [
-        ("0", "accepted is 1 byte to 4 PiB"),
-        ("x", "this is not a number with a unit; accepted is 1 byte"),
+        ("0", "expected 1 byte to 4 PiB"),
+        ("x", "this is not a number with a unit; expected 1 byte"),
         ("4K..", "this is not a number with a unit"),
-        ("0..4K", "accepted is 1 byte"),
-        ("4K..5P", "accepted is 1 byte"),
-        ("4K..1K", "the first size is larger than the last; accepted is MIN..MAX"),
-        ("normal:mean=1", "`normal` is not a distribution; accepted"),
-        ("lognormal:", "`` has no value; accepted is NAME=VALUE"),
-        ("lognormal:median=64K", "`sigma` is missing; accepted"),
-        ("lognormal:sigma=1", "`median` is missing; accepted"),
-        ("lognormal:median=64K,sigma=1,sigma=2", "`sigma` stands there twice; accepted is once"),
-        ("lognormal:median=64K,sigma=1,min=2", "`min` is unknown here; accepted are median, sigma"),
-        ("lognormal:median=0,sigma=1", "`median`: accepted is 1 byte"),
-        ("lognormal:median=64K,sigma=1.2345", "`sigma` is `1.2345`; accepted is 0 to 10, with up"),
-        ("lognormal:median=64K,sigma=10.001", "accepted is 0 to 10, with"),
-        ("lognormal:median=64K,sigma=-1", "accepted is 0 to 10, with"),
-        ("lognormal:median=64K,sigma=1,max=1K", "`max` is smaller than `median`; accepted"),
-        ("pareto:min=4K,alpha=0.099", "`alpha` is `0.099`; accepted is 0.1 to 100, with"),
-        ("pareto:min=4K,alpha=1,max=1K", "`max` is smaller than `min`; accepted"),
-        ("buckets:4K=70,64K=25", "the shares are 95 % together; accepted is 100"),
-        ("buckets:4K=99.99,1=0.02", "the shares are 100.01 % together; accepted is 100"),
-        ("buckets:4K=101", "`101` is not a share; accepted is SIZE=PERCENT"),
-        ("buckets:4K", "`4K` has no value; accepted"),
-        ("buckets:0=100", "accepted is 1 byte"),
+        ("0..4K", "expected 1 byte"),
+        ("4K..5P", "expected 1 byte"),
+        ("4K..1K", "the first size is larger than the last; expected MIN..MAX"),
+        ("normal:mean=1", "`normal` is not a distribution; expected"),
+        ("lognormal:", "`` has no value; expected NAME=VALUE"),
+        ("lognormal:median=64K", "`sigma` is missing; expected"),
+        ("lognormal:sigma=1", "`median` is missing; expected"),
+        ("lognormal:median=64K,sigma=1,sigma=2", "`sigma` stands there twice; expected once"),
+        ("lognormal:median=64K,sigma=1,min=2", "`min` is unknown here; expected median, sigma"),
+        ("lognormal:median=0,sigma=1", "`median`: expected 1 byte"),
+        ("lognormal:median=64K,sigma=1.2345", "`sigma` is `1.2345`; expected 0 to 10, with up"),
+        ("lognormal:median=64K,sigma=10.001", "expected 0 to 10, with"),
+        ("lognormal:median=64K,sigma=-1", "expected 0 to 10, with"),
+        ("lognormal:median=64K,sigma=1,max=1K", "`max` is smaller than `median`; expected"),
+        ("pareto:min=4K,alpha=0.099", "`alpha` is `0.099`; expected 0.1 to 100, with"),
+        ("pareto:min=4K,alpha=1,max=1K", "`max` is smaller than `min`; expected"),
+        ("buckets:4K=70,64K=25", "the shares are 95 % together; expected 100"),
+        ("buckets:4K=99.99,1=0.02", "the shares are 100.01 % together; expected 100"),
+        ("buckets:4K=101", "`101` is not a share; expected SIZE=PERCENT"),
+        ("buckets:4K", "`4K` has no value; expected"),
+        ("buckets:0=100", "expected 1 byte"),
     ] {
         let error = Sizes::parse(text).expect_err(text);
         assert!(error.contains(reason), "{text}: {error}");
     }
     let many = format!("buckets:{}1=100", "1=0,".repeat(64));
-    assert!(Sizes::parse(&many).expect_err("65").contains("these are 65 buckets; accepted are 64"));
+    assert!(Sizes::parse(&many).expect_err("65").contains("these are 65 buckets; expected 64"));
 }
 
 /// The reference computes each entry from its definition.
@@ -259,7 +259,7 @@ proptest! {
         text in r"(lognormal:|pareto:|buckets:)?[a-z0-9=,.KM%]{0,20}|\PC{0,20}"
     ) {
         if let Err(error) = Sizes::parse(&text) {
-            prop_assert!(error.contains("accepted"), "{error}");
+            prop_assert!(error.contains("expected"), "{error}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::dataset::percent::BASIS_POINTS;
 use crate::dataset::{MAX_SIZE_BYTES, Percent, parse_size};
 
 /// What `--size` takes.
-pub(in crate::dataset) const ACCEPTED: &str = "accepted is 1 byte to 4 PiB (2^52), like 10G, \
+pub(in crate::dataset) const ACCEPTED: &str = "expected 1 byte to 4 PiB (2^52), like 10G, \
      4096 or 1MiB, or a distribution: 4K..1M, lognormal:median=64K,sigma=2,max=1G, \
      pareto:min=4K,alpha=1.2,max=1G or buckets:4K=70,64K=25,10M=5";
 
@@ -44,7 +44,7 @@ impl Sizes {
             std::cmp::Ordering::Less => Ok(Self::Uniform { min, max }),
             std::cmp::Ordering::Equal => Ok(Self::Equal(min)),
             std::cmp::Ordering::Greater => {
-                Err("the first size is larger than the last; accepted is MIN..MAX".to_owned())
+                Err("the first size is larger than the last; expected MIN..MAX".to_owned())
             }
         }
     }
@@ -64,7 +64,7 @@ fn lognormal(text: &str) -> Result<Sizes, String> {
     let sigma = parameters.decimal("sigma", Decimal::of_thousandths(0), SIGMA_MAX)?;
     let max = parameters.size("max", Some(MAX_SIZE_BYTES))?;
     if max < median {
-        return Err("`max` is smaller than `median`; accepted is a larger one".to_owned());
+        return Err("`max` is smaller than `median`; expected a larger one".to_owned());
     }
     Ok(Sizes::Lognormal { median, sigma, max })
 }
@@ -75,7 +75,7 @@ fn pareto(text: &str) -> Result<Sizes, String> {
     let alpha = parameters.decimal("alpha", ALPHA_MIN, ALPHA_MAX)?;
     let max = parameters.size("max", Some(MAX_SIZE_BYTES))?;
     if max < min {
-        return Err("`max` is smaller than `min`; accepted is a larger one".to_owned());
+        return Err("`max` is smaller than `min`; expected a larger one".to_owned());
     }
     Ok(Sizes::Pareto { min, alpha, max })
 }
@@ -85,20 +85,18 @@ fn buckets(text: &str) -> Result<Sizes, String> {
     for (key, value) in pairs(text)? {
         let share =
             Percent::parse(value).filter(|share| *share <= Percent::FULL).ok_or_else(|| {
-                format!(
-                    "`{value}` is not a share; accepted is SIZE=PERCENT, with up to two decimals"
-                )
+                format!("`{value}` is not a share; expected SIZE=PERCENT, with up to two decimals")
             })?;
         buckets.push((size(key)?, share));
     }
     if buckets.len() > BUCKETS_MAX {
         let count = buckets.len();
-        return Err(format!("these are {count} buckets; accepted are {BUCKETS_MAX}"));
+        return Err(format!("these are {count} buckets; expected {BUCKETS_MAX}"));
     }
     let sum: u64 = buckets.iter().map(|(_, share)| u64::from(share.basis_points())).sum();
     if sum != BASIS_POINTS {
         let sum = Percent::of_basis_points(u32::try_from(sum).unwrap_or(u32::MAX));
-        return Err(format!("the shares are {sum} % together; accepted is 100"));
+        return Err(format!("the shares are {sum} % together; expected 100"));
     }
     Ok(Sizes::Buckets(buckets))
 }
@@ -106,7 +104,7 @@ fn buckets(text: &str) -> Result<Sizes, String> {
 fn pairs(text: &str) -> Result<Vec<(&str, &str)>, String> {
     let pair = |pair: &'_ str| -> Result<(usize, usize), String> {
         let at = pair.find('=').ok_or_else(|| {
-            format!("`{}` has no value; accepted is NAME=VALUE,…, as in {ACCEPTED}", pair.trim())
+            format!("`{}` has no value; expected NAME=VALUE,…, as in {ACCEPTED}", pair.trim())
         })?;
         Ok((at, at + 1))
     };
@@ -126,10 +124,10 @@ impl<'a> Parameters<'a> {
         let pairs = pairs(text)?;
         for (index, (name, _)) in pairs.iter().enumerate() {
             if !names.contains(name) {
-                return Err(format!("`{name}` is unknown here; accepted are {}", names.join(", ")));
+                return Err(format!("`{name}` is unknown here; expected {}", names.join(", ")));
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(format!("`{name}` stands there twice; accepted is once"));
+                return Err(format!("`{name}` stands there twice; expected once"));
             }
         }
         Ok(Self(pairs))
@@ -152,7 +150,7 @@ impl<'a> Parameters<'a> {
         let text = self.take(name).ok_or_else(|| missing(name))?;
         let decimal = Decimal::parse(text).filter(|decimal| (min..=max).contains(decimal));
         decimal.ok_or_else(|| {
-            format!("`{name}` is `{text}`; accepted is {min} to {max}, with up to three decimals")
+            format!("`{name}` is `{text}`; expected {min} to {max}, with up to three decimals")
         })
     }
 }

@@ -80,11 +80,15 @@ impl Errors {
             ("text", _) => Template::Text,
             (path, Some(file)) if path.starts_with(FILE_PREFIX) => Template::File(file.clone()),
             (path, None) if path.starts_with(FILE_PREFIX) => {
-                self.add("--content", text, "accepted once somebody has read the file");
+                self.add(
+                    "--content",
+                    text,
+                    "expected the bytes of the file, which somebody has to read first",
+                );
                 return Template::Random;
             }
             _ => {
-                self.add("--content", text, "accepted are random, zero, text and file:PATH");
+                self.add("--content", text, "expected random, zero, text or file:PATH");
                 return Template::Random;
             }
         };
@@ -93,9 +97,9 @@ impl Errors {
                 Template::File(file) if file.hash() == hash => return template,
                 Template::File(file) => {
                     let (path, hash) = (file.path(), file.hash());
-                    format!("for '{path}' accepted is {hash}: it is another file")
+                    format!("for '{path}' expected {hash}: it is another file")
                 }
-                _ => "accepted only with --content file:PATH".to_owned(),
+                _ => "only goes with --content file:PATH".to_owned(),
             };
             self.add("content_hash", hash, message);
         }
@@ -110,7 +114,7 @@ impl Errors {
         let scope = scope.map_or_else(Scope::default, |text| {
             let scope = Scope::ALL.into_iter().find(|scope| scope.name() == text);
             scope.unwrap_or_else(|| {
-                self.add("--dedup-scope", text, "accepted are dataset, node and file");
+                self.add("--dedup-scope", text, "expected dataset, node or file");
                 Scope::default()
             })
         });
@@ -130,7 +134,7 @@ impl Errors {
             self.alone("--change-block", typed.change_block.as_ref(), "--change");
         }
         if block_bytes < least {
-            let message = format!("accepted with this --dedup-block is {least} or more");
+            let message = format!("expected {least} or more with this --dedup-block");
             self.add("--change-block", shown(typed.change_block.as_ref()), message);
         }
         (share < Percent::FULL).then_some(Change { share, block_bytes })
@@ -140,14 +144,13 @@ impl Errors {
     fn agreement(&mut self, typed: &DatasetConfig, shape: &Shape) {
         let content = shown(typed.content.as_ref());
         if shape.compress > Percent::ZERO && shape.template != Template::Random {
-            let message = format!("accepted only with random content, and not with '{content}'");
+            let message = format!("only goes with random content, and not with '{content}'");
             self.add("--compress", shown(typed.compress.as_ref()), message);
         }
         if shape.template.differs_by_file() {
             return;
         }
-        let message =
-            format!("accepted only with random content and text, and not with '{content}'");
+        let message = format!("only goes with random content and text, and not with '{content}'");
         if shape.dedup.is_some() {
             self.add("--dedup", shown(typed.dedup.as_ref()), message.as_str());
         }
@@ -159,7 +162,7 @@ impl Errors {
     /// An option that says more about another one, which is not there.
     fn alone(&mut self, option: &'static str, typed: Option<&Value>, needed: &str) {
         if let Some(value) = typed {
-            self.add(option, value.to_string(), format!("accepted only with {needed}"));
+            self.add(option, value.to_string(), format!("only goes with {needed}"));
         }
     }
 
@@ -171,7 +174,7 @@ impl Errors {
     ) -> Percent {
         let Some(text) = typed.map(Value::to_string) else { return default };
         Percent::parse(&text).filter(|share| *share <= max).unwrap_or_else(|| {
-            let message = format!("accepted is 0 to {max}, with at most two decimals, like 12.5");
+            let message = format!("expected 0 to {max}, with at most two decimals, like 12.5");
             self.add(option, text, message);
             default
         })
@@ -183,7 +186,7 @@ impl Errors {
             bytes.is_power_of_two() && (MIN_BLOCK_BYTES..=MAX_BLOCK_BYTES).contains(bytes)
         };
         parse_size(&text).ok().filter(accepted).unwrap_or_else(|| {
-            self.add(option, text, "accepted is a power of two from 512 to 1M, like 4K");
+            self.add(option, text, "expected a power of two from 512 to 1M, like 4K");
             default
         })
     }

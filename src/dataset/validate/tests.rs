@@ -37,15 +37,15 @@ fn numbers_and_text_mean_the_same() {
 
 #[test]
 fn every_refusal_names_option_value_and_what_is_accepted() {
-    let counts = "accepted is a whole number from 1 to 65536";
-    let files = "accepted is a whole number from 1 to 4294967296";
-    let size = "accepted is 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB, or a distribution: \
+    let counts = "expected a whole number from 1 to 65536";
+    let files = "expected a whole number from 1 to 4294967296";
+    let size = "expected 1 byte to 4 PiB (2^52), like 10G, 4096 or 1MiB, or a distribution: \
                 4K..1M, lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G or \
                 buckets:4K=70,64K=25,10M=5";
-    let growth = "accepted is 0 to 1000, with at most two decimals, like 12.5";
-    let seed = "accepted is text of 1 to 1024 bytes without control characters";
+    let growth = "expected 0 to 1000, with at most two decimals, like 12.5";
+    let seed = "expected text of 1 to 1024 bytes without control characters";
     for (typed, expected) in [
-        ("schema = 2", "schema '2': accepted is 1".to_owned()),
+        ("schema = 2", "schema '2': expected 1".to_owned()),
         ("seed = ''", format!("--seed '': {seed}")),
         (r#"seed = "a\u0000b\n""#, format!(r"--seed 'a\u{{0}}b\n': {seed}")),
         ("seed = 1.50", format!("--seed '1.5': {seed}, in quotes")),
@@ -69,30 +69,28 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
         ("size = '16E'", format!("--size '16E': this is 16 EiB or more; {size}")),
         (
             "size = 1.5",
-            format!(
-                "--size '1.5': a byte has no fraction; accepted with a unit, like 1.5M; {size}"
-            ),
+            format!("--size '1.5': a byte has no fraction; expected a unit, like 1.5M; {size}"),
         ),
         (
             "generation = 65536",
-            "--generation '65536': accepted is a whole number from 0 to 65535".into(),
+            "--generation '65536': expected a whole number from 0 to 65535".into(),
         ),
         (
             "generation = 1\niterations = 2",
-            "--generation '1': accepted is one of --generation and --iterations".into(),
+            "--generation '1': expected only one of --generation and --iterations".into(),
         ),
         ("grow = -1", format!("--grow '-1': {growth}")),
         ("grow = 1000.01", format!("--grow '1000.01': {growth}")),
         ("new_files = 'x'", format!("--new-files 'x': {growth}")),
         (
             "generation = 2\nfiles = 4294967296\nnew_files = 0.01",
-            "--new-files '0.01': generation 2 has 4295826289 files of each process; accepted are \
+            "--new-files '0.01': generation 2 has 4295826289 files of each process; expected \
              4294967296"
                 .into(),
         ),
         (
             "iterations = 3\nsize = '1P..4P'\ngrow = 1",
-            "--grow '1': files of generation 2 have up to 4593671619917905 bytes; accepted are \
+            "--grow '1': files of generation 2 have up to 4593671619917905 bytes; expected \
              4503599627370496 (2^52): a smaller --size, or max=SIZE in it"
                 .into(),
         ),
@@ -102,18 +100,18 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
         ),
         (
             "layout = 'a//b'",
-            "--layout 'a//b': a path component is empty; accepted are names with a single / \
+            "--layout 'a//b': a path component is empty; expected names with a single / \
              between them"
                 .to_owned(),
         ),
         (
             "nodes = 2\nlayout = 'x'",
-            "--layout 'x': files would share a path; accepted is a layout that also names {node}"
+            "--layout 'x': files would share a path; expected a layout that also names {node}"
                 .to_owned(),
         ),
         (
             "iterations = 2\nlayout = 'x'",
-            "--layout 'x': files would share a path; accepted is a layout that also names \
+            "--layout 'x': files would share a path; expected a layout that also names \
              {iteration}"
                 .to_owned(),
         ),
@@ -124,14 +122,14 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
 
 #[test]
 fn every_refusal_of_a_shape_says_so_too() {
-    let percent = "accepted is 0 to 100, with at most two decimals, like 12.5";
-    let block = "accepted is a power of two from 512 to 1M, like 4K";
+    let percent = "expected 0 to 100, with at most two decimals, like 12.5";
+    let block = "expected a power of two from 512 to 1M, like 4K";
     for (typed, expected) in [
-        ("content = 'noise'", "--content 'noise': accepted are random, zero, text and file:PATH"),
-        ("content_hash = 'ab'", "content_hash 'ab': accepted only with --content file:PATH"),
+        ("content = 'noise'", "--content 'noise': expected random, zero, text or file:PATH"),
+        ("content_hash = 'ab'", "content_hash 'ab': only goes with --content file:PATH"),
         (
             "compress = 95.01",
-            "--compress '95.01': accepted is 0 to 95, with at most two decimals, like 12.5",
+            "--compress '95.01': expected 0 to 95, with at most two decimals, like 12.5",
         ),
         ("dedup = 101", &format!("--dedup '101': {percent}")),
         ("change = '5%'", &format!("--change '5%': {percent}")),
@@ -139,26 +137,23 @@ fn every_refusal_of_a_shape_says_so_too() {
         ("dedup = 1\ndedup_block = 5000", &format!("--dedup-block '5000': {block}")),
         ("dedup = 1\ndedup_block = 256", &format!("--dedup-block '256': {block}")),
         ("change = 1\nchange_block = '2M'", &format!("--change-block '2M': {block}")),
-        ("dedup_block = '4K'", "--dedup-block '4K': accepted only with --dedup"),
-        ("dedup_scope = 'file'", "--dedup-scope 'file': accepted only with --dedup"),
-        ("change_block = '4K'", "--change-block '4K': accepted only with --change"),
-        (
-            "dedup = 1\ndedup_scope = 'all'",
-            "--dedup-scope 'all': accepted are dataset, node and file",
-        ),
+        ("dedup_block = '4K'", "--dedup-block '4K': only goes with --dedup"),
+        ("dedup_scope = 'file'", "--dedup-scope 'file': only goes with --dedup"),
+        ("change_block = '4K'", "--change-block '4K': only goes with --change"),
+        ("dedup = 1\ndedup_scope = 'all'", "--dedup-scope 'all': expected dataset, node or file"),
         (
             "dedup = 1\ndedup_block = '8K'\nchange = 1\nchange_block = '4K'",
-            "--change-block '4K': accepted with this --dedup-block is 8192 or more",
+            "--change-block '4K': expected 8192 or more with this --dedup-block",
         ),
         (
             "content = 'zero'\ncompress = 1\ndedup = 2\nchange = 3",
-            "--compress '1': accepted only with random content, and not with 'zero'\n\
-             --dedup '2': accepted only with random content and text, and not with 'zero'\n\
-             --change '3': accepted only with random content and text, and not with 'zero'",
+            "--compress '1': only goes with random content, and not with 'zero'\n\
+             --dedup '2': only goes with random content and text, and not with 'zero'\n\
+             --change '3': only goes with random content and text, and not with 'zero'",
         ),
         (
             "dedup = 1\nsize = 2251799813685249",
-            "--size '2251799813685249': accepted with --dedup is 1 byte to 2 PiB (2^51)",
+            "--size '2251799813685249': expected 1 byte to 2 PiB (2^51) with --dedup",
         ),
     ] {
         assert_eq!(refusal(typed), expected, "{typed}");
@@ -274,7 +269,7 @@ fn too_many_files_are_refused_with_their_product() {
     let error = refusal("nodes = 65536\nprocesses = 65536\nfiles = 536870912");
     assert!(error.contains("'65536 × 65536 × 536870912 × 1'"), "{error}");
     assert!(error.contains("2305843013508726785 files and directories"), "{error}");
-    assert!(error.contains("accepted are fewer than 2^61"), "{error}");
+    assert!(error.contains("expected fewer than 2^61"), "{error}");
     let largest = "nodes = 65536\nprocesses = 65536\nfiles = 4294967296\niterations = 65536";
     assert!(refusal(largest).contains("4294967296 × 65536'"));
     let one_name = format!("{largest}\nlayout = '{{node}}_{{file}}_{{process}}_{{iteration}}'");
@@ -409,7 +404,7 @@ proptest! {
         };
         if let Err(errors) = typed.validate() {
             prop_assert!(errors.iter().count() > 0);
-            prop_assert!(errors.iter().all(|error| error.message.contains("accepted")));
+            prop_assert!(errors.iter().all(|error| ["expected", "goes with"].iter().any(|word| error.message.contains(word))));
         }
     }
 }
