@@ -240,6 +240,28 @@ fn who_appends_over_a_reset_appends_at_the_end() {
     }
 }
 
+/// Between the answer to `reset` and the end of `close` the kernel still has the names of files that
+/// are gone. Who asks for such a file to be made if it is not there gets one.
+#[test]
+fn who_opens_or_makes_a_file_while_the_kernel_is_told_of_a_reset_gets_one() {
+    for mount in mounts() {
+        for _ in 0..5 {
+            let paths: Vec<_> = (0..300).map(|number| mount.join(&format!("f{number}"))).collect();
+            for path in &paths {
+                fs::write(path, b"before").unwrap();
+            }
+            let mut control = File::options().write(true).open(mount.join(".status/control"));
+            control.as_mut().unwrap().write_all(b"reset").unwrap();
+            for path in &paths {
+                let file = File::options().read(true).append(true).create(true).open(path);
+                assert_eq!(file.unwrap().read(&mut [0; 9]).unwrap(), 0, "{}", path.display());
+            }
+            drop(control);
+            reset(&mount);
+        }
+    }
+}
+
 /// An open file without a name is its own, whatever the kernel drops and finds again before.
 #[test]
 fn an_open_file_without_a_name_keeps_its_bytes_while_caches_are_dropped() {

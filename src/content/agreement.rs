@@ -81,7 +81,7 @@ impl<'a> Runs<'a> {
         self.steps += 1;
         if self.steps == STEPS {
             self.steps = 0;
-            self.stopped = self.stop.is_now();
+            self.stopped |= self.stop.is_now();
         }
         self.stopped
     }

@@ -32,7 +32,7 @@ impl Filesystem {
 
     fn reset_all(&self) -> Reset {
         let cleared = self.overlay.clear();
-        let mut reset = Reset::new(self.writers.unsettled(self.overlay.resets()));
+        let mut reset = Reset::new(self.writers.unsettled(cleared.number()));
         reset.cleared = Some(cleared);
         // Whatever is opened from now on is as it was reset.
         reset.open = self.writers.inodes();

@@ -282,14 +282,15 @@ impl Filesystem {
         if !self.lookups.forget(inode, lookups) {
             return;
         }
-        let Some(record) = self.overlay.get(inode) else { return };
-        if record.links() > 0 {
+        if self.overlay.get(inode).is_none_or(|record| record.links() > 0) {
             return;
         }
-        // Whoever finds it by a name looks at the names, and is counted meanwhile.
+        // Whoever finds it by a name looks at the names, and is counted meanwhile. The record is
+        // asked for again: after a reset it may be another one.
         let _gone = self.overlay.with_names(|_| {
+            let record = self.overlay.get(inode)?;
             let is_gone = record.links() == 0 && !self.lookups.is_remembered(inode);
-            is_gone.then(|| self.overlay.remove(inode))
+            if is_gone { self.overlay.remove(inode) } else { None }
         });
     }
 

@@ -16,7 +16,7 @@ use fuser::{
 };
 
 use super::commands::Commands;
-use super::errno::errno;
+use super::errno::{errno, errno_by_number};
 use super::kernel::{KernelOptions, negotiate};
 use super::slow::{Slow, SlowRequests};
 use crate::content::Stop;
@@ -268,8 +268,10 @@ impl fuser::Filesystem for Adapter {
         _handle: Option<FileHandle>,
         reply: ReplyAttr,
     ) {
-        answer!("getattr", reply, self.filesystem.attributes(inode(ino)), |reply, attributes| self
-            .send_attributes(reply, &attributes));
+        guarded("getattr", move || match self.filesystem.attributes(inode(ino)) {
+            Ok(attributes) => self.send_attributes(reply, &attributes),
+            Err(error) => reply.error(errno_by_number(error)),
+        });
     }
 
     fn setattr(
@@ -315,7 +317,10 @@ impl fuser::Filesystem for Adapter {
             self.open_document(work, request.pid(), (inode(ino), for_writing), reply);
             return;
         }
-        answer!("open", reply, self.filesystem.open(inode(ino), for_writing), send_opened);
+        guarded("open", move || match self.filesystem.open(inode(ino), for_writing) {
+            Ok(opened) => send_opened(reply, opened),
+            Err(error) => reply.error(errno_by_number(error)),
+        });
     }
 
     fn read(
@@ -463,12 +468,10 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        answer!(
-            "opendir",
-            reply,
-            self.filesystem.open_directory(inode(ino)),
-            |reply: ReplyOpen, handle| reply.opened(FileHandle(handle), FopenFlags::empty())
-        );
+        guarded("opendir", move || match self.filesystem.open_directory(inode(ino)) {
+            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
+            Err(error) => reply.error(errno_by_number(error)),
+        });
     }
 
     fn releasedir(

@@ -4,6 +4,16 @@ use fuser::Errno;
 
 use crate::fs::Error;
 
+/// The errno of an error of opening an inode, or of asking for its attributes. One that is gone was
+/// found by a name that the kernel still had from before a reset: this word has it look the name up
+/// again, which says what stands there now, and makes a file where that is asked for.
+pub(super) fn errno_by_number(error: Error) -> Errno {
+    match error {
+        Error::NotFound => Errno::ESTALE,
+        error => errno(error),
+    }
+}
+
 /// The errno of an error.
 ///
 /// The names follow what the manual pages of the system calls say; a row that one could argue about

@@ -12,13 +12,25 @@ use crate::dataset::Inode;
 #[derive(Debug)]
 pub struct Cleared {
     budget: Arc<Budget>,
+    number: u64,
     tree: Tree,
     records: Vec<(Inode, Arc<Record>)>,
 }
 
 impl Cleared {
-    pub(super) fn new(budget: Arc<Budget>, tree: Tree, records: Vec<(Inode, Arc<Record>)>) -> Self {
-        Self { budget, tree, records }
+    pub(super) fn new(
+        budget: Arc<Budget>,
+        number: u64,
+        tree: Tree,
+        records: Vec<(Inode, Arc<Record>)>,
+    ) -> Self {
+        Self { budget, number, tree, records }
+    }
+
+    /// How many resets of everything there were, with this one.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The names that differed from the dataset's, in no order.

@@ -299,12 +299,11 @@ impl Overlay {
     /// Forgets everything: from one moment to the next the dataset is as it was. What there was is
     /// returned, and counts against the budget until it is dropped.
     pub fn clear(&self) -> Cleared {
-        let tree = self.names.take(|| {
-            self.resets.fetch_add(1, Ordering::AcqRel);
-        });
+        let mut number = 0;
+        let tree = self.names.take(|| number = self.resets.fetch_add(1, Ordering::AcqRel) + 1);
         let mut records = Vec::new();
         self.records.retain(|inode, record| {
-            let stays = record.resets() == self.resets();
+            let stays = record.resets() >= number;
             if !stays {
                 records.push((*inode, Arc::clone(record)));
             }
@@ -312,7 +311,7 @@ impl Overlay {
         });
         records.append(&mut self.replaced.lock());
         self.records.shrink_to_fit();
-        Cleared::new(Arc::clone(&self.budget), tree, records)
+        Cleared::new(Arc::clone(&self.budget), number, tree, records)
     }
 
     /// The records there are at this moment, in no order.

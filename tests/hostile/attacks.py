@@ -102,6 +102,8 @@ class Attack(NamedTuple):
     """How many times as long as others it takes to show something."""
     resets: bool = False
     """Root puts everything back meanwhile, also what the ordinary user wrote."""
+    holds_documents: bool = False
+    """As many as the daemon lets it; others close those that they open."""
 
 
 def fallocate(descriptor: int, mode: int, offset: int, length: int) -> None:
@@ -683,8 +685,10 @@ TABLE = {
     "long-names": Attack(long_names),
     "attributes": Attack(attributes, weight=2),
     "descriptors": Attack(descriptors),
-    "documents": Attack(documents),
-    "large-documents": Attack(documents, options=("--processes", "65536")),
+    "documents": Attack(documents, holds_documents=True),
+    "large-documents": Attack(
+        documents, options=("--processes", "65536"), holds_documents=True
+    ),
     "locks": Attack(locks, workers=3),
     "slices": Attack(slices),
     "copied-bytes": Attack(copied_bytes),

@@ -56,14 +56,19 @@ def forget_peak(process: int) -> None:
         file.write("5")
 
 
-def memory_bound(before: int, keep: int, extents: int) -> int:
-    """What a mount may hold: half as much again as its limits say, and buffers.
+# What all open versions of documents have together (OPEN_BYTES_MAX of the program), and what two of
+# the largest take while they are made.
+DOCUMENT_BYTES = (128 + 2 * 32) << 20
+
+
+def memory_bound(before: int, keep: int, extents: int, documents: int = 0) -> int:
+    """What a mount may hold: half as much again as its limits say, open documents, and buffers.
 
     An extent, record or name has at most 300 bytes (see --extent-limit). The rest is one request's
     buffer for each event loop, pieces that are made ahead, and what the allocator does not give
     back.
     """
-    return before + (keep + extents * 300) * 3 // 2 + REST_BYTES
+    return before + (keep + extents * 300) * 3 // 2 + documents + REST_BYTES
 
 
 class Stuck:

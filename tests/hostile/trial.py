@@ -26,8 +26,9 @@ EXTENTS = 40_000
 GUARD_BYTES = 4 << 30
 SIZE = 1 << 20
 HOSTILE_USER, ORDINARY_USER = 61001, 61002
+# The documents are everybody's here: what they cost is to be felt.
 OPTIONS = (
-    "--allow-other", "--keep", str(KEEP), "--max-request", "1M",
+    "--allow-other", "--share-status", "--keep", str(KEEP), "--max-request", "1M",
 )
 DATASET = {"--seed": "hostile", "--nodes": "2", "--processes": "4", "--size": str(SIZE)}
 NOT_OF_THE_DATASET = ("--on-mismatch", "--extent-limit", "--threads")
@@ -421,7 +422,10 @@ class Trial:
         self.problems = list(dict.fromkeys(self.problems))
 
     def _bound(self) -> int:
-        return machine.memory_bound(self._before, KEEP, self._extents)
+        documents = any(attack.holds_documents for attack in self._attacks.values())
+        return machine.memory_bound(
+            self._before, KEEP, self._extents, machine.DOCUMENT_BYTES if documents else 0
+        )
 
     def _answers(self, name: str) -> List[ordinary.Answer]:
         try:

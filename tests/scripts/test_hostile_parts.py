@@ -99,6 +99,7 @@ class MachineTest(unittest.TestCase):
     def test_the_bound_follows_the_limits(self) -> None:
         rest = machine.memory_bound(0, 0, 0)
         self.assertEqual(machine.memory_bound(5, 1000, 10) - rest, 5 + 1500 + 4500)
+        self.assertEqual(machine.memory_bound(5, 1000, 10, 7) - rest, 5 + 1500 + 4500 + 7)
 
     def test_the_peak_is_seen_and_forgotten(self) -> None:
         code = "import sys; x = bytearray(64 << 20); del x; print(1, flush=True); sys.stdin.read()"

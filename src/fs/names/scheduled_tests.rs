@@ -110,6 +110,27 @@ fn a_reset_leaves_no_name_without_an_inode() {
 }
 
 #[test]
+fn what_is_written_after_a_reset_stays_whenever_what_was_before_is_forgotten() {
+    schedules(4000, || {
+        let filesystem = filesystem();
+        let node = resolve(&filesystem, "node_0");
+        let own = filesystem.look_up(node, b"process_0").unwrap().inode;
+        filesystem.unlink(node, b"process_0").unwrap();
+        let [forgetting, using] = [(); 2].map(|()| Arc::clone(&filesystem));
+        together(vec![
+            Box::new(move || forgetting.forget(own, 1)),
+            Box::new(move || {
+                drop(using.control(b"reset").unwrap());
+                assert_eq!(using.look_up(node, b"process_0").unwrap().inode, own);
+                using.write(own, 0, b"mine", false).unwrap();
+                using.forget(own, 1);
+            }),
+        ]);
+        assert_eq!(read(&filesystem, own), b"mine");
+    });
+}
+
+#[test]
 fn a_change_of_a_file_is_before_a_reset_or_after_it() {
     schedules(3000, || {
         let filesystem = filesystem();
