@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::sync::schedules;
+use crate::sync::{schedules, thread};
 
 /// Notes what was done, and asks for two more rounds of some files.
 struct Notes {
