@@ -180,8 +180,8 @@ fn temporary_files_are_new_and_their_names_are_drawn() {
     }
     let target = directory.path().join("target");
     fs::write(&target, "whole").unwrap();
-    std::os::unix::fs::symlink(&target, directory.path().join("link")).unwrap();
-    std::os::unix::fs::symlink("nowhere", directory.path().join("dangling")).unwrap();
+    symlink(&target, directory.path().join("link")).unwrap();
+    symlink("nowhere", directory.path().join("dangling")).unwrap();
     for name in ["target", "link", "dangling"] {
         let error = disk.create(&at, OsStr::new(name), 0o600).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{name}");

@@ -454,7 +454,7 @@ fn a_state_that_was_made_up_is_refused() {
 
 /// Does something as often as a call of one kind is about to be made.
 #[derive(Clone)]
-struct Meanwhile(Call, std::sync::Arc<dyn Fn() + Send + Sync>);
+struct Meanwhile(Call, Arc<dyn Fn() + Send + Sync>);
 
 impl std::fmt::Debug for Meanwhile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -493,14 +493,12 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         // Only the walk lists directories.
         let meanwhile = Meanwhile(
             Call::List,
-            std::sync::Arc::new(move || match stops {
+            Arc::new(move || match stops {
                 Some(true) => asked.set(),
-                Some(false) => {
-                    if fs::rename(&moved, &aside).is_ok() {
-                        fs::create_dir(&moved).unwrap();
-                    }
+                Some(false) if fs::rename(&moved, &aside).is_ok() => {
+                    fs::create_dir(&moved).unwrap();
                 }
-                None => {}
+                _ => {}
             }),
         );
         let root = Root::open(Disk::new(meanwhile), &data).unwrap();
