@@ -167,6 +167,31 @@ fn the_sizes_of_an_attribute_are_those_of_linux() {
     assert_eq!(filesystem.usage().kept_bytes, 0);
 }
 
+/// The kernel sees to that on a mount, others need not.
+#[test]
+fn a_new_owner_or_content_takes_the_capabilities() {
+    const CAPABILITY: &[u8] = b"security.capability";
+    let filesystem = filesystem(1 << 20, 100);
+    let file = lookup(&filesystem, "node_0/process_0");
+    let set = |set| {
+        filesystem.set_attributes(file, &set).unwrap();
+    };
+    let write = || {
+        filesystem.write(file, 0, b"x", false).unwrap();
+    };
+    let owner = SetAttributes { uid: Some(7), ..SetAttributes::default() };
+    let group = SetAttributes { gid: Some(7), ..SetAttributes::default() };
+    let mode = SetAttributes { mode: Some(0o755), ..SetAttributes::default() };
+    let changes: [(bool, &dyn Fn()); 4] =
+        [(true, &|| set(owner)), (true, &|| set(group)), (true, &write), (false, &|| set(mode))];
+    for (takes, change) in changes {
+        filesystem.set_xattr(file, CAPABILITY, Some(b"all of them"), SetXattr::Any).unwrap();
+        change();
+        let left = filesystem.xattr(file, CAPABILITY);
+        assert_eq!(left.is_err(), takes, "{left:?}");
+    }
+}
+
 #[test]
 fn what_is_not_a_command_changes_nothing() {
     let filesystem = filesystem(1 << 20, 100);

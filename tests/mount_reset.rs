@@ -301,6 +301,37 @@ fn an_open_file_without_a_name_keeps_its_bytes_while_caches_are_dropped() {
     assert_eq!(failed.load(Ordering::Relaxed), 0);
 }
 
+/// A listing hands over inodes, as a look-up does: what it has shown is used without another one,
+/// and what did not fit into an answer is not counted as handed over.
+#[test]
+fn what_a_listing_has_shown_is_remembered_until_it_is_forgotten() {
+    let mount = Mount::new(&["--nodes", "2", "--processes", "300", "--size", "4K"]);
+    let extents = || mount.status("summary.json")["kept"]["extents"].as_u64().unwrap();
+    let directory = mount.join("node_0");
+    let listed: Vec<_> = fs::read_dir(&directory).unwrap().map(|it| it.unwrap().path()).collect();
+    assert_eq!(listed.len(), 300);
+    for (index, path) in listed.into_iter().enumerate() {
+        if index > 20 {
+            fs::remove_file(&path).unwrap();
+            continue;
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        file.write_all_at(b"mine", 0).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut bytes = [0; 4];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"mine", "{}", path.display());
+    }
+    // The record of the directory, its table, and a name each: of the files nothing.
+    let left = 2 + 3 + 300;
+    let start = Instant::now();
+    while extents() != left && start.elapsed() < HANGS {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(extents(), left);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 0);
+}
+
 /// What `mkdir d; cd d` makes, again and again, is one more directory each time and nothing else.
 #[test]
 fn directories_can_be_nested_without_a_limit() {

@@ -97,6 +97,14 @@ fn a_state_of_a_tree_that_has_changed_is_refused() {
                 .and_then(|()| fs::rename(file.with_extension("x"), file))
         },
         |file: &Path| fs::remove_dir_all(file.parent().unwrap()),
+        // Only when it changed at all cannot be set back.
+        |file: &Path| {
+            let modified = fs::metadata(file)?.modified()?;
+            fs::OpenOptions::new().write(true).open(file).and_then(|mut open| {
+                open.write_all(&[0; 1000])?;
+                open.set_modified(modified)
+            })
+        },
     ] {
         let case = Case::done();
         change(&case.directory().join(FILE_3)).unwrap();
@@ -152,6 +160,32 @@ fn a_state_that_was_cut_or_edited_is_refused() {
         fs::write(case.state(), text.replace(from, to)).unwrap();
         case.assert_refused(&[], &case.directory());
     }
+}
+
+/// Also what changes nothing of what it says.
+#[test]
+fn the_digest_of_a_state_finds_any_change() {
+    let case = Case::done();
+    let mut text = fs::read_to_string(case.state()).unwrap();
+    text.push(' ');
+    fs::write(case.state(), &text).unwrap();
+    case.assert_refused(&[], &case.directory());
+    text.pop();
+    fs::write(case.state(), &text).unwrap();
+    assert_eq!(case.resume(&[], &case.directory()).code, Some(0));
+}
+
+/// Only root can give a file to somebody else: for others there is nothing to see here.
+#[test]
+fn a_state_of_another_user_is_refused() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let case = Case::done();
+    std::os::unix::fs::chown(case.state(), Some(12345), None).unwrap();
+    case.assert_refused(&[], &case.directory());
+    std::os::unix::fs::chown(case.state(), Some(0), None).unwrap();
+    assert_eq!(case.resume(&[], &case.directory()).code, Some(0));
 }
 
 #[test]

@@ -165,3 +165,27 @@ fn a_listing_names_everything_or_says_that_it_does_not() {
         Ok(())
     });
 }
+
+/// Whoever plants files or links under names that he has seen meets none of ours.
+#[test]
+fn temporary_files_are_new_and_their_names_are_drawn() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::real();
+    let at = disk.open_root(directory.path()).unwrap();
+    let mut drawn = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let (_, name) = disk.create_temporary(&at, ("a-", ".tmp"), 0o600).unwrap();
+        disk.unlink(&at, &name).unwrap();
+        assert!(drawn.insert(name), "the same again");
+    }
+    let target = directory.path().join("target");
+    fs::write(&target, "whole").unwrap();
+    symlink(&target, directory.path().join("link")).unwrap();
+    symlink("nowhere", directory.path().join("dangling")).unwrap();
+    for name in ["target", "link", "dangling"] {
+        let error = disk.create(&at, OsStr::new(name), 0o600).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{name}");
+    }
+    assert_eq!(fs::read(&target).unwrap(), b"whole");
+    assert_eq!(names(directory.path()), ["dangling", "link", "target"]);
+}

@@ -1020,6 +1020,15 @@ mod tests {
     }
 
     #[test]
+    fn every_request_is_said_to_have_come() {
+        let _alone = background::REQUESTS.lock();
+        background::give_way();
+        assert!(!background::give_way(), "nobody has asked since");
+        guarded("read", || {});
+        assert!(background::give_way());
+    }
+
+    #[test]
     fn no_time_panics() {
         for seconds in [i64::MIN, -1, 0, 1, i64::MAX] {
             for nanoseconds in [0, 1, 999_999_999] {

@@ -451,3 +451,109 @@ fn a_state_that_was_made_up_is_refused() {
         assert!(refused.is_err(), "{pointer}: {refused:?}");
     }
 }
+
+/// Does something as often as a call of one kind is about to be made.
+#[derive(Clone)]
+struct Meanwhile(Call, Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Faults for Meanwhile {
+    fn fault(&self, call: Call) -> Option<Fault> {
+        if call == self.0 {
+            (self.1)();
+        }
+        None
+    }
+}
+
+/// A tree that was not walked to its end, or that is not at its path any more, is not verified,
+/// though every file was judged and right.
+#[test]
+fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
+    let dataset = dataset();
+    let share = Share::new(&dataset, None);
+    let options = WriteOptions {
+        threads: 1,
+        transfer: Transfer::Cached,
+        existing: Existing::Refuse,
+        fsync: false,
+    };
+    for stops in [Some(true), Some(false), None] {
+        let place = memory();
+        let data = place.path().join("data");
+        write_on(Disk::real(), &data, &dataset, options).unwrap();
+        let stop = Stop::default();
+        let (asked, aside) = (stop.clone(), place.path().join("aside"));
+        let moved = data.clone();
+        // Only the walk lists directories.
+        let meanwhile = Meanwhile(
+            Call::List,
+            Arc::new(move || match stops {
+                Some(true) => asked.set(),
+                Some(false) if fs::rename(&moved, &aside).is_ok() => {
+                    fs::create_dir(&moved).unwrap();
+                }
+                _ => {}
+            }),
+        );
+        let root = Root::open(Disk::new(meanwhile), &data).unwrap();
+        let options = verify_options(false);
+        let state = State::new(&root, share, &options).unwrap();
+        let progress = Progress::new(4, 0);
+        let state = verify(&root, share, options, state, (&progress, &stop), &|_| {}).unwrap();
+        assert_eq!(state.next, 4, "all are judged");
+        assert_eq!(state.verification.files().verified, 4);
+        assert_eq!(state.verdict(share) == Verdict::Verified, stops.is_none(), "{stops:?}");
+    }
+}
+
+/// Of so many files that could not be read only some are known: the others would never be read.
+#[test]
+fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
+    let dataset = DatasetConfig { files: Some(20_000.into()), ..dataset().to_config() };
+    let dataset = dataset.validate().unwrap();
+    let share = Share::new(&dataset, None);
+    let place = memory();
+    let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
+    let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
+    let new = State::new(&root, share, &verify_options(false)).unwrap();
+    let most = FILES_LISTED_MAX as u64;
+    for (failed, is_gone_on_with) in [(most, true), (most + 1, false)] {
+        let mut state = new.clone();
+        (0..failed).for_each(|index| state.fail(index, "unreadable".to_owned()));
+        state.next = failed;
+        state.save(&file).unwrap();
+        let loaded = State::load(&file, new.clone(), share);
+        let refused = matches!(loaded, Err(StateError::TooManyFailed(all)) if all == failed);
+        assert!(loaded.is_ok() == is_gone_on_with && refused != is_gone_on_with, "{loaded:?}");
+    }
+}
+
+/// What the storage says of a report, a state or a manifest is heard before it has its name.
+#[test]
+fn a_file_beside_the_dataset_is_stored_before_it_has_its_name() {
+    for call in [Call::Flush, Call::Sync] {
+        let place = memory();
+        let path = place.path().join("report");
+        fs::write(&path, "before").unwrap();
+        let dying = Failing::from(0, Fault::Before(libc::EIO)).only(call);
+        let output = Output::new(Disk::new(dying), &path).unwrap();
+        output.replace(b"new", 0o666).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"before", "{call:?}");
+        let mut growing = output.begin().unwrap();
+        growing.write_all(b"new").unwrap();
+        growing.finish().unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"before", "{call:?}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{call:?}");
+    }
+    let place = memory();
+    let counting = Failing::never().only(Call::Sync);
+    let output = Output::new(Disk::new(counting.clone()), &place.path().join("state")).unwrap();
+    output.replace(b"new", 0o666).unwrap();
+    assert_eq!(counting.calls(), 2, "the file, and the directory with its name");
+}

@@ -159,3 +159,46 @@ fn a_change_of_a_file_is_before_a_reset_or_after_it() {
         assert_eq!(size, 64);
     });
 }
+
+#[test]
+fn what_was_found_is_there_or_its_name_is_gone() {
+    for is_first_change in [true, false] {
+        schedules(1000, move || {
+            let filesystem = filesystem();
+            let node = resolve(&filesystem, "node_0");
+            let own = resolve(&filesystem, "node_0/process_0");
+            filesystem.write(own, 0, b"mine", false).unwrap();
+            if !is_first_change {
+                filesystem.make(node, b"made", &new(Kind::File)).unwrap();
+            }
+            let [finding, removing] = [(); 2].map(|()| Arc::clone(&filesystem));
+            together(vec![
+                Box::new(move || {
+                    if finding.look_up(node, b"process_0").is_ok() {
+                        assert_eq!(read(&finding, own), b"mine");
+                    }
+                }),
+                Box::new(move || removing.unlink(node, b"process_0").unwrap()),
+            ]);
+            filesystem.forget(own, 1);
+            assert!(filesystem.overlay.get(own).is_none(), "nobody can come back to it");
+        });
+    }
+}
+
+#[test]
+fn a_name_of_the_dataset_is_found_before_a_reset_and_after_it() {
+    schedules(1000, || {
+        let filesystem = filesystem();
+        let node = resolve(&filesystem, "node_0");
+        filesystem.make(node, b"made", &new(Kind::File)).unwrap();
+        filesystem.rename(node, b"made", node, b"process_0", RenameMode::Replace).unwrap();
+        let [finding, resetting] = [(); 2].map(|()| Arc::clone(&filesystem));
+        together(vec![
+            Box::new(move || {
+                finding.look_up(node, b"process_0").unwrap();
+            }),
+            Box::new(move || drop(resetting.control(b"reset").unwrap())),
+        ]);
+    });
+}
