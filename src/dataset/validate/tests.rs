@@ -85,13 +85,13 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
         (
             "generation = 2\nfiles = 4294967296\nnew_files = 0.01",
             "--new-files '0.01': generation 2 has 4295826289 files of each process; expected \
-             4294967296"
+             at most 4294967296"
                 .into(),
         ),
         (
             "iterations = 3\nsize = '1P..4P'\ngrow = 1",
             "--grow '1': files of generation 2 have up to 4593671619917905 bytes; expected \
-             4503599627370496 (2^52): a smaller --size, or max=SIZE in it"
+             at most 4503599627370496 (2^52): a smaller --size, or max=SIZE in it"
                 .into(),
         ),
         (
