@@ -451,11 +451,16 @@ def forgets(user: User) -> None:
         number += 1
         name = f"f{number % 7}"
         data = struct.pack("<QQ", user.worker, number) * 16
-        descriptor = user.create(name, data)
+        descriptor = user.create(name)
         if descriptor is None:
             user.attempt(os.stat, name)
             continue
+        # Where others have taken all the room, there is nothing that would have to be kept.
+        written = user.attempt(os.write, descriptor, data)
         os.close(descriptor)
+        if written != len(data):
+            user.attempt(os.unlink, name)
+            continue
         descriptor = user.attempt(os.open, name, os.O_RDONLY)
         user.attempt(os.unlink, name)
         if descriptor is None:
