@@ -193,12 +193,6 @@ impl Adapter {
         requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
     }
 
-    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
-    /// without pages to drop it waits for no lock that a request may hold.
-    fn mode_changed(&self, inode: Inode) {
-        mode_changed(&self.commands, inode);
-    }
-
     /// What is to be done after a change of the content that is no write: the kernel does not say
     /// whether the set-id bits are to go. Root keeps them.
     fn content_changed(&self, request: &Request) -> impl FnOnce(&Filesystem, Inode) + Send + use<> {
@@ -206,7 +200,7 @@ impl Adapter {
         let drops = request.uid() != 0;
         move |filesystem, inode| {
             if drops && filesystem.drop_set_id(inode) {
-                mode_changed(&commands, inode);
+                commands.mode_changed(inode);
             }
         }
     }
@@ -232,13 +226,6 @@ impl Adapter {
             // The reply went with the closure, and was answered EIO.
             tracing::error!(%error, "cannot start a thread for a command");
         }
-    }
-}
-
-fn mode_changed(commands: &Commands, inode: Inode) {
-    if let Some(notifier) = commands.notifier() {
-        const NO_PAGES: i64 = -1;
-        let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
     }
 }
 
@@ -378,7 +365,7 @@ impl fuser::Filesystem for Adapter {
                 if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
                     self.filesystem.write_back(inode, offset, data)?;
                 } else if self.filesystem.write(inode, offset, data, drop_set_id)? {
-                    self.mode_changed(inode);
+                    self.commands.mode_changed(inode);
                 }
                 Ok(length)
             },

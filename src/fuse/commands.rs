@@ -62,9 +62,13 @@ impl Commands {
         Self(Arc::clone(&self.0))
     }
 
-    /// What tells the kernel, once there is a session.
-    pub(super) fn notifier(&self) -> Option<&Notifier> {
-        self.0.notifier.get()
+    /// Tells the kernel that the mode of an inode is another one than it remembers. On this thread:
+    /// without pages to drop it waits for no lock that a request may hold.
+    pub(super) fn mode_changed(&self, inode: Inode) {
+        if let Some(notifier) = self.0.notifier.get() {
+            const NO_PAGES: i64 = -1;
+            let _ = notifier.inval_inode(INodeNo(inode.get()), NO_PAGES, 0);
+        }
     }
 
     /// Tells the kernel by and by.
