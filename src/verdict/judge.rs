@@ -65,6 +65,12 @@ impl<'a> Judge<'a> {
         self.stoppable_bench(Stop::NEVER)
     }
 
+    /// A bench for a part of a file, from an offset on: what is before it is not looked at.
+    #[must_use]
+    pub fn part_bench(&self, offset: u64) -> Bench<'a> {
+        Bench { done: offset, ..self.bench() }
+    }
+
     fn stoppable_bench<'s>(&self, stop: Stop<'s>) -> Bench<'s>
     where
         'a: 's,
@@ -128,6 +134,16 @@ impl Bench<'_> {
         self.hole(self.done..end);
         self.close_group();
         self.close_extra();
+        (self.tally, self.found)
+    }
+
+    /// The end of a part of the file: nothing is missing behind it, and only what it had to be is
+    /// expected. Returns the tally, and the wrong ranges that were not drained.
+    #[must_use]
+    pub fn finish_part(mut self) -> (Tally, Vec<WrongRange>) {
+        self.close_group();
+        self.close_extra();
+        self.tally.expected = self.tally.matched + self.tally.wrong;
         (self.tally, self.found)
     }
 
