@@ -1,7 +1,7 @@
 //! Attributes: what `stat` shows, and what may be set.
 
 use super::{Error, Filesystem, Kind, Place, Result, now};
-use crate::dataset::{Inode, Node};
+use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{Directory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
@@ -104,8 +104,8 @@ impl Filesystem {
     pub(super) fn made_attributes(&self, inode: Inode, kind: Kind, record: &Record) -> Attributes {
         let place = match kind {
             Kind::Directory => Place::Directory,
-            Kind::File => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => Place::File(Some(self.base(file))),
+            Kind::File => match self.dataset.namespace().entry(inode) {
+                Some(DatasetEntry::File(file)) => Place::File(Some(self.base(file))),
                 _ => Place::File(None),
             },
             kind => Place::Special(kind),

@@ -39,7 +39,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
 use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
@@ -193,9 +193,9 @@ impl Filesystem {
     }
 
     fn place(&self, inode: Inode) -> Result<Place> {
-        match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => return Ok(Place::Directory),
-            Some(Node::File(file)) => return Ok(Place::File(Some(self.base(file)))),
+        match self.dataset.namespace().entry(inode) {
+            Some(DatasetEntry::Directory) => return Ok(Place::Directory),
+            Some(DatasetEntry::File(file)) => return Ok(Place::File(Some(self.base(file)))),
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
@@ -228,9 +228,9 @@ impl Filesystem {
     /// The same for whoever looks at the names.
     fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
         match record.judged() {
-            Judged::ByNumber => match self.dataset.namespace().node(inode)? {
-                Node::File(file) => Some(file),
-                Node::Directory => None,
+            Judged::ByNumber => match self.dataset.namespace().entry(inode)? {
+                DatasetEntry::File(file) => Some(file),
+                DatasetEntry::Directory => None,
             },
             Judged::ByName(directory, name) => {
                 tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
