@@ -1,9 +1,9 @@
 //! Node status: who writes how much, for everybody who sees the directory.
 //!
-//! Each node has a file of its own, `.dummy_data_status_node{K}.json` in the target directory, and replaces it
-//! whole every second, so that no reader ever sees half of one. The fields are those that the
-//! monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6 bytes and
-//! `gb` of memory 2^30.
+//! Each node has a file of its own, `.dummy_data_status_node{K}.json` in the target directory, and
+//! replaces it whole every second, so that no reader ever sees half of one. The fields are those
+//! that the monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6
+//! bytes and `gb` of memory 2^30.
 //!
 //! Whoever may write to the directory may write such a file, so what one says is believed only
 //! where it could be so, and is bounded. One that cannot be read is named, and is not fine.

@@ -1,9 +1,9 @@
 //! Judging files on real storage as a mount judges what is written to it.
 //!
 //! Each block that is read goes through the recogniser that a mount's writes go through, and the
-//! extents of a file, in their order, through the judge that makes the mount's verdicts. Right bytes
-//! and other files' bytes become one extent however long they are; the judge forgets all others as
-//! soon as it has judged them.
+//! extents of a file, in their order, through the judge that makes the mount's verdicts. Right
+//! bytes and other files' bytes become one extent however long they are; the judge forgets all
+//! others as soon as it has judged them.
 
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
