@@ -1,8 +1,8 @@
 //! Data against the content that belongs at its place.
 //!
-//! Whether all is right is asked first, and answered by the cipher kernel without storing a byte. To say
-//! what is wrong, a piece of content is generated into the first-level cache and compared there, so
-//! that never costs much more than generating and touches main memory once.
+//! Whether all is right is asked first, and answered by the cipher kernel without storing a byte.
+//! To say what is wrong, a piece of content is generated into the first-level cache and compared
+//! there, so that never costs much more than generating and touches main memory once.
 
 use std::ops::Range;
 
@@ -53,8 +53,8 @@ pub(super) fn first_difference(
     if let Some(at) = difference_in_pieces(&mut piece, offset, head) {
         return Some(at);
     }
-    // The cipher kernel does most of it without storing what it compares with. Where it stops, there is
-    // a difference near, or a rest that is too short for it, or the file begins again.
+    // The cipher kernel does most of it without storing what it compares with. Where it stops,
+    // there is a difference near, or a rest that is too short for it, or the file begins again.
     let mut at = to_boundary;
     let blocks = body.len() - body.len() % BLOCK_BYTES;
     let address = Address::containing(file, offset.wrapping_add(at as u64));

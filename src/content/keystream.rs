@@ -1,7 +1,7 @@
 //! Addresses become content: the keystream.
 //!
-//! What begins or ends within a block is cut out of it; everything between is the cipher kernel's, which
-//! makes whole blocks where the content shall stand.
+//! What begins or ends within a block is cut out of it; everything between is the cipher kernel's,
+//! which makes whole blocks where the content shall stand.
 
 use aes::Block;
 use aes::cipher::BlockCipherEncrypt;
@@ -10,8 +10,8 @@ use super::address::Address;
 use super::key::Key;
 use super::{BLOCK_BYTES, Coordinates};
 
-/// A piece to compare with: enough for the cipher kernel to run at its full width, and little enough to
-/// stay in the first-level cache.
+/// A piece to compare with: enough for the cipher kernel to run at its full width, and little
+/// enough to stay in the first-level cache.
 pub(super) const PIECE_BYTES: usize = 1024;
 
 /// See [`Content::fill`](super::Content::fill).

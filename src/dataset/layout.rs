@@ -147,8 +147,8 @@ impl Layout {
         self.check_lengths(dimensions)
     }
 
-    /// Whether the generation is told before the file is, so that each can have a number of files of
-    /// its own.
+    /// Whether the generation is told before the file is, so that each can have a number of files
+    /// of its own.
     pub(super) fn check_generation_first(&self) -> Result<(), LayoutError> {
         let component = |axis: Axis| {
             let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(number) if number.axis == axis);

@@ -8,9 +8,9 @@ use super::{Coordinates, Generations, Inode, Layout, MAX_INODES};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
-/// All files are equally deep, one level for each component of the layout, and all directories of
-/// a level have the same number of entries, its *fan-out*. So the tree is a mixed-radix number:
-/// level by level, from the root, its entries are counted in the order of their paths, and the inode
+/// All files are equally deep, one level for each component of the layout, and all directories of a
+/// level have the same number of entries, its *fan-out*. So the tree is a mixed-radix number: level
+/// by level, from the root, its entries are counted in the order of their paths, and the inode
 /// number is that index behind all the levels above.
 ///
 /// ```text

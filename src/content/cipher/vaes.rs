@@ -1,4 +1,5 @@
-//! The cipher kernels for x86-64 with VAES: eight registers of two or four blocks are in flight at once.
+//! The cipher kernels for x86-64 with VAES: eight registers of two or four blocks are in flight at
+//! once.
 //!
 //! An AES round takes a few cycles, and the processor can begin one or two in each: eight
 //! independent registers keep it busy. Counters are made in registers, and when data is compared
