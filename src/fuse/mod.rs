@@ -2,9 +2,9 @@
 //!
 //! This is the only place that knows fuser. It decides nothing: which errno an error becomes is one
 //! table (`errno`), how long the kernel may remember an answer follows from what the filesystem
-//! says of it (`adapter`), what is agreed with the kernel is in `connection`, answers that take long
-//! are made in `slow`. A mount is made in `attach`, found and unmounted in `mounted`, by what the
-//! kernel's table says (`mount_table`), and served in `session`.
+//! says of it (`adapter`), what is agreed with the kernel is in `connection`, answers that take
+//! long are made in `slow`. A mount is made in `attach`, found and unmounted in `mounted`, by what
+//! the kernel's table says (`mount_table`), and served in `session`.
 
 mod adapter;
 mod attach;
