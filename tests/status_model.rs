@@ -20,8 +20,8 @@ use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, Kind, NewNode, OPEN_BYTES_MAX, Options, RenameMode,
-    SetAttributes, XattrAnswer,
+    Allocate, Error, Filesystem, InodeAttributes, Kind, NewNode, OPEN_BYTES_MAX, Options,
+    RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
 
@@ -100,7 +100,7 @@ impl Checked {
     }
 
     /// Nobody remembers what was made: it goes with its last name.
-    fn forgotten(&self, made: Attributes) {
+    fn forgotten(&self, made: InodeAttributes) {
         self.filesystem.forget(made.inode, 1);
     }
 

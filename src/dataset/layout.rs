@@ -151,7 +151,7 @@ impl Layout {
     /// of its own.
     pub(super) fn check_generation_first(&self) -> Result<(), LayoutError> {
         let component = |axis: Axis| {
-            let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(number) if number.axis == axis);
+            let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(n) if n.axis == axis);
             self.components.iter().position(|parts| parts.iter().any(names))
         };
         match (component(Axis::Generation), component(Axis::File)) {
