@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::file_bench::{FileBench, recognise_block};
+use super::file_judge::{FileJudge, recognise_block};
 use crate::content::{Address, Content, MAX_FILE_BYTES};
 use crate::dataset::{Coordinates, Dataset};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
@@ -67,7 +67,7 @@ pub struct StreamJudge<'a> {
     is_part: bool,
     /// Where the next byte stands.
     offset: u64,
-    bench: FileBench<'a>,
+    bench: FileJudge<'a>,
 }
 
 impl<'a> StreamJudge<'a> {
@@ -87,7 +87,7 @@ impl<'a> StreamJudge<'a> {
     ) -> Self {
         let offset = offset.min(MAX_FILE_BYTES);
         let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
-        let bench = FileBench::new(Judge { content, expectation }.part_bench(offset));
+        let bench = FileJudge::new(Judge { content, expectation }.part_bench(offset));
         Self { dataset, content, expectation, is_part: true, offset, bench }
     }
 

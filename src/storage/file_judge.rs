@@ -1,4 +1,4 @@
-//! The bench of one file that is read from storage, or handed over in memory.
+//! Judging one file that is read from storage, or handed over in memory, part by part.
 
 use crate::dataset::Coordinates;
 use crate::overlay::{Expectation, Extent, ExtentMap, Piece, Recogniser};
@@ -33,10 +33,10 @@ pub(super) fn recognise_block(
     }
 }
 
-/// The bench of one file, and what it has found.
+/// The judge of one file, and what it has found.
 #[derive(Debug)]
-pub(super) struct FileBench<'a> {
-    bench: Bench<'a>,
+pub(super) struct FileJudge<'a> {
+    judge: Bench<'a>,
     /// The last extent: the next one may continue it.
     last: ExtentMap,
     extents: u64,
@@ -45,10 +45,10 @@ pub(super) struct FileBench<'a> {
     classes: ClassCounts,
 }
 
-impl<'a> FileBench<'a> {
-    pub(super) fn new(bench: Bench<'a>) -> Self {
+impl<'a> FileJudge<'a> {
+    pub(super) fn new(judge: Bench<'a>) -> Self {
         Self {
-            bench,
+            judge,
             last: ExtentMap::default(),
             extents: 0,
             kept_bytes: 0,
@@ -79,7 +79,7 @@ impl<'a> FileBench<'a> {
             self.kept_bytes += bytes.len() as u64;
         }
         let (ranges, classes) = (&mut self.ranges, &mut self.classes);
-        self.bench.extent(offset, extent, &mut |range| note(ranges, classes, [range]));
+        self.judge.extent(offset, extent, &mut |range| note(ranges, classes, [range]));
     }
 
     /// The end of the file, which has this size.
@@ -101,7 +101,7 @@ impl<'a> FileBench<'a> {
         for (offset, extent) in std::mem::take(&mut self.last).iter() {
             self.judge(offset, extent);
         }
-        let (tally, rest) = finish(self.bench);
+        let (tally, rest) = finish(self.judge);
         note(&mut self.ranges, &mut self.classes, rest);
         JudgedFile {
             file,
