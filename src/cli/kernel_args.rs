@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::mount::whole_number;
-use crate::dataset::{Value, parse_size};
-use crate::fuse::{KernelOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
+use crate::dataset::{OptionValue, parse_size};
+use crate::fuse::{ConnectionOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
 
 /// What is agreed with the kernel.
 #[derive(Debug, Args)]
@@ -16,13 +16,13 @@ pub(super) struct KernelArguments {
     /// The largest read or write that the kernel may send in one piece, 4K to 16M; it takes no more
     /// than /proc/sys/fs/fuse/max_pages_limit pages
     #[arg(long, value_name = "SIZE", default_value = "16M", allow_hyphen_values = true)]
-    max_request: Value,
+    max_request: OptionValue,
 
     /// Reads ahead and asynchronous requests that the kernel may have under way, 1 to 65535
     #[arg(
         long,
         value_name = "N",
-        default_value_t = KernelOptions::default().background,
+        default_value_t = ConnectionOptions::default().background,
         value_parser = |text: &str| whole_number(text, &(1..=u16::MAX)),
         allow_hyphen_values = true
     )]
@@ -31,7 +31,7 @@ pub(super) struct KernelArguments {
     /// How far the kernel reads ahead of a sequential reader with --cache page, 0 to 1G; more than
     /// the kernel's own needs root [default with --cache page as root: 1M; else the kernel's own]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    read_ahead: Option<Value>,
+    read_ahead: Option<OptionValue>,
 
     /// Whether directories are read with their files' attributes: auto where the kernel expects
     /// them to be wanted, always or never
@@ -83,7 +83,7 @@ impl KernelArguments {
         &self,
         uses_page_cache: bool,
         is_root: bool,
-    ) -> Result<KernelOptions, Failure> {
+    ) -> Result<ConnectionOptions, Failure> {
         let request_bytes = sized(
             "--max-request",
             &self.max_request,
@@ -103,7 +103,7 @@ impl KernelArguments {
             }
             (Err(error), _) | (_, Err(error)) => return Err(Failure::usage(error)),
         };
-        Ok(KernelOptions {
+        Ok(ConnectionOptions {
             request_bytes,
             background: self.max_background,
             read_ahead_bytes,
@@ -121,7 +121,7 @@ impl KernelArguments {
 
 fn sized(
     option: &str,
-    value: &Value,
+    value: &OptionValue,
     accepted: std::ops::RangeInclusive<u32>,
     spelt: &str,
 ) -> Result<u32, String> {

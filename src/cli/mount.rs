@@ -22,10 +22,10 @@ use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
 use super::log::Log;
 use super::pool;
-use crate::dataset::{Dataset, Value, parse_size};
+use crate::dataset::{Dataset, OptionValue, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
-    self, KernelOption, KernelOptions, MountError, MountOptions, Mountpoint, MountpointError,
+    self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
 use crate::overlay::{Limits, Store};
 use crate::status::STATUS_NAME;
@@ -36,7 +36,7 @@ use crate::status::STATUS_NAME;
 /// gets SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(super) struct MountArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     judge: JudgeArguments,
 
     #[command(flatten)]
-    mount: MountArguments,
+    mount: AttachArguments,
 
     #[command(flatten)]
     kernel: KernelArguments,
@@ -68,7 +68,7 @@ SEEDFS_LOG sets how much it says: error, warn, info (the default), debug, trace.
 struct JudgeArguments {
     /// Keep at most this many bytes that are nobody's content; a write past it fails with ENOSPC
     #[arg(long, value_name = "SIZE", default_value = "1G", allow_hyphen_values = true)]
-    keep: Value,
+    keep: OptionValue,
 
     /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
     /// file without a name that gives back what is freed, and goes with the mount
@@ -77,7 +77,7 @@ struct JudgeArguments {
 
     /// Let that file hold at most this much [default: what the disk has]
     #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
-    store_limit: Option<Value>,
+    store_limit: Option<OptionValue>,
 
     /// Keep at most this many extents, 256 bytes of memory each, with records, names and attributes
     /// counted as extents; what needs more fails with ENOSPC
@@ -116,7 +116,7 @@ struct JudgeArguments {
 /// How it is mounted.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Mount")]
-struct MountArguments {
+struct AttachArguments {
     /// Where reads go: each to seedfs, or through the kernel's page cache
     #[arg(long, value_enum, value_name = "MODE", default_value = "direct")]
     cache: CacheArgument,
@@ -138,7 +138,7 @@ struct MountArguments {
     /// noatime, sync, async, dirsync, fsname=NAME; and nonempty, to mount over a directory that
     /// holds something
     #[arg(short = 'o', value_name = "OPTION", value_delimiter = ',')]
-    options: Vec<KernelOption>,
+    options: Vec<OptionWord>,
 
     /// Stay in the foreground until it is unmounted
     #[arg(long)]
@@ -185,19 +185,20 @@ const LOG_VARIABLE: &str = "SEEDFS_LOG";
 /// What the daemon says when the mount answers.
 const READY: &str = "ready";
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &MountArguments) -> Result<ExitCode, Failure> {
     // All of it before anything is done, also where the daemon will do it again.
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
-    let (dataset, (options, limits)) = both(dataset, both(options, arguments.kernel_options()))?;
-    let nonempty = arguments.mount.options.iter().any(KernelOption::allows_non_empty);
+    let (dataset, (options, connection)) =
+        both(dataset, both(options, arguments.connection_options()))?;
+    let nonempty = arguments.mount.options.iter().any(OptionWord::allows_non_empty);
     let mountpoint =
         Mountpoint::new(&arguments.mountpoint, nonempty).map_err(|error| match error {
             MountpointError::Unreadable(..) => Failure::system(error),
             _ => Failure::usage(error),
         })?;
     if arguments.mount.foreground || arguments.mount.daemon {
-        serve(arguments, dataset, options, limits, &mountpoint)
+        serve(arguments, dataset, options, connection, &mountpoint)
     } else {
         start_daemon(&mountpoint)
     }
@@ -214,8 +215,8 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
-impl Arguments {
-    fn kernel_options(&self) -> Result<KernelOptions, Failure> {
+impl MountArguments {
+    fn connection_options(&self) -> Result<ConnectionOptions, Failure> {
         let uses_page_cache = matches!(self.mount.cache, CacheArgument::Page);
         self.kernel.options(uses_page_cache, Uid::effective().is_root())
     }
@@ -263,7 +264,7 @@ impl JudgeArguments {
     }
 }
 
-fn size(option: &str, value: &Value) -> Result<u64, Failure> {
+fn size(option: &str, value: &OptionValue) -> Result<u64, Failure> {
     let text = value.to_string();
     parse_size(&text).map_err(|error| {
         Failure::usage(format!("{option} '{text}': {error}; expected a size, like 0 or 1G"))
@@ -271,10 +272,10 @@ fn size(option: &str, value: &Value) -> Result<u64, Failure> {
 }
 
 fn serve(
-    arguments: &Arguments,
+    arguments: &MountArguments,
     dataset: Dataset,
     options: Options,
-    limits: KernelOptions,
+    connection: ConnectionOptions,
     mountpoint: &Mountpoint,
 ) -> Result<ExitCode, Failure> {
     let mount = &arguments.mount;
@@ -283,8 +284,8 @@ fn serve(
     let mount_options = MountOptions {
         allow_other: mount.allow_other,
         threads: mount.threads,
-        kernel: mount.options.clone(),
-        limits,
+        words: mount.options.clone(),
+        connection,
     };
     let daemon = mount.daemon;
     if daemon {
@@ -370,7 +371,7 @@ fn leave_terminal() {
 }
 
 /// Sends the log to the file, or in the foreground to standard error, or nowhere.
-fn start_log(mount: &MountArguments) -> Result<Log, Failure> {
+fn start_log(mount: &AttachArguments) -> Result<Log, Failure> {
     // fuser warns of an unmount by somebody else, which is how most mounts end.
     let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,fuser=error".to_owned());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {

@@ -25,7 +25,7 @@ mod io;
 mod listing;
 mod lookups;
 mod manifest;
-mod names;
+mod name_changes;
 mod ranges;
 mod read_ahead;
 mod rename;
@@ -39,19 +39,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
 use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::{GivenBack, Kind};
 pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
-pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
+pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use names::NewNode;
+pub use name_changes::NewNode;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
-pub use space::Space;
+pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
 pub use xattr::{SetXattr, XattrAnswer};
 
@@ -125,7 +125,7 @@ pub struct Filesystem {
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Resolved {
     Directory,
     /// A file, with what it is before anybody writes to it, where the dataset says that.
     File(Option<Base>),
@@ -192,20 +192,20 @@ impl Filesystem {
         self.sizes.step(&self.dataset)
     }
 
-    fn place(&self, inode: Inode) -> Result<Place> {
-        match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => return Ok(Place::Directory),
-            Some(Node::File(file)) => return Ok(Place::File(Some(self.base(file)))),
+    fn resolve(&self, inode: Inode) -> Result<Resolved> {
+        match self.dataset.namespace().entry(inode) {
+            Some(DatasetEntry::Directory) => return Ok(Resolved::Directory),
+            Some(DatasetEntry::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
-            return Ok(Place::Status(node));
+            return Ok(Resolved::Status(node));
         }
         match self.overlay.get(inode).and_then(|record| record.created_kind()) {
             None => Err(Error::NotFound),
-            Some(Kind::Directory) => Ok(Place::Directory),
-            Some(Kind::File) => Ok(Place::File(None)),
-            Some(kind) => Ok(Place::Special(kind)),
+            Some(Kind::Directory) => Ok(Resolved::Directory),
+            Some(Kind::File) => Ok(Resolved::File(None)),
+            Some(kind) => Ok(Resolved::Special(kind)),
         }
     }
 
@@ -228,9 +228,9 @@ impl Filesystem {
     /// The same for whoever looks at the names.
     fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
         match record.judged() {
-            Judged::ByNumber => match self.dataset.namespace().node(inode)? {
-                Node::File(file) => Some(file),
-                Node::Directory => None,
+            Judged::ByNumber => match self.dataset.namespace().entry(inode)? {
+                DatasetEntry::File(file) => Some(file),
+                DatasetEntry::Directory => None,
             },
             Judged::ByName(directory, name) => {
                 tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)

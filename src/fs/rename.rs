@@ -1,6 +1,6 @@
 //! Renaming: one operation that looks at two directories and up to two inodes at once.
 
-use super::names::touch;
+use super::name_changes::touch;
 use super::{Error, Filesystem, Kind, Result, now};
 use crate::dataset::Inode;
 use crate::overlay::Tree;
@@ -88,7 +88,7 @@ impl Filesystem {
         mode: RenameMode,
     ) -> Result<()> {
         let is_fixed = |(inode, kind): (Inode, Kind)| {
-            kind == Kind::Directory && self.dataset.namespace().node(inode).is_some()
+            kind == Kind::Directory && self.dataset.namespace().entry(inode).is_some()
         };
         let (inode, kind) = from;
         let is_directory = kind == Kind::Directory;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::judged::{Subject, Version};
 use super::{Snapshot, Stopped};
-use crate::content::Stop;
-use crate::dataset::{Coordinates, Inode, Node};
+use crate::content::StopCheck;
+use crate::dataset::{Coordinates, DatasetEntry, Inode};
 use crate::overlay::{Base, Entry, Expectation, Kind, Name, Record, Written};
 use crate::verdict::{Judge, Tally, WrongRange};
 
@@ -100,10 +100,10 @@ impl Snapshot<'_> {
         &self,
         file: Coordinates,
         found: &Found,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<Tally, Stopped> {
         let known = |subject, version: Version<'_>, written: &dyn Fn() -> Option<Written>| {
-            let judge = |stop: Stop<'_>| {
+            let judge = |stop: StopCheck<'_>| {
                 let judge = Judge { content: self.content, expectation: self.expectation(file) };
                 judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
             };
@@ -115,8 +115,8 @@ impl Snapshot<'_> {
                 let version = record.version();
                 known(Subject::Record(*inode), Some((record, version)), &|| record.written())
             }
-            Found::As(inode) => match self.dataset.namespace().node(*inode) {
-                Some(Node::File(own)) if own != file => {
+            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
+                Some(DatasetEntry::File(own)) if own != file => {
                     let written = || Some(Written::of(Some(self.base(own))));
                     known(Subject::Content(own), None, &written)
                 }
@@ -135,7 +135,7 @@ impl Snapshot<'_> {
         &self,
         file: Coordinates,
         found: &Found,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         range: &mut dyn FnMut(WrongRange),
     ) -> Result<Tally, Stopped> {
         let expectation = self.expectation(file);
@@ -144,9 +144,9 @@ impl Snapshot<'_> {
         let mut judged = |written: &Written| judge.judge(written, stop, range).ok_or(Stopped);
         match found {
             Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
-            Found::As(inode) => match self.dataset.namespace().node(*inode) {
-                Some(Node::File(own)) if own == file => Ok(Tally::untouched(expected)),
-                Some(Node::File(own)) => judged(&Written::of(Some(self.base(own)))),
+            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
+                Some(DatasetEntry::File(own)) if own == file => Ok(Tally::untouched(expected)),
+                Some(DatasetEntry::File(own)) => judged(&Written::of(Some(self.base(own)))),
                 _ => judged(&Written::default()),
             },
             Found::Missing => Ok(Tally { expected, missing: expected, ..Tally::default() }),
@@ -159,7 +159,7 @@ impl Snapshot<'_> {
     /// in it.
     pub(super) fn each_changed(
         &self,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         wanted: impl Fn(Coordinates) -> bool,
         mut each: impl FnMut(Changed),
     ) -> Result<(), Stopped> {
@@ -176,7 +176,7 @@ impl Snapshot<'_> {
             Ok(())
         };
         for (inode, record) in self.overlay.records() {
-            if let Some(Node::File(file)) = namespace.node(inode)
+            if let Some(DatasetEntry::File(file)) = namespace.entry(inode)
                 && record.is_written()
                 && names.has_in_place(self, inode)
             {
@@ -184,7 +184,7 @@ impl Snapshot<'_> {
             }
         }
         for (own, now) in names.files {
-            if let Some(Node::File(file)) = namespace.node(own) {
+            if let Some(DatasetEntry::File(file)) = namespace.entry(own) {
                 let found = now.map_or(Found::Missing, |(inode, kind)| self.found_at(inode, kind));
                 judge(file, &found)?;
             }
@@ -208,7 +208,7 @@ impl Snapshot<'_> {
         })
     }
 
-    fn names(&self, stop: Stop<'_>) -> Result<Names, Stopped> {
+    fn names(&self, stop: StopCheck<'_>) -> Result<Names, Stopped> {
         let namespace = self.dataset.namespace();
         let mut now = Names::default();
         for (step, Entries { stands_for, is_own, names }) in self.entries().into_iter().enumerate()
@@ -219,19 +219,19 @@ impl Snapshot<'_> {
             let mut made_again = Vec::new();
             for (name, entry) in names {
                 let Some(own) = namespace.lookup(stands_for, &name) else { continue };
-                match (namespace.node(own), entry) {
-                    (Some(Node::File(_)), Entry::At(inode, kind)) => {
+                match (namespace.entry(own), entry) {
+                    (Some(DatasetEntry::File(_)), Entry::At(inode, kind)) => {
                         now.files.insert(own, Some((inode, kind)));
                         made_again.push(own);
                     }
-                    (Some(Node::File(_)), Entry::Removed) if is_own => {
+                    (Some(DatasetEntry::File(_)), Entry::Removed) if is_own => {
                         now.files.insert(own, None);
                     }
-                    (Some(Node::Directory), Entry::At(_, Kind::Directory)) => {
+                    (Some(DatasetEntry::Directory), Entry::At(_, Kind::Directory)) => {
                         now.displaced.insert(own);
                         made_again.push(own);
                     }
-                    (Some(Node::Directory), _) if is_own => {
+                    (Some(DatasetEntry::Directory), _) if is_own => {
                         now.displaced.insert(own);
                         now.missing.push(Missing { directory: own, except: Vec::new() });
                     }

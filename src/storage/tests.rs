@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
-use crate::disk::{Call, Disk, Failing, Fault, Faults};
+use crate::disk::{Disk, Failing, Fault, Faults, SystemCall};
 use crate::verdict::Verdict;
 
 const SIZE_BYTES: usize = 9000;
@@ -111,7 +111,7 @@ fn write_on<F: Faults>(
     let share = Share::new(dataset, None);
     let root = Root::make(disk, directory, options.fsync).map_err(|error| error.to_string())?;
     let progress = Progress::new(4, 4 * SIZE_BYTES as u128);
-    let failures = write(&root, share, options, &progress, &Stop::default());
+    let failures = write(&root, share, options, &progress, &StopFlag::default());
     let done = progress.snapshot();
     assert_eq!(done.files + done.failed, 4, "each file is whole or failed");
     assert_eq!(done.failed, failures.total);
@@ -140,9 +140,9 @@ fn verdict_of(dataset: &Dataset, directory: &Path) -> Verdict {
     let share = Share::new(dataset, None);
     let root = Root::open(Disk::real(), directory).unwrap();
     let options = verify_options(false);
-    let state = State::new(&root, share, &options).unwrap();
+    let state = ResumeState::new(&root, share, &options).unwrap();
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &Stop::default());
+    let watch = (&progress, &StopFlag::default());
     verify(&root, share, options, state, watch, &|_| {}).unwrap().verdict(share)
 }
 
@@ -218,7 +218,7 @@ fn a_file_that_closing_says_is_lost_gets_no_name() {
     let dataset = dataset();
     for errno in [libc::EIO, libc::EDQUOT, libc::ENOSPC] {
         let directory = prepare(&dataset, Before::Nothing);
-        let failing = Failing::from(0, Fault::After(errno)).only(Call::Flush);
+        let failing = Failing::from(0, Fault::After(errno)).only(SystemCall::Flush);
         let options = WriteOptions {
             threads: 1,
             transfer: Transfer::Cached,
@@ -236,7 +236,7 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
     let dataset = dataset();
     let place = memory();
     let syncs = |existing| {
-        let counting = Failing::never().only(Call::Sync);
+        let counting = Failing::never().only(SystemCall::Sync);
         let options =
             WriteOptions { threads: 1, transfer: Transfer::Cached, existing, fsync: true };
         let disk = Disk::new(counting.clone());
@@ -271,10 +271,10 @@ fn verify_on<F: Faults>(
     let output = |name: &str| Output::new(disk.clone(), &place.join(name));
     let state_file = output("state").map_err(|error| say(&error))?;
     let report_file = output("report").map_err(|error| say(&error))?;
-    let new = State::new(&root, share, &options).map_err(|error| say(&error))?;
-    let state = State::load(&state_file, new, share).map_err(|error| say(&error))?;
+    let new = ResumeState::new(&root, share, &options).map_err(|error| say(&error))?;
+    let state = ResumeState::load(&state_file, new, share).map_err(|error| say(&error))?;
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &Stop::default());
+    let watch = (&progress, &StopFlag::default());
     let state =
         verify(&root, share, options, state, watch, &|_| {}).map_err(|error| say(&error))?;
     state.save(&state_file).map_err(|error| say(&error))?;
@@ -391,7 +391,7 @@ fn a_manifest_is_whole_or_the_one_before_whichever_call_fails() {
         let output = Output::new(disk, path)?;
         let mut out = output.begin()?;
         let progress = Progress::new(4, 0);
-        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &Stop::default())?;
+        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &StopFlag::default())?;
         out.flush()?;
         out.finish()
     };
@@ -419,13 +419,13 @@ fn a_state_that_was_made_up_is_refused() {
     let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
     let options = verify_options(false);
-    let new = State::new(&root, share, &options).unwrap();
+    let new = ResumeState::new(&root, share, &options).unwrap();
     let right = serde_json::to_value(&new).unwrap();
     let load = |value: &serde_json::Value| {
         let json = serde_json::to_vec(value).unwrap();
         let head = format!("seedfs verify state 2 {}\n", blake3::hash(&json).to_hex());
         file.replace(&[head.as_bytes(), &json].concat(), 0o600).unwrap();
-        State::load(&file, new.clone(), share)
+        ResumeState::load(&file, new.clone(), share)
     };
     load(&right).unwrap();
     let most = serde_json::json!(u64::MAX);
@@ -454,7 +454,7 @@ fn a_state_that_was_made_up_is_refused() {
 
 /// Does something as often as a call of one kind is about to be made.
 #[derive(Clone)]
-struct Meanwhile(Call, Arc<dyn Fn() + Send + Sync>);
+struct Meanwhile(SystemCall, Arc<dyn Fn() + Send + Sync>);
 
 impl std::fmt::Debug for Meanwhile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -463,7 +463,7 @@ impl std::fmt::Debug for Meanwhile {
 }
 
 impl Faults for Meanwhile {
-    fn fault(&self, call: Call) -> Option<Fault> {
+    fn fault(&self, call: SystemCall) -> Option<Fault> {
         if call == self.0 {
             (self.1)();
         }
@@ -487,12 +487,12 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         let place = memory();
         let data = place.path().join("data");
         write_on(Disk::real(), &data, &dataset, options).unwrap();
-        let stop = Stop::default();
+        let stop = StopFlag::default();
         let (asked, aside) = (stop.clone(), place.path().join("aside"));
         let moved = data.clone();
         // Only the walk lists directories.
         let meanwhile = Meanwhile(
-            Call::List,
+            SystemCall::List,
             Arc::new(move || match stops {
                 Some(true) => asked.set(),
                 Some(false) if fs::rename(&moved, &aside).is_ok() => {
@@ -503,7 +503,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         );
         let root = Root::open(Disk::new(meanwhile), &data).unwrap();
         let options = verify_options(false);
-        let state = State::new(&root, share, &options).unwrap();
+        let state = ResumeState::new(&root, share, &options).unwrap();
         let progress = Progress::new(4, 0);
         let state = verify(&root, share, options, state, (&progress, &stop), &|_| {}).unwrap();
         assert_eq!(state.next, 4, "all are judged");
@@ -521,15 +521,15 @@ fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
     let place = memory();
     let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
-    let new = State::new(&root, share, &verify_options(false)).unwrap();
+    let new = ResumeState::new(&root, share, &verify_options(false)).unwrap();
     let most = FILES_LISTED_MAX as u64;
     for (failed, is_gone_on_with) in [(most, true), (most + 1, false)] {
         let mut state = new.clone();
         (0..failed).for_each(|index| state.fail(index, "unreadable".to_owned()));
         state.next = failed;
         state.save(&file).unwrap();
-        let loaded = State::load(&file, new.clone(), share);
-        let refused = matches!(loaded, Err(StateError::TooManyFailed(all)) if all == failed);
+        let loaded = ResumeState::load(&file, new.clone(), share);
+        let refused = matches!(loaded, Err(ResumeStateError::TooManyFailed(all)) if all == failed);
         assert!(loaded.is_ok() == is_gone_on_with && refused != is_gone_on_with, "{loaded:?}");
     }
 }
@@ -537,7 +537,7 @@ fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
 /// What the storage says of a report, a state or a manifest is heard before it has its name.
 #[test]
 fn a_file_beside_the_dataset_is_stored_before_it_has_its_name() {
-    for call in [Call::Flush, Call::Sync] {
+    for call in [SystemCall::Flush, SystemCall::Sync] {
         let place = memory();
         let path = place.path().join("report");
         fs::write(&path, "before").unwrap();
@@ -552,7 +552,7 @@ fn a_file_beside_the_dataset_is_stored_before_it_has_its_name() {
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{call:?}");
     }
     let place = memory();
-    let counting = Failing::never().only(Call::Sync);
+    let counting = Failing::never().only(SystemCall::Sync);
     let output = Output::new(Disk::new(counting.clone()), &place.path().join("state")).unwrap();
     output.replace(b"new", 0o666).unwrap();
     assert_eq!(counting.calls(), 2, "the file, and the directory with its name");

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
 use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
-use crate::content::{Content, Source, Stop};
+use crate::content::{Content, Source, StopCheck};
 use crate::overlay::{Expectation, Extent, GAP_BYTES_MAX, Piece, Written};
 
 /// Judges files against what is expected of them.
@@ -25,7 +25,7 @@ impl<'a> Judge<'a> {
     pub fn judge_pieces(
         &self,
         written: &Written,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
     ) -> bool {
         let mut bench = self.stoppable_bench(stop);
@@ -44,7 +44,7 @@ impl<'a> Judge<'a> {
     pub fn judge(
         &self,
         written: &Written,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
     ) -> Option<Tally> {
         let mut bench = self.stoppable_bench(stop);
@@ -62,10 +62,10 @@ impl<'a> Judge<'a> {
     /// A bench for a file whose extents come one after another, and need not all be in memory.
     #[must_use]
     pub fn bench(&self) -> Bench<'a> {
-        self.stoppable_bench(Stop::NEVER)
+        self.stoppable_bench(StopCheck::NEVER)
     }
 
-    fn stoppable_bench<'s>(&self, stop: Stop<'s>) -> Bench<'s>
+    fn stoppable_bench<'s>(&self, stop: StopCheck<'s>) -> Bench<'s>
     where
         'a: 's,
     {
@@ -107,7 +107,7 @@ pub struct Bench<'a> {
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
-    stop: Stop<'a>,
+    stop: StopCheck<'a>,
     /// What was looked at since it was last asked whether to stop.
     work: u64,
     /// What comes is not looked at any more.

@@ -1,7 +1,7 @@
 //! The committed vectors of sizes and generations.
 //!
 //! The vectors come from `reference/`, which shares no code with the crate. They never change.
-use seedfs::dataset::{Choice, Coordinates, Dataset, DatasetConfig, Purpose, Sizes, Value};
+use seedfs::dataset::{Choice, Coordinates, Dataset, DatasetConfig, OptionValue, Purpose, Sizes};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ fn sizes_are_those_of_the_vectors() {
         let (generation, ..) = row.file;
         let dataset = dataset(&DatasetConfig {
             seed: Some(row.seed.into()),
-            generation: Some(Value::from(u64::from(generation))),
+            generation: Some(OptionValue::from(u64::from(generation))),
             size: Some(row.size.clone().into()),
             ..DatasetConfig::default()
         });
@@ -131,7 +131,7 @@ fn files_grow_and_change_as_in_the_vectors() {
     for row in vectors().changes {
         let dataset = dataset(&DatasetConfig {
             seed: Some("42".into()),
-            generation: Some(Value::from(row.generation)),
+            generation: Some(OptionValue::from(row.generation)),
             size: Some(row.size.into()),
             files: Some(row.files.into()),
             change: row.change.map(Into::into),

@@ -2,8 +2,8 @@
 
 use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
-    SetXattr,
+    Allocate, Error, Filesystem, InodeAttributes, Kind, NewNode, Options, RenameMode,
+    SetAttributes, SetXattr,
 };
 use seedfs::overlay::{Limits, Store};
 
@@ -18,14 +18,18 @@ fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
     Filesystem::new(config.validate().unwrap(), Options { limits, ..Options::default() })
 }
 
-fn make(filesystem: &Filesystem, name: &[u8], kind: Kind) -> Result<Attributes, Error> {
+fn make(filesystem: &Filesystem, name: &[u8], kind: Kind) -> Result<InodeAttributes, Error> {
     let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
     let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
     filesystem.make(Inode::ROOT, name, &new)
 }
 
 /// Everything below a directory: paths, attributes and bytes.
-fn contents(filesystem: &Filesystem, directory: Inode, path: &str) -> Vec<(String, Attributes)> {
+fn contents(
+    filesystem: &Filesystem,
+    directory: Inode,
+    path: &str,
+) -> Vec<(String, InodeAttributes)> {
     let mut entries = Vec::new();
     filesystem
         .read_directory(directory, 0, &mut |entry| {
