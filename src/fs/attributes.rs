@@ -1,8 +1,8 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, Kind, Place, Result, now};
+use super::{Error, Filesystem, InodeKind, Place, Result, now};
 use crate::dataset::{Inode, Node};
-use crate::overlay::{Directory, Record, Size, Timestamp};
+use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
@@ -11,7 +11,7 @@ pub struct Attributes {
     /// The inode number.
     pub inode: Inode,
     /// Directory or file.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Size and allocation; 0 for directories.
     pub size: Size,
     /// Permission bits, set-id and sticky bits included.
@@ -101,10 +101,15 @@ impl Filesystem {
     }
 
     /// Those of an inode that was just given a name, whatever has become of it since.
-    pub(super) fn made_attributes(&self, inode: Inode, kind: Kind, record: &Record) -> Attributes {
+    pub(super) fn made_attributes(
+        &self,
+        inode: Inode,
+        kind: InodeKind,
+        record: &Record,
+    ) -> Attributes {
         let place = match kind {
-            Kind::Directory => Place::Directory,
-            Kind::File => match self.dataset.namespace().node(inode) {
+            InodeKind::Directory => Place::Directory,
+            InodeKind::File => match self.dataset.namespace().node(inode) {
                 Some(Node::File(file)) => Place::File(Some(self.base(file))),
                 _ => Place::File(None),
             },
@@ -119,10 +124,10 @@ impl Filesystem {
             Place::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
-                (Kind::File, FILE_MODE, size)
+                (InodeKind::File, FILE_MODE, size)
             }
             Place::Special(kind) => (kind, FILE_MODE, Size::default()),
-            Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
+            Place::Directory => (InodeKind::Directory, DIRECTORY_MODE, Size::default()),
         };
         let time = self.dataset_time(inode, place);
         let record = record.map(Record::stat);
@@ -133,7 +138,11 @@ impl Filesystem {
             kind,
             size: record.and_then(|record| record.size).unwrap_or(size),
             mode: set.mode.unwrap_or(mode),
-            links: if kind == Kind::Directory { self.directory_links(inode, links) } else { links },
+            links: if kind == InodeKind::Directory {
+                self.directory_links(inode, links)
+            } else {
+                links
+            },
             uid: set.uid.unwrap_or(self.options.uid),
             gid: set.gid.unwrap_or(self.options.gid),
             accessed: set.accessed.unwrap_or(time),
@@ -163,7 +172,7 @@ impl Filesystem {
         let of_dataset = self.dataset.namespace().subdirectory_count(directory);
         let more = if self.overlay.names_changed() {
             self.overlay.with_names(|tree| {
-                tree.directory(directory).map_or(0, Directory::extra_subdirectories)
+                tree.directory(directory).map_or(0, ChangedDirectory::extra_subdirectories)
             })
         } else {
             0
@@ -174,10 +183,10 @@ impl Filesystem {
     fn status_attributes(&self, inode: Inode, node: StatusNode) -> Attributes {
         let (kind, mode, size_bytes) = match node {
             // Only making it would tell the size: as of files of /proc.
-            StatusNode::Document(_) => (Kind::File, STATUS_FILE_MODE, 0),
-            StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
-            StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
-            _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
+            StatusNode::Document(_) => (InodeKind::File, STATUS_FILE_MODE, 0),
+            StatusNode::Manifest => (InodeKind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
+            StatusNode::Control => (InodeKind::File, CONTROL_MODE, 0),
+            _ => (InodeKind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
         Attributes {
@@ -265,7 +274,7 @@ impl Filesystem {
         };
         let root = uid == 0;
         // Root may read and write anything, and execute what anybody may.
-        let executable = attributes.kind == Kind::Directory || attributes.mode & 0o111 != 0;
+        let executable = attributes.kind == InodeKind::Directory || attributes.mode & 0o111 != 0;
         let allowed = (!mask.read || bits & 4 != 0 || root)
             && (!mask.write || bits & 2 != 0 || root)
             && (!mask.execute || bits & 1 != 0 || (root && executable));

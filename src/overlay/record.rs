@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
+use super::attributes::{
+    ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
+};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
-use super::written::{Base, View, Written};
+use super::written::{Base, Written, WrittenPart};
 use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::sync::Mutex;
@@ -20,14 +22,14 @@ use crate::sync::Mutex;
 #[derive(Debug)]
 pub struct Record {
     pub(super) budget: Arc<Budget>,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<RecordState>,
     /// How often everything had been reset when it was made: a later reset makes it void.
     resets: u64,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) attributes: Attributes,
+pub(super) struct RecordState {
+    pub(super) attributes: ChangedAttributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
     /// Counts the changes of `written`.
@@ -41,16 +43,16 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Rare {
     /// Of an inode that was made; `None` for one of the dataset's.
-    created: Option<(Kind, Option<Box<[u8]>>)>,
+    created: Option<(InodeKind, Option<Box<[u8]>>)>,
     /// How many names it has. For directories only whether it has one.
     links: u32,
-    judged: Judged,
+    judged_by: JudgedBy,
     pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl Default for Rare {
     fn default() -> Self {
-        Self { created: None, links: 1, judged: Judged::ByNumber, xattrs: BTreeMap::new() }
+        Self { created: None, links: 1, judged_by: JudgedBy::Number, xattrs: BTreeMap::new() }
     }
 }
 
@@ -73,7 +75,7 @@ pub(super) fn xattr_usage(name: &[u8], value: &[u8]) -> Usage {
     Usage { kept_bytes: (name.len() + value.len()) as u64, extents: 1 }
 }
 
-impl State {
+impl RecordState {
     /// How many extents the budget counts: the first one comes with the record.
     fn extents(&self) -> u64 {
         self.written.as_ref().map_or(1, |written| written.extents.len().max(1) as u64)
@@ -114,7 +116,7 @@ impl Record {
             let Created { kind, mode, uid, gid, time, target } = created;
             let kept_bytes = target.as_ref().map_or(0, |target| target.len() as u64);
             record.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
-            state.attributes = Attributes {
+            state.attributes = ChangedAttributes {
                 accessed: Some(time),
                 modified: Some(time),
                 changed: Some(time),
@@ -122,13 +124,13 @@ impl Record {
                 uid: Some(uid),
                 gid: Some(gid),
             };
-            if kind == Kind::File {
+            if kind == InodeKind::File {
                 state.written = Some(Written::default());
             }
             state.rare = Some(Box::new(Rare {
                 created: Some((kind, target)),
                 links: 0,
-                judged: Judged::Nowhere,
+                judged_by: JudgedBy::Nothing,
                 xattrs: BTreeMap::new(),
             }));
         }
@@ -137,7 +139,7 @@ impl Record {
 
     /// The kind of an inode that was made; `None` for one of the dataset's.
     #[must_use]
-    pub fn created_kind(&self) -> Option<Kind> {
+    pub fn created_kind(&self) -> Option<InodeKind> {
         self.state.lock().rare.as_ref()?.created.as_ref().map(|(kind, _)| *kind)
     }
 
@@ -163,26 +165,26 @@ impl Record {
 
     /// What decides what the content is held against.
     #[must_use]
-    pub fn judged(&self) -> Judged {
-        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged.clone())
+    pub fn judged_by(&self) -> JudgedBy {
+        self.state.lock().rare.as_ref().map_or(JudgedBy::Number, |rare| rare.judged_by.clone())
     }
 
     /// Says what decides that from now on.
-    pub fn set_judged(&self, judged: Judged) {
+    pub fn set_judged_by(&self, judged_by: JudgedBy) {
         let state = &mut *self.state.lock();
-        if judged != Judged::ByNumber || state.rare.is_some() {
-            state.rare.get_or_insert_default().judged = judged;
+        if judged_by != JudgedBy::Number || state.rare.is_some() {
+            state.rare.get_or_insert_default().judged_by = judged_by;
         }
     }
 
     /// The attributes that somebody set.
     #[must_use]
-    pub fn attributes(&self) -> Attributes {
+    pub fn attributes(&self) -> ChangedAttributes {
         self.state.lock().attributes
     }
 
     /// Changes attributes.
-    pub fn set_attributes(&self, change: impl FnOnce(&mut Attributes)) {
+    pub fn set_attributes(&self, change: impl FnOnce(&mut ChangedAttributes)) {
         change(&mut self.state.lock().attributes);
     }
 
@@ -223,14 +225,18 @@ impl Record {
 
     /// What stands in a range, or `None` where nobody ever wrote to the file.
     #[must_use]
-    pub fn view(&self, range: Range<u64>) -> Option<View> {
+    pub fn view(&self, range: Range<u64>) -> Option<WrittenPart> {
         self.view_beginning(range, usize::MAX).map(|(view, _)| view)
     }
 
     /// The same for the beginning of a range that has at most `extents_max` extents, and where that
     /// ends.
     #[must_use]
-    pub fn view_beginning(&self, range: Range<u64>, extents_max: usize) -> Option<(View, u64)> {
+    pub fn view_beginning(
+        &self,
+        range: Range<u64>,
+        extents_max: usize,
+    ) -> Option<(WrittenPart, u64)> {
         let state = self.state.lock();
         let written = state.written.as_ref()?;
         let mut end = range.end;
@@ -242,7 +248,7 @@ impl Record {
             }
             extents.push((offset, extent));
         }
-        Some((View { size_bytes: written.size_bytes, extents }, end))
+        Some((WrittenPart { size_bytes: written.size_bytes, extents }, end))
     }
 
     /// The number of the content that the file has now: another one after each change.
