@@ -297,35 +297,18 @@ impl Record {
             return Ok(());
         };
         let range = *start..*last + extent.length;
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let counted = state.extents();
-        let fresh = state.written.is_none();
-        let written = state.written.get_or_insert_with(|| Written::of(base));
-
-        let covered = written.extents.usage_in(&range);
-        // Each piece may stay an extent, and one that is split leaves two; all but the outer two of
-        // those that are covered go away.
-        let grown = (pieces.len() as u64 + 1).saturating_sub(covered.extents.saturating_sub(2));
-        let needed = Usage {
+        let needed = |covered: Usage| Usage {
             kept_bytes: pieces.iter().map(|(_, extent)| extent.kept_bytes()).sum(),
-            extents: grown,
+            // Each piece may stay an extent, and one that is split leaves two; all but the outer
+            // two of those that are covered go away.
+            extents: (pieces.len() as u64 + 1).saturating_sub(covered.extents.saturating_sub(2)),
         };
-        let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        if let Err(full) = self.budget.exchange(freed, needed) {
-            if fresh {
-                state.written = None;
+        self.replace(base, &range, now, needed, |written| {
+            for (offset, extent) in pieces {
+                written.extents.insert(*offset, extent.clone());
             }
-            return Err(full);
-        }
-        for (offset, extent) in pieces {
-            written.extents.insert(*offset, extent.clone());
-        }
-        written.size_bytes = written.size_bytes.max(range.end);
-        let surplus = (counted + grown).saturating_sub(state.extents());
-        self.budget.release(Usage { kept_bytes: 0, extents: surplus });
-        state.content_changed(now, &self.budget);
-        Ok(())
+            written.size_bytes = written.size_bytes.max(range.end);
+        })
     }
 
     /// Makes a hole, and grows the file to `size_bytes` if it is smaller.
@@ -340,23 +323,39 @@ impl Record {
         size_bytes: u64,
         now: Timestamp,
     ) -> Result<(), BudgetFull> {
+        let needed =
+            |covered: Usage| Usage { kept_bytes: 0, extents: u64::from(covered.extents == 1) };
+        self.replace(base, &range, now, needed, |written| {
+            written.extents.remove(range.clone());
+            written.size_bytes = written.size_bytes.max(size_bytes);
+        })
+    }
+
+    /// Does `change` to a range where the budget has room for what it needs beside what it frees;
+    /// `needed` is asked with what the range takes before.
+    fn replace(
+        &self,
+        base: Option<Base>,
+        range: &Range<u64>,
+        now: Timestamp,
+        needed: impl FnOnce(Usage) -> Usage,
+        change: impl FnOnce(&mut Written),
+    ) -> Result<(), BudgetFull> {
         let state = &mut *self.state.lock();
         let counted = state.extents();
         let fresh = state.written.is_none();
         let written = state.written.get_or_insert_with(|| Written::of(base));
-        let covered = written.extents.usage_in(&range);
-        let grown = u64::from(covered.extents == 1);
+        let covered = written.extents.usage_in(range);
+        let needed = needed(covered);
         let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        let needed = Usage { kept_bytes: 0, extents: grown };
         if let Err(full) = self.budget.exchange(freed, needed) {
             if fresh {
                 state.written = None;
             }
             return Err(full);
         }
-        written.extents.remove(range);
-        written.size_bytes = written.size_bytes.max(size_bytes);
-        let surplus = (counted + grown).saturating_sub(state.extents());
+        change(written);
+        let surplus = (counted + needed.extents).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
         state.content_changed(now, &self.budget);
         Ok(())
