@@ -5,7 +5,7 @@
 use seedfs::content::Content;
 use seedfs::dataset::{Dataset, DatasetConfig, Inode};
 use seedfs::fs::{Error, Filesystem, InodeKind, NewNode, Options, XattrAnswer};
-use seedfs::storage::{Algorithm, Progress, Share, Stop, sums};
+use seedfs::storage::{Algorithm, Progress, Share, StopFlag, sums};
 
 const BLAKE3: &[u8] = b"user.seedfs.blake3";
 
@@ -33,7 +33,7 @@ fn it_is_what_sums_writes_in_pieces_of_any_size() {
     let dataset = dataset();
     let progress = Progress::new(0, 0);
     let share = Share::new(&dataset, None);
-    sums(share, Algorithm::Blake3, 2, &mut expected, &progress, &Stop::default()).unwrap();
+    sums(share, Algorithm::Blake3, 2, &mut expected, &progress, &StopFlag::default()).unwrap();
 
     let inode = manifest(&filesystem);
     let size_bytes = filesystem.attributes(inode).unwrap().size.size_bytes;

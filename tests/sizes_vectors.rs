@@ -3,7 +3,7 @@
 //! The vectors come from `reference/`, which shares no code with the crate. They never change.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use seedfs::dataset::{Choice, Coordinates, Dataset, DatasetConfig, Purpose, Sizes, Value};
+use seedfs::dataset::{Choice, Coordinates, Dataset, DatasetConfig, OptionValue, Purpose, Sizes};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -100,7 +100,7 @@ fn sizes_are_those_of_the_vectors() {
         let (generation, ..) = row.file;
         let dataset = dataset(&DatasetConfig {
             seed: Some(row.seed.into()),
-            generation: Some(Value::from(u64::from(generation))),
+            generation: Some(OptionValue::from(u64::from(generation))),
             size: Some(row.size.clone().into()),
             ..DatasetConfig::default()
         });
@@ -133,7 +133,7 @@ fn files_grow_and_change_as_in_the_vectors() {
     for row in vectors().changes {
         let dataset = dataset(&DatasetConfig {
             seed: Some("42".into()),
-            generation: Some(Value::from(row.generation)),
+            generation: Some(OptionValue::from(row.generation)),
             size: Some(row.size.into()),
             files: Some(row.files.into()),
             change: row.change.map(Into::into),

@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seedfs::storage::State;
+use seedfs::storage::ResumeState;
 
 fuzz_target!(|json: &[u8]| {
-    let Ok(state) = serde_json::from_slice::<State>(json) else { return };
+    let Ok(state) = serde_json::from_slice::<ResumeState>(json) else { return };
     let written = serde_json::to_string(&state).unwrap();
-    let again: State = serde_json::from_str(&written).unwrap();
+    let again: ResumeState = serde_json::from_str(&written).unwrap();
     // What no configuration can hold is text once it was written.
-    let all = |state: &State| format!("{state:?}").replace("Unusable(", "Text(");
+    let all = |state: &ResumeState| format!("{state:?}").replace("Unusable(", "Text(");
     assert_eq!(all(&again), all(&state), "{written}");
 });

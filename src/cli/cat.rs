@@ -8,7 +8,7 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::{Failure, pool};
 use crate::content::Content;
-use crate::dataset::{Dataset, Value, parse_size};
+use crate::dataset::{Dataset, OptionValue, parse_size};
 
 /// Write a file of the dataset to standard output, with no mount
 ///
@@ -16,17 +16,17 @@ use crate::dataset::{Dataset, Value, parse_size};
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:
   seedfs cat --seed 42 --nodes 4 --processes 8 --size 10G node_2/process_1 | sha256sum")]
-pub(super) struct Arguments {
+pub(super) struct CatArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
     /// Begin at this byte, 0 to the file's size
     #[arg(long, value_name = "SIZE", default_value = "0", allow_hyphen_values = true)]
-    offset: Value,
+    offset: OptionValue,
 
     /// Write this many bytes, or up to the end if there are fewer [default: all]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    length: Option<Value>,
+    length: Option<OptionValue>,
 
     /// A path in the dataset, like node_2/process_1
     #[arg(value_name = "PATH")]
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 /// How much is generated between two writes: enough to keep the cores busy, and no more memory.
 const PIECE_BYTES: usize = 4 << 20;
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
     let dataset = arguments.dataset.dataset()?;
     let path = arguments.path.trim_start_matches('/');
     let file = dataset.namespace().coordinates(path).ok_or_else(|| {
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn size(option: &str, value: &Value) -> Result<u64, Failure> {
+fn size(option: &str, value: &OptionValue) -> Result<u64, Failure> {
     let text = value.to_string();
     parse_size(&text).map_err(|error| {
         Failure::usage(format!("{option} '{text}': {error}; expected a size, like 4096 or 1M"))

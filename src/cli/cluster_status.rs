@@ -74,7 +74,7 @@ fn describe(text: &mut String, directory: &Path, status: &ClusterStatus) {
     let shown = directory.display().to_string();
     let shown = plain(&shown);
     if status.nodes.is_empty() {
-        let _ = writeln!(text, "{shown}: no status file that can be read");
+        let _ = writeln!(text, "{shown}: no node status that can be read");
     } else {
         describe_nodes(text, &shown, status);
     }

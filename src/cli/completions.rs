@@ -12,13 +12,16 @@ use super::Failure;
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:
   seedfs completions bash > /usr/share/bash-completion/completions/seedfs")]
-pub(super) struct Arguments {
+pub(super) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments, command: &mut clap::Command) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    arguments: &CompletionsArguments,
+    command: &mut clap::Command,
+) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, command, "seedfs", &mut script);
     match io::stdout().write_all(&script) {

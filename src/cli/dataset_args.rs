@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Failure;
 use super::shape_args::{ShapeArguments, read_template};
-use crate::dataset::{Dataset, DatasetConfig, Value};
+use crate::dataset::{Dataset, DatasetConfig, OptionValue};
 
 /// The dataset.
 #[derive(Clone, Debug, Args)]
@@ -21,52 +21,52 @@ pub(super) struct DatasetArguments {
 
     /// The text from which all content follows [default: 0]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    seed: Option<Value>,
+    seed: Option<OptionValue>,
 
     /// How many nodes, 1 to 65536; for write, verify and sums also auto, which asks the cluster's
     /// engine [default: 1]
     #[arg(long, visible_alias = "node-count", value_name = "N", allow_hyphen_values = true)]
-    nodes: Option<Value>,
+    nodes: Option<OptionValue>,
 
     /// How many processes each node has, 1 to 65536 [default: 1]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    processes: Option<Value>,
+    processes: Option<OptionValue>,
 
     /// How many files each process has, 1 to 2^32 [default: 1]
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
-    files: Option<Value>,
+    files: Option<OptionValue>,
 
     /// How many generations of everything, 1 to 65536; without it there is one, and no directory
     /// for it
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    iterations: Option<Value>,
+    iterations: Option<OptionValue>,
 
     /// Show only this generation of everything, 0 to 65535, instead of several side by side
     /// [default: 0]
     #[arg(long, value_name = "G", allow_hyphen_values = true)]
-    generation: Option<Value>,
+    generation: Option<OptionValue>,
 
     /// The size of each file, 1 byte to 4 PiB (2^52), or how sizes are distributed: 4K..1M,
     /// lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G,
     /// buckets:4K=70,64K=25,10M=5 [default: 1G]
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
-    size: Option<Value>,
+    size: Option<OptionValue>,
 
     /// How many percent of its first size each generation adds to every file: 0 to 1000, with up to
     /// two decimals [default: 0]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    grow: Option<Value>,
+    grow: Option<OptionValue>,
 
     /// How many percent of their first number each generation adds to the files of a process: 0 to
     /// 1000, with up to two decimals [default: 0]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    new_files: Option<Value>,
+    new_files: Option<OptionValue>,
 
     /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
     /// padded as in {file:06} [default: node_{node}/process_{process}, with /file_{file} behind it
     /// where there are several, and iteration_{iteration}/ before it with --iterations]
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
-    layout: Option<Value>,
+    layout: Option<OptionValue>,
 
     #[command(flatten)]
     shape: ShapeArguments,
@@ -88,7 +88,9 @@ impl DatasetArguments {
         let typed = DatasetConfig {
             schema: None,
             seed: self.seed.clone(),
-            nodes: nodes.map(|nodes| Value::from(u64::from(nodes))).or_else(|| self.nodes.clone()),
+            nodes: nodes
+                .map(|nodes| OptionValue::from(u64::from(nodes)))
+                .or_else(|| self.nodes.clone()),
             processes: self.processes.clone(),
             files: self.files.clone(),
             iterations: self.iterations.clone(),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::mount::whole_number;
-use crate::dataset::{Value, parse_size};
+use crate::dataset::{OptionValue, parse_size};
 use crate::fuse::{KernelOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
 
 /// What is agreed with the kernel.
@@ -16,7 +16,7 @@ pub(super) struct KernelArguments {
     /// The largest read or write that the kernel may send in one piece, 4K to 16M; it takes no more
     /// than /proc/sys/fs/fuse/max_pages_limit pages
     #[arg(long, value_name = "SIZE", default_value = "16M", allow_hyphen_values = true)]
-    max_request: Value,
+    max_request: OptionValue,
 
     /// Reads ahead and asynchronous requests that the kernel may have under way, 1 to 65535
     #[arg(
@@ -31,7 +31,7 @@ pub(super) struct KernelArguments {
     /// How far the kernel reads ahead of a sequential reader with --cache page, 0 to 1G; more than
     /// the kernel's own needs root [default with --cache page as root: 1M; else the kernel's own]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    read_ahead: Option<Value>,
+    read_ahead: Option<OptionValue>,
 
     /// Whether directories are read with their files' attributes: auto where the kernel expects
     /// them to be wanted, always or never
@@ -121,7 +121,7 @@ impl KernelArguments {
 
 fn sized(
     option: &str,
-    value: &Value,
+    value: &OptionValue,
     accepted: std::ops::RangeInclusive<u32>,
     spelt: &str,
 ) -> Result<u32, String> {

@@ -22,7 +22,7 @@ use crate::dataset::{Coordinates, Dataset};
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:
   dd if=/dev/sdb bs=1M count=64 | seedfs locate --seed 42 --nodes 4 --processes 8 --size 10G")]
-pub(super) struct Arguments {
+pub(super) struct LocateArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -41,7 +41,7 @@ const PIECE_BYTES: usize = 4 << 20;
 /// What the next look sees again, so that no run is missed because it lies across two of them.
 const OVERLAP_BYTES: usize = 31;
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &LocateArguments) -> Result<ExitCode, Failure> {
     let dataset = arguments.dataset.dataset()?;
     let (mut input, name): (Box<dyn Read>, _) = match &arguments.file {
         None => (Box::new(io::stdin().lock()), "standard input".to_owned()),
@@ -107,7 +107,7 @@ fn search(
 
 /// One run of the input whose origin is known.
 #[derive(Clone, Copy)]
-struct Run {
+struct KnownRun {
     start: u64,
     end: u64,
     source: Source,
@@ -119,7 +119,7 @@ struct Report<'a, W: Write> {
     json: bool,
     out: W,
     /// The last run, which may go on.
-    open: Option<Run>,
+    open: Option<KnownRun>,
     first: bool,
 }
 
@@ -133,7 +133,7 @@ impl<W: Write> Report<'_, W> {
     }
 
     fn found(&mut self, start: u64, length: u64, source: Source) -> io::Result<()> {
-        let run = Run { start, end: start + length, source };
+        let run = KnownRun { start, end: start + length, source };
         if let Some(open) = &mut self.open {
             let same = open.source.file == run.source.file
                 && open.source.offset + (run.start - open.start) == run.source.offset;

@@ -44,7 +44,7 @@ pub(super) struct Log(Option<Running>);
 #[derive(Clone, Debug)]
 struct Running {
     lines: SyncSender<Message>,
-    limits: Arc<Limits>,
+    limits: Arc<LineLimits>,
 }
 
 enum Message {
@@ -61,7 +61,7 @@ impl Log {
         out: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(LineLimits::default());
         let written_by = Arc::clone(&limits);
         thread::Builder::new()
             .name("log".to_owned())
@@ -102,7 +102,7 @@ impl Write for Running {
     }
 }
 
-fn write_lines(lines: &Receiver<Message>, limits: &Limits, mut out: impl Write) {
+fn write_lines(lines: &Receiver<Message>, limits: &LineLimits, mut out: impl Write) {
     let mut looked = Instant::now();
     loop {
         match lines.recv_timeout(LOOK_EVERY) {
@@ -121,20 +121,20 @@ fn write_lines(lines: &Receiver<Message>, limits: &Limits, mut out: impl Write) 
 
 /// How often each kind of line was wanted of late.
 #[derive(Debug, Default)]
-struct Limits {
-    kinds: Mutex<HashMap<u64, Kind>>,
+struct LineLimits {
+    kinds: Mutex<HashMap<u64, LineKind>>,
     lost: Mutex<u64>,
 }
 
 #[derive(Clone, Debug)]
-struct Kind {
+struct LineKind {
     began: Instant,
     wanted: u64,
     level: Level,
     text: String,
 }
 
-impl Limits {
+impl LineLimits {
     /// Whether a line is written.
     fn admits(&self, callsite: &Identifier, level: Level, text: String, now: Instant) -> bool {
         let key = |text: &str| {
@@ -147,7 +147,7 @@ impl Limits {
         if kinds.len() >= KINDS_MAX && !kinds.contains_key(&known) {
             known = key("");
         }
-        let kind = kinds.entry(known).or_insert(Kind { began: now, wanted: 0, level, text });
+        let kind = kinds.entry(known).or_insert(LineKind { began: now, wanted: 0, level, text });
         kind.wanted += 1;
         kind.wanted <= LINES_MAX
     }
@@ -157,7 +157,7 @@ impl Limits {
     }
 
     /// Forgets the kinds whose period is over.
-    fn take_over(&self, now: Instant) -> Vec<Kind> {
+    fn take_over(&self, now: Instant) -> Vec<LineKind> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let over: Vec<u64> = kinds
             .iter()
@@ -169,7 +169,7 @@ impl Limits {
 
     /// Says of each kind whose period is over how many lines were left out.
     fn say_left_out(&self, now: Instant) {
-        for Kind { wanted, level, text, .. } in self.take_over(now) {
+        for LineKind { wanted, level, text, .. } in self.take_over(now) {
             let count = wanted.saturating_sub(LINES_MAX);
             if count > 0 {
                 say(level, count, &text);
@@ -198,7 +198,7 @@ fn say(level: Level, count: u64, of: &str) {
 /// Formats the lines that are admitted.
 struct Limited {
     format: Format,
-    limits: Arc<Limits>,
+    limits: Arc<LineLimits>,
 }
 
 impl<S, N> FormatEvent<S, N> for Limited
@@ -247,20 +247,20 @@ mod tests {
     use super::*;
 
     fn callsite() -> Identifier {
-        struct Place;
-        impl tracing::callsite::Callsite for Place {
+        struct Nowhere;
+        impl tracing::callsite::Callsite for Nowhere {
             fn set_interest(&self, _: tracing::subscriber::Interest) {}
             fn metadata(&self) -> &tracing::Metadata<'_> {
                 unreachable!("nobody asks")
             }
         }
-        static PLACE: Place = Place;
-        Identifier(&PLACE)
+        static NOWHERE: Nowhere = Nowhere;
+        Identifier(&NOWHERE)
     }
 
     #[test]
     fn a_few_lines_of_a_kind_are_written_and_the_rest_is_counted() {
-        let limits = Limits::default();
+        let limits = LineLimits::default();
         let start = Instant::now();
         let admitted = |text: &str, now| limits.admits(&callsite(), Level::WARN, text.into(), now);
         assert_eq!((0..1000).filter(|_| admitted("a", start)).count(), 10);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn any_number_of_kinds_takes_a_bounded_number_of_lines() {
-        let limits = Limits::default();
+        let limits = LineLimits::default();
         let now = Instant::now();
         let admitted = |kind: u32| limits.admits(&callsite(), Level::WARN, kind.to_string(), now);
         let lines = (0..100_000).filter(|kind| admitted(*kind)).count();

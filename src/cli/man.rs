@@ -12,13 +12,13 @@ use super::Failure;
 /// seedfs.1 and a page for each subcommand, made from the definitions that the program itself
 /// reads.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct ManArguments {
     /// The directory to write them to
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, command: clap::Command) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &ManArguments, command: clap::Command) -> Result<ExitCode, Failure> {
     if !arguments.directory.is_dir() {
         return Err(Failure::usage(format!(
             "'{}' is not a directory: an existing directory is needed",

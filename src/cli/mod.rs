@@ -75,17 +75,17 @@ Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1M
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Mount(mount::Arguments),
-    Umount(umount::Arguments),
-    Status(status::Arguments),
-    Reset(reset::Arguments),
-    Cat(cat::Arguments),
-    Locate(locate::Arguments),
-    Write(write::Arguments),
-    Verify(verify::Arguments),
-    Sums(sums::Arguments),
-    Completions(completions::Arguments),
-    Man(man::Arguments),
+    Mount(mount::MountArguments),
+    Umount(umount::UmountArguments),
+    Status(status::StatusArguments),
+    Reset(reset::ResetArguments),
+    Cat(cat::CatArguments),
+    Locate(locate::LocateArguments),
+    Write(write::WriteArguments),
+    Verify(verify::VerifyArguments),
+    Sums(sums::SumsArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
 }
 
 /// Why a command did not do what it was asked.

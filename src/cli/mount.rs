@@ -22,7 +22,7 @@ use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
 use super::log::Log;
 use super::pool;
-use crate::dataset::{Dataset, Value, parse_size};
+use crate::dataset::{Dataset, OptionValue, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
     self, KernelOption, KernelOptions, MountError, MountOptions, Mountpoint, MountpointError,
@@ -36,7 +36,7 @@ use crate::status::STATUS_NAME;
 /// gets SIGTERM, SIGINT or SIGHUP. With --foreground it stays, for service managers.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(super) struct Arguments {
+pub(super) struct MountArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     judge: JudgeArguments,
 
     #[command(flatten)]
-    mount: MountArguments,
+    mount: AttachArguments,
 
     #[command(flatten)]
     kernel: KernelArguments,
@@ -68,7 +68,7 @@ SEEDFS_LOG sets how much it says: error, warn, info (the default), debug, trace.
 struct JudgeArguments {
     /// Keep at most this many bytes that are nobody's content; a write past it fails with ENOSPC
     #[arg(long, value_name = "SIZE", default_value = "1G", allow_hyphen_values = true)]
-    keep: Value,
+    keep: OptionValue,
 
     /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
     /// file without a name that gives back what is freed, and goes with the mount
@@ -77,7 +77,7 @@ struct JudgeArguments {
 
     /// Let that file hold at most this much [default: what the disk has]
     #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
-    store_limit: Option<Value>,
+    store_limit: Option<OptionValue>,
 
     /// Keep at most this many extents, 256 bytes of memory each, with records, names and attributes
     /// counted as extents; what needs more fails with ENOSPC
@@ -116,7 +116,7 @@ struct JudgeArguments {
 /// How it is mounted.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Mount")]
-struct MountArguments {
+struct AttachArguments {
     /// Where reads go: each to seedfs, or through the kernel's page cache
     #[arg(long, value_enum, value_name = "MODE", default_value = "direct")]
     cache: CacheArgument,
@@ -185,7 +185,7 @@ const LOG_VARIABLE: &str = "SEEDFS_LOG";
 /// What the daemon says when the mount answers.
 const READY: &str = "ready";
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &MountArguments) -> Result<ExitCode, Failure> {
     // All of it before anything is done, also where the daemon will do it again.
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
@@ -214,7 +214,7 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
-impl Arguments {
+impl MountArguments {
     fn kernel_options(&self) -> Result<KernelOptions, Failure> {
         let uses_page_cache = matches!(self.mount.cache, CacheArgument::Page);
         self.kernel.options(uses_page_cache, Uid::effective().is_root())
@@ -263,7 +263,7 @@ impl JudgeArguments {
     }
 }
 
-fn size(option: &str, value: &Value) -> Result<u64, Failure> {
+fn size(option: &str, value: &OptionValue) -> Result<u64, Failure> {
     let text = value.to_string();
     parse_size(&text).map_err(|error| {
         Failure::usage(format!("{option} '{text}': {error}; expected a size, like 0 or 1G"))
@@ -271,7 +271,7 @@ fn size(option: &str, value: &Value) -> Result<u64, Failure> {
 }
 
 fn serve(
-    arguments: &Arguments,
+    arguments: &MountArguments,
     dataset: Dataset,
     options: Options,
     limits: KernelOptions,
@@ -370,7 +370,7 @@ fn leave_terminal() {
 }
 
 /// Sends the log to the file, or in the foreground to standard error, or nowhere.
-fn start_log(mount: &MountArguments) -> Result<Log, Failure> {
+fn start_log(mount: &AttachArguments) -> Result<Log, Failure> {
     // fuser warns of an unmount by somebody else, which is how most mounts end.
     let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,fuser=error".to_owned());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {

@@ -12,7 +12,7 @@ use serde_json::json;
 use terminal_size::{Width, terminal_size_of};
 
 use crate::dataset::format_size;
-use crate::storage::{Progress, Snapshot};
+use crate::storage::{Progress, ProgressSnapshot};
 
 /// What is shown while it goes on.
 #[derive(Clone, Copy, Debug, Args)]
@@ -39,7 +39,7 @@ enum Form {
 const BAR_EVERY: Duration = Duration::from_millis(200);
 /// How often there is a line, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// How often there is a line of JSON, and how often a status file is replaced.
+/// How often there is a line of JSON, and how often a node status is replaced.
 const SECOND: Duration = Duration::from_secs(1);
 
 impl ProgressArguments {
@@ -147,7 +147,7 @@ impl Watch<'_> {
         }
     }
 
-    fn line(&self, now: &Snapshot, last: &Snapshot) {
+    fn line(&self, now: &ProgressSnapshot, last: &ProgressSnapshot) {
         let mut line = format!("{}{:.1} %", self.name, percent(self.progress, now));
         let _ = write!(
             line,
@@ -179,7 +179,7 @@ const BAR_COLUMNS: (usize, usize) = (25, 8);
 
 /// What fits into one line of so many columns: in less of them with less words, and the bar itself
 /// in what is left. A line that is too long would leave its first half behind on the terminal.
-fn bar_line(columns: usize, name: &str, progress: &Progress, now: &Snapshot) -> String {
+fn bar_line(columns: usize, name: &str, progress: &Progress, now: &ProgressSnapshot) -> String {
     let room = columns.saturating_sub(1);
     let percent = format!("{:.0} %", percent(progress, now).min(100.0).floor());
     let total = format_size(u64::try_from(progress.bytes_total).unwrap_or(u64::MAX));
@@ -206,7 +206,7 @@ fn bar_line(columns: usize, name: &str, progress: &Progress, now: &Snapshot) -> 
 }
 
 /// Files, rates, and the time that is left if it goes on like this.
-fn rates(progress: &Progress, now: &Snapshot, of_late: &Snapshot) -> String {
+fn rates(progress: &Progress, now: &ProgressSnapshot, of_late: &ProgressSnapshot) -> String {
     format!(
         "{}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
         now.files,
@@ -218,7 +218,7 @@ fn rates(progress: &Progress, now: &Snapshot, of_late: &Snapshot) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn seconds_left(progress: &Progress, now: &Snapshot) -> f64 {
+fn seconds_left(progress: &Progress, now: &ProgressSnapshot) -> f64 {
     let left = progress.bytes_total.saturating_sub(now.bytes.into());
     left as f64 / (now.gb_per_s() * 1e9).max(1.0)
 }
@@ -236,11 +236,17 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
-fn percent(progress: &Progress, now: &Snapshot) -> f64 {
+fn percent(progress: &Progress, now: &ProgressSnapshot) -> f64 {
     now.bytes as f64 / (progress.bytes_total as f64).max(1.0) * 100.0
 }
 
-fn json_line(name: &str, progress: &Progress, now: &Snapshot, last: &Snapshot, done: bool) {
+fn json_line(
+    name: &str,
+    progress: &Progress,
+    now: &ProgressSnapshot,
+    last: &ProgressSnapshot,
+    done: bool,
+) {
     let of_late = if done { *now } else { now.since(last) };
     let line = json!({
         "schema": 1,
@@ -268,7 +274,7 @@ mod tests {
         for (progress, files, bytes) in
             [(Progress::new(8, 8 << 30), 3, 3 << 30), (large, 999_999, 3 << 50)]
         {
-            let now = Snapshot { files, bytes, failed: 0, seconds: 100_000.0 };
+            let now = ProgressSnapshot { files, bytes, failed: 0, seconds: 100_000.0 };
             for name in ["", "node-17: "] {
                 for columns in 1..200 {
                     let line = bar_line(columns, name, &progress, &now);
@@ -282,7 +288,7 @@ mod tests {
                 }
             }
         }
-        let half = Snapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 1.0 };
+        let half = ProgressSnapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 1.0 };
         let line = |columns| bar_line(columns, "", &Progress::new(2, 2 << 30), &half);
         let wide = line(120);
         assert!(wide.starts_with("[====") && wide.ends_with("1 s left"), "{wide}");

@@ -17,7 +17,7 @@ use crate::status::STATUS_NAME;
 /// only what is under that name. The counters go on. Without this command: echo reset >
 /// MOUNT/.status/control.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct ResetArguments {
     /// Where it is mounted
     #[arg(value_name = "MOUNT")]
     mount: PathBuf,
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     path: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &ResetArguments) -> Result<ExitCode, Failure> {
     let mount = mount_target::find(Some(&arguments.mount), Accepted::Root)?;
     let control = mount.path().join(STATUS_NAME).join("control");
     let command = match &arguments.path {

@@ -9,7 +9,7 @@ use clap::Args;
 use nix::fcntl::OFlag;
 
 use super::Failure;
-use crate::dataset::{DatasetConfig, TemplateFile, Value};
+use crate::dataset::{DatasetConfig, OptionValue, TemplateFile};
 
 /// The data.
 #[derive(Clone, Debug, Args)]
@@ -18,33 +18,33 @@ pub(super) struct ShapeArguments {
     /// What the files hold: random, zero, text, or file:PATH, the bytes of that local file, over
     /// and over [default: random]
     #[arg(long, value_name = "CONTENT", allow_hyphen_values = true)]
-    content: Option<Value>,
+    content: Option<OptionValue>,
 
     /// How much a compressor takes away, 0 to 95 percent, in every 4 KiB [default: 0]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    compress: Option<Value>,
+    compress: Option<OptionValue>,
 
     /// How many of the blocks a deduplicator takes away, 0 to 100 percent [default: 0]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    dedup: Option<Value>,
+    dedup: Option<OptionValue>,
 
     /// The size of such a block, a power of two from 512 to 1M [default: 4K]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    dedup_block: Option<Value>,
+    dedup_block: Option<OptionValue>,
 
     /// Where the same block stands again: dataset, node or file [default: dataset]
     #[arg(long, value_name = "SCOPE", allow_hyphen_values = true)]
-    dedup_scope: Option<Value>,
+    dedup_scope: Option<OptionValue>,
 
     /// How many of the blocks differ from one generation to the next, 0 to 100 percent; all others
     /// are the same [default: 100]
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    change: Option<Value>,
+    change: Option<OptionValue>,
 
     /// The size of such a block, a power of two from 512 to 1M [default: 4K, or the dedup block
     /// where that is larger]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    change_block: Option<Value>,
+    change_block: Option<OptionValue>,
 }
 
 impl ShapeArguments {

@@ -22,7 +22,7 @@ use crate::status::STATUS_NAME;
 /// 'seedfs write' fills it merges what the nodes say; a node that has been silent for 30 seconds is
 /// shown as stale.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct StatusArguments {
     /// Print .status/summary.json as it is, or the merged status as one line of JSON
     #[arg(long)]
     json: bool,
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 /// How many wrong ranges are shown.
 const SHOWN_RANGES: usize = 5;
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     let named = arguments.mount.as_deref();
     if let Some(path) = named
         && mount_target::named_mount(path, Accepted::Inside)?.is_none()

@@ -14,8 +14,8 @@ use signal_hook::flag;
 use super::dataset_args::{AUTO, DatasetArguments};
 use super::mount::{THREADS_MAX, whole_number};
 use super::{Failure, INTERRUPTED, plain};
-use crate::dataset::{Dataset, Value};
-use crate::storage::{FileFailure, Findings, Rank, Stop, find_rank};
+use crate::dataset::{Dataset, OptionValue};
+use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
 
 /// Which part of the work is this process's.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct PartArguments {
     /// Only the files of this node, counted from 0; auto asks the cluster's engine: Open MPI, PMI,
     /// Slurm, PBS or a Kubernetes indexed job [default: those of all nodes]
     #[arg(long, value_name = "K")]
-    node_id: Option<Value>,
+    node_id: Option<OptionValue>,
 
     /// Threads, 1 to 1024 [default: one for each core]
     #[arg(
@@ -49,7 +49,7 @@ impl PartArguments {
         base: Option<&Path>,
         quiet: bool,
     ) -> Result<(Dataset, Option<u16>), Failure> {
-        let typed_node = self.node_id.as_ref().map(Value::to_string);
+        let typed_node = self.node_id.as_ref().map(OptionValue::to_string);
         let asks_node = typed_node.as_deref() == Some(AUTO);
         let rank = if asks_node || typed.asks_for_nodes() {
             let rank = find_rank(|name| std::env::var(name).ok()).map_err(|error| {
@@ -104,14 +104,14 @@ fn announce(rank: &Rank, node: Option<u16>, dataset: &Dataset) {
 
 /// Waits for signals: the first asks the work to stop, the second ends the process.
 pub(super) struct Interruption {
-    stop: Stop,
+    stop: StopFlag,
     interrupted: Arc<AtomicBool>,
 }
 
 impl Interruption {
     pub(super) fn new() -> Result<Self, Failure> {
         let interruption =
-            Self { stop: Stop::default(), interrupted: Arc::new(AtomicBool::new(false)) };
+            Self { stop: StopFlag::default(), interrupted: Arc::new(AtomicBool::new(false)) };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             let flag = || Arc::clone(&interruption.interrupted);
             flag::register_conditional_shutdown(signal, INTERRUPTED.into(), flag())
@@ -122,7 +122,7 @@ impl Interruption {
         Ok(interruption)
     }
 
-    pub(super) fn stop(&self) -> &Stop {
+    pub(super) fn stop(&self) -> &StopFlag {
         &self.stop
     }
 

@@ -21,7 +21,7 @@ use crate::storage::{Algorithm, Output, Progress, Share, sums};
 #[command(after_long_help = "Example:
   seedfs sums --seed 42 -n 100 -s 1G > manifest
   cd /scratch/test && b3sum --check manifest")]
-pub(super) struct Arguments {
+pub(super) struct SumsArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     progress: ProgressArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &SumsArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);

@@ -16,7 +16,7 @@ use super::mount_target::{self, Accepted};
 /// What was written is gone with the mount: read the verdict before. Also removes what is left of a
 /// mount whose daemon has ended.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct UmountArguments {
     /// Take it out of sight at once, and serve the files that are open until they are closed
     #[arg(long)]
     lazy: bool,
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 /// How long the name may take to go after the kernel has agreed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &UmountArguments) -> Result<ExitCode, Failure> {
     let mounted = mount_target::find(Some(&arguments.mount), Accepted::Root)?;
     let fail = |reason: &dyn Display| {
         Failure::system(format!("cannot unmount '{}': {reason}", mounted.path().display()))

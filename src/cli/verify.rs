@@ -18,7 +18,7 @@ use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::status::{STATUS_NAME, Surroundings};
 use crate::storage::{
-    Output, Progress, Root, Sample, Share, State, Transfer, VerifyOptions, verify,
+    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, verify,
 };
 use crate::verdict::{Class, Verdict};
 
@@ -31,7 +31,7 @@ use crate::verdict::{Class, Verdict};
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
   seedfs verify --seed 42 -n 1000000 -s 1M --resume verify.state /archive")]
-pub(super) struct Arguments {
+pub(super) struct VerifyArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -80,7 +80,7 @@ pub(super) struct Arguments {
     directory: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let sample = arguments.sample.map_or(Ok(Sample::ALL), Sample::new).map_err(|error| {
         Failure::usage(format!("--sample '{}': {error}", arguments.sample.unwrap_or_default()))
     })?;
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let start = outputs.load(&root, share, &options)?;
     let interruption = Interruption::new()?;
     let progress = expected_work(share, options.threads, sample, start.next);
-    let save = |state: &State| {
+    let save = |state: &ResumeState| {
         if let Some((_, output)) = &outputs.state {
             // The last save is the one that is reported on.
             let _ = state.save(output);
@@ -130,7 +130,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(conclude(arguments, share, &state, interruption.happened()))
 }
 
-fn conclude(arguments: &Arguments, share: Share<'_>, state: &State, interrupted: bool) -> ExitCode {
+fn conclude(
+    arguments: &VerifyArguments,
+    share: Share<'_>,
+    state: &ResumeState,
+    interrupted: bool,
+) -> ExitCode {
     let failures = state.failures(share);
     name_failures(&failures);
     if interrupted {
@@ -164,7 +169,7 @@ struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    fn new(arguments: &'a Arguments) -> Result<Self, Failure> {
+    fn new(arguments: &'a VerifyArguments) -> Result<Self, Failure> {
         let open = |option: &str, path: &'a Option<PathBuf>| {
             let open = |path: &'a PathBuf| {
                 let output = Output::new(Disk::real(), path).map_err(|error| {
@@ -188,12 +193,12 @@ impl<'a> Outputs<'a> {
         root: &Root,
         share: Share<'_>,
         options: &VerifyOptions,
-    ) -> Result<State, Failure> {
-        let new = State::new(root, share, options).map_err(|error| {
+    ) -> Result<ResumeState, Failure> {
+        let new = ResumeState::new(root, share, options).map_err(|error| {
             Failure::system(format!("cannot look at '{}': {error}", root.path().display()))
         })?;
         let Some((_, output)) = &self.state else { return Ok(new) };
-        State::load(output, new, share).map_err(|error| self.refuse_state(&error))
+        ResumeState::load(output, new, share).map_err(|error| self.refuse_state(&error))
     }
 
     fn refuse_state(&self, error: &impl Display) -> Failure {
@@ -223,10 +228,10 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
 }
 
 fn report(
-    arguments: &Arguments,
+    arguments: &VerifyArguments,
     outputs: &Outputs<'_>,
     share: Share<'_>,
-    state: &State,
+    state: &ResumeState,
     progress: &Progress,
 ) -> Result<(), Failure> {
     let now = progress.snapshot();
@@ -271,7 +276,7 @@ const SHOWN_FILES: usize = 20;
 const SHOWN_RANGES: usize = 5;
 
 /// The result for people. Writing to a string does not fail.
-fn describe(state: &State, surroundings: &Surroundings<'_>) -> String {
+fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
     let verification = &state.verification;
     let files = verification.files();
     let verdict = surroundings.verdict.name();

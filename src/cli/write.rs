@@ -32,7 +32,7 @@ use crate::storage::{
 then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
-pub(super) struct Arguments {
+pub(super) struct WriteArguments {
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -68,7 +68,7 @@ pub(super) struct Arguments {
     directory: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), total_bytes);
     let keeper = StatusKeeper::new(&root, share, total_bytes, &options);
-    // The files are what was asked for: a status file that cannot be written does not stop them.
+    // The files are what was asked for: a node status that cannot be written does not stop them.
     let unsaid = Mutex::new(None);
     let each_second = || {
         let failed = keeper.update(&progress).err();
@@ -136,7 +136,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn check_space(
-    arguments: &Arguments,
+    arguments: &WriteArguments,
     share: Share<'_>,
     total_bytes: u128,
     existing: Existing,

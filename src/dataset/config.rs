@@ -18,66 +18,66 @@ pub struct DatasetConfig {
     /// The version of this structure: 1. It is accepted so that `.status/config.json` can be fed
     /// back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub schema: Option<Value>,
+    pub schema: Option<OptionValue>,
     /// The text from which all content follows; `0` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<Value>,
+    pub seed: Option<OptionValue>,
     /// How many nodes; 1 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<Value>,
+    pub nodes: Option<OptionValue>,
     /// How many processes each node has; 1 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub processes: Option<Value>,
+    pub processes: Option<OptionValue>,
     /// How many files each process has; 1 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<Value>,
+    pub files: Option<OptionValue>,
     /// How many generations of everything; if left out there is one, and no directory for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub iterations: Option<Value>,
+    pub iterations: Option<OptionValue>,
     /// The one generation that is shown, instead of several; 0 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<Value>,
+    pub generation: Option<OptionValue>,
     /// The size of each file, or how sizes are distributed;
     /// [`DEFAULT_SIZE_BYTES`](super::DEFAULT_SIZE_BYTES) if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<Value>,
+    pub size: Option<OptionValue>,
     /// How many percent of its first size each generation adds to a file; 0 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grow: Option<Value>,
+    pub grow: Option<OptionValue>,
     /// How many percent of their first number each generation adds to the files of a process; 0 if
     /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_files: Option<Value>,
+    pub new_files: Option<OptionValue>,
     /// The template of the paths; if left out, one directory for each coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub layout: Option<Value>,
+    pub layout: Option<OptionValue>,
     /// What the bytes are made of: `random`, `zero`, `text` or `file:PATH`; `random` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<Value>,
+    pub content: Option<OptionValue>,
     /// The BLAKE3 hash of the file that `content` names, to be sure that it is the same one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_hash: Option<Value>,
+    pub content_hash: Option<OptionValue>,
     /// The bytes of that file, which somebody who may open files has read.
     #[serde(skip)]
     pub template: Option<TemplateFile>,
     /// How many percent a compressor takes away; 0 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub compress: Option<Value>,
+    pub compress: Option<OptionValue>,
     /// How many percent of the blocks a deduplicator takes away; 0 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dedup: Option<Value>,
+    pub dedup: Option<OptionValue>,
     /// The size of such a block; 4096 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dedup_block: Option<Value>,
+    pub dedup_block: Option<OptionValue>,
     /// Where the same block may stand again: `dataset`, `node` or `file`; `dataset` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dedup_scope: Option<Value>,
+    pub dedup_scope: Option<OptionValue>,
     /// How many percent of the blocks differ from one generation to the next; 100 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Value>,
+    pub change: Option<OptionValue>,
     /// The size of such a block; if left out 4096, or `dedup_block` where that is larger.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change_block: Option<Value>,
+    pub change_block: Option<OptionValue>,
 }
 
 impl DatasetConfig {
@@ -115,7 +115,7 @@ impl DatasetConfig {
 /// Numbers and text mean the same: `nodes = 4` and `nodes = "4"`, and a seed of `42` is the text
 /// `42`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum OptionValue {
     /// A whole number.
     Integer(i64),
     /// Text, or a whole number too large for [`Integer`](Self::Integer) in its decimal digits.
@@ -125,7 +125,7 @@ pub enum Value {
     Unusable(String),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for OptionValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(number) => number.fmt(f),
@@ -134,25 +134,25 @@ impl fmt::Display for Value {
     }
 }
 
-impl From<String> for Value {
+impl From<String> for OptionValue {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<&str> for Value {
+impl From<&str> for OptionValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for OptionValue {
     fn from(number: u64) -> Self {
         i64::try_from(number).map_or_else(|_| Self::Text(number.to_string()), Self::Integer)
     }
 }
 
-impl Serialize for Value {
+impl Serialize for OptionValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Integer(number) => serializer.serialize_i64(*number),
@@ -161,7 +161,7 @@ impl Serialize for Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for OptionValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -170,29 +170,29 @@ impl<'de> Deserialize<'de> for Value {
 struct ValueVisitor;
 
 impl Visitor<'_> for ValueVisitor {
-    type Value = Value;
+    type Value = OptionValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("text or a whole number")
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Integer(number))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Integer(number))
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::from(number))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<OptionValue, E> {
+        Ok(OptionValue::from(number))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OptionValue, E> {
+        Ok(OptionValue::from(text))
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Unusable(format!("{number:?}")))
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Unusable(format!("{number:?}")))
     }
 
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Value, E> {
-        Ok(Value::Unusable(truth.to_string()))
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<OptionValue, E> {
+        Ok(OptionValue::Unusable(truth.to_string()))
     }
 }

@@ -59,7 +59,7 @@ mod validate;
 
 pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, Stream, below};
-pub use config::{DatasetConfig, Value};
+pub use config::{DatasetConfig, OptionValue};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;
 pub use generations::Generations;
@@ -231,25 +231,25 @@ impl Dataset {
     pub fn to_config(&self) -> DatasetConfig {
         let Dimensions { iterations, nodes, processes, .. } = self.dimensions();
         let generations = self.generations();
-        let number = |number: u64| Some(Value::from(number));
+        let number = |number: u64| Some(OptionValue::from(number));
         let mut config = DatasetConfig {
             schema: number(validate::SCHEMA),
-            seed: Some(Value::from(self.seed.as_str())),
+            seed: Some(OptionValue::from(self.seed.as_str())),
             nodes: number(nodes.into()),
             processes: number(processes.into()),
             files: number(generations.files),
-            iterations: self.has_iterations.then(|| Value::from(u64::from(iterations))),
+            iterations: self.has_iterations.then(|| OptionValue::from(u64::from(iterations))),
             generation: match generations.first() {
                 0 => None,
                 first => number(first.into()),
             },
             size: Some(match self.sizes.equal() {
-                Some(size) => Value::from(size),
-                None => Value::from(self.sizes.to_string()),
+                Some(size) => OptionValue::from(size),
+                None => OptionValue::from(self.sizes.to_string()),
             }),
             grow: unless_zero(generations.grow),
             new_files: unless_zero(generations.new_files),
-            layout: Some(Value::from(self.layout().to_string())),
+            layout: Some(OptionValue::from(self.layout().to_string())),
             ..DatasetConfig::default()
         };
         self.shape.describe(&mut config);
@@ -257,6 +257,6 @@ impl Dataset {
     }
 }
 
-fn unless_zero(percent: Percent) -> Option<Value> {
+fn unless_zero(percent: Percent) -> Option<OptionValue> {
     (percent > Percent::ZERO).then(|| percent.into())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Value;
+use super::OptionValue;
 
 /// What stands for the whole: 100 % in hundredths of a percent.
 pub(super) const BASIS_POINTS: u64 = 10_000;
@@ -76,7 +76,7 @@ impl fmt::Display for Percent {
     }
 }
 
-impl From<Percent> for Value {
+impl From<Percent> for OptionValue {
     /// A whole number as one, anything else as text: both are read back without rounding.
     fn from(percent: Percent) -> Self {
         match percent.0 % 100 {
@@ -129,7 +129,7 @@ mod tests {
         fn what_is_written_is_read(basis_points in any::<u32>()) {
             let percent = Percent::of_basis_points(basis_points);
             prop_assert_eq!(Percent::parse(&percent.to_string()), Some(percent));
-            prop_assert_eq!(Percent::parse(&Value::from(percent).to_string()), Some(percent));
+            prop_assert_eq!(Percent::parse(&OptionValue::from(percent).to_string()), Some(percent));
         }
 
         #[test]

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::config::{DatasetConfig, Value};
+use super::config::{DatasetConfig, OptionValue};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
 use super::{
@@ -94,7 +94,7 @@ impl DatasetConfig {
             || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
         let layout_text = self.layout.as_ref().map_or_else(
             || Layout::default_text(has_iterations, has_several_files),
-            Value::to_string,
+            OptionValue::to_string,
         );
         let layout = errors.layout(&layout_text);
 
@@ -132,19 +132,19 @@ impl Errors {
         self.0.push(ConfigError { option, value: value.into(), message: message.into() });
     }
 
-    fn schema(&mut self, typed: Option<&Value>) {
-        let text = typed.map(Value::to_string);
+    fn schema(&mut self, typed: Option<&OptionValue>) {
+        let text = typed.map(OptionValue::to_string);
         if let Some(value) = text.filter(|text| *text != SCHEMA.to_string()) {
             self.add("schema", value, format!("expected {SCHEMA}"));
         }
     }
 
-    fn seed(&mut self, typed: Option<&Value>) -> Option<String> {
+    fn seed(&mut self, typed: Option<&OptionValue>) -> Option<String> {
         let Some(value) = typed else {
             return Some(DEFAULT_SEED.to_owned());
         };
         let text = value.to_string();
-        let is_text = !matches!(value, Value::Unusable(_));
+        let is_text = !matches!(value, OptionValue::Unusable(_));
         if is_text
             && (1..=MAX_SEED_BYTES).contains(&text.len())
             && !text.contains(|c: char| c.is_control())
@@ -159,14 +159,19 @@ impl Errors {
         None
     }
 
-    fn count(&mut self, option: &'static str, typed: Option<&Value>, max: u64) -> Option<u64> {
+    fn count(
+        &mut self,
+        option: &'static str,
+        typed: Option<&OptionValue>,
+        max: u64,
+    ) -> Option<u64> {
         typed.map_or(Some(1), |value| self.number(option, value, 1..=max))
     }
 
     fn number(
         &mut self,
         option: &'static str,
-        value: &Value,
+        value: &OptionValue,
         accepted: RangeInclusive<u64>,
     ) -> Option<u64> {
         let text = value.to_string();
@@ -180,7 +185,7 @@ impl Errors {
         number
     }
 
-    fn sizes(&mut self, typed: Option<&Value>, shape: &Shape) -> Option<Sizes> {
+    fn sizes(&mut self, typed: Option<&OptionValue>, shape: &Shape) -> Option<Sizes> {
         let Some(value) = typed else {
             return Some(Sizes::Equal(match &shape.template {
                 Template::File(file) => file.bytes().len() as u64,
@@ -204,8 +209,8 @@ impl Errors {
     /// The first generation that is shown, and how many are.
     fn shown(
         &mut self,
-        iterations: Option<&Value>,
-        generation: Option<&Value>,
+        iterations: Option<&OptionValue>,
+        generation: Option<&OptionValue>,
     ) -> Option<(u16, u32)> {
         let count = self.count("--iterations", iterations, MAX_U16_DIMENSION);
         let Some(value) = generation else {

@@ -33,6 +33,7 @@ mod cleared;
 mod extent;
 mod extent_map;
 mod kept_bytes;
+mod rare;
 mod recognise;
 mod record;
 mod returns;

@@ -2,7 +2,8 @@
 
 use super::attributes::Timestamp;
 use super::budget::{Budget, BudgetFull, Usage};
-use super::record::{Record, RecordState, xattr_usage};
+use super::rare::xattr_usage;
+use super::record::{Record, RecordState};
 
 /// The power that a program gives to whoever runs it.
 const CAPABILITY: &[u8] = b"security.capability";

@@ -8,32 +8,32 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Stop;
+use super::StopFlag;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, together};
 
 /// What is to be done with each of many files. No method is called after a stop but `close`.
 pub(super) trait Work: Sync {
     /// A file that is open.
-    type File: Send + Sync;
+    type OpenFile: Send + Sync;
     /// What a thread works with.
     type Tools;
 
     fn tools(&self) -> Self::Tools;
 
     /// Opens a file and says how long it is; `None` where there is nothing more to do with it.
-    fn open(&self, index: u64, tools: &mut Self::Tools) -> Option<(Self::File, u64)>;
+    fn open(&self, index: u64, tools: &mut Self::Tools) -> Option<(Self::OpenFile, u64)>;
 
     /// Does one part. Parts begin at multiples of [`PART_BYTES`]; several threads may be at parts
     /// of one file.
-    fn part(&self, file: &Self::File, part: Range<u64>, tools: &mut Self::Tools);
+    fn part(&self, file: &Self::OpenFile, part: Range<u64>, tools: &mut Self::Tools);
 
     /// Every part has been done, or the work was stopped. Returns what there is to do next with
     /// the file, and its length: from the first part on, by all threads again.
-    fn close(&self, file: Self::File) -> Option<(Self::File, u64)>;
+    fn close(&self, file: Self::OpenFile) -> Option<(Self::OpenFile, u64)>;
 
     /// Whether closing may return something; it must not take long then, as threads wait for it.
-    fn may_go_on(&self, _file: &Self::File) -> bool {
+    fn may_go_on(&self, _file: &Self::OpenFile) -> bool {
         false
     }
 }
@@ -43,11 +43,12 @@ pub(super) trait Work: Sync {
 pub(super) const PART_BYTES: u64 = 16 << 20;
 
 /// Works through the files of a range of numbers on so many threads.
-pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize, stop: &Stop) {
+pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize, stop: &StopFlag) {
     let count = files.end.saturating_sub(files.start);
     let shared_from = files.end - count % threads as u64;
     let next = AtomicU64::new(files.start);
-    let shared: Vec<Shared<W::File>> = (shared_from..files.end).map(Shared::new).collect();
+    let shared: Vec<SharedFile<W::OpenFile>> =
+        (shared_from..files.end).map(SharedFile::new).collect();
     let run = || {
         let mut tools = work.tools();
         while !stop.is_set() {
@@ -64,7 +65,7 @@ pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize,
     together(threads, run);
 }
 
-fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &Stop) {
+fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &StopFlag) {
     let mut next = work.open(index, tools);
     while let Some((file, length)) = next {
         let mut offset = 0;
@@ -78,13 +79,13 @@ fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &Stop) {
 }
 
 /// A file that several threads work on: the first opens it, the last closes it.
-struct Shared<F> {
+struct SharedFile<F> {
     index: u64,
-    state: Mutex<State<F>>,
+    state: Mutex<SharedFileState<F>>,
     closed: Condvar,
 }
 
-struct State<F> {
+struct SharedFileState<F> {
     opened: bool,
     file: Option<(Arc<F>, u64)>,
     next: u64,
@@ -92,13 +93,13 @@ struct State<F> {
     may_go_on: bool,
 }
 
-impl<F: Send + Sync> Shared<F> {
+impl<F: Send + Sync> SharedFile<F> {
     fn new(index: u64) -> Self {
-        let state = State { opened: false, file: None, next: 0, may_go_on: false };
+        let state = SharedFileState { opened: false, file: None, next: 0, may_go_on: false };
         Self { index, state: Mutex::new(state), closed: Condvar::new() }
     }
 
-    fn join_in<W: Work<File = F>>(&self, work: &W, tools: &mut W::Tools, stop: &Stop) {
+    fn join_in<W: Work<OpenFile = F>>(&self, work: &W, tools: &mut W::Tools, stop: &StopFlag) {
         loop {
             let mut state = self.state.lock();
             if !state.opened && !stop.is_set() {
@@ -128,7 +129,7 @@ impl<F: Send + Sync> Shared<F> {
         }
     }
 
-    fn close<W: Work<File = F>>(&self, work: &W, file: F) {
+    fn close<W: Work<OpenFile = F>>(&self, work: &W, file: F) {
         let next = work.close(file);
         let mut state = self.state.lock();
         state.file = next.map(|(file, length)| (Arc::new(file), length));
@@ -152,12 +153,12 @@ mod tests {
 
     /// Notes what was done; files have lengths around the parts' borders.
     #[derive(Default)]
-    struct Notes {
-        done: Mutex<BTreeMap<u64, Done>>,
+    struct WorkNotes {
+        done: Mutex<BTreeMap<u64, PartsDone>>,
     }
 
     /// The parts of a file that were done, and how often it was closed.
-    type Done = (Vec<Range<u64>>, u32);
+    type PartsDone = (Vec<Range<u64>>, u32);
 
     fn length(index: u64) -> u64 {
         match index % 5 {
@@ -174,8 +175,8 @@ mod tests {
         index.is_multiple_of(4)
     }
 
-    impl Work for Notes {
-        type File = u64;
+    impl Work for WorkNotes {
+        type OpenFile = u64;
         type Tools = ();
 
         fn tools(&self) {}
@@ -205,8 +206,8 @@ mod tests {
     fn every_part_is_done_once_a_round_and_every_file_closed_once() {
         for threads in [1, 2, 3, 8] {
             for count in [0, 1, 2, 5, 16, 23] {
-                let notes = Notes::default();
-                work_through(&notes, 10..10 + count, threads, &Stop::default());
+                let notes = WorkNotes::default();
+                work_through(&notes, 10..10 + count, threads, &StopFlag::default());
                 let done = notes.done.into_inner();
                 let expected: Vec<u64> = (10..10 + count).filter(|index| index % 7 != 6).collect();
                 assert_eq!(done.keys().copied().collect::<Vec<_>>(), expected);

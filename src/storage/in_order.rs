@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Stop;
+use super::StopFlag;
 use crate::sync::{Condvar, Mutex};
 
 /// Hands numbered items from many threads to one consumer, in the order of their numbers.
@@ -13,13 +13,13 @@ use crate::sync::{Condvar, Mutex};
 /// items that are still early are dropped.
 #[derive(Debug)]
 pub(super) struct InOrder<T, C> {
-    state: Mutex<State<T, C>>,
+    state: Mutex<Turns<T, C>>,
     moved: Condvar,
     ahead_max: u64,
 }
 
 #[derive(Debug)]
-struct State<T, C> {
+struct Turns<T, C> {
     next: u64,
     early: BTreeMap<u64, T>,
     consumer: C,
@@ -31,12 +31,18 @@ const LOOK: Duration = Duration::from_millis(50);
 impl<T, C> InOrder<T, C> {
     /// Begins with the item `first`; at most `ahead_max` items wait.
     pub(super) fn new(first: u64, ahead_max: u64, consumer: C) -> Self {
-        let state = State { next: first, early: BTreeMap::new(), consumer };
+        let state = Turns { next: first, early: BTreeMap::new(), consumer };
         Self { state: Mutex::new(state), moved: Condvar::new(), ahead_max }
     }
 
     /// Brings an item, and lets the consumer take all whose turn has come.
-    pub(super) fn bring(&self, index: u64, item: T, stop: &Stop, take: impl Fn(&mut C, u64, T)) {
+    pub(super) fn bring(
+        &self,
+        index: u64,
+        item: T,
+        stop: &StopFlag,
+        take: impl Fn(&mut C, u64, T),
+    ) {
         let mut state = self.state.lock();
         while index >= state.next.saturating_add(self.ahead_max) {
             if stop.is_set() {
@@ -46,7 +52,7 @@ impl<T, C> InOrder<T, C> {
         }
         state.early.insert(index, item);
         let before = state.next;
-        let State { next, early, consumer } = &mut *state;
+        let Turns { next, early, consumer } = &mut *state;
         while let Some(item) = early.remove(next) {
             take(consumer, *next, item);
             *next += 1;
@@ -84,7 +90,7 @@ mod tests {
         const COUNT: u64 = 5000;
         let in_order = InOrder::new(0, 3, Vec::new());
         let next = AtomicU64::new(0);
-        let stop = Stop::default();
+        let stop = StopFlag::default();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -104,7 +110,7 @@ mod tests {
     #[test]
     fn nobody_waits_after_a_stop() {
         let in_order = InOrder::new(0, 1, Vec::new());
-        let stop = Stop::default();
+        let stop = StopFlag::default();
         stop.set();
         in_order.bring(5, 5, &stop, |taken, _, item| taken.push(item));
         assert_eq!(in_order.into_consumer(), (Vec::<u64>::new(), 0));

@@ -1,4 +1,4 @@
-//! What a status file says about the machine.
+//! What a node status says about the machine.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// This machine. What it does not tell stays empty: no benchmark fails over that.
+    /// This machine. What it does not tell stays empty: no write fails over that.
     pub(super) fn here() -> Self {
         use procfs::Current;
 

@@ -10,9 +10,9 @@
 //!   threads ─→ crew: a file each; the last ones in parts of 16 MiB, on all threads
 //!                 │
 //!        write    │  generate a block ─→ write it ─→ … ─→ (fsync) ─→ rename to its name
-//!        verify   │  read a block ─→ recognise ─┬─→ in order ─→ bench ─→ tally, ranges
+//!        verify   │  read a block ─→ recognise ─┬─→ in order ─→ judge ─→ tally, ranges
 //!                 │                             └ parts that are early wait, a bounded number
-//!                 └─→ Progress: counters that a bar, lines or a status file are made from
+//!                 └─→ Progress: counters that a bar, lines or a node status are made from
 //! ```
 //!
 //! A file has its name only when it is whole. Until then it has one that no other run can have, in
@@ -23,15 +23,15 @@
 //! [`disk`](crate::disk), below a directory that was opened once.
 //!
 //! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
-//! has a block, and a verified file what its bench remembers, plus at most two parts of 16 MiB for
+//! has a block, and a verified file what its judge remembers, plus at most two parts of 16 MiB for
 //! each thread while threads share a file whose bytes are nobody's.
 //!
 //! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its
-//! path ([`Failures`]), and the others are still done.
+//! path ([`FailureLog`]), and the others are still done.
 
 mod block_file;
 mod crew;
-mod file_bench;
+mod file_judge;
 mod in_order;
 mod machine;
 mod node_status;
@@ -39,9 +39,9 @@ mod outcome;
 mod output;
 mod progress;
 mod rank;
+mod resume_state;
 mod sample;
 mod share;
-mod state;
 mod sums;
 mod target;
 #[cfg(test)]
@@ -57,13 +57,13 @@ pub use block_file::Transfer;
 pub use node_status::{
     ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
 };
-pub use outcome::{FILES_LISTED_MAX, Failures, FileFailure, Findings};
+pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
-pub use progress::{Progress, Snapshot};
+pub use progress::{Progress, ProgressSnapshot};
 pub use rank::{Rank, RankError, find_rank};
+pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::{SUMMED_FILES_MAX, Share};
-pub use state::{State, StateError, Walk};
 pub use sums::{Algorithm, sums};
 pub use target::Root;
 pub use verify::{VerifyOptions, verify};
@@ -71,9 +71,9 @@ pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct StopFlag(Arc<AtomicBool>);
 
-impl Stop {
+impl StopFlag {
     /// Asks.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);

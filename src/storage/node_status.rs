@@ -1,9 +1,9 @@
-//! The status files of the nodes: who writes how much, for everybody who sees the directory.
+//! Node status: who writes how much, for everybody who sees the directory.
 //!
-//! Each node has one, `.dummy_data_status_node{K}.json` in the target directory, and replaces it
-//! whole every second, so that no reader ever sees half of one. The fields are those that the
-//! monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6 bytes and
-//! `gb` of memory 2^30.
+//! Each node has a file of its own, `.dummy_data_status_node{K}.json` in the target directory, and
+//! replaces it whole every second, so that no reader ever sees half of one. The fields are those
+//! that the monitoring of an older generator reads; times are seconds since 1970, `mb` are 10^6
+//! bytes and `gb` of memory 2^30.
 //!
 //! Whoever may write to the directory may write such a file, so what one says is believed only
 //! where it could be so, and is bounded. One that cannot be read is named, and is not fine.
@@ -22,8 +22,8 @@ use crate::disk::{Faults, Links, Sound};
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
 
-/// Whether a name in the target directory is that of a status file, or of one on its way.
-pub(super) fn is_status_name(name: &str) -> bool {
+/// Whether a name in the target directory is that of a node status, or of one on its way.
+pub(super) fn is_node_status_name(name: &str) -> bool {
     let Some(on_its_way) = name.strip_suffix(".tmp") else { return node_of(name).is_some() };
     let is_unique = |unique: &str| unique.bytes().all(|byte| byte.is_ascii_hexdigit());
     match on_its_way.rsplit_once('.') {
@@ -33,13 +33,13 @@ pub(super) fn is_status_name(name: &str) -> bool {
     }
 }
 
-/// The node of a status file: its number as we write it.
+/// The node of a node status: its number as we write it.
 fn node_of(name: &str) -> Option<u32> {
     let text = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     text.parse().ok().filter(|node: &u32| node.to_string() == text)
 }
 
-/// One status file.
+/// What a node says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// The node's number.
@@ -82,7 +82,7 @@ impl NodeMetadata {
     }
 }
 
-/// Keeps the status file of this node.
+/// Keeps the node status of this node.
 #[derive(Debug)]
 pub struct StatusKeeper<'a, F = Sound> {
     root: &'a Root<F>,
@@ -205,7 +205,7 @@ pub struct ClusterStatus {
     pub throughput_mb_s: f64,
     /// Files a second, of the nodes that are not stale.
     pub files_per_sec: f64,
-    /// One for each status file, in the order of their numbers.
+    /// One for each node status, in the order of their numbers.
     pub nodes: Vec<NodeLine>,
     /// Status files that cannot be read or believed, the first of them.
     pub unreadable: Vec<String>,
@@ -225,7 +225,7 @@ pub struct NodeLine {
     pub status: NodeStatus,
 }
 
-/// A status file is a few hundred bytes.
+/// A node status is a few hundred bytes.
 const STATUS_BYTES_MAX: usize = 64 << 10;
 /// The most nodes that a dataset can have.
 const NODES_MAX: u32 = 1 << 16;
@@ -234,7 +234,7 @@ const FILES_MAX: u64 = 1 << 61;
 /// A year so far away that a clock that says so is wrong.
 const TIME_MAX_S: f64 = 1e11;
 
-/// Reads the status files in a directory and merges them; `None` where there are none.
+/// Reads the node statuses in a directory and merges them; `None` where there are none.
 ///
 /// # Errors
 ///
@@ -278,7 +278,7 @@ fn read_status<F: Faults>(root: &Root<F>, name: &str, node: u32) -> io::Result<N
 }
 
 impl NodeStatus {
-    /// What cannot be so in the status file of a node.
+    /// What cannot be so in a node status.
     fn contradiction(&self, node: u32) -> Option<&'static str> {
         let NodeMetadata { node_id, node_count, file_size_kb, target_files, start_time, .. } =
             self.node_metadata;
@@ -387,9 +387,9 @@ mod tests {
 
     #[test]
     fn only_status_files_have_their_names() {
-        assert!(is_status_name(".dummy_data_status_node12.json"));
-        assert!(is_status_name(".dummy_data_status_node12.json.tmp"));
-        assert!(is_status_name(".dummy_data_status_node12.json.0123456789abcdef.tmp"));
+        assert!(is_node_status_name(".dummy_data_status_node12.json"));
+        assert!(is_node_status_name(".dummy_data_status_node12.json.tmp"));
+        assert!(is_node_status_name(".dummy_data_status_node12.json.0123456789abcdef.tmp"));
         for name in [
             ".dummy_data_status_node012.json",
             ".dummy_data_status_node12.json.mine.tmp",
@@ -398,7 +398,7 @@ mod tests {
             ".dummy_data_status_nodex.json",
             "node0.json",
         ] {
-            assert!(!is_status_name(name), "{name}");
+            assert!(!is_node_status_name(name), "{name}");
         }
     }
 }

@@ -64,9 +64,9 @@ pub struct FileFailure {
 
 /// Failures from many threads.
 #[derive(Debug, Default)]
-pub struct Failures(Mutex<Findings<FileFailure>>);
+pub struct FailureLog(Mutex<Findings<FileFailure>>);
 
-impl Failures {
+impl FailureLog {
     pub(super) fn add(&self, path: String, error: String) {
         self.0.lock().add(FileFailure { path, error });
     }

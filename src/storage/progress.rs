@@ -18,7 +18,7 @@ pub struct Progress {
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct ProgressSnapshot {
     /// Files that are done, failed ones left out.
     pub files: u64,
     /// Bytes written or read.
@@ -45,8 +45,8 @@ impl Progress {
 
     /// The counters now.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    pub fn snapshot(&self) -> ProgressSnapshot {
+        ProgressSnapshot {
             files: self.files.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
@@ -67,7 +67,7 @@ impl Progress {
     }
 }
 
-impl Snapshot {
+impl ProgressSnapshot {
     /// 10^9 bytes a second.
     #[must_use]
     pub fn gb_per_s(&self) -> f64 {

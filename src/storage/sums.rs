@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256, Sha512};
 use twox_hash::XxHash3_64;
 
 use super::in_order::InOrder;
-use super::{Progress, Share, Stop};
+use super::{Progress, Share, StopFlag};
 use crate::content::Content;
 use crate::dataset::Coordinates;
 use crate::status::{escaped_path, manifest_line};
@@ -136,7 +136,7 @@ pub fn sums(
     threads: usize,
     out: &mut (dyn Write + Send),
     progress: &Progress,
-    stop: &Stop,
+    stop: &StopFlag,
 ) -> io::Result<()> {
     let content = Content::of(share.dataset());
     let lines = InOrder::new(0, AHEAD_MAX, out);

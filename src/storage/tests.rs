@@ -111,7 +111,7 @@ fn write_on<F: Faults>(
     let share = Share::new(dataset, None);
     let root = Root::make(disk, directory, options.fsync).map_err(|error| error.to_string())?;
     let progress = Progress::new(4, 4 * SIZE_BYTES as u128);
-    let failures = write(&root, share, options, &progress, &Stop::default());
+    let failures = write(&root, share, options, &progress, &StopFlag::default());
     let done = progress.snapshot();
     assert_eq!(done.files + done.failed, 4, "each file is whole or failed");
     assert_eq!(done.failed, failures.total);
@@ -140,9 +140,9 @@ fn verdict_of(dataset: &Dataset, directory: &Path) -> Verdict {
     let share = Share::new(dataset, None);
     let root = Root::open(Disk::real(), directory).unwrap();
     let options = verify_options(false);
-    let state = State::new(&root, share, &options).unwrap();
+    let state = ResumeState::new(&root, share, &options).unwrap();
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &Stop::default());
+    let watch = (&progress, &StopFlag::default());
     verify(&root, share, options, state, watch, &|_| {}).unwrap().verdict(share)
 }
 
@@ -271,10 +271,10 @@ fn verify_on<F: Faults>(
     let output = |name: &str| Output::new(disk.clone(), &place.join(name));
     let state_file = output("state").map_err(|error| say(&error))?;
     let report_file = output("report").map_err(|error| say(&error))?;
-    let new = State::new(&root, share, &options).map_err(|error| say(&error))?;
-    let state = State::load(&state_file, new, share).map_err(|error| say(&error))?;
+    let new = ResumeState::new(&root, share, &options).map_err(|error| say(&error))?;
+    let state = ResumeState::load(&state_file, new, share).map_err(|error| say(&error))?;
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &Stop::default());
+    let watch = (&progress, &StopFlag::default());
     let state =
         verify(&root, share, options, state, watch, &|_| {}).map_err(|error| say(&error))?;
     state.save(&state_file).map_err(|error| say(&error))?;
@@ -391,7 +391,7 @@ fn a_manifest_is_whole_or_the_one_before_whichever_call_fails() {
         let output = Output::new(disk, path)?;
         let mut out = output.begin()?;
         let progress = Progress::new(4, 0);
-        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &Stop::default())?;
+        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &StopFlag::default())?;
         out.flush()?;
         out.finish()
     };
@@ -419,13 +419,13 @@ fn a_state_that_was_made_up_is_refused() {
     let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
     let options = verify_options(false);
-    let new = State::new(&root, share, &options).unwrap();
+    let new = ResumeState::new(&root, share, &options).unwrap();
     let right = serde_json::to_value(&new).unwrap();
     let load = |value: &serde_json::Value| {
         let json = serde_json::to_vec(value).unwrap();
         let head = format!("seedfs verify state 2 {}\n", blake3::hash(&json).to_hex());
         file.replace(&[head.as_bytes(), &json].concat(), 0o600).unwrap();
-        State::load(&file, new.clone(), share)
+        ResumeState::load(&file, new.clone(), share)
     };
     load(&right).unwrap();
     let most = serde_json::json!(u64::MAX);
@@ -487,7 +487,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         let place = memory();
         let data = place.path().join("data");
         write_on(Disk::real(), &data, &dataset, options).unwrap();
-        let stop = Stop::default();
+        let stop = StopFlag::default();
         let (asked, aside) = (stop.clone(), place.path().join("aside"));
         let moved = data.clone();
         // Only the walk lists directories.
@@ -503,7 +503,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         );
         let root = Root::open(Disk::new(meanwhile), &data).unwrap();
         let options = verify_options(false);
-        let state = State::new(&root, share, &options).unwrap();
+        let state = ResumeState::new(&root, share, &options).unwrap();
         let progress = Progress::new(4, 0);
         let state = verify(&root, share, options, state, (&progress, &stop), &|_| {}).unwrap();
         assert_eq!(state.next, 4, "all are judged");
@@ -521,15 +521,15 @@ fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
     let place = memory();
     let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
-    let new = State::new(&root, share, &verify_options(false)).unwrap();
+    let new = ResumeState::new(&root, share, &verify_options(false)).unwrap();
     let most = FILES_LISTED_MAX as u64;
     for (failed, is_gone_on_with) in [(most, true), (most + 1, false)] {
         let mut state = new.clone();
         (0..failed).for_each(|index| state.fail(index, "unreadable".to_owned()));
         state.next = failed;
         state.save(&file).unwrap();
-        let loaded = State::load(&file, new.clone(), share);
-        let refused = matches!(loaded, Err(StateError::TooManyFailed(all)) if all == failed);
+        let loaded = ResumeState::load(&file, new.clone(), share);
+        let refused = matches!(loaded, Err(ResumeStateError::TooManyFailed(all)) if all == failed);
         assert!(loaded.is_ok() == is_gone_on_with && refused != is_gone_on_with, "{loaded:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! Judging files on real storage as a mount judges what is written to it.
 //!
 //! Each block that is read goes through the recogniser that a mount's writes go through, and the
-//! extents of a file, in their order, over the bench that makes the mount's verdicts. Right bytes
-//! and other files' bytes become one extent however long they are; the bench forgets all others as
-//! soon as it has judged them.
+//! extents of a file, in their order, through the judge that makes the mount's verdicts. Right
+//! bytes and other files' bytes become one extent however long they are; the judge forgets all
+//! others as soon as it has judged them.
 
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{PART_BYTES, Work, work_through};
-use super::file_bench::{FileBench, absent};
+use super::file_judge::{FileJudge, absent};
 use super::in_order::InOrder;
 use super::outcome::FileFailure;
+use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
-use super::state::{Marks, State, StateError, Walk};
-use super::{Progress, Root, Sample, Share, Stop, Transfer, walk};
+use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::Coordinates;
 use crate::disk::{Faults, File, Kind, Links, Stat};
@@ -55,30 +55,30 @@ pub fn verify<F: Faults>(
     root: &Root<F>,
     share: Share<'_>,
     options: VerifyOptions,
-    mut state: State,
-    (progress, stop): (&Progress, &Stop),
-    save: &(dyn Fn(&State) + Sync),
-) -> Result<State, StateError> {
+    mut state: ResumeState,
+    (progress, stop): (&Progress, &StopFlag),
+    save: &(dyn Fn(&ResumeState) + Sync),
+) -> Result<ResumeState, ResumeStateError> {
     let content = Content::of(share.dataset());
     let chosen = Chosen::new(share, options.sample);
     let (first, again) = (state.next, state.failed.keys().copied().collect::<Vec<_>>());
     state.walk = None;
     let verifier = |state, files| {
-        let start = if let Files::From(first) = files { first } else { 0 };
+        let start = if let FilesToJudge::From(first) = files { first } else { 0 };
         let results = InOrder::new(start, AHEAD_MAX, state);
         let (content, chosen) = (&content, &chosen);
         Verifier { root, share, options, content, chosen, files, results, progress, stop }
     };
-    let unchanged = verifier(state, Files::These(&again));
+    let unchanged = verifier(state, FilesToJudge::These(&again));
     let judged_before = unchanged.marks_below(first, &again);
     if stop.is_set() {
         return Ok(unchanged.into_state());
     }
     if unchanged.results.look(|state| state.marks != judged_before) {
-        return Err(StateError::Changed);
+        return Err(ResumeStateError::Changed);
     }
     let state = unchanged.run(0..again.len() as u64, save);
-    let mut state = verifier(state, Files::From(first)).run(first..share.file_count(), save);
+    let mut state = verifier(state, FilesToJudge::From(first)).run(first..share.file_count(), save);
     if state.next == share.file_count() && !stop.is_set() {
         state.walk = look_through(root, share, options.sample, stop);
     }
@@ -90,7 +90,7 @@ fn look_through<F: Faults>(
     root: &Root<F>,
     share: Share<'_>,
     sample: Sample,
-    stop: &Stop,
+    stop: &StopFlag,
 ) -> Option<Walk> {
     let mut walk = Walk::default();
     // One node looks for all, so that the nodes' counts can be added up.
@@ -123,15 +123,15 @@ struct Verifier<'a, F> {
     options: VerifyOptions,
     content: &'a Content,
     chosen: &'a Chosen<'a>,
-    files: Files<'a>,
-    results: InOrder<Outcome, State>,
+    files: FilesToJudge<'a>,
+    results: InOrder<Outcome, ResumeState>,
     progress: &'a Progress,
-    stop: &'a Stop,
+    stop: &'a StopFlag,
 }
 
 /// Which files a run is about. It counts them from where it begins.
 #[derive(Clone, Copy)]
-enum Files<'a> {
+enum FilesToJudge<'a> {
     /// All from one on.
     From(u64),
     /// These, which could not be read before.
@@ -146,11 +146,11 @@ struct Reading<'a> {
     length: u64,
     mark: Marks,
     failure: Mutex<Option<io::Error>>,
-    bench: InOrder<ExtentMap, FileBench<'a>>,
+    judging: InOrder<ExtentMap, FileJudge<'a>>,
 }
 
 impl<'a, F: Faults> Work for Verifier<'a, F> {
-    type File = Reading<'a>;
+    type OpenFile = Reading<'a>;
     type Tools = Buffer;
 
     fn tools(&self) -> Buffer {
@@ -171,10 +171,10 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
-                let bench = InOrder::new(0, ahead_max, FileBench::new(judge.begin()));
+                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
                 let failure = Mutex::new(None);
                 Some((
-                    Reading { position, expectation, file, length, mark, failure, bench },
+                    Reading { position, expectation, file, length, mark, failure, judging },
                     length,
                 ))
             }
@@ -225,14 +225,14 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
             self.progress.bytes(length as u64);
         }
         let number = part.start / PART_BYTES;
-        reading.bench.bring(number, extents, self.stop, |bench, _, extents| bench.add(&extents));
+        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
     }
 
     fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
         if self.stop.is_set() {
             return None;
         }
-        let Reading { position, expectation, file, length, mark, failure, bench } = reading;
+        let Reading { position, expectation, file, length, mark, failure, judging } = reading;
         if let Some(error) = failure.into_inner() {
             self.fail(position, &error);
             return None;
@@ -241,8 +241,8 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
             // It was dropped before too; that this one is only a courtesy is no failure.
             let _ = drop_cache(&self.root.disk, &file);
         }
-        let (bench, _) = bench.into_consumer();
-        let judged = bench.finish(expectation.file, length);
+        let (judge, _) = judging.into_consumer();
+        let judged = judge.finish(expectation.file, length);
         self.finish(position, Outcome::Judged(Box::new(judged), mark));
         None
     }
@@ -307,15 +307,15 @@ impl<F: Faults> Verifier<'_, F> {
     /// The number of the file at a position of the run.
     fn index(&self, position: u64) -> u64 {
         match self.files {
-            Files::From(_) => position,
-            Files::These(files) => {
+            FilesToJudge::From(_) => position,
+            FilesToJudge::These(files) => {
                 usize::try_from(position).ok().and_then(|at| files.get(at)).copied().unwrap_or(0)
             }
         }
     }
 
     /// Judges the files of a range of positions, or until a stop.
-    fn run(self, positions: Range<u64>, save: &(dyn Fn(&State) + Sync)) -> State {
+    fn run(self, positions: Range<u64>, save: &(dyn Fn(&ResumeState) + Sync)) -> ResumeState {
         let this = &self;
         thread::scope(|scope| {
             let (done, until_done) = channel::<()>();
@@ -323,7 +323,7 @@ impl<F: Faults> Verifier<'_, F> {
             // system has none to give, the state is kept at the end only.
             let _ = thread::Builder::new().spawn_scoped(scope, move || {
                 while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                    save(&this.results.look(State::clone));
+                    save(&this.results.look(ResumeState::clone));
                 }
             });
             work_through(this, positions, this.options.threads, this.stop);
@@ -332,7 +332,7 @@ impl<F: Faults> Verifier<'_, F> {
         self.into_state()
     }
 
-    fn into_state(self) -> State {
+    fn into_state(self) -> ResumeState {
         self.results.into_consumer().0
     }
 
@@ -352,8 +352,8 @@ impl<F: Faults> Verifier<'_, F> {
             }
             let index = self.index(position);
             match self.files {
-                Files::From(_) => state.next = index + 1,
-                Files::These(_) => state.retry(index),
+                FilesToJudge::From(_) => state.next = index + 1,
+                FilesToJudge::These(_) => state.retry(index),
             }
             self.count(state, index, outcome);
             if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
@@ -362,7 +362,7 @@ impl<F: Faults> Verifier<'_, F> {
         });
     }
 
-    fn count(&self, state: &mut State, index: u64, outcome: Outcome) {
+    fn count(&self, state: &mut ResumeState, index: u64, outcome: Outcome) {
         match outcome {
             Outcome::NotChosen => {}
             Outcome::Failed(error) => state.fail(index, error),

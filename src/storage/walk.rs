@@ -3,15 +3,15 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::node_status::is_status_name;
+use super::node_status::is_node_status_name;
 use super::outcome::FileFailure;
-use super::state::Walk;
-use super::{Root, Stop};
+use super::resume_state::Walk;
+use super::{Root, StopFlag};
 use crate::dataset::{Dataset, Inode, Node};
 use crate::disk::{Directory, Entry, Faults, Kind, Links, Listing};
 
 /// A directory that is being looked through: its path, what it is in the dataset, what is left.
-struct Level<F> {
+struct OpenLevel<F> {
     path: String,
     inode: Inode,
     directory: Directory,
@@ -28,10 +28,10 @@ pub(super) fn find_unexpected<F: Faults>(
     root: &Root<F>,
     dataset: &Dataset,
     all_are_opened: bool,
-    stop: &Stop,
+    stop: &StopFlag,
     walk: &mut Walk,
 ) {
-    let mut levels: Vec<Level<F>> = Vec::new();
+    let mut levels: Vec<OpenLevel<F>> = Vec::new();
     match root.disk.open_directory(&root.directory, Path::new("."), Links::Refuse) {
         Ok(top) => descend(root, walk, &mut levels, (String::new(), Inode::ROOT, top)),
         Err(error) => fail(walk, "", &error),
@@ -52,7 +52,8 @@ pub(super) fn find_unexpected<F: Faults>(
                 continue;
             }
         };
-        let is_status = level.inode == Inode::ROOT && name.to_str().is_some_and(is_status_name);
+        let is_status =
+            level.inode == Inode::ROOT && name.to_str().is_some_and(is_node_status_name);
         if is_status && !matches!(kind, Some(Kind::Directory | Kind::Link)) {
             continue;
         }
@@ -82,11 +83,11 @@ pub(super) fn find_unexpected<F: Faults>(
 fn descend<F: Faults>(
     root: &Root<F>,
     walk: &mut Walk,
-    levels: &mut Vec<Level<F>>,
+    levels: &mut Vec<OpenLevel<F>>,
     (path, inode, directory): (String, Inode, Directory),
 ) {
     match root.disk.list(&directory) {
-        Ok(entries) => levels.push(Level { path, inode, directory, entries }),
+        Ok(entries) => levels.push(OpenLevel { path, inode, directory, entries }),
         Err(error) => fail(walk, &path, &error),
     }
 }

@@ -12,9 +12,9 @@ use nix::sys::statvfs::statvfs;
 
 use super::block_file::{Buffer, NewFile, open_to_read, read_block};
 use super::crew::{Work, work_through};
-use super::outcome::{Failures, FileFailure, Findings};
+use super::outcome::{FailureLog, FileFailure, Findings};
 use super::target::{Parents, split};
-use super::{Progress, Root, Share, Stop, Transfer};
+use super::{Progress, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Directory, Faults, File, Kind, Links, Taken};
@@ -50,10 +50,10 @@ pub fn write<F: Faults>(
     share: Share<'_>,
     options: WriteOptions,
     progress: &Progress,
-    stop: &Stop,
+    stop: &StopFlag,
 ) -> Findings<FileFailure> {
     let content = Content::of(share.dataset());
-    let failures = Failures::default();
+    let failures = FailureLog::default();
     let parents = Parents::new(root, options.fsync, temporary_prefix(share));
     let failures_ref = &failures;
     let writer =
@@ -99,12 +99,12 @@ struct Writer<'a, F> {
     options: WriteOptions,
     content: Content,
     progress: &'a Progress,
-    failures: &'a Failures,
-    stop: &'a Stop,
+    failures: &'a FailureLog,
+    stop: &'a StopFlag,
 }
 
 /// A file on its way.
-struct Target {
+struct PendingFile {
     coordinates: Coordinates,
     parent: Arc<Directory>,
     name: OsString,
@@ -119,19 +119,19 @@ enum Stage {
 }
 
 impl<F: Faults> Work for Writer<'_, F> {
-    type File = Target;
+    type OpenFile = PendingFile;
     type Tools = Buffer;
 
     fn tools(&self) -> Buffer {
         Buffer::new(self.options.transfer)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Target, u64)> {
+    fn open(&self, index: u64, _: &mut Buffer) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
         self.unless_failed(coordinates, self.begin(coordinates))
     }
 
-    fn part(&self, target: &Target, part: Range<u64>, buffer: &mut Buffer) {
+    fn part(&self, target: &PendingFile, part: Range<u64>, buffer: &mut Buffer) {
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
             let done = match &target.stage {
@@ -160,12 +160,12 @@ impl<F: Faults> Work for Writer<'_, F> {
         }
     }
 
-    fn may_go_on(&self, target: &Target) -> bool {
+    fn may_go_on(&self, target: &PendingFile) -> bool {
         matches!(target.stage, Stage::Checking(_))
     }
 
-    fn close(&self, target: Target) -> Option<(Target, u64)> {
-        let Target { coordinates, parent, name, stage, failed } = target;
+    fn close(&self, target: PendingFile) -> Option<(PendingFile, u64)> {
+        let PendingFile { coordinates, parent, name, stage, failed } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
         let finished = match stage {
@@ -203,8 +203,8 @@ impl<F: Faults> Writer<'_, F> {
     fn unless_failed(
         &self,
         file: Coordinates,
-        target: io::Result<Target>,
-    ) -> Option<(Target, u64)> {
+        target: io::Result<PendingFile>,
+    ) -> Option<(PendingFile, u64)> {
         match target {
             Ok(target) => Some((target, self.size_bytes(file))),
             Err(error) => {
@@ -214,7 +214,7 @@ impl<F: Faults> Writer<'_, F> {
         }
     }
 
-    fn begin(&self, file: Coordinates) -> io::Result<Target> {
+    fn begin(&self, file: Coordinates) -> io::Result<PendingFile> {
         let path = self.share.path(file);
         let (parent, name) = split(&path);
         match self.begin_in(file, self.parents.enter(parent)?, name.clone()) {
@@ -233,7 +233,7 @@ impl<F: Faults> Writer<'_, F> {
         file: Coordinates,
         parent: Arc<Directory>,
         name: OsString,
-    ) -> io::Result<Target> {
+    ) -> io::Result<PendingFile> {
         let disk = &self.root.disk;
         let path = Path::new(&name);
         match disk.stat_at(&parent, path, Links::Refuse) {
@@ -249,7 +249,7 @@ impl<F: Faults> Writer<'_, F> {
                 let how = (self.options.transfer, Links::Refuse);
                 let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
                 let failed = AtomicBool::new(false);
-                return Ok(Target { coordinates: file, parent, name, stage, failed });
+                return Ok(PendingFile { coordinates: file, parent, name, stage, failed });
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -264,12 +264,12 @@ impl<F: Faults> Writer<'_, F> {
         file: Coordinates,
         parent: Arc<Directory>,
         name: OsString,
-    ) -> io::Result<Target> {
+    ) -> io::Result<PendingFile> {
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = format!("{}{inode}-", temporary_prefix(self.share));
         let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
         let failed = AtomicBool::new(false);
-        Ok(Target { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
+        Ok(PendingFile { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
     }
 
     /// Whether an existing file has the right bytes in the first block of a range. Bytes that

@@ -1,6 +1,6 @@
 //! The options that shape the data.
 
-use super::{Errors, Value};
+use super::{Errors, OptionValue};
 use crate::dataset::Percent;
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::shape::{Change, Dedup, Scope, Shape, Template};
@@ -23,7 +23,7 @@ impl DatasetConfig {
 
     /// Says that the content is this local file.
     pub fn set_template_path(&mut self, path: &str) {
-        self.content = Some(Value::from(format!("{FILE_PREFIX}{path}")));
+        self.content = Some(OptionValue::from(format!("{FILE_PREFIX}{path}")));
     }
 }
 
@@ -31,7 +31,7 @@ impl Shape {
     /// Writes what is not the default into a configuration.
     pub(in crate::dataset) fn describe(&self, config: &mut DatasetConfig) {
         let Self { template, compress, dedup, change } = self;
-        let text = |text: &str| Some(Value::from(text));
+        let text = |text: &str| Some(OptionValue::from(text));
         match template {
             Template::Random => {}
             Template::Zero => config.content = text("zero"),
@@ -46,12 +46,12 @@ impl Shape {
         }
         if let Some(Dedup { share, block_bytes, scope }) = dedup {
             config.dedup = Some((*share).into());
-            config.dedup_block = Some(Value::from(*block_bytes));
+            config.dedup_block = Some(OptionValue::from(*block_bytes));
             config.dedup_scope = text(scope.name());
         }
         if let Some(Change { share, block_bytes }) = change {
             config.change = Some((*share).into());
-            config.change_block = Some(Value::from(*block_bytes));
+            config.change_block = Some(OptionValue::from(*block_bytes));
         }
     }
 }
@@ -73,7 +73,8 @@ impl Errors {
     }
 
     fn template(&mut self, typed: &DatasetConfig) -> Template {
-        let text = typed.content.as_ref().map_or_else(|| "random".to_owned(), Value::to_string);
+        let text =
+            typed.content.as_ref().map_or_else(|| "random".to_owned(), OptionValue::to_string);
         let template = match (text.as_str(), &typed.template) {
             ("random", _) => Template::Random,
             ("zero", _) => Template::Zero,
@@ -92,7 +93,7 @@ impl Errors {
                 return Template::Random;
             }
         };
-        if let Some(hash) = typed.content_hash.as_ref().map(Value::to_string) {
+        if let Some(hash) = typed.content_hash.as_ref().map(OptionValue::to_string) {
             let message = match &template {
                 Template::File(file) if file.hash() == hash => return template,
                 Template::File(file) => {
@@ -110,7 +111,7 @@ impl Errors {
         let share = self.percent("--dedup", typed.dedup.as_ref(), (Percent::ZERO, Percent::FULL));
         let block_bytes =
             self.block("--dedup-block", typed.dedup_block.as_ref(), DEFAULT_BLOCK_BYTES);
-        let scope = typed.dedup_scope.as_ref().map(Value::to_string);
+        let scope = typed.dedup_scope.as_ref().map(OptionValue::to_string);
         let scope = scope.map_or_else(Scope::default, |text| {
             let scope = Scope::ALL.into_iter().find(|scope| scope.name() == text);
             scope.unwrap_or_else(|| {
@@ -160,7 +161,7 @@ impl Errors {
     }
 
     /// An option that says more about another one, which is not there.
-    fn alone(&mut self, option: &'static str, typed: Option<&Value>, needed: &str) {
+    fn alone(&mut self, option: &'static str, typed: Option<&OptionValue>, needed: &str) {
         if let Some(value) = typed {
             self.add(option, value.to_string(), format!("only goes with {needed}"));
         }
@@ -169,10 +170,10 @@ impl Errors {
     pub(super) fn percent(
         &mut self,
         option: &'static str,
-        typed: Option<&Value>,
+        typed: Option<&OptionValue>,
         (default, max): (Percent, Percent),
     ) -> Percent {
-        let Some(text) = typed.map(Value::to_string) else { return default };
+        let Some(text) = typed.map(OptionValue::to_string) else { return default };
         Percent::parse(&text).filter(|share| *share <= max).unwrap_or_else(|| {
             let message = format!("expected 0 to {max}, with at most two decimals, like 12.5");
             self.add(option, text, message);
@@ -180,8 +181,8 @@ impl Errors {
         })
     }
 
-    fn block(&mut self, option: &'static str, typed: Option<&Value>, default: u64) -> u64 {
-        let Some(text) = typed.map(Value::to_string) else { return default };
+    fn block(&mut self, option: &'static str, typed: Option<&OptionValue>, default: u64) -> u64 {
+        let Some(text) = typed.map(OptionValue::to_string) else { return default };
         let accepted = |bytes: &u64| {
             bytes.is_power_of_two() && (MIN_BLOCK_BYTES..=MAX_BLOCK_BYTES).contains(bytes)
         };
@@ -192,6 +193,6 @@ impl Errors {
     }
 }
 
-fn shown(typed: Option<&Value>) -> String {
-    typed.map_or_else(String::new, Value::to_string)
+fn shown(typed: Option<&OptionValue>) -> String {
+    typed.map_or_else(String::new, OptionValue::to_string)
 }

@@ -316,7 +316,7 @@ fn the_canonical_configuration_is_complete() {
             + r#""layout":"node_{node}/process_{process}"}"#
     );
     let one = from_toml("iterations = 1").validate().expect("it is valid").to_config();
-    assert_eq!(one.iterations, Some(Value::Integer(1)));
+    assert_eq!(one.iterations, Some(OptionValue::Integer(1)));
     assert_eq!(one.layout, Some("iteration_{iteration}/node_{node}/process_{process}".into()));
 }
 
@@ -330,14 +330,14 @@ proptest! {
         iterations in prop::option::of(1..=10_u64),
         generation in 0..=100_u64,
         size in prop_oneof![
-            (1..=MAX_SIZE_BYTES / 2).prop_map(Value::from),
+            (1..=MAX_SIZE_BYTES / 2).prop_map(OptionValue::from),
             prop::sample::select(vec![
                 "4K..1M",
                 "lognormal:median=64K,sigma=1.125,max=1G",
                 "pareto:min=4K,alpha=0.7,max=1T",
                 "buckets:4K=70,64K=24.99,10M=5.01",
             ])
-            .prop_map(Value::from),
+            .prop_map(OptionValue::from),
         ],
         growth in prop::option::of((0..=99_u32, 0..=999_u32)),
         change in prop::option::of((0..=10_000_u32, prop::option::of(9..=20_u32))),
@@ -378,7 +378,7 @@ proptest! {
 
     #[test]
     fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 18)) {
-        let mut values = texts.into_iter().map(|text| Some(Value::from(text)));
+        let mut values = texts.into_iter().map(|text| Some(OptionValue::from(text)));
         let mut next = || values.next().flatten();
         let typed = DatasetConfig {
             schema: None,

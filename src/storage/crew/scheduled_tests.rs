@@ -6,16 +6,16 @@ use super::*;
 use crate::sync::{schedules, thread};
 
 /// Notes what was done, and asks for two more rounds of some files.
-struct Notes {
-    done: Mutex<BTreeMap<u64, Done>>,
+struct ScheduledNotes {
+    done: Mutex<BTreeMap<u64, FileNotes>>,
     /// A stop is asked for at this part.
     stop_at: Option<usize>,
-    stop: Stop,
+    stop: StopFlag,
 }
 
 /// The files' parts, how often they were opened, and how often closed.
 #[derive(Default)]
-struct Done {
+struct FileNotes {
     parts: Vec<Range<u64>>,
     opened: u32,
     closed: u32,
@@ -27,8 +27,8 @@ const LENGTH: u64 = 2 * PART_BYTES + 1;
 const PARTS: usize = 3;
 const ROUNDS: u32 = 3;
 
-impl Work for Notes {
-    type File = u64;
+impl Work for ScheduledNotes {
+    type OpenFile = u64;
     type Tools = ();
 
     fn tools(&self) {}
@@ -68,9 +68,9 @@ impl Work for Notes {
 }
 
 /// Works through files on so many threads, and returns the notes.
-fn worked_through(files: u64, threads: usize, stop_at: Option<usize>) -> BTreeMap<u64, Done> {
-    let stop = Stop::default();
-    let notes = Notes { done: Mutex::default(), stop_at, stop: stop.clone() };
+fn worked_through(files: u64, threads: usize, stop_at: Option<usize>) -> BTreeMap<u64, FileNotes> {
+    let stop = StopFlag::default();
+    let notes = ScheduledNotes { done: Mutex::default(), stop_at, stop: stop.clone() };
     work_through(&notes, 0..files, threads, &stop);
     notes.done.into_inner()
 }

@@ -17,7 +17,7 @@ fn all_are_taken_in_order_and_few_wait() {
         let bringers: Vec<_> = (0..3)
             .map(|_| {
                 let (in_order, next) = (Arc::clone(&in_order), Arc::clone(&next));
-                thread::spawn(move || bring_all(&in_order, &next, &Stop::default()))
+                thread::spawn(move || bring_all(&in_order, &next, &StopFlag::default()))
             })
             .collect();
         for bringer in bringers {
@@ -29,7 +29,7 @@ fn all_are_taken_in_order_and_few_wait() {
 }
 
 /// Takes numbers and brings them, until there are no more.
-fn bring_all(in_order: &InOrder<u64, Vec<u64>>, next: &AtomicU64, stop: &Stop) {
+fn bring_all(in_order: &InOrder<u64, Vec<u64>>, next: &AtomicU64, stop: &StopFlag) {
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         if index >= COUNT {
@@ -48,7 +48,7 @@ fn bring_all(in_order: &InOrder<u64, Vec<u64>>, next: &AtomicU64, stop: &Stop) {
 fn a_stop_leaves_nobody_waiting() {
     schedules(4000, || {
         let in_order = Arc::new(InOrder::new(0, 1, Vec::new()));
-        let stop = Stop::default();
+        let stop = StopFlag::default();
         let late = {
             // Item 0, which this one waits for, never comes.
             let (in_order, stop) = (Arc::clone(&in_order), stop.clone());

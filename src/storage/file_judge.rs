@@ -1,4 +1,4 @@
-//! The bench of one file that is read from storage.
+//! Judging one file that is read from storage, part by part.
 
 use crate::dataset::Coordinates;
 use crate::overlay::{Expectation, Extent, ExtentData, ExtentMap};
@@ -19,9 +19,9 @@ pub(super) fn absent(expectation: Expectation) -> JudgedFile {
     }
 }
 
-/// The bench of one file, and what it has found.
-pub(super) struct FileBench<'a> {
-    bench: Judgement<'a>,
+/// The judge of one file, and what it has found.
+pub(super) struct FileJudge<'a> {
+    judge: Judgement<'a>,
     /// The last extent: the next one may continue it.
     last: ExtentMap,
     extents: u64,
@@ -30,10 +30,10 @@ pub(super) struct FileBench<'a> {
     classes: ClassCounts,
 }
 
-impl<'a> FileBench<'a> {
-    pub(super) fn new(bench: Judgement<'a>) -> Self {
+impl<'a> FileJudge<'a> {
+    pub(super) fn new(judge: Judgement<'a>) -> Self {
         Self {
-            bench,
+            judge,
             last: ExtentMap::default(),
             extents: 0,
             kept_bytes: 0,
@@ -64,7 +64,7 @@ impl<'a> FileBench<'a> {
             self.kept_bytes += bytes.len() as u64;
         }
         let (ranges, classes) = (&mut self.ranges, &mut self.classes);
-        self.bench.extent(offset, extent, &mut |range| note(ranges, classes, [range]));
+        self.judge.extent(offset, extent, &mut |range| note(ranges, classes, [range]));
     }
 
     /// The end of the file, which has this size.
@@ -72,7 +72,7 @@ impl<'a> FileBench<'a> {
         for (offset, extent) in std::mem::take(&mut self.last).iter() {
             self.judge(offset, extent);
         }
-        let (tally, rest) = self.bench.finish(size_bytes);
+        let (tally, rest) = self.judge.finish(size_bytes);
         note(&mut self.ranges, &mut self.classes, rest);
         JudgedFile {
             file,

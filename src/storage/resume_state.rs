@@ -32,7 +32,7 @@ use crate::verdict::Verdict;
 
 /// Everything that is known so far: what a verification that takes days goes on with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
+pub struct ResumeState {
     /// What was judged, and how: another one's state is worth nothing.
     work: WorkDone,
     /// The first file that has not been judged.
@@ -105,7 +105,7 @@ impl Marks {
 
 /// Why a state is not gone on with.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
+pub enum ResumeStateError {
     /// It cannot be read.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -130,7 +130,7 @@ const HEAD: &str = "seedfs verify state 2 ";
 /// Lists and ranges are bounded; a state with all that they can hold is well below.
 const STATE_BYTES_MAX: usize = 256 << 20;
 
-impl State {
+impl ResumeState {
     /// Nothing judged yet of a share below `root`.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl State {
         from: &Output<F>,
         new: Self,
         share: Share<'_>,
-    ) -> Result<Self, StateError> {
+    ) -> Result<Self, ResumeStateError> {
         let Some(bytes) = read(from)? else { return Ok(new) };
         let state = Self::parse(&bytes)?;
         let (then, now) = (&state.work, &new.work);
@@ -184,14 +184,16 @@ impl State {
             ),
         ] {
             if !same {
-                return Err(StateError::Other(what));
+                return Err(ResumeStateError::Other(what));
             }
         }
         if !state.is_possible(share) {
-            return Err(StateError::NotWhole("its numbers contradict one another".to_owned()));
+            return Err(ResumeStateError::NotWhole(
+                "its numbers contradict one another".to_owned(),
+            ));
         }
         if state.failed_total > state.failed.len() as u64 {
-            return Err(StateError::TooManyFailed(state.failed_total));
+            return Err(ResumeStateError::TooManyFailed(state.failed_total));
         }
         Ok(state)
     }
@@ -208,8 +210,8 @@ impl State {
         to.replace(&bytes, 0o600)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, StateError> {
-        let refuse = |reason: &str| StateError::NotWhole(reason.to_owned());
+    fn parse(bytes: &[u8]) -> Result<Self, ResumeStateError> {
+        let refuse = |reason: &str| ResumeStateError::NotWhole(reason.to_owned());
         let rest = bytes.strip_prefix(HEAD.as_bytes()).ok_or_else(|| refuse("its first line"))?;
         let (digest, rest) = rest.split_at_checked(64).ok_or_else(|| refuse("it is cut short"))?;
         let json = rest.strip_prefix(b"\n").ok_or_else(|| refuse("its first line"))?;
@@ -292,7 +294,7 @@ impl State {
 }
 
 /// The bytes of a state; `None` where there is none.
-fn read<F: Faults>(from: &Output<F>) -> Result<Option<Vec<u8>>, StateError> {
+fn read<F: Faults>(from: &Output<F>) -> Result<Option<Vec<u8>>, ResumeStateError> {
     let (disk, directory, name) = from.parts();
     let file = match disk.open(directory, Path::new(name), Access::Read, Links::Follow) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
