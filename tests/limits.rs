@@ -4,7 +4,7 @@
 
 use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, InodeKind, NewNode, Options, RenameMode,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, Options, RenameMode,
     SetAttributes, SetXattr,
 };
 use seedfs::overlay::{BudgetLimits, Store};
@@ -20,14 +20,18 @@ fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
     Filesystem::new(config.validate().unwrap(), Options { limits, ..Options::default() })
 }
 
-fn make(filesystem: &Filesystem, name: &[u8], kind: InodeKind) -> Result<Attributes, Error> {
+fn make(filesystem: &Filesystem, name: &[u8], kind: InodeKind) -> Result<InodeAttributes, Error> {
     let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
     let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
     filesystem.make(Inode::ROOT, name, &new)
 }
 
 /// Everything below a directory: paths, attributes and bytes.
-fn contents(filesystem: &Filesystem, directory: Inode, path: &str) -> Vec<(String, Attributes)> {
+fn contents(
+    filesystem: &Filesystem,
+    directory: Inode,
+    path: &str,
+) -> Vec<(String, InodeAttributes)> {
     let mut entries = Vec::new();
     filesystem
         .read_directory(directory, 0, &mut |entry| {

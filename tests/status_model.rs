@@ -20,7 +20,7 @@ use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::{Content, Stop};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
     RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
@@ -100,7 +100,7 @@ impl Checked {
     }
 
     /// Nobody remembers what was made: it goes with its last name.
-    fn forgotten(&self, made: Attributes) {
+    fn forgotten(&self, made: InodeAttributes) {
         self.filesystem.forget(made.inode, 1);
     }
 

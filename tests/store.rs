@@ -15,7 +15,7 @@ use common::Mount;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::disk::{Call, Disk, Failing, Fault};
+use seedfs::disk::{Disk, Failing, Fault, SystemCall};
 use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, NewNode, Options, SetAttributes};
 use seedfs::overlay::{BudgetLimits, Store};
 
@@ -214,7 +214,7 @@ fn a_disk_that_has_died_is_logged_once_for_each_way() {
 #[test]
 fn a_disk_with_room_for_one_file_takes_one_after_another() {
     let directory = tempfile::tempdir().unwrap();
-    let failing = Failing::never().only(Call::Write);
+    let failing = Failing::never().only(SystemCall::Write);
     let mut checked = Checked::new(directory.path(), &failing, Fault::Short).unwrap();
     for seed in 0..20 {
         checked.write(0, 0, seed, 900 << 10);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::asked::{CachePolicy, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
 use crate::content::Stop;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
@@ -35,24 +35,24 @@ impl Filesystem {
     ///
     /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
     pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
-        match self.place(inode)? {
-            Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
+        match self.resolve(inode)? {
+            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
             }
-            Place::Status(StatusNode::Document(document)) => {
+            Resolved::Status(StatusNode::Document(document)) => {
                 let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
-            Place::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusNode::Manifest) => {
                 Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
             }
-            Place::Status(StatusNode::Control) => {
+            Resolved::Status(StatusNode::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Commands })
             }
-            Place::Directory | Place::Status(_) => Err(Error::IsDirectory),
+            Resolved::Directory | Resolved::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
-            Place::Special(_) => Err(Error::Invalid),
-            Place::File(_) => Ok(self.opened(inode, for_writing)),
+            Resolved::Special(_) => Err(Error::Invalid),
+            Resolved::File(_) => Ok(self.opened(inode, for_writing)),
         }
     }
 
@@ -84,17 +84,17 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::BadHandle`].
     pub fn read(&self, inode: Inode, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
-        let base = match self.place(inode)? {
-            Place::File(base) => base,
-            Place::Status(StatusNode::Document(_)) => {
+        let base = match self.resolve(inode)? {
+            Resolved::File(base) => base,
+            Resolved::Status(StatusNode::Document(_)) => {
                 return self.read_status(handle, offset, out);
             }
-            Place::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusNode::Manifest) => {
                 return self.read_manifest(handle, offset, out, true, &|| false);
             }
-            Place::Status(StatusNode::Control) => return Ok(0),
-            Place::Special(_) => return Err(Error::Invalid),
-            Place::Directory | Place::Status(_) => return Err(Error::IsDirectory),
+            Resolved::Status(StatusNode::Control) => return Ok(0),
+            Resolved::Special(_) => return Err(Error::Invalid),
+            Resolved::Directory | Resolved::Status(_) => return Err(Error::IsDirectory),
         };
         let end = offset.saturating_add(out.len() as u64);
         let view = self.overlay.get(inode).and_then(|record| record.view(offset..end));
@@ -174,11 +174,11 @@ impl Filesystem {
 
     /// What an inode that can be written to is before anybody does.
     pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
-        match self.place(inode)? {
-            Place::File(base) => Ok(base),
-            Place::Directory => Err(Error::IsDirectory),
-            Place::Special(_) => Err(Error::Invalid),
-            Place::Status(_) => Err(Error::ReadOnly),
+        match self.resolve(inode)? {
+            Resolved::File(base) => Ok(base),
+            Resolved::Directory => Err(Error::IsDirectory),
+            Resolved::Special(_) => Err(Error::Invalid),
+            Resolved::Status(_) => Err(Error::ReadOnly),
         }
     }
 
@@ -268,7 +268,7 @@ impl Filesystem {
     /// [`Error::PastEnd`] where there is none, [`Error::NotFound`], [`Error::NotSupported`] for
     /// what is not a file of the dataset.
     pub fn seek(&self, inode: Inode, offset: u64, seek: Seek) -> Result<u64> {
-        let Place::File(base) = self.place(inode)? else { return Err(Error::NotSupported) };
+        let Resolved::File(base) = self.resolve(inode)? else { return Err(Error::NotSupported) };
         let data = seek == Seek::Data;
         let written = self.overlay.get(inode).and_then(|record| record.seek(offset, data));
         let found = written.unwrap_or_else(|| {

@@ -1,6 +1,6 @@
 //! Open directories: where the listing of each ends.
 
-use super::{DirectoryEntry, Error, Filesystem, Place, Result};
+use super::{DirectoryEntry, Error, Filesystem, Resolved, Result};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
 use crate::status::StatusNode;
@@ -22,9 +22,9 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`] and [`Error::NotDirectory`].
     pub fn open_directory(&self, directory: Inode) -> Result<u64> {
-        match self.place(directory)? {
-            Place::Directory
-            | Place::Status(
+        match self.resolve(directory)? {
+            Resolved::Directory
+            | Resolved::Status(
                 StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_) | StatusNode::Sums,
             ) => {}
             _ => return Err(Error::NotDirectory),

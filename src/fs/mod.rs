@@ -25,7 +25,7 @@ mod io;
 mod listing;
 mod lookups;
 mod manifest;
-mod names;
+mod name_changes;
 mod ranges;
 mod read_ahead;
 mod rename;
@@ -47,13 +47,13 @@ use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNod
 
 pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
-pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
+pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use names::NewNode;
+pub use name_changes::NewNode;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
-pub use space::Space;
+pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
 pub use xattr::{SetXattr, XattrAnswer};
 
@@ -127,7 +127,7 @@ pub struct Filesystem {
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Resolved {
     Directory,
     /// A file, with what it is before anybody writes to it, where the dataset says that.
     File(Option<Base>),
@@ -194,20 +194,20 @@ impl Filesystem {
         self.sizes.step(&self.dataset)
     }
 
-    fn place(&self, inode: Inode) -> Result<Place> {
+    fn resolve(&self, inode: Inode) -> Result<Resolved> {
         match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => return Ok(Place::Directory),
-            Some(Node::File(file)) => return Ok(Place::File(Some(self.base(file)))),
+            Some(Node::Directory) => return Ok(Resolved::Directory),
+            Some(Node::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
-            return Ok(Place::Status(node));
+            return Ok(Resolved::Status(node));
         }
         match self.overlay.get(inode).and_then(|record| record.created_kind()) {
             None => Err(Error::NotFound),
-            Some(InodeKind::Directory) => Ok(Place::Directory),
-            Some(InodeKind::File) => Ok(Place::File(None)),
-            Some(kind) => Ok(Place::Special(kind)),
+            Some(InodeKind::Directory) => Ok(Resolved::Directory),
+            Some(InodeKind::File) => Ok(Resolved::File(None)),
+            Some(kind) => Ok(Resolved::Special(kind)),
         }
     }
 

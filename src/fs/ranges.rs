@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::asked::Allocate;
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Place, Result, now};
+use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Extent, ExtentData, Record, Written};
@@ -100,12 +100,12 @@ impl Filesystem {
     ) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;
-        let from_base = match self.place(from_inode)? {
-            Place::File(base) => base,
+        let from_base = match self.resolve(from_inode)? {
+            Resolved::File(base) => base,
             // It has no extents to share: the kernel reads and writes instead.
-            Place::Status(_) => return Err(Error::NotSupported),
-            Place::Directory => return Err(Error::IsDirectory),
-            Place::Special(_) => return Err(Error::Invalid),
+            Resolved::Status(_) => return Err(Error::NotSupported),
+            Resolved::Directory => return Err(Error::IsDirectory),
+            Resolved::Special(_) => return Err(Error::Invalid),
         };
         let to_base = self.writable(to_inode)?;
         // Size and extents of one moment: a cut in between would be copied as zeros.

@@ -1,6 +1,6 @@
 //! Renaming: one operation that looks at two directories and up to two inodes at once.
 
-use super::names::touch;
+use super::name_changes::touch;
 use super::{Error, Filesystem, InodeKind, Result, now};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;

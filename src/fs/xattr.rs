@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::manifest::HASH_DIGITS;
-use super::{Error, Filesystem, Place, Result, now};
+use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::{Address, Stop};
 use crate::dataset::{Coordinates, Inode};
 
@@ -150,7 +150,7 @@ impl Filesystem {
         value: Option<&[u8]>,
         how: SetXattr,
     ) -> Result<()> {
-        if let Place::Status(_) = self.place(inode)? {
+        if let Resolved::Status(_) = self.resolve(inode)? {
             return Err(Error::ReadOnly);
         }
         if name.starts_with(RESERVED) {
@@ -188,8 +188,8 @@ impl Filesystem {
 
     /// The file of the dataset whose name an inode has.
     pub(super) fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
-        Ok(match self.place(inode)? {
-            Place::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
+        Ok(match self.resolve(inode)? {
+            Resolved::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
             _ => None,
         })
     }

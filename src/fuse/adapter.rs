@@ -16,15 +16,15 @@ use fuser::{
 };
 
 use super::commands::Commands;
+use super::connection::{ConnectionOptions, negotiate};
 use super::errno::{errno, errno_by_number};
-use super::kernel::{KernelOptions, negotiate};
 use super::slow::{Slow, SlowRequests};
 use crate::content::Stop;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
-    InodeKind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek, SetAttributes, SetXattr,
-    TimeChange, XattrAnswer,
+    AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
+    InodeAttributes, InodeKind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek,
+    SetAttributes, SetXattr, TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
 use crate::sync::background;
@@ -35,7 +35,7 @@ const GENERATION: Generation = Generation(0);
 /// Answers the kernel's requests.
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
-    kernel: KernelOptions,
+    connection: ConnectionOptions,
     slow: Slow,
     commands: Commands,
 }
@@ -43,12 +43,12 @@ pub(super) struct Adapter {
 impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
-        kernel: KernelOptions,
+        connection: ConnectionOptions,
         slow: Slow,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
         let commands = Commands::new(Arc::clone(&filesystem), notifier);
-        Self { filesystem, kernel, slow, commands }
+        Self { filesystem, connection, slow, commands }
     }
 }
 
@@ -100,18 +100,18 @@ fn log_failure(operation: &'static str, error: Error) {
 }
 
 impl Adapter {
-    fn send_entry(&self, reply: ReplyEntry, attributes: &Attributes) {
-        let names_remembered = self.kernel.names_remembered;
+    fn send_entry(&self, reply: ReplyEntry, attributes: &InodeAttributes) {
+        let names_remembered = self.connection.names_remembered;
         let attr = file_attr(attributes);
         reply.entry_with_ttls(&self.remembered(attributes), &names_remembered, &attr, GENERATION);
     }
 
-    fn send_attributes(&self, reply: ReplyAttr, attributes: &Attributes) {
+    fn send_attributes(&self, reply: ReplyAttr, attributes: &InodeAttributes) {
         reply.attr(&self.remembered(attributes), &file_attr(attributes));
     }
 
-    fn remembered(&self, attributes: &Attributes) -> Duration {
-        if attributes.cacheable { self.kernel.attributes_remembered } else { Duration::ZERO }
+    fn remembered(&self, attributes: &InodeAttributes) -> Duration {
+        if attributes.cacheable { self.connection.attributes_remembered } else { Duration::ZERO }
     }
 
     /// Reads the manifest, on another thread. What is mapped into memory must be whole: there the
@@ -231,7 +231,7 @@ impl Adapter {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate(config, &self.kernel);
+        negotiate(config, &self.connection);
         Ok(())
     }
 
@@ -572,7 +572,7 @@ impl fuser::Filesystem for Adapter {
         size: u32,
         reply: ReplyXattr,
     ) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -590,7 +590,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -616,7 +616,7 @@ impl fuser::Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -634,7 +634,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -663,11 +663,11 @@ impl fuser::Filesystem for Adapter {
                 let new = new_node(request, InodeKind::File, mode, None);
                 self.filesystem.create(inode(parent), name.as_bytes(), &new)
             },
-            |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
+            |reply: ReplyCreate, (attributes, opened): (InodeAttributes, Opened)| {
                 let attr = file_attr(&attributes);
                 let handle = FileHandle(opened.handle);
                 // One time for both: the shorter.
-                let remembered = self.kernel.names_remembered.min(self.remembered(&attributes));
+                let remembered = self.connection.names_remembered.min(self.remembered(&attributes));
                 reply.created(&remembered, &attr, GENERATION, handle, open_flags(opened.cache));
             }
         );
@@ -936,7 +936,7 @@ fn permissions(mode: u32) -> u16 {
     u16::try_from(mode & 0o7777).unwrap_or_default()
 }
 
-fn file_attr(attributes: &Attributes) -> FileAttr {
+fn file_attr(attributes: &InodeAttributes) -> FileAttr {
     FileAttr {
         ino: INodeNo(attributes.inode.get()),
         size: attributes.size.size_bytes,

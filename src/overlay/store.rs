@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::returns::Returns;
-use crate::disk::{Disk, Faults, File, Sound};
+use crate::disk::{Disk, Faults, OpenFile, Sound};
 use crate::sync::Mutex;
 
 use space::StoreSpace;
@@ -236,7 +236,7 @@ trait Backing: Debug + Send + Sync {
 #[derive(Debug)]
 struct OnDisk<F> {
     disk: Disk<F>,
-    file: File,
+    file: OpenFile,
 }
 
 impl<F: Faults> Backing for OnDisk<F> {

@@ -8,13 +8,13 @@ use super::outcome::FileFailure;
 use super::resume_state::Walk;
 use super::{Root, StopFlag};
 use crate::dataset::{Dataset, Inode, Node};
-use crate::disk::{Directory, Entry, Faults, Kind, Links, Listing};
+use crate::disk::{Faults, FileType, Links, Listing, ListingEntry, OpenDirectory};
 
 /// A directory that is being looked through: its path, what it is in the dataset, what is left.
 struct OpenLevel<F> {
     path: String,
     inode: Inode,
-    directory: Directory,
+    directory: OpenDirectory,
     entries: Listing<F>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn find_unexpected<F: Faults>(
         if stop.is_set() {
             return;
         }
-        let Entry { name, kind } = match level.entries.next() {
+        let ListingEntry { name, kind } = match level.entries.next() {
             None => {
                 levels.pop();
                 continue;
@@ -54,7 +54,7 @@ pub(super) fn find_unexpected<F: Faults>(
         };
         let is_status =
             level.inode == Inode::ROOT && name.to_str().is_some_and(is_node_status_name);
-        if is_status && !matches!(kind, Some(Kind::Directory | Kind::Link)) {
+        if is_status && !matches!(kind, Some(FileType::Directory | FileType::Link)) {
             continue;
         }
         let separator = if level.path.is_empty() { "" } else { "/" };
@@ -63,7 +63,8 @@ pub(super) fn find_unexpected<F: Faults>(
         match inode.and_then(|inode| Some((inode, dataset.namespace().node(inode)?))) {
             None => walk.unexpected.add(child),
             Some((_, Node::File(_))) => {
-                if !all_are_opened && matches!(kind, Some(Kind::Directory | Kind::Special)) {
+                if !all_are_opened && matches!(kind, Some(FileType::Directory | FileType::Special))
+                {
                     walk.unexpected.add(child);
                 }
             }
@@ -84,7 +85,7 @@ fn descend<F: Faults>(
     root: &Root<F>,
     walk: &mut Walk,
     levels: &mut Vec<OpenLevel<F>>,
-    (path, inode, directory): (String, Inode, Directory),
+    (path, inode, directory): (String, Inode, OpenDirectory),
 ) {
     match root.disk.list(&directory) {
         Ok(entries) => levels.push(OpenLevel { path, inode, directory, entries }),

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::attributes::Attributes;
-use super::{Error, Filesystem, InodeKind, Opened, Place, Result, now};
+use super::attributes::InodeAttributes;
+use super::{Error, Filesystem, InodeKind, Opened, Resolved, Result, now};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
 use crate::status::{STATUS_NAME, StatusNode};
@@ -48,7 +48,7 @@ impl Filesystem {
     ///
     /// [`Error::Exists`], [`Error::NotFound`] and [`Error::NotDirectory`] of the parent,
     /// [`Error::NameTooLong`], [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
-    pub fn make(&self, parent: Inode, name: &[u8], new: &NewNode<'_>) -> Result<Attributes> {
+    pub fn make(&self, parent: Inode, name: &[u8], new: &NewNode<'_>) -> Result<InodeAttributes> {
         self.check_directory(parent, name)?;
         if new.target.is_some_and(|target| target.len() > TARGET_BYTES_MAX) {
             return Err(Error::NameTooLong);
@@ -101,7 +101,7 @@ impl Filesystem {
         parent: Inode,
         name: &[u8],
         new: &NewNode<'_>,
-    ) -> Result<(Attributes, Opened)> {
+    ) -> Result<(InodeAttributes, Opened)> {
         let attributes = self.make(parent, name, new)?;
         Ok((attributes, self.opened(attributes.inode, true)))
     }
@@ -112,7 +112,7 @@ impl Filesystem {
     ///
     /// [`Error::NotPermitted`] for directories, [`Error::Exists`], [`Error::NotFound`],
     /// [`Error::TooManyLinks`], [`Error::NoSpace`], [`Error::ReadOnly`] under `.status`.
-    pub fn link(&self, inode: Inode, parent: Inode, name: &[u8]) -> Result<Attributes> {
+    pub fn link(&self, inode: Inode, parent: Inode, name: &[u8]) -> Result<InodeAttributes> {
         self.check_directory(parent, name)?;
         let kind = self.linkable(inode)?;
         let time = now();
@@ -143,11 +143,11 @@ impl Filesystem {
 
     /// The kind of an inode that can have several names.
     fn linkable(&self, inode: Inode) -> Result<InodeKind> {
-        match self.place(inode)? {
-            Place::Directory => Err(Error::NotPermitted),
-            Place::Status(_) => Err(Error::ReadOnly),
-            Place::File(_) => Ok(InodeKind::File),
-            Place::Special(kind) => Ok(kind),
+        match self.resolve(inode)? {
+            Resolved::Directory => Err(Error::NotPermitted),
+            Resolved::Status(_) => Err(Error::ReadOnly),
+            Resolved::File(_) => Ok(InodeKind::File),
+            Resolved::Special(kind) => Ok(kind),
         }
     }
 
@@ -300,8 +300,8 @@ impl Filesystem {
     ///
     /// [`Error::Invalid`] for what is none, [`Error::NotFound`].
     pub fn read_link(&self, inode: Inode) -> Result<Box<[u8]>> {
-        match self.place(inode)? {
-            Place::Special(InodeKind::Symlink) => {
+        match self.resolve(inode)? {
+            Resolved::Special(InodeKind::Symlink) => {
                 self.overlay.get(inode).and_then(|record| record.target()).ok_or(Error::NotFound)
             }
             _ => Err(Error::Invalid),
@@ -313,12 +313,14 @@ impl Filesystem {
         if name.len() > NAME_BYTES_MAX {
             return Err(Error::NameTooLong);
         }
-        match self.place(parent)? {
-            Place::Directory => {}
-            Place::Status(StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest)
-            | Place::File(_)
-            | Place::Special(_) => return Err(Error::NotDirectory),
-            Place::Status(_) => return Err(Error::ReadOnly),
+        match self.resolve(parent)? {
+            Resolved::Directory => {}
+            Resolved::Status(
+                StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest,
+            )
+            | Resolved::File(_)
+            | Resolved::Special(_) => return Err(Error::NotDirectory),
+            Resolved::Status(_) => return Err(Error::ReadOnly),
         }
         if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() {
             return Err(Error::ReadOnly);
@@ -333,7 +335,7 @@ impl Filesystem {
         tree: &ChangedNames,
         parent: Inode,
     ) -> Result<Arc<Record>> {
-        self.place(parent)?;
+        self.resolve(parent)?;
         self.named_record(tree, parent)
     }
 }
