@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use model::{Body, Data, Model, Operation, PAST_END, SIZE};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use seedfs::content::{Content, Stop};
+use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
     Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
@@ -308,7 +308,7 @@ impl Checked {
         let mut json = vec![0; 1 << 16];
         let read = self.filesystem.read(inode, opened[0], 0, &mut json).unwrap();
         assert_eq!(self.filesystem.open_document_bytes(), read as u64);
-        let stopped = self.filesystem.open_unless(inode, false, Stop::when(&|| true));
+        let stopped = self.filesystem.open_unless(inode, false, StopCheck::when(&|| true));
         match stopped {
             Ok(last) => self.filesystem.release(inode, last.handle),
             Err(error) => assert_eq!(error, Error::Interrupted),
@@ -574,7 +574,7 @@ impl Shown {
     /// A document, unless `stop` says so.
     fn document(&self, path: &str, stop: &(dyn Fn() -> bool + Sync)) -> Result<Value, Error> {
         let inode = self.resolve(&format!(".status/{path}"));
-        let opened = self.0.open_unless(inode, false, Stop::when(stop))?;
+        let opened = self.0.open_unless(inode, false, StopCheck::when(stop))?;
         let mut json = vec![0; self.0.open_document_bytes() as usize];
         let read = self.0.read(inode, opened.handle, 0, &mut json).unwrap();
         self.0.release(inode, opened.handle);
@@ -657,7 +657,7 @@ fn what_arithmetic_says_does_not_cost_by_the_block() {
             let how = Allocate::Zeros { keep_size: true };
             let count = AtomicUsize::new(0);
             let stop = counting(&count, 20);
-            shown.0.allocate_unless(zeros, 0..1 << 50, how, Stop::when(&stop)).unwrap();
+            shown.0.allocate_unless(zeros, 0..1 << 50, how, StopCheck::when(&stop)).unwrap();
         }
     }
 }

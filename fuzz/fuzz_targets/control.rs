@@ -5,7 +5,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use seedfs::dataset::{Dataset, DatasetConfig, Inode, Node};
+use seedfs::dataset::{Dataset, DatasetConfig, DatasetEntry, Inode};
 use seedfs::fs::{
     DirectoryEntry, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
 };
@@ -131,7 +131,7 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
 /// Compares an inode, and all below it, with what the dataset has there, and counts files.
 fn check(filesystem: &Filesystem, inode: Inode, count: &mut u64) {
     let namespace = filesystem.dataset().namespace();
-    let Some(Node::File(file)) = namespace.node(inode) else {
+    let Some(DatasetEntry::File(file)) = namespace.entry(inode) else {
         let mut listed = Vec::new();
         let mut list = |entry: DirectoryEntry<'_>| {
             if entry.name != b"." && entry.name != b".." {

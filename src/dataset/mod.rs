@@ -1,6 +1,6 @@
 //! The dataset: which files there are, what they are called and how large they are.
 //!
-//! A dataset is a box of four dimensions: iterations × nodes × processes × files. A file is a
+//! A dataset is a box of four dimensions: generations × nodes × processes × files. A file is a
 //! point in it, its [`Coordinates`]; the content of the file follows from them and the seed. The
 //! [`Layout`] says what path each point has, and the [`Namespace`] computes paths, inode numbers
 //! and coordinates from one another, so that no table of files exists and a trillion files cost
@@ -46,7 +46,7 @@ mod dimensions;
 mod generations;
 mod inode;
 mod layout;
-mod names;
+mod level_names;
 mod namespace;
 mod origin;
 mod path_lengths;
@@ -58,20 +58,20 @@ mod totals;
 mod validate;
 
 pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
-pub use choice::{Choice, Purpose, Stream, below};
+pub use choice::{Choice, Purpose, RandomStream, below};
 pub use config::{DatasetConfig, OptionValue};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;
 pub use generations::Generations;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
-pub use namespace::{Namespace, Node};
+pub use namespace::{DatasetEntry, Namespace};
 pub use origin::{Origin, Origins, SHARED_START};
 pub use percent::Percent;
-pub use shape::{Change, Dedup, Scope, Shape, Template, TemplateFile};
+pub use shape::{ChangeRule, Dedup, Scope, Shape, Template, TemplateFile};
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
 pub use sizes::{Decimal, Sizes};
-pub use totals::{Part, Total};
+pub use totals::{DatasetPart, Total};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
 use origin::{Sharing, common_sharing};
@@ -229,7 +229,7 @@ impl Dataset {
     /// same to later versions. The bytes of a template are not in it, only their hash.
     #[must_use]
     pub fn to_config(&self) -> DatasetConfig {
-        let Dimensions { iterations, nodes, processes, .. } = self.dimensions();
+        let Dimensions { nodes, processes, .. } = self.dimensions();
         let generations = self.generations();
         let number = |number: u64| Some(OptionValue::from(number));
         let mut config = DatasetConfig {
@@ -238,7 +238,9 @@ impl Dataset {
             nodes: number(nodes.into()),
             processes: number(processes.into()),
             files: number(generations.files),
-            iterations: self.has_iterations.then(|| OptionValue::from(u64::from(iterations))),
+            iterations: self
+                .has_iterations
+                .then(|| OptionValue::from(u64::from(generations.count))),
             generation: match generations.first() {
                 0 => None,
                 first => number(first.into()),

@@ -11,7 +11,7 @@ use super::config::{DatasetConfig, OptionValue};
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
 use super::{
-    Change, Dataset, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace, Percent,
+    ChangeRule, Dataset, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace, Percent,
     SHARED_START, Shape, Sizes, Template,
 };
 
@@ -100,7 +100,7 @@ impl DatasetConfig {
 
         let generations = generations?;
         let dimensions = Dimensions {
-            iterations: generations.count,
+            generations: generations.count,
             nodes: nodes?.try_into().ok()?,
             processes: processes?.try_into().ok()?,
             files: generations.files_at(generations.last()),
@@ -111,7 +111,7 @@ impl DatasetConfig {
         let layout = layout?;
         let mut checked = layout.check(&dimensions);
         if generations.differ_in_files() {
-            checked = checked.and_then(|()| layout.check_iteration_first());
+            checked = checked.and_then(|()| layout.check_generation_first());
         }
         if let Err(error) = checked {
             errors.add("--layout", layout_text, error.to_string());
@@ -231,7 +231,7 @@ impl Errors {
         typed: &DatasetConfig,
         shown: Option<(u16, u32)>,
         files: Option<u64>,
-        change: Option<Change>,
+        change: Option<ChangeRule>,
     ) -> Option<Generations> {
         let none_to_most = (Percent::ZERO, MAX_GROWTH);
         let grow = self.percent("--grow", typed.grow.as_ref(), none_to_most);
@@ -270,10 +270,10 @@ impl Errors {
     }
 
     fn too_many(&mut self, dimensions: &Dimensions, count: u128) {
-        let Dimensions { iterations, nodes, processes, files } = dimensions;
+        let Dimensions { generations, nodes, processes, files } = dimensions;
         self.add(
             "--nodes × --processes × --files × --iterations",
-            format!("{nodes} × {processes} × {files} × {iterations}"),
+            format!("{nodes} × {processes} × {files} × {generations}"),
             format!("these are {count} files and directories; expected fewer than 2^61 together"),
         );
     }

@@ -1,7 +1,7 @@
 //! Attributes: what `stat` shows, and what may be set.
 
 use super::{Error, Filesystem, InodeKind, Resolved, Result, now};
-use crate::dataset::{Inode, Node};
+use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
@@ -109,8 +109,8 @@ impl Filesystem {
     ) -> InodeAttributes {
         let resolved = match kind {
             InodeKind::Directory => Resolved::Directory,
-            InodeKind::File => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => Resolved::File(Some(self.base(file))),
+            InodeKind::File => match self.dataset.namespace().entry(inode) {
+                Some(DatasetEntry::File(file)) => Resolved::File(Some(self.base(file))),
                 _ => Resolved::File(None),
             },
             kind => Resolved::Special(kind),

@@ -122,7 +122,7 @@ impl Filesystem {
     ) {
         let before = tree.lookup(&self.dataset, parent, name);
         // A directory that was made, and went with the one that it was in.
-        if before.is_none() && self.dataset.namespace().node(parent).is_none() {
+        if before.is_none() && self.dataset.namespace().entry(parent).is_none() {
             return;
         }
         tree.set(&self.dataset, parent, name, to);

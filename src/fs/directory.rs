@@ -235,7 +235,7 @@ impl Filesystem {
             }
             index -= 1;
         }
-        let (inode, node) = self.dataset.namespace().entry(directory, index, name)?;
+        let (inode, node) = self.dataset.namespace().entry_at(directory, index, name)?;
         Some((inode, node.into()))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::asked::{CachePolicy, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
 use crate::overlay::{
@@ -26,7 +26,7 @@ impl Filesystem {
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
     /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
-        self.open_unless(inode, for_writing, Stop::NEVER)
+        self.open_unless(inode, for_writing, StopCheck::NEVER)
     }
 
     /// The same; making a [document](Self::document_work) can be stopped.
@@ -34,7 +34,12 @@ impl Filesystem {
     /// # Errors
     ///
     /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
-    pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
+    pub fn open_unless(
+        &self,
+        inode: Inode,
+        for_writing: bool,
+        stop: StopCheck<'_>,
+    ) -> Result<Opened> {
         match self.resolve(inode)? {
             Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
@@ -167,7 +172,7 @@ impl Filesystem {
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(record_to, base, expectation, &mut pieces, Stop::NEVER)?;
+        self.store(record_to, base, expectation, &mut pieces, StopCheck::NEVER)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
     }
@@ -194,7 +199,7 @@ impl Filesystem {
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
@@ -217,7 +222,7 @@ impl Filesystem {
         &self,
         expectation: Expectation,
         pieces: &[(u64, Extent)],
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         let mut extents = ExtentMap::default();
         for (offset, extent) in pieces {

@@ -39,7 +39,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::overlay::{
     Base, BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
@@ -195,9 +195,9 @@ impl Filesystem {
     }
 
     fn resolve(&self, inode: Inode) -> Result<Resolved> {
-        match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => return Ok(Resolved::Directory),
-            Some(Node::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
+        match self.dataset.namespace().entry(inode) {
+            Some(DatasetEntry::Directory) => return Ok(Resolved::Directory),
+            Some(DatasetEntry::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
@@ -230,9 +230,9 @@ impl Filesystem {
     /// The same for whoever looks at the names.
     fn judged_in(&self, tree: &ChangedNames, inode: Inode, record: &Record) -> Option<Coordinates> {
         match record.judged_by() {
-            JudgedBy::Number => match self.dataset.namespace().node(inode)? {
-                Node::File(file) => Some(file),
-                Node::Directory => None,
+            JudgedBy::Number => match self.dataset.namespace().entry(inode)? {
+                DatasetEntry::File(file) => Some(file),
+                DatasetEntry::Directory => None,
             },
             JudgedBy::Name(directory, name) => {
                 tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)

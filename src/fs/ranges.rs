@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::asked::Allocate;
 use super::attributes::FILE_BYTES_MAX;
 use super::{Error, Filesystem, Resolved, Result, now};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::overlay::{Base, Extent, ExtentData, Record, Written};
 
@@ -19,7 +19,7 @@ impl Filesystem {
     /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
     /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
-        self.allocate_unless(inode, range, how, Stop::NEVER)
+        self.allocate_unless(inode, range, how, StopCheck::NEVER)
     }
 
     /// The same, unless `stop` says so while it is judged: then nothing was done.
@@ -32,7 +32,7 @@ impl Filesystem {
         inode: Inode,
         range: Range<u64>,
         how: Allocate,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         let base = self.writable(inode)?;
         if range.is_empty() {
@@ -83,7 +83,7 @@ impl Filesystem {
     ///
     /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
     pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
-        self.copy_range_unless(from, to, length, Stop::NEVER)
+        self.copy_range_unless(from, to, length, StopCheck::NEVER)
     }
 
     /// The same, unless `stop` says so while it is judged: then nothing was done.
@@ -96,7 +96,7 @@ impl Filesystem {
         from: (Inode, u64),
         to: (Inode, u64),
         length: u64,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;

@@ -88,7 +88,7 @@ impl Filesystem {
         mode: RenameMode,
     ) -> Result<()> {
         let is_fixed = |(inode, kind): (Inode, InodeKind)| {
-            kind == InodeKind::Directory && self.dataset.namespace().node(inode).is_some()
+            kind == InodeKind::Directory && self.dataset.namespace().entry(inode).is_some()
         };
         let (inode, kind) = from;
         let is_directory = kind == InodeKind::Directory;

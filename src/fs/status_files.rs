@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::{Error, Filesystem, Result};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
 use crate::sync::DashMap;
@@ -146,7 +146,7 @@ impl Filesystem {
         self.status_files.held_bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn open_status(&self, document: Document, stop: Stop<'_>) -> Result<u64> {
+    pub(super) fn open_status(&self, document: Document, stop: StopCheck<'_>) -> Result<u64> {
         let view = self.snapshot().document(document, stop).map_err(|error| match error {
             NoDocument::Missing => Error::NotFound,
             NoDocument::Stopped => Error::Interrupted,

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::manifest::HASH_DIGITS;
 use super::{Error, Filesystem, Resolved, Result, now};
-use crate::content::{Address, Stop};
+use crate::content::{Address, StopCheck};
 use crate::dataset::{Coordinates, Inode};
 
 /// The coordinates of a file, as JSON.
@@ -112,7 +112,7 @@ impl Filesystem {
             return self.blake3_xattr(inode, stop);
         }
         let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-        let verdict = self.snapshot().verdict(file, Stop::when(stop));
+        let verdict = self.snapshot().verdict(file, StopCheck::when(stop));
         Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }
 

@@ -19,7 +19,7 @@ use super::commands::Commands;
 use super::connection::{ConnectionOptions, negotiate};
 use super::errno::{errno, errno_by_number};
 use super::slow::{Slow, SlowRequests};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::fs::{
     AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
@@ -172,7 +172,7 @@ impl Adapter {
             answer!(
                 "open",
                 reply,
-                filesystem.open_unless(inode, for_writing, Stop::when(stop)),
+                filesystem.open_unless(inode, for_writing, StopCheck::when(stop)),
                 send_opened
             );
         });
@@ -183,14 +183,14 @@ impl Adapter {
         &self,
         requests: &SlowRequests,
         (pid, length): (u32, u64),
-        run: impl FnOnce(&Filesystem, Stop<'_>) + Send + 'static,
+        run: impl FnOnce(&Filesystem, StopCheck<'_>) + Send + 'static,
     ) {
         if length <= QUICK_BYTES_MAX {
-            run(&self.filesystem, Stop::NEVER);
+            run(&self.filesystem, StopCheck::NEVER);
             return;
         }
         let filesystem = Arc::clone(&self.filesystem);
-        requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
+        requests.answer(pid, move |stop| run(&filesystem, StopCheck::when(stop)));
     }
 
     /// What is to be done after a change of the content that is no write: the kernel does not say
@@ -818,7 +818,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let changed = self.content_changed(request);
-        let allocate = move |filesystem: &Filesystem, stop: Stop<'_>| {
+        let allocate = move |filesystem: &Filesystem, stop: StopCheck<'_>| {
             let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
             let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
                 0 => Allocate::Space { keep_size },

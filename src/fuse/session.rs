@@ -78,7 +78,7 @@ pub fn serve(
     let config = session_config(options);
     let threads = config.n_threads;
     let notifier = Arc::new(OnceLock::new());
-    let kernel = filesystem.content().kernel_name();
+    let cipher = filesystem.content().cipher_kernel();
     let slow = Slow::default();
     let adapter = || {
         let (slow, notifier) = (slow.clone(), Arc::clone(&notifier));
@@ -103,7 +103,7 @@ pub fn serve(
     if let Some(mounted) = own.mounted() {
         set_read_ahead(mounted.device(), &options.connection);
     }
-    tracing::info!(path = %path.display(), threads, kernel, "mounted");
+    tracing::info!(path = %path.display(), threads, cipher, "mounted");
     ready();
     let sums = SizeSummers::begin(filesystem);
     let giving_back = GivingBack::begin(filesystem);

@@ -1,7 +1,7 @@
 //! What an inode is, apart from its content.
 
 use super::changed_names::Name;
-use crate::dataset::{Inode, Node};
+use crate::dataset::{DatasetEntry, Inode};
 
 /// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +31,11 @@ pub enum InodeKind {
     BlockDevice(u32),
 }
 
-impl From<Node> for InodeKind {
-    fn from(node: Node) -> Self {
-        match node {
-            Node::Directory => Self::Directory,
-            Node::File(_) => Self::File,
+impl From<DatasetEntry> for InodeKind {
+    fn from(entry: DatasetEntry) -> Self {
+        match entry {
+            DatasetEntry::Directory => Self::Directory,
+            DatasetEntry::File(_) => Self::File,
         }
     }
 }

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::attributes::InodeKind;
 use super::budget::{Budget, BudgetFull, Usage};
 use super::shrink::shrink;
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
 
@@ -109,7 +109,7 @@ impl ChangedNames {
         }
         let inode =
             names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
-        (namespace.node(inode)? == Node::Directory).then_some(inode)
+        (namespace.entry(inode)? == DatasetEntry::Directory).then_some(inode)
     }
 
     /// The file of the dataset that a name in a directory is the name of.
@@ -121,9 +121,9 @@ impl ChangedNames {
         name: &[u8],
     ) -> Option<(Inode, Coordinates)> {
         let inode = dataset.namespace().lookup(self.stands_for(dataset, parent)?, name)?;
-        match dataset.namespace().node(inode)? {
-            Node::File(file) => Some((inode, file)),
-            Node::Directory => None,
+        match dataset.namespace().entry(inode)? {
+            DatasetEntry::File(file) => Some((inode, file)),
+            DatasetEntry::Directory => None,
         }
     }
 
@@ -199,7 +199,7 @@ impl ChangedNames {
                 growth += DIRECTORY_EXTENTS;
             }
             if let Some((inode, InodeKind::Directory)) = to
-                && dataset.namespace().node(*inode).is_none()
+                && dataset.namespace().entry(*inode).is_none()
                 && !self.directories.contains_key(inode)
             {
                 growth += DIRECTORY_EXTENTS;
@@ -289,7 +289,7 @@ impl ChangedNames {
 #[must_use]
 pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, InodeKind)> {
     let inode = dataset.namespace().lookup(parent, name)?;
-    Some((inode, dataset.namespace().node(inode)?.into()))
+    Some((inode, dataset.namespace().entry(inode)?.into()))
 }
 
 /// The tree behind its lock.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::Record;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -64,15 +64,15 @@ impl JudgementCache {
         &self,
         question: Question,
         version: RecordVersion<'_>,
-        stop: Stop<'_>,
-        judge: impl Fn(Stop<'_>) -> Option<ByteTally>,
+        stop: StopCheck<'_>,
+        judge: impl Fn(StopCheck<'_>) -> Option<ByteTally>,
     ) -> Option<ByteTally> {
         loop {
             if let Some(tally) = self.known(question, version) {
                 return Some(tally);
             }
             let turn = Turn { judged: self, question, asked: false.into(), mine: false.into() };
-            let tally = judge(Stop::when(&|| !turn.is_mine() || stop.is_now()));
+            let tally = judge(StopCheck::when(&|| !turn.is_mine() || stop.is_now()));
             if turn.mine.load(Ordering::Relaxed) {
                 if let Some(tally) = tally {
                     self.remember(question, version, tally);
@@ -113,7 +113,7 @@ impl JudgementCache {
     }
 
     /// Waits until a judgement is not under way; false where it is time to stop.
-    fn wait(&self, question: Question, stop: Stop<'_>) -> bool {
+    fn wait(&self, question: Question, stop: StopCheck<'_>) -> bool {
         while !stop.is_now() {
             let mut state = self.state.lock();
             if !state.under_way.contains(&question) {

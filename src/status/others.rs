@@ -3,8 +3,8 @@
 use super::recount::Found;
 use super::views::{ExtentView, OtherView, OthersView, SCHEMA};
 use super::{MountStatus, Stopped, kept_bytes};
-use crate::content::Stop;
-use crate::dataset::{Inode, Node};
+use crate::content::StopCheck;
+use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Written};
 
 /// How many names `others.json` lists.
@@ -30,7 +30,7 @@ struct Others {
 
 impl MountStatus<'_> {
     /// What has a name that the dataset does not have.
-    pub(super) fn others(&self, stop: Stop<'_>) -> Result<OthersView, Stopped> {
+    pub(super) fn others(&self, stop: StopCheck<'_>) -> Result<OthersView, Stopped> {
         let Others { mut listed, total } = self.other_names();
         listed.sort();
         let mut room = OTHERS_BYTES_MAX;
@@ -91,8 +91,8 @@ impl MountStatus<'_> {
     fn other(&self, path: &[u8], inode: Inode, kind: InodeKind) -> OtherView {
         let written = match (kind, self.found_at(inode, kind)) {
             (_, Found::Written(_, record)) => record.written().unwrap_or_default(),
-            (_, Found::As(inode)) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => Written::of(Some(self.base(file))),
+            (_, Found::As(inode)) => match self.dataset.namespace().entry(inode) {
+                Some(DatasetEntry::File(file)) => Written::of(Some(self.base(file))),
                 _ => Written::default(),
             },
             _ => Written::default(),

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::judgement_cache::{RecordVersion, Subject};
 use super::{MountStatus, Stopped};
-use crate::content::Stop;
-use crate::dataset::{Coordinates, Inode, Node};
+use crate::content::StopCheck;
+use crate::dataset::{Coordinates, DatasetEntry, Inode};
 use crate::overlay::{Base, ChangedEntry, Expectation, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
 
@@ -100,10 +100,10 @@ impl MountStatus<'_> {
         &self,
         file: Coordinates,
         found: &Found,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<ByteTally, Stopped> {
         let known = |subject, version: RecordVersion<'_>, written: &dyn Fn() -> Option<Written>| {
-            let judge = |stop: Stop<'_>| {
+            let judge = |stop: StopCheck<'_>| {
                 let judge = Judge { content: self.content, expectation: self.expectation(file) };
                 judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
             };
@@ -115,8 +115,8 @@ impl MountStatus<'_> {
                 let version = record.version();
                 known(Subject::Record(*inode), Some((record, version)), &|| record.written())
             }
-            Found::As(inode) => match self.dataset.namespace().node(*inode) {
-                Some(Node::File(own)) if own != file => {
+            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
+                Some(DatasetEntry::File(own)) if own != file => {
                     let written = || Some(Written::of(Some(self.base(own))));
                     known(Subject::Content(own), None, &written)
                 }
@@ -135,7 +135,7 @@ impl MountStatus<'_> {
         &self,
         file: Coordinates,
         found: &Found,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         range: &mut dyn FnMut(WrongRange),
     ) -> Result<ByteTally, Stopped> {
         let expectation = self.expectation(file);
@@ -144,9 +144,9 @@ impl MountStatus<'_> {
         let mut judged = |written: &Written| judge.judge(written, stop, range).ok_or(Stopped);
         match found {
             Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
-            Found::As(inode) => match self.dataset.namespace().node(*inode) {
-                Some(Node::File(own)) if own == file => Ok(ByteTally::untouched(expected)),
-                Some(Node::File(own)) => judged(&Written::of(Some(self.base(own)))),
+            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
+                Some(DatasetEntry::File(own)) if own == file => Ok(ByteTally::untouched(expected)),
+                Some(DatasetEntry::File(own)) => judged(&Written::of(Some(self.base(own)))),
                 _ => judged(&Written::default()),
             },
             Found::Missing => Ok(ByteTally { expected, missing: expected, ..ByteTally::default() }),
@@ -159,7 +159,7 @@ impl MountStatus<'_> {
     /// in it.
     pub(super) fn each_changed(
         &self,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         wanted: impl Fn(Coordinates) -> bool,
         mut each: impl FnMut(Changed),
     ) -> Result<(), Stopped> {
@@ -180,7 +180,7 @@ impl MountStatus<'_> {
             Ok(())
         };
         for (inode, record) in self.overlay.records() {
-            if let Some(Node::File(file)) = namespace.node(inode)
+            if let Some(DatasetEntry::File(file)) = namespace.entry(inode)
                 && record.is_written()
                 && names.has_in_place(self, inode)
             {
@@ -188,7 +188,7 @@ impl MountStatus<'_> {
             }
         }
         for (own, now) in names.files {
-            if let Some(Node::File(file)) = namespace.node(own) {
+            if let Some(DatasetEntry::File(file)) = namespace.entry(own) {
                 let found = now.map_or(Found::Missing, |(inode, kind)| self.found_at(inode, kind));
                 judge(file, &found)?;
             }
@@ -212,7 +212,7 @@ impl MountStatus<'_> {
         })
     }
 
-    fn names(&self, stop: Stop<'_>) -> Result<DifferingNames, Stopped> {
+    fn names(&self, stop: StopCheck<'_>) -> Result<DifferingNames, Stopped> {
         let namespace = self.dataset.namespace();
         let mut now = DifferingNames::default();
         for (step, ChangedEntries { stands_for, is_own, names }) in
@@ -224,19 +224,19 @@ impl MountStatus<'_> {
             let mut made_again = Vec::new();
             for (name, entry) in names {
                 let Some(own) = namespace.lookup(stands_for, &name) else { continue };
-                match (namespace.node(own), entry) {
-                    (Some(Node::File(_)), ChangedEntry::At(inode, kind)) => {
+                match (namespace.entry(own), entry) {
+                    (Some(DatasetEntry::File(_)), ChangedEntry::At(inode, kind)) => {
                         now.files.insert(own, Some((inode, kind)));
                         made_again.push(own);
                     }
-                    (Some(Node::File(_)), ChangedEntry::Removed) if is_own => {
+                    (Some(DatasetEntry::File(_)), ChangedEntry::Removed) if is_own => {
                         now.files.insert(own, None);
                     }
-                    (Some(Node::Directory), ChangedEntry::At(_, InodeKind::Directory)) => {
+                    (Some(DatasetEntry::Directory), ChangedEntry::At(_, InodeKind::Directory)) => {
                         now.displaced.insert(own);
                         made_again.push(own);
                     }
-                    (Some(Node::Directory), _) if is_own => {
+                    (Some(DatasetEntry::Directory), _) if is_own => {
                         now.displaced.insert(own);
                         now.missing.push(Missing { directory: own, except: Vec::new() });
                     }

@@ -7,7 +7,7 @@ use super::node_status::is_node_status_name;
 use super::outcome::FileFailure;
 use super::resume_state::Walk;
 use super::{Root, StopFlag};
-use crate::dataset::{Dataset, Inode, Node};
+use crate::dataset::{Dataset, DatasetEntry, Inode};
 use crate::disk::{Faults, FileType, Links, Listing, ListingEntry, OpenDirectory};
 
 /// A directory that is being looked through: its path, what it is in the dataset, what is left.
@@ -60,15 +60,15 @@ pub(super) fn find_unexpected<F: Faults>(
         let separator = if level.path.is_empty() { "" } else { "/" };
         let child = format!("{}{separator}{}", level.path, name.to_string_lossy());
         let inode = dataset.namespace().lookup(level.inode, name.as_encoded_bytes());
-        match inode.and_then(|inode| Some((inode, dataset.namespace().node(inode)?))) {
+        match inode.and_then(|inode| Some((inode, dataset.namespace().entry(inode)?))) {
             None => walk.unexpected.add(child),
-            Some((_, Node::File(_))) => {
+            Some((_, DatasetEntry::File(_))) => {
                 if !all_are_opened && matches!(kind, Some(FileType::Directory | FileType::Special))
                 {
                     walk.unexpected.add(child);
                 }
             }
-            Some((inode, Node::Directory)) => {
+            Some((inode, DatasetEntry::Directory)) => {
                 let path = Path::new(&name);
                 match root.disk.open_directory(&level.directory, path, Links::Follow) {
                     Ok(below) => descend(root, walk, &mut levels, (child, inode, below)),

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
 use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
-use crate::content::{Content, Source, Stop};
+use crate::content::{Content, Source, StopCheck};
 use crate::overlay::{Expectation, Extent, ExtentData, GAP_BYTES_MAX, Written};
 
 /// Judges files against what is expected of them.
@@ -25,7 +25,7 @@ impl<'a> Judge<'a> {
     pub fn judge_pieces(
         &self,
         written: &Written,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
     ) -> bool {
         let mut judgement = self.begin_stoppable(stop);
@@ -44,7 +44,7 @@ impl<'a> Judge<'a> {
     pub fn judge(
         &self,
         written: &Written,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
     ) -> Option<ByteTally> {
         let mut judgement = self.begin_stoppable(stop);
@@ -62,10 +62,10 @@ impl<'a> Judge<'a> {
     /// Begins with a file whose extents come one after another, and need not all be in memory.
     #[must_use]
     pub fn begin(&self) -> Judgement<'a> {
-        self.begin_stoppable(Stop::NEVER)
+        self.begin_stoppable(StopCheck::NEVER)
     }
 
-    fn begin_stoppable<'s>(&self, stop: Stop<'s>) -> Judgement<'s>
+    fn begin_stoppable<'s>(&self, stop: StopCheck<'s>) -> Judgement<'s>
     where
         'a: 's,
     {
@@ -107,7 +107,7 @@ pub struct Judgement<'a> {
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
-    stop: Stop<'a>,
+    stop: StopCheck<'a>,
     /// What was looked at since it was last asked whether to stop.
     work: u64,
     /// What comes is not looked at any more.

@@ -3,7 +3,7 @@
 use super::{Errors, OptionValue};
 use crate::dataset::Percent;
 use crate::dataset::config::DatasetConfig;
-use crate::dataset::shape::{Change, Dedup, Scope, Shape, Template};
+use crate::dataset::shape::{ChangeRule, Dedup, Scope, Shape, Template};
 use crate::dataset::size::parse_size;
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
@@ -49,7 +49,7 @@ impl Shape {
             config.dedup_block = Some(OptionValue::from(*block_bytes));
             config.dedup_scope = text(scope.name());
         }
-        if let Some(Change { share, block_bytes }) = change {
+        if let Some(ChangeRule { share, block_bytes }) = change {
             config.change = Some((*share).into());
             config.change_block = Some(OptionValue::from(*block_bytes));
         }
@@ -127,7 +127,7 @@ impl Errors {
     }
 
     /// `least` is the smallest block that the rest of the shape allows.
-    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<Change> {
+    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<ChangeRule> {
         let share = self.percent("--change", typed.change.as_ref(), (Percent::FULL, Percent::FULL));
         let default = DEFAULT_BLOCK_BYTES.max(least);
         let block_bytes = self.block("--change-block", typed.change_block.as_ref(), default);
@@ -138,7 +138,7 @@ impl Errors {
             let message = format!("expected {least} or more with this --dedup-block");
             self.add("--change-block", shown(typed.change_block.as_ref()), message);
         }
-        (share < Percent::FULL).then_some(Change { share, block_bytes })
+        (share < Percent::FULL).then_some(ChangeRule { share, block_bytes })
     }
 
     /// What cannot be had together.
