@@ -16,8 +16,8 @@
 //!
 //! A `Content` extent also says whether somebody *wrote* it. The first record of a file is one
 //! unwritten `Content` extent over its whole length: it reads as it did before, but it does not
-//! count as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because no
-//! byte can be in two extents.
+//! count as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because
+//! no byte can be in two extents.
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
