@@ -17,7 +17,7 @@ use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeAttributes, Kind, NewNode, OPEN_BYTES_MAX, Options,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
     RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
@@ -89,9 +89,9 @@ impl Checked {
         Ok((self.resolve(parent)?, name.as_bytes()))
     }
 
-    fn make(&self, path: &str, kind: Kind) -> Outcome {
+    fn make(&self, path: &str, kind: InodeKind) -> Outcome {
         let (parent, name) = self.parent(path)?;
-        let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
+        let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
         let new = NewNode { kind, mode: 0o755, uid: 0, gid: 0, target };
         self.filesystem.make(parent, name, &new).map(|made| self.forgotten(made))
     }
@@ -109,9 +109,9 @@ impl Checked {
 
     fn run(&mut self, operation: &Operation) -> Outcome {
         match operation {
-            Operation::Create(path) => self.make(path, Kind::File),
-            Operation::MakeDirectory(path) => self.make(path, Kind::Directory),
-            Operation::Symlink(path) => self.make(path, Kind::Symlink),
+            Operation::Create(path) => self.make(path, InodeKind::File),
+            Operation::MakeDirectory(path) => self.make(path, InodeKind::Directory),
+            Operation::Symlink(path) => self.make(path, InodeKind::Symlink),
             Operation::Unlink(path) => {
                 let (parent, name) = self.parent(path)?;
                 self.filesystem.unlink(parent, name)
@@ -158,7 +158,7 @@ impl Checked {
 
     fn remove_tree(&mut self, path: &str) -> Outcome {
         let inode = self.resolve(path)?;
-        if self.filesystem.attributes(inode)?.kind != Kind::Directory {
+        if self.filesystem.attributes(inode)?.kind != InodeKind::Directory {
             return self.run(&Operation::Unlink(path.to_owned()));
         }
         for name in self.names(inode) {
@@ -208,13 +208,13 @@ impl Checked {
             assert_eq!(attributes.links, self.model.links(&path), "the links of {path}");
             match &node.body {
                 Body::Directory(_) => {
-                    assert_eq!(attributes.kind, Kind::Directory);
+                    assert_eq!(attributes.kind, InodeKind::Directory);
                     assert_eq!(self.filesystem.lookup(inode, b".."), Ok(directory), "{path}/..");
                     self.check_names(&path, inode);
                 }
-                Body::Symlink => assert_eq!(attributes.kind, Kind::Symlink),
+                Body::Symlink => assert_eq!(attributes.kind, InodeKind::Symlink),
                 Body::File(file) => {
-                    assert_eq!(attributes.kind, Kind::File);
+                    assert_eq!(attributes.kind, InodeKind::File);
                     assert_eq!(attributes.size.size_bytes, file.bytes.len() as u64, "{path}");
                     let mut bytes = vec![0xee; PAST_END * 2];
                     let read = self.filesystem.read(inode, 0, 0, &mut bytes).unwrap();
@@ -841,10 +841,10 @@ fn long_names_do_not_make_a_long_list() {
     for _ in 0..100 {
         for number in 0..30 {
             let name = format!("{number:\u{1}>255}");
-            shown.0.make(directory, name.as_bytes(), &new(Kind::File)).unwrap();
+            shown.0.make(directory, name.as_bytes(), &new(InodeKind::File)).unwrap();
             names += 1;
         }
-        let made = shown.0.make(directory, "d".repeat(255).as_bytes(), &new(Kind::Directory));
+        let made = shown.0.make(directory, "d".repeat(255).as_bytes(), &new(InodeKind::Directory));
         directory = made.unwrap().inode;
         names += 1;
     }
