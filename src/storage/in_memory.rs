@@ -1,5 +1,5 @@
 //! Bytes in memory, judged as a mount judges what is written and as [`verify`](super::verify())
-//! judges what it reads: by the same recogniser and on the same bench.
+//! judges what it reads: by the same recogniser and judge.
 
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::verdict::Judge;
 /// What one thread takes at a time, as large as the kernel's requests.
 const PART_BYTES: usize = 1 << 20;
 
-/// How many parts each thread gets before they are put onto the bench. Bytes that are nobody's
+/// How many parts each thread gets before they are judged. Bytes that are nobody's
 /// content are held until then.
 const PARTS_PER_THREAD: usize = 4;
 
@@ -67,7 +67,7 @@ pub struct StreamJudge<'a> {
     is_part: bool,
     /// Where the next byte stands.
     offset: u64,
-    bench: FileJudge<'a>,
+    judge: FileJudge<'a>,
 }
 
 impl<'a> StreamJudge<'a> {
@@ -87,8 +87,8 @@ impl<'a> StreamJudge<'a> {
     ) -> Self {
         let offset = offset.min(MAX_FILE_BYTES);
         let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
-        let bench = FileJudge::new(Judge { content, expectation }.part_bench(offset));
-        Self { dataset, content, expectation, is_part: true, offset, bench }
+        let judge = FileJudge::new(Judge { content, expectation }.begin_part(offset));
+        Self { dataset, content, expectation, is_part: true, offset, judge }
     }
 
     /// Judges the next bytes.
@@ -102,7 +102,7 @@ impl<'a> StreamJudge<'a> {
             } else {
                 vec![part((0, round))]
             };
-            parts.iter().for_each(|extents| self.bench.add(extents));
+            parts.iter().for_each(|extents| self.judge.add(extents));
             self.offset += round.len() as u64;
         }
     }
@@ -118,8 +118,8 @@ impl<'a> StreamJudge<'a> {
     /// What became of the file, or of the part of it.
     #[must_use]
     pub fn finish(self) -> JudgedFile {
-        let Self { expectation: Expectation { file, .. }, offset, bench, is_part, .. } = self;
-        if is_part { bench.finish_part(file, offset) } else { bench.finish(file, offset) }
+        let Self { expectation: Expectation { file, .. }, offset, judge, is_part, .. } = self;
+        if is_part { judge.finish_part(file, offset) } else { judge.finish(file, offset) }
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::dataset::DatasetConfig;
-    use crate::verdict::{Class, Tally, Verdict};
+    use crate::verdict::{ByteTally, Class, Verdict};
 
     const SIZE_BYTES: u64 = 5 << 20;
 
@@ -162,17 +162,17 @@ mod tests {
         assert_eq!(whole.verdict(), Verdict::Incomplete);
         assert_eq!((whole.matched, whole.missing), (3 << 20, 2 << 20));
         let part = judge(Some(0), &data).tally;
-        let right = Tally { expected: 3 << 20, matched: 3 << 20, ..Tally::default() };
+        let right = ByteTally { expected: 3 << 20, matched: 3 << 20, ..ByteTally::default() };
         assert_eq!((part, part.verdict()), (right, Verdict::Verified));
     }
 
     #[test]
     fn nothing_before_a_part_is_judged_not_even_behind_the_end() {
         let judged = judge(Some(SIZE_BYTES + 100), b"too much");
-        assert_eq!(judged.tally, Tally { extra: 8, ..Tally::default() });
+        assert_eq!(judged.tally, ByteTally { extra: 8, ..ByteTally::default() });
         let found = (judged.ranges[0].offset, judged.ranges[0].length, judged.ranges[0].class);
         assert_eq!((judged.ranges.len(), found), (1, (SIZE_BYTES + 100, 8, Class::Foreign)));
-        assert_eq!(judge(Some(7), b"").tally, Tally::default());
+        assert_eq!(judge(Some(7), b"").tally, ByteTally::default());
         assert_eq!(judge(None, b"").tally.missing, SIZE_BYTES);
     }
 
