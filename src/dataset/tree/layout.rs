@@ -115,14 +115,14 @@ pub enum LayoutError {
 
 impl Layout {
     /// The layout of those who ask for none: a directory for each coordinate but the last.
-    pub(super) fn default_text(iterations: bool, several_files: bool) -> String {
+    pub(in crate::dataset) fn default_text(iterations: bool, several_files: bool) -> String {
         let iteration = if iterations { "iteration_{iteration}/" } else { "" };
         let file = if several_files { "/file_{file}" } else { "" };
         format!("{iteration}node_{{node}}/process_{{process}}{file}")
     }
 
     /// Reads a template; what depends on the dimensions is for [`check`](Self::check).
-    pub(super) fn parse(text: &str) -> Result<Self, LayoutError> {
+    pub(in crate::dataset) fn parse(text: &str) -> Result<Self, LayoutError> {
         if let Some(control) = text.chars().find(|c| c.is_control()) {
             return Err(LayoutError::Control(control));
         }
@@ -141,7 +141,7 @@ impl Layout {
     }
 
     /// Whether every file of these dimensions has a path of its own that can be read backwards.
-    pub(super) fn check(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
+    pub(in crate::dataset) fn check(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
         self.check_complete(dimensions)?;
         self.components.iter().try_for_each(|parts| check_unambiguous(parts, dimensions))?;
         self.check_lengths(dimensions)
@@ -149,7 +149,7 @@ impl Layout {
 
     /// Whether the generation is told before the file is, so that each can have a number of files
     /// of its own.
-    pub(super) fn check_generation_first(&self) -> Result<(), LayoutError> {
+    pub(in crate::dataset) fn check_generation_first(&self) -> Result<(), LayoutError> {
         let component = |axis: Axis| {
             let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(n) if n.axis == axis);
             self.components.iter().position(|parts| parts.iter().any(names))

@@ -4,8 +4,8 @@
 //! ends instead. The word at `offset` is the one whose number is the keystream's byte at
 //! `offset / 8`, so 128 bytes of text cost one block.
 
-use super::key::Key;
-use super::{Coordinates, keystream};
+use crate::content::key::Key;
+use crate::content::{Coordinates, keystream};
 
 /// A word and what follows it.
 const TOKEN_BYTES: usize = 8;

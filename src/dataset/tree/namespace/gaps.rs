@@ -2,7 +2,7 @@
 
 use super::{Namespace, TreeIndex, TreeLevel};
 use crate::dataset::Coordinates;
-use crate::dataset::dimensions::Axis;
+use crate::dataset::tree::dimensions::Axis;
 
 impl Namespace {
     /// Whether the file that an entry tells is one of its generation.

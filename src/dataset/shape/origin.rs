@@ -43,9 +43,10 @@
 
 use std::ops::Range;
 
-use super::choice::{Choice, Purpose, RandomStream, below};
-use super::shape::{ChangeRule, Dedup, Scope};
-use super::{Coordinates, Dataset, Dimensions, FileChange, Generations};
+use super::change::FileChange;
+use super::{ChangeRule, Dedup, Scope};
+use crate::dataset::choice::{Choice, Purpose, RandomStream, below};
+use crate::dataset::{Coordinates, Dataset, Dimensions, Generations};
 
 /// Where the shared blocks begin in the content of their scope's first file: files of a dataset
 /// that has any are no longer than this.
@@ -73,7 +74,7 @@ pub struct Origin {
 
 /// How many blocks are shared in one scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sharing {
+pub(in crate::dataset) struct Sharing {
     /// How many different ones in generation 0.
     first: u64,
     /// How many new ones in each later generation.
@@ -327,7 +328,7 @@ impl Dataset {
     }
 
     /// Whether a file of the dataset is its scope's first one, and has this shared block.
-    pub(super) fn has_shared_block(&self, file: Coordinates, number: u64) -> bool {
+    pub(in crate::dataset) fn has_shared_block(&self, file: Coordinates, number: u64) -> bool {
         self.shape.dedup.is_some_and(|dedup| {
             owner(dedup.scope, file) == file
                 && number < self.sharing_of(dedup, file).count(file.generation)
@@ -337,7 +338,7 @@ impl Dataset {
 
 /// How many blocks are shared, where that is the same for all files: in scopes larger than a file.
 /// `blocks_of` so many files says how many blocks they have; where sizes are drawn, by their mean.
-pub(super) fn common_sharing(
+pub(in crate::dataset) fn common_sharing(
     dedup: Dedup,
     change: Option<ChangeRule>,
     dimensions: &Dimensions,

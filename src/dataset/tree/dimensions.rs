@@ -1,11 +1,11 @@
 //! How many generations, nodes, processes and files there are.
 
-use super::Coordinates;
+use crate::dataset::Coordinates;
 
 /// The most nodes, processes of a node, and generations: what 16 bits of the address can count.
-pub(super) const MAX_U16_DIMENSION: u64 = 1 << 16;
+pub(in crate::dataset) const MAX_U16_DIMENSION: u64 = 1 << 16;
 /// The most files of a process: what 32 bits of the address can count.
-pub(super) const MAX_FILES: u64 = 1 << 32;
+pub(in crate::dataset) const MAX_FILES: u64 = 1 << 32;
 
 /// The dataset's extent along each axis; every number is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Coordinates, Dataset};
+use crate::dataset::{Coordinates, Dataset};
 
 /// The size of many files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

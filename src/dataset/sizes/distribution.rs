@@ -23,15 +23,15 @@
 mod tables;
 mod text;
 
-use super::below;
-use super::percent::{BASIS_POINTS, Percent};
+use crate::dataset::below;
+use crate::dataset::percent::{BASIS_POINTS, Percent};
 use tables::{EXP2, LOG2, NORMAL};
 
 /// How the sizes of files are distributed. Every size is 1 byte to [`MAX_SIZE_BYTES`].
 ///
 /// [`Display`](std::fmt::Display) gives the canonical spelling, with sizes in bytes.
 ///
-/// [`MAX_SIZE_BYTES`]: super::MAX_SIZE_BYTES
+/// [`MAX_SIZE_BYTES`]: crate::dataset::MAX_SIZE_BYTES
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sizes {
     /// All are of one size.
@@ -117,7 +117,7 @@ impl Sizes {
     /// The mean size, in 1024ths of a byte. For power laws and lognormal sizes it is that of some
     /// thousand quantiles, ever closer together towards the large ones, and off by less than 1 %.
     #[must_use]
-    pub(super) fn mean_1024ths(&self) -> u128 {
+    pub(in crate::dataset) fn mean_1024ths(&self) -> u128 {
         match self {
             Self::Equal(size) => u128::from(*size) << 10,
             Self::Uniform { min, max } => (u128::from(*min) + u128::from(*max)) << 9,

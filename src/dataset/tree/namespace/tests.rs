@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dataset::dimensions::Axis;
+use crate::dataset::tree::dimensions::Axis;
 use crate::dataset::{Dataset, DatasetConfig, DatasetPart};
 
 /// The tree, made the obvious way: every path is written out, level by level, in inode order.

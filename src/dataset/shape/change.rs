@@ -16,8 +16,9 @@
 //! the share of the blocks, chosen anew by the seed, and a block that has just changed does not
 //! change again before about as many generations have passed as it takes to change all.
 
-use super::choice::{Choice, Purpose, RandomStream};
-use super::{ChangeRule, Coordinates};
+use super::ChangeRule;
+use crate::dataset::Coordinates;
+use crate::dataset::choice::{Choice, Purpose, RandomStream};
 
 /// How many blocks [`ChangeRule::last_change`] looks at, some 100 µs. Where none of so many has
 /// changed in a generation, a file with more is said to have changed in it.

@@ -1,8 +1,8 @@
 //! The names of one level of the tree, as a mixed-radix number: written, and read backwards.
 
-use super::Coordinates;
 use super::dimensions::{Axis, Dimensions};
 use super::layout::LayoutPart;
+use crate::dataset::Coordinates;
 
 /// All names that a path component can have, in a fixed order: position 0, 1, … up to the fan-out.
 ///

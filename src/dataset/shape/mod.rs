@@ -1,13 +1,24 @@
 //! The shape of the data: how well it compresses and deduplicates, how much of it changes from one
 //! generation to the next, and what it is made of.
 //!
-//! All of it is validated here and decided by arithmetic elsewhere: [`origin`](super::origin) says
-//! where a byte was made, `content` what the bytes made there are.
+//! A byte of a file was made somewhere: in an earlier generation of the file, or in a block that
+//! others show too. Its [`Origin`] is arithmetic: [`change`](mod@change) says which generation made a
+//! block, [`origin`] which places show a shared one, and [`agreement`] where two places show bytes
+//! that were made in the same one. What the bytes made there are, `content` says.
+
+mod agreement;
+mod change;
+mod origin;
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::Percent;
+use crate::dataset::Percent;
+
+pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
+pub use origin::{Origin, Origins, SHARED_START};
+
+pub(super) use origin::{Sharing, common_sharing};
 
 /// The shape of a dataset's data. The default is plain: all bytes random, none twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 mod gaps;
 
 use super::dimensions::{Axis, Dimensions};
+use super::inode::{Inode, MAX_INODES};
+use super::layout::Layout;
 use super::level_names::{self, LevelNames};
-use super::{Coordinates, Generations, Inode, Layout, MAX_INODES};
+use crate::dataset::{Coordinates, Generations};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
@@ -66,7 +68,7 @@ struct TreeIndex {
 impl Namespace {
     /// The namespace of a layout that was checked against these dimensions, or the number of its
     /// inodes when they are [`MAX_INODES`] or more.
-    pub(super) fn new(
+    pub(in crate::dataset) fn new(
         layout: Layout,
         dimensions: Dimensions,
         generations: Generations,
@@ -286,7 +288,7 @@ impl Namespace {
         self.inode_count
     }
 
-    pub(super) fn file_count(&self) -> u64 {
+    pub(in crate::dataset) fn file_count(&self) -> u64 {
         self.process_count() * self.generations.files_in_all()
     }
 
@@ -295,7 +297,7 @@ impl Namespace {
         u64::from(self.dimensions.nodes) * u64::from(self.dimensions.processes)
     }
 
-    pub(super) fn contains(&self, file: Coordinates) -> bool {
+    pub(in crate::dataset) fn contains(&self, file: Coordinates) -> bool {
         let Dimensions { nodes, processes, .. } = self.dimensions;
         (self.generations.first()..=self.generations.last()).contains(&file.generation)
             && u32::from(file.node) < nodes
@@ -303,15 +305,15 @@ impl Namespace {
             && u64::from(file.file) < self.generations.files_at(file.generation)
     }
 
-    pub(super) fn generations(&self) -> &Generations {
+    pub(in crate::dataset) fn generations(&self) -> &Generations {
         &self.generations
     }
 
-    pub(super) fn layout(&self) -> &Layout {
+    pub(in crate::dataset) fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    pub(super) fn dimensions(&self) -> Dimensions {
+    pub(in crate::dataset) fn dimensions(&self) -> Dimensions {
         self.dimensions
     }
 

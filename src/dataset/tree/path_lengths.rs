@@ -13,14 +13,15 @@
 
 use super::dimensions::{Axis, Dimensions};
 use super::layout::{LayoutPart, Placeholder};
-use super::{Dataset, Namespace};
+use super::namespace::Namespace;
 
-impl Dataset {
+impl Namespace {
     /// The lengths in bytes of the paths of the first `files` files, in the order of
-    /// [`Dataset::file`], added up; slashes count, the one in front of a path does not.
+    /// [`Dataset::file`](crate::dataset::Dataset::file), added up; slashes count, the one in front
+    /// of a path does not.
     #[must_use]
     pub fn path_bytes(&self, files: u64) -> u128 {
-        path_bytes(self.namespace(), files.min(self.file_count()))
+        path_bytes(self, files.min(self.file_count()))
     }
 }
 
@@ -156,14 +157,14 @@ mod tests {
             let dataset = dataset.unwrap();
             let mut sum = 0;
             for index in 0..dataset.file_count() {
-                prop_assert_eq!(dataset.path_bytes(index), sum, "{} files", index);
+                prop_assert_eq!(dataset.namespace().path_bytes(index), sum, "{} files", index);
                 let file = dataset.file(crate::dataset::DatasetPart::ALL, index);
                 let mut path = String::new();
                 let inode = dataset.namespace().inode(file).unwrap();
                 prop_assert!(dataset.namespace().path(inode, &mut path));
                 sum += path.len() as u128;
             }
-            prop_assert_eq!(dataset.path_bytes(u64::MAX), sum);
+            prop_assert_eq!(dataset.namespace().path_bytes(u64::MAX), sum);
         }
     }
 }

@@ -198,7 +198,7 @@ fn the_tables_are_those_of_the_reference() {
         exp2: Vec<u64>,
         log2: Vec<u64>,
     }
-    let text = include_str!("../../../tests/vectors/sizes_v1.json");
+    let text = include_str!("../../../../tests/vectors/sizes_v1.json");
     let tables: Tables = serde_json::from_str(text).expect("the vectors are JSON");
     assert!(tables.normal == NORMAL);
     assert!(tables.exp2 == EXP2);

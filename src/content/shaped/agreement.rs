@@ -3,37 +3,10 @@
 //! What arithmetic says of any length at once costs one step. What it does not is asked block by
 //! block, or in templates byte by byte, and whoever asks can stop that.
 
-use std::fmt;
 use std::ops::Range;
 
+use crate::content::StopCheck;
 use crate::dataset::Origins;
-
-/// Whether to stop, asked every now and then while something takes long.
-#[derive(Clone, Copy)]
-pub struct StopCheck<'a>(&'a (dyn Fn() -> bool + Sync));
-
-impl<'a> StopCheck<'a> {
-    /// Never.
-    pub const NEVER: StopCheck<'static> = StopCheck(&|| false);
-
-    /// When a function says so.
-    #[must_use]
-    pub fn when(stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        Self(stop)
-    }
-
-    /// Whether it is time to stop.
-    #[must_use]
-    pub fn is_now(&self) -> bool {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for StopCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StopCheck")
-    }
-}
 
 /// So many steps are made between two questions whether to stop: 100 µs at the most.
 const STEPS: u32 = 512;

@@ -4,17 +4,21 @@
 //! too; [`Origins`] says where. What was made there is keystream, keystream under filler, or words.
 //! Templates that all files share have no such place: they are zeros, or a local file's bytes.
 
+mod agreement;
+mod filler;
+mod text;
+
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::address::{Address, Source};
-use super::agreement::{self, AgreementRuns, StopCheck};
 use super::cipher::{Counter, CounterRun};
 use super::compare::Right;
-use super::filler::Filler;
 use super::key::Key;
-use super::{Coordinates, compare, keystream, text};
+use super::{Coordinates, StopCheck, compare, keystream};
 use crate::dataset::{Dataset, Origin, Origins, Template};
+use agreement::AgreementRuns;
+use filler::Filler;
 
 /// How a dataset's content differs from the plain one.
 #[derive(Debug)]

@@ -5,8 +5,8 @@
 //! the same in two generations, and which of the shared blocks two places show. Both are draws,
 //! which nothing but making them tells; one costs some nanoseconds.
 
-use super::Coordinates;
 use super::origin::{CONTENT_END, Origins, SHARED_START, SharedBlocks};
+use crate::dataset::Coordinates;
 
 /// A run of two places: how many bytes, at least one, and whether they were made in the same place
 /// all along or nowhere.
