@@ -171,7 +171,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
-                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.bench()));
+                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
                 let failure = Mutex::new(None);
                 Some((
                     Reading { position, expectation, file, length, mark, failure, judging },
