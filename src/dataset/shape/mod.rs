@@ -2,9 +2,9 @@
 //! generation to the next, and what it is made of.
 //!
 //! A byte of a file was made somewhere: in an earlier generation of the file, or in a block that
-//! others show too. Its [`Origin`] is arithmetic: [`change`](mod@change) says which generation made a
-//! block, [`origin`] which places show a shared one, and [`agreement`] where two places show bytes
-//! that were made in the same one. What the bytes made there are, `content` says.
+//! others show too. Its [`Origin`] is arithmetic: [`change`](mod@change) says which generation made
+//! a block, [`origin`] which places show a shared one, and [`agreement`] where two places show
+//! bytes that were made in the same one. What the bytes made there are, `content` says.
 
 mod agreement;
 mod change;
