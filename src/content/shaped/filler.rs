@@ -11,7 +11,7 @@
 //!
 //! So what is left stands at its own place and still says where that is, and as there is a block in
 //! each stretch, no two sectors of 512 bytes are the same. Three blocks are what the compressors
-//! themselves add to 4 KiB, on the average of those that `scripts/measure-shapes` asks.
+//! themselves add to 4 KiB, on the average of those that `dev/measure-shapes` asks.
 
 use crate::dataset::Percent;
 

@@ -1,4 +1,4 @@
-"""What scripts/measure-shapes runs: measures, compares with what was asked for, prints Markdown."""
+"""What dev/measure-shapes runs: measures, compares with what was asked for, prints Markdown."""
 
 from __future__ import annotations
 
