@@ -457,10 +457,10 @@ fn a_mount_out_of_sight_is_no_directory_of_nodes() {
     assert_eq!(place.end(0), 0);
 }
 
-/// The short form; `scripts/mount-loops` by itself does it 1000 times.
+/// The short form; `dev/mount-loops` by itself does it 1000 times.
 #[test]
 fn many_mounts_in_every_way_leave_everything_else() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mount-loops");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/mount-loops");
     let output = Command::new(script)
         .arg("30")
         .env("SEEDFS_BIN", env!("CARGO_BIN_EXE_seedfs"))

@@ -48,7 +48,7 @@ fn the_manifest_is_that_of_sums_and_b3sum_agrees() {
             .args(["--check", "--quiet", MANIFEST])
             .current_dir(mount.path())
             .output()
-            .unwrap_or_else(|error| panic!("b3sum: {error}: scripts/install-tools installs it"));
+            .unwrap_or_else(|error| panic!("b3sum: {error}: dev/install-tools installs it"));
         assert!(check.status.success(), "{}", common::text(&check.stderr));
     }
 }
