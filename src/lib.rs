@@ -67,6 +67,7 @@
 //!
 //! | layer | what lives there |
 //! |---|---|
+//! | [`numa`] | processors near memory, and threads that stay there |
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
 //! | [`disk`] | the system calls on real files, each of which a test can let fail |
@@ -88,6 +89,7 @@ pub mod disk;
 pub mod fs;
 #[cfg(feature = "mount")]
 pub mod fuse;
+pub mod numa;
 pub mod overlay;
 pub mod status;
 pub mod storage;

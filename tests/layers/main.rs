@@ -29,7 +29,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -37,6 +37,16 @@ const LAYERS: [Layer; 11] = [
             ("shuttle", "decides in unit tests who runs when"),
             ("shuttle_dashmap", "the same, for dashmap"),
             ("shuttle_parking_lot", "the same, for parking_lot"),
+        ],
+        touches_system: true,
+    },
+    Layer {
+        name: "numa",
+        crates: &["rayon"],
+        deviations: &[
+            ("thiserror", ERRORS),
+            ("libc", "on which NUMA node a page lies"),
+            ("nix", "on which processors a thread may run"),
         ],
         touches_system: true,
     },
