@@ -1,12 +1,12 @@
 //! Judging one file that is read from storage, part by part.
 
-use crate::dataset::Coordinates;
-use crate::overlay::{Expectation, Extent, ExtentData, ExtentMap};
+use crate::dataset::{Coordinates, FileContent};
+use crate::overlay::{Extent, ExtentData, ExtentMap};
 use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
 use crate::verdict::{ByteTally, Judgement, WrongRange};
 
 /// A file that is not there: nobody has written it.
-pub(super) fn absent(expectation: Expectation) -> JudgedFile {
+pub(super) fn absent(expectation: FileContent) -> JudgedFile {
     JudgedFile {
         file: expectation.file,
         size_bytes: 0,
