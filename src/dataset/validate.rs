@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use thiserror::Error;
 
 use super::config::{DatasetConfig, OptionValue};
-use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
+use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
 use super::{
     ChangeRule, Dataset, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace, Percent,
     SHARED_START, Shape, Sizes, Template,
