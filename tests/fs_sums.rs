@@ -4,7 +4,7 @@
 
 use seedfs::content::Content;
 use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Error, Filesystem, Kind, NewNode, Options, XattrAnswer};
+use seedfs::fs::{Error, Filesystem, InodeKind, NewNode, Options, XattrAnswer};
 use seedfs::storage::{Algorithm, Progress, Share, StopFlag, sums};
 
 const BLAKE3: &[u8] = b"user.seedfs.blake3";
@@ -84,7 +84,7 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     let mismatch = XattrAnswer::Now(b"mismatch".to_vec());
     assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(mismatch));
 
-    let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+    let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
     let other = filesystem.make(Inode::ROOT, b"other", &new).unwrap().inode;
     for none in [other, Inode::ROOT, manifest(&filesystem)] {
         assert_eq!(filesystem.xattr(none, BLAKE3), Err(Error::NoAttribute));

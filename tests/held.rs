@@ -14,9 +14,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use seedfs::dataset::{DatasetConfig, Inode};
 use seedfs::fs::{
-    Allocate, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
+    Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
 };
-use seedfs::overlay::{Limits, Store};
+use seedfs::overlay::{BudgetLimits, Store};
 
 /// What one of `--extent-limit` stands for.
 const UNIT_BYTES: u64 = 256;
@@ -63,7 +63,7 @@ struct Mounted {
 }
 
 impl Mounted {
-    fn new(limits: Limits, store: Option<Store>) -> Self {
+    fn new(limits: BudgetLimits, store: Option<Store>) -> Self {
         let config = DatasetConfig {
             nodes: Some(NODES.into()),
             processes: Some(25.into()),
@@ -93,8 +93,8 @@ impl Mounted {
         Ok(())
     }
 
-    fn make(&self, parent: Inode, name: &str, kind: Kind) -> Option<Inode> {
-        let target = (kind == Kind::Symlink).then_some(name.as_bytes());
+    fn make(&self, parent: Inode, name: &str, kind: InodeKind) -> Option<Inode> {
+        let target = (kind == InodeKind::Symlink).then_some(name.as_bytes());
         let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
         match self.filesystem.make(parent, name.as_bytes(), &new) {
             Ok(made) => {
@@ -106,7 +106,7 @@ impl Mounted {
     }
 
     fn file(&self, number: u32) -> Option<Inode> {
-        self.make(Inode::ROOT, &format!("file_{number}"), Kind::File)
+        self.make(Inode::ROOT, &format!("file_{number}"), InodeKind::File)
     }
 
     /// A directory of the dataset.
@@ -214,7 +214,8 @@ enum Operation {
     Reset,
 }
 
-const KINDS: [Kind; 4] = [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo];
+const KINDS: [InodeKind; 4] =
+    [InodeKind::File, InodeKind::Directory, InodeKind::Symlink, InodeKind::Fifo];
 
 fn name(length: u32, number: u32) -> String {
     format!("{number:0>width$}", width = (length as usize).clamp(7, 255))
@@ -307,7 +308,7 @@ impl Operation {
             }
             Self::MakeEach { name: length, count } => {
                 for number in 0..count {
-                    mounted.make(mounted.node(number), &name(length, number), Kind::File);
+                    mounted.make(mounted.node(number), &name(length, number), InodeKind::File);
                 }
             }
             Self::Links { file, name: length, count } => {
@@ -334,7 +335,8 @@ impl Operation {
             Self::Chain { depth, name: length } => {
                 let mut at = Inode::ROOT;
                 for _ in 0..depth {
-                    let Some(next) = mounted.make(at, &name(length, 7), Kind::Directory) else {
+                    let Some(next) = mounted.make(at, &name(length, 7), InodeKind::Directory)
+                    else {
                         return;
                     };
                     at = next;
@@ -384,7 +386,7 @@ fn remove(mounted: &Mounted, keep: u32) {
         }
         // A directory that is not empty stays.
         let _ = match kind {
-            Kind::Directory => it.remove_directory(Inode::ROOT, &name),
+            InodeKind::Directory => it.remove_directory(Inode::ROOT, &name),
             _ => it.unlink(Inode::ROOT, &name),
         };
     }
@@ -457,10 +459,11 @@ fn cases(cases: u32, store: &dyn Fn() -> Option<Store>) {
         Config { cases, max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     // Once before it counts: what is made at the first use stays.
-    let _ = Mounted::new(Limits::default(), store()).file(0);
+    let _ = Mounted::new(BudgetLimits::default(), store()).file(0);
     runner
         .run(&prop::collection::vec(operations(), 1..12), |operations| {
-            let mounted = Mounted::new(Limits { kept_bytes: 64 << 20, extents: 1 << 20 }, store());
+            let mounted =
+                Mounted::new(BudgetLimits { kept_bytes: 64 << 20, extents: 1 << 20 }, store());
             for operation in &operations {
                 operation.run(&mounted);
                 mounted.check(operation)?;
@@ -496,21 +499,21 @@ const THINGS: [(&str, Make); 14] = [
         it.file(number);
     }),
     ("name of 255 bytes", |it, number| {
-        it.make(Inode::ROOT, &name(255, number), Kind::Fifo);
+        it.make(Inode::ROOT, &name(255, number), InodeKind::Fifo);
     }),
     ("directory in another", |it, _| Operation::Chain { depth: 1, name: 7 }.run_below(it)),
     ("directory of 255 bytes in another", |it, _| {
         Operation::Chain { depth: 1, name: 255 }.run_below(it);
     }),
     ("empty directory", |it, number| {
-        it.make(Inode::ROOT, &name(7, number), Kind::Directory);
+        it.make(Inode::ROOT, &name(7, number), InodeKind::Directory);
     }),
     ("link to a file", |it, number| {
         let inode = it.file(0).unwrap();
         assert!(it.link(inode, name(9, number).as_bytes()));
     }),
     ("symbolic link", |it, number| {
-        it.make(Inode::ROOT, &name(9, number), Kind::Symlink);
+        it.make(Inode::ROOT, &name(9, number), InodeKind::Symlink);
     }),
     ("empty attribute", |it, number| {
         let name = format!("user.{number}");
@@ -551,7 +554,7 @@ impl Operation {
         let Self::Chain { name: length, .. } = self else { return };
         let at = Inode::new(DEEPEST.load(Ordering::Relaxed) as u64);
         let at = if mounted.filesystem.attributes(at).is_ok() { at } else { Inode::ROOT };
-        let made = mounted.make(at, &name(*length, 7), Kind::Directory).unwrap();
+        let made = mounted.make(at, &name(*length, 7), InodeKind::Directory).unwrap();
         DEEPEST.store(usize::try_from(made.get()).unwrap(), Ordering::Relaxed);
     }
 }
@@ -561,7 +564,7 @@ fn each_thing_is_counted_as_what_it_takes() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for (thing, make) in THINGS {
         DEEPEST.store(0, Ordering::Relaxed);
-        let mounted = Mounted::new(Limits::default(), None);
+        let mounted = Mounted::new(BudgetLimits::default(), None);
         // A table is nearly full at some of these, and has just grown at others.
         let mut worst = 0.0_f64;
         let mut number = 0;

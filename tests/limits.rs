@@ -4,10 +4,10 @@
 
 use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes,
-    SetXattr,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, Options, RenameMode,
+    SetAttributes, SetXattr,
 };
-use seedfs::overlay::{Limits, Store};
+use seedfs::overlay::{BudgetLimits, Store};
 
 fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
     let config = DatasetConfig {
@@ -16,18 +16,22 @@ fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
         size: Some(100.into()),
         ..DatasetConfig::default()
     };
-    let limits = Limits { kept_bytes, extents };
+    let limits = BudgetLimits { kept_bytes, extents };
     Filesystem::new(config.validate().unwrap(), Options { limits, ..Options::default() })
 }
 
-fn make(filesystem: &Filesystem, name: &[u8], kind: Kind) -> Result<Attributes, Error> {
-    let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
+fn make(filesystem: &Filesystem, name: &[u8], kind: InodeKind) -> Result<InodeAttributes, Error> {
+    let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
     let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
     filesystem.make(Inode::ROOT, name, &new)
 }
 
 /// Everything below a directory: paths, attributes and bytes.
-fn contents(filesystem: &Filesystem, directory: Inode, path: &str) -> Vec<(String, Attributes)> {
+fn contents(
+    filesystem: &Filesystem,
+    directory: Inode,
+    path: &str,
+) -> Vec<(String, InodeAttributes)> {
     let mut entries = Vec::new();
     filesystem
         .read_directory(directory, 0, &mut |entry| {
@@ -39,7 +43,9 @@ fn contents(filesystem: &Filesystem, directory: Inode, path: &str) -> Vec<(Strin
     for (inode, name) in entries.into_iter().filter(|(_, name)| name != "." && name != "..") {
         let path = format!("{path}/{name}");
         match filesystem.attributes(inode).unwrap() {
-            it if it.kind == Kind::Directory => found.extend(contents(filesystem, inode, &path)),
+            it if it.kind == InodeKind::Directory => {
+                found.extend(contents(filesystem, inode, &path))
+            }
             it => found.push((path, it)),
         }
     }
@@ -54,9 +60,9 @@ fn lookup(filesystem: &Filesystem, path: &str) -> Inode {
 type Step = fn(&Filesystem) -> Result<(), Error>;
 
 const STEPS: [(&str, Step); 10] = [
-    ("create", |it| make(it, b"new", Kind::File).map(drop)),
-    ("mkdir", |it| make(it, b"new", Kind::Directory).map(drop)),
-    ("symlink", |it| make(it, b"new", Kind::Symlink).map(drop)),
+    ("create", |it| make(it, b"new", InodeKind::File).map(drop)),
+    ("mkdir", |it| make(it, b"new", InodeKind::Directory).map(drop)),
+    ("symlink", |it| make(it, b"new", InodeKind::Symlink).map(drop)),
     ("link", |it| it.link(lookup(it, "node_0/process_0"), Inode::ROOT, b"new").map(drop)),
     ("unlink", |it| it.unlink(lookup(it, "node_0"), b"process_0")),
     ("rename", |it| {
@@ -101,7 +107,7 @@ fn with_too_few_extents_it_is_all_or_nothing() {
 #[test]
 fn with_too_few_bytes_it_is_all_or_nothing() {
     let filesystem = filesystem(20, 100);
-    let file = make(&filesystem, b"new", Kind::File).unwrap().inode;
+    let file = make(&filesystem, b"new", InodeKind::File).unwrap().inode;
     filesystem.write(file, 0, b"thirteen byte", false).unwrap();
     let before = contents(&filesystem, Inode::ROOT, "");
     assert_eq!(filesystem.write(file, 5, b"too many, even over some", false), Err(Error::NoSpace));
@@ -109,7 +115,8 @@ fn with_too_few_bytes_it_is_all_or_nothing() {
     assert_eq!(set, Err(Error::NoSpace));
     assert_eq!(filesystem.xattr_names(file).unwrap().len(), 0);
     let target = [b'x'; 8];
-    let new = NewNode { kind: Kind::Symlink, mode: 0o777, uid: 0, gid: 0, target: Some(&target) };
+    let new =
+        NewNode { kind: InodeKind::Symlink, mode: 0o777, uid: 0, gid: 0, target: Some(&target) };
     assert_eq!(filesystem.make(Inode::ROOT, b"link", &new), Err(Error::NoSpace));
     assert_eq!(contents(&filesystem, Inode::ROOT, ""), before);
     let mut bytes = [0; 20];
@@ -124,7 +131,7 @@ fn a_full_mount_can_be_emptied() {
     let mut names = Vec::new();
     loop {
         let name = format!("file_{}", names.len());
-        match make(&filesystem, name.as_bytes(), Kind::File) {
+        match make(&filesystem, name.as_bytes(), InodeKind::File) {
             Ok(made) => names.push((name, made.inode)),
             Err(error) => break assert_eq!(error, Error::NoSpace),
         }
@@ -237,7 +244,8 @@ const EXTENTS: u64 = 40_000;
 #[test]
 fn a_copy_of_very_many_extents_is_made_in_parts() {
     let filesystem = filesystem(1 << 20, 200_000);
-    let [from, to] = [b"from", b"copy"].map(|it| make(&filesystem, it, Kind::File).unwrap().inode);
+    let [from, to] =
+        [b"from", b"copy"].map(|it| make(&filesystem, it, InodeKind::File).unwrap().inode);
     for number in 0..EXTENTS {
         filesystem.write(from, number * 3, &[7], false).unwrap();
     }
@@ -265,12 +273,12 @@ fn what_is_free_is_what_can_be_written() {
     let keep = 8_u64 << 20;
     for (size, dataset_blocks) in [("100", 1), ("10G", (10 << 30) / block)] {
         let config = DatasetConfig { size: Some(size.into()), ..DatasetConfig::default() };
-        let limits = Limits { kept_bytes: keep, extents: 1000 };
+        let limits = BudgetLimits { kept_bytes: keep, extents: 1000 };
         let options = Options { limits, ..Options::default() };
         let it = Filesystem::new(config.validate().unwrap(), options);
         let free = keep / block;
         assert_eq!((it.space().blocks, it.space().blocks_free), (dataset_blocks + free, free));
-        let file = make(&it, b"foreign", Kind::File).unwrap().inode;
+        let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
         let mut bytes = vec![0; 1 << 20];
         blake3::Hasher::new().finalize_xof().fill(&mut bytes);
         for part in 0..8_u64 {
@@ -292,11 +300,11 @@ fn with_a_store_its_room_is_free_too() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::create(directory.path(), 8 << 20).unwrap();
     let config = DatasetConfig { size: Some("100".into()), ..DatasetConfig::default() };
-    let limits = Limits { kept_bytes: 1 << 20, extents: 1000 };
+    let limits = BudgetLimits { kept_bytes: 1 << 20, extents: 1000 };
     let options = Options { limits, ..Options::default() };
     let it = Filesystem::with_store(config.validate().unwrap(), options, Some(store));
     assert_eq!(it.space().blocks_free, 9 * 256);
-    let file = make(&it, b"foreign", Kind::File).unwrap().inode;
+    let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
     let mut bytes = vec![0; 1 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
     it.write(file, 0, &bytes, false).unwrap();

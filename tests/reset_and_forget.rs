@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::fs::{Allocate, Error, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes};
+use seedfs::fs::{
+    Allocate, Error, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes,
+};
 
 const SIZE: usize = 64 << 10;
 /// How long threads look for a moment at which they meet.
@@ -24,11 +26,11 @@ fn filesystem() -> Filesystem {
     Filesystem::new(config.validate().unwrap(), Options::default())
 }
 
-fn new(kind: Kind) -> NewNode<'static> {
+fn new(kind: InodeKind) -> NewNode<'static> {
     NewNode { kind, mode: 0o755, uid: 0, gid: 0, target: None }
 }
 
-fn make(filesystem: &Filesystem, parent: Inode, name: &str, kind: Kind) -> Inode {
+fn make(filesystem: &Filesystem, parent: Inode, name: &str, kind: InodeKind) -> Inode {
     filesystem.make(parent, name.as_bytes(), &new(kind)).unwrap().inode
 }
 
@@ -69,7 +71,7 @@ fn listed(filesystem: &Filesystem, directory: Inode) -> Vec<Vec<u8>> {
 fn an_old_forget_leaves_what_was_looked_up_since() {
     let filesystem = filesystem();
     let node = resolve(&filesystem, "node_0");
-    make(&filesystem, node, "made", Kind::File);
+    make(&filesystem, node, "made", InodeKind::File);
     for name in [&b"made"[..], b"process_1"] {
         let first = filesystem.look_up(node, name).unwrap().inode;
         // Evicted; the kernel has not said so when it finds the file again.
@@ -88,7 +90,7 @@ fn the_last_forget_gives_everything_back() {
     let filesystem = filesystem();
     let node = resolve(&filesystem, "node_0");
     let before = filesystem.usage().extents;
-    let made = make(&filesystem, Inode::ROOT, "made", Kind::File);
+    let made = make(&filesystem, Inode::ROOT, "made", InodeKind::File);
     filesystem.link(made, Inode::ROOT, b"other").unwrap();
     filesystem.look_up(made, b".").unwrap();
     let with_names = filesystem.usage().extents;
@@ -118,10 +120,10 @@ fn nesting_has_no_price() {
     let mut at = Inode::ROOT;
     let mut all = Vec::new();
     for _ in 0..DEPTH {
-        at = make(&filesystem, at, "d", Kind::Directory);
+        at = make(&filesystem, at, "d", InodeKind::Directory);
         all.push(at);
     }
-    let deep = make(&filesystem, at, "file", Kind::File);
+    let deep = make(&filesystem, at, "file", InodeKind::File);
     filesystem.write(deep, 0, b"x", false).unwrap();
     filesystem.rename(at, b"file", at, b"process_0", RenameMode::Replace).unwrap();
     // At the top, with all below.
@@ -130,14 +132,14 @@ fn nesting_has_no_price() {
     let handle = filesystem.open(others, false).unwrap().handle;
     filesystem.release(others, handle);
     // Moving to where the way up is long is refused, not walked.
-    let top = make(&filesystem, Inode::ROOT, "top", Kind::Directory);
+    let top = make(&filesystem, Inode::ROOT, "top", InodeKind::Directory);
     let moved = |to: Inode| filesystem.rename(Inode::ROOT, b"top", to, b"t", RenameMode::Replace);
     assert_eq!(moved(at), Err(Error::TooDeep));
     assert_eq!(moved(all[4095]), Err(Error::TooDeep));
     moved(all[4094]).unwrap();
     let below_itself = filesystem.rename(Inode::ROOT, b"e", all[100], b"e", RenameMode::Replace);
     assert_eq!(below_itself, Err(Error::Invalid));
-    assert_eq!(filesystem.attributes(top).unwrap().kind, Kind::Directory);
+    assert_eq!(filesystem.attributes(top).unwrap().kind, InodeKind::Directory);
     // It stands where a node was: a reset of that takes all of it away.
     for process in 0..3 {
         let node = resolve(&filesystem, "node_1");
@@ -165,10 +167,10 @@ fn renaming_a_directory_does_not_cost_what_is_in_it() {
         }
         start.elapsed()
     };
-    make(&filesystem, Inode::ROOT, "empty", Kind::Directory);
-    let full = make(&filesystem, Inode::ROOT, "full", Kind::Directory);
+    make(&filesystem, Inode::ROOT, "empty", InodeKind::Directory);
+    let full = make(&filesystem, Inode::ROOT, "full", InodeKind::Directory);
     for file in 0..20_000 {
-        make(&filesystem, full, &format!("f{file}"), Kind::File);
+        make(&filesystem, full, &format!("f{file}"), InodeKind::File);
     }
     let (empty, full) = (time("empty"), time("full"));
     // It was some thousand times as long.
@@ -185,8 +187,8 @@ fn a_directory_that_moves_moves_what_its_files_are_held_against() {
         filesystem.unlink(node, &name).unwrap();
     }
     filesystem.remove_directory(Inode::ROOT, b"node_0").unwrap();
-    let made = make(&filesystem, Inode::ROOT, "made", Kind::Directory);
-    let file = make(&filesystem, made, "process_1", Kind::File);
+    let made = make(&filesystem, Inode::ROOT, "made", InodeKind::Directory);
+    let file = make(&filesystem, made, "process_1", InodeKind::File);
     filesystem.write(file, 0, &right, false).unwrap();
     let reserved = || filesystem.xattr(file, b"user.seedfs.verdict");
     assert_eq!(reserved(), Err(Error::NoAttribute));
@@ -198,7 +200,7 @@ fn a_directory_that_moves_moves_what_its_files_are_held_against() {
     rename(b"node_0", b"other");
     assert_eq!(reserved(), Err(Error::NoAttribute));
     // The same one level further up does not make it a dataset's name.
-    let above = make(&filesystem, Inode::ROOT, "node_0", Kind::Directory);
+    let above = make(&filesystem, Inode::ROOT, "node_0", InodeKind::Directory);
     filesystem.rename(Inode::ROOT, b"other", above, b"process_1", RenameMode::Replace).unwrap();
     assert_eq!(reserved(), Err(Error::NoAttribute));
 }
@@ -207,9 +209,9 @@ fn a_directory_that_moves_moves_what_its_files_are_held_against() {
 #[test]
 fn a_listing_ends_while_names_are_renamed() {
     let filesystem = filesystem();
-    let made = make(&filesystem, Inode::ROOT, "made", Kind::Directory);
+    let made = make(&filesystem, Inode::ROOT, "made", InodeKind::Directory);
     for file in 0..5 {
-        make(&filesystem, made, &format!("f{file}"), Kind::File);
+        make(&filesystem, made, &format!("f{file}"), InodeKind::File);
     }
     let handle = filesystem.open_directory(made).unwrap();
     let list = |from: u64, rename: bool| {
@@ -241,7 +243,7 @@ fn a_listing_ends_while_names_are_renamed() {
     let (names, end) = list(0, true);
     assert_eq!(names, [b"f0", b"f1", b"f2", b"f3", b"f4"]);
     // Going on where it ended, there is nothing: not even what was made since.
-    make(&filesystem, made, "late", Kind::File);
+    make(&filesystem, made, "late", InodeKind::File);
     assert_eq!(list(end, false).0, Vec::<Vec<u8>>::new());
     // From the beginning again, all of it.
     assert_eq!(list(0, false).0.len(), 6);
@@ -289,7 +291,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
     let create = |round: u64| {
         let name = format!("n{}", round % 7);
         // Whatever there was: it is made, or it is there already.
-        match filesystem.create(node, name.as_bytes(), &new(Kind::File)) {
+        match filesystem.create(node, name.as_bytes(), &new(InodeKind::File)) {
             Ok(_) => {
                 let _ = filesystem.link(resolve(&filesystem, "node_1/process_0"), node, b"l");
                 let to = format!("m{}", round % 3);
@@ -300,7 +302,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
         }
         let inside = make_directory(&filesystem, node);
         if let Some(inside) = inside {
-            let _ = filesystem.create(inside, b"x", &new(Kind::File));
+            let _ = filesystem.create(inside, b"x", &new(InodeKind::File));
         }
         // The dataset's names are always there.
         assert!(filesystem.look_up(node, b"process_2").is_ok());
@@ -317,7 +319,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
 
 fn make_directory(filesystem: &Filesystem, parent: Inode) -> Option<Inode> {
     let _ = filesystem.remove_directory(parent, b"d");
-    filesystem.make(parent, b"d", &new(Kind::Directory)).ok().map(|made| made.inode)
+    filesystem.make(parent, b"d", &new(InodeKind::Directory)).ok().map(|made| made.inode)
 }
 
 /// A file that was cut is grown, copied to, punched, while it is reset: each of that happens before

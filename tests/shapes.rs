@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, DatasetConfig, Inode, TemplateFile};
-use seedfs::fs::{Allocate, Filesystem, Kind, NewNode, Options, RenameMode};
+use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode};
 use serde_json::{Value, json};
 
 const SIZE: usize = 1 << 20;
@@ -254,7 +254,7 @@ fn a_temporary_copy_of_a_template_is_not_kept() {
     for shape in ["content = 'zero'", "content = 'file:t'", "compress = 50", "dedup = 50"] {
         let shown = Shown::new(shape);
         let parent = shown.inode("iteration_5/node_0");
-        let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+        let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
         let made = shown.filesystem.make(parent, b"tmp", &new).unwrap().inode;
         let right = shown.bytes(5, 0);
         for (index, part) in right.chunks(65_536).enumerate() {
@@ -282,7 +282,7 @@ fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() 
     let status = [".status", "files", "iteration_2", "node_0", "process_0"]
         .iter()
         .fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name.as_bytes()).unwrap());
-    let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+    let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
     for number in 0..300 {
         let at = Coordinates { generation: 2, file: number, ..Coordinates::default() };
         let mut right = vec![0; 8392];

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::{Mount, code, run, seedfs, text};
 use nix::sys::statvfs::statvfs;
-use seedfs::dataset::{Dataset, DatasetConfig, Node};
+use seedfs::dataset::{Dataset, DatasetConfig, DatasetEntry};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,7 +57,7 @@ fn expected_sizes(dataset: &Dataset) -> BTreeMap<String, u64> {
     let mut sizes = BTreeMap::new();
     for number in 1..=namespace.inode_count() {
         let inode = seedfs::dataset::Inode::new(number);
-        if let Some(Node::File(file)) = namespace.node(inode) {
+        if let Some(DatasetEntry::File(file)) = namespace.entry(inode) {
             let mut path = String::new();
             assert!(namespace.path(inode, &mut path));
             sizes.insert(path, dataset.size_bytes(file));
@@ -249,7 +249,7 @@ fn a_large_dataset_is_an_estimate_until_it_is_summed() {
     let size = "--size=lognormal:median=64K,sigma=1,max=1G";
     let mount = Mount::new(&["--nodes=3", "--processes=1000", "--files=1000", size]);
     let dataset = dataset_of(&mount.status("config.json"));
-    let estimate = dataset.total_bytes(seedfs::dataset::Part::ALL);
+    let estimate = dataset.total_bytes(seedfs::dataset::DatasetPart::ALL);
     assert!(estimate.estimated);
     let until = Instant::now() + Duration::from_secs(60);
     let mut bytes = mount.status("summary.json")["bytes"].clone();
@@ -259,7 +259,7 @@ fn a_large_dataset_is_an_estimate_until_it_is_summed() {
         thread::sleep(Duration::from_millis(20));
         bytes = mount.status("summary.json")["bytes"].clone();
     }
-    let exact = dataset.sum_bytes(seedfs::dataset::Part::ALL, 0..3_000_000);
+    let exact = dataset.sum_bytes(seedfs::dataset::DatasetPart::ALL, 0..3_000_000);
     assert_eq!(bytes["expected"], json!(exact));
     let off = exact.abs_diff(estimate.bytes) * 1000 / exact;
     assert!(off < 10, "{exact}, estimated as {}", estimate.bytes);

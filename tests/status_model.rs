@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use model::{Body, Data, Model, Operation, PAST_END, SIZE};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use seedfs::content::{Content, Stop};
+use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Attributes, Error, Filesystem, Kind, NewNode, OPEN_BYTES_MAX, Options, RenameMode,
-    SetAttributes, XattrAnswer,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
+    RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
 
@@ -92,15 +92,15 @@ impl Checked {
         Ok((self.resolve(parent)?, name.as_bytes()))
     }
 
-    fn make(&self, path: &str, kind: Kind) -> Outcome {
+    fn make(&self, path: &str, kind: InodeKind) -> Outcome {
         let (parent, name) = self.parent(path)?;
-        let target = (kind == Kind::Symlink).then_some(&b"target"[..]);
+        let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
         let new = NewNode { kind, mode: 0o755, uid: 0, gid: 0, target };
         self.filesystem.make(parent, name, &new).map(|made| self.forgotten(made))
     }
 
     /// Nobody remembers what was made: it goes with its last name.
-    fn forgotten(&self, made: Attributes) {
+    fn forgotten(&self, made: InodeAttributes) {
         self.filesystem.forget(made.inode, 1);
     }
 
@@ -112,9 +112,9 @@ impl Checked {
 
     fn run(&mut self, operation: &Operation) -> Outcome {
         match operation {
-            Operation::Create(path) => self.make(path, Kind::File),
-            Operation::MakeDirectory(path) => self.make(path, Kind::Directory),
-            Operation::Symlink(path) => self.make(path, Kind::Symlink),
+            Operation::Create(path) => self.make(path, InodeKind::File),
+            Operation::MakeDirectory(path) => self.make(path, InodeKind::Directory),
+            Operation::Symlink(path) => self.make(path, InodeKind::Symlink),
             Operation::Unlink(path) => {
                 let (parent, name) = self.parent(path)?;
                 self.filesystem.unlink(parent, name)
@@ -161,7 +161,7 @@ impl Checked {
 
     fn remove_tree(&mut self, path: &str) -> Outcome {
         let inode = self.resolve(path)?;
-        if self.filesystem.attributes(inode)?.kind != Kind::Directory {
+        if self.filesystem.attributes(inode)?.kind != InodeKind::Directory {
             return self.run(&Operation::Unlink(path.to_owned()));
         }
         for name in self.names(inode) {
@@ -211,13 +211,13 @@ impl Checked {
             assert_eq!(attributes.links, self.model.links(&path), "the links of {path}");
             match &node.body {
                 Body::Directory(_) => {
-                    assert_eq!(attributes.kind, Kind::Directory);
+                    assert_eq!(attributes.kind, InodeKind::Directory);
                     assert_eq!(self.filesystem.lookup(inode, b".."), Ok(directory), "{path}/..");
                     self.check_names(&path, inode);
                 }
-                Body::Symlink => assert_eq!(attributes.kind, Kind::Symlink),
+                Body::Symlink => assert_eq!(attributes.kind, InodeKind::Symlink),
                 Body::File(file) => {
-                    assert_eq!(attributes.kind, Kind::File);
+                    assert_eq!(attributes.kind, InodeKind::File);
                     assert_eq!(attributes.size.size_bytes, file.bytes.len() as u64, "{path}");
                     let mut bytes = vec![0xee; PAST_END * 2];
                     let read = self.filesystem.read(inode, 0, 0, &mut bytes).unwrap();
@@ -308,7 +308,7 @@ impl Checked {
         let mut json = vec![0; 1 << 16];
         let read = self.filesystem.read(inode, opened[0], 0, &mut json).unwrap();
         assert_eq!(self.filesystem.open_document_bytes(), read as u64);
-        let stopped = self.filesystem.open_unless(inode, false, Stop::when(&|| true));
+        let stopped = self.filesystem.open_unless(inode, false, StopCheck::when(&|| true));
         match stopped {
             Ok(last) => self.filesystem.release(inode, last.handle),
             Err(error) => assert_eq!(error, Error::Interrupted),
@@ -574,7 +574,7 @@ impl Shown {
     /// A document, unless `stop` says so.
     fn document(&self, path: &str, stop: &(dyn Fn() -> bool + Sync)) -> Result<Value, Error> {
         let inode = self.resolve(&format!(".status/{path}"));
-        let opened = self.0.open_unless(inode, false, Stop::when(stop))?;
+        let opened = self.0.open_unless(inode, false, StopCheck::when(stop))?;
         let mut json = vec![0; self.0.open_document_bytes() as usize];
         let read = self.0.read(inode, opened.handle, 0, &mut json).unwrap();
         self.0.release(inode, opened.handle);
@@ -657,7 +657,7 @@ fn what_arithmetic_says_does_not_cost_by_the_block() {
             let how = Allocate::Zeros { keep_size: true };
             let count = AtomicUsize::new(0);
             let stop = counting(&count, 20);
-            shown.0.allocate_unless(zeros, 0..1 << 50, how, Stop::when(&stop)).unwrap();
+            shown.0.allocate_unless(zeros, 0..1 << 50, how, StopCheck::when(&stop)).unwrap();
         }
     }
 }
@@ -844,10 +844,10 @@ fn long_names_do_not_make_a_long_list() {
     for _ in 0..100 {
         for number in 0..30 {
             let name = format!("{number:\u{1}>255}");
-            shown.0.make(directory, name.as_bytes(), &new(Kind::File)).unwrap();
+            shown.0.make(directory, name.as_bytes(), &new(InodeKind::File)).unwrap();
             names += 1;
         }
-        let made = shown.0.make(directory, "d".repeat(255).as_bytes(), &new(Kind::Directory));
+        let made = shown.0.make(directory, "d".repeat(255).as_bytes(), &new(InodeKind::Directory));
         directory = made.unwrap().inode;
         names += 1;
     }

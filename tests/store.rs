@@ -15,9 +15,9 @@ use common::Mount;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::disk::{Call, Disk, Failing, Fault};
-use seedfs::fs::{Allocate, Error, Filesystem, Kind, NewNode, Options, SetAttributes};
-use seedfs::overlay::{Limits, Store};
+use seedfs::disk::{Disk, Failing, Fault, SystemCall};
+use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, NewNode, Options, SetAttributes};
+use seedfs::overlay::{BudgetLimits, Store};
 
 const FAULTS: [Fault; 8] = [
     Fault::Before(libc::EIO),
@@ -58,10 +58,12 @@ impl Checked {
         // To make the file may fail too: then there is no mount.
         let store = Store::create_on(Disk::new(failing.clone()), directory, 1 << 20).ok()?;
         let config = DatasetConfig { size: Some(100.into()), ..DatasetConfig::default() };
-        let options =
-            Options { limits: Limits { kept_bytes: 4096, extents: 1000 }, ..Options::default() };
+        let options = Options {
+            limits: BudgetLimits { kept_bytes: 4096, extents: 1000 },
+            ..Options::default()
+        };
         let filesystem = Filesystem::with_store(config.validate().unwrap(), options, Some(store));
-        let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+        let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
         let make = |name: &[u8]| filesystem.make(Inode::ROOT, name, &new).unwrap().inode;
         let files = [make(b"one"), make(b"two")];
         let expected = [Vec::new(), Vec::new()];
@@ -212,7 +214,7 @@ fn a_disk_that_has_died_is_logged_once_for_each_way() {
 #[test]
 fn a_disk_with_room_for_one_file_takes_one_after_another() {
     let directory = tempfile::tempdir().unwrap();
-    let failing = Failing::never().only(Call::Write);
+    let failing = Failing::never().only(SystemCall::Write);
     let mut checked = Checked::new(directory.path(), &failing, Fault::Short).unwrap();
     for seed in 0..20 {
         checked.write(0, 0, seed, 900 << 10);

@@ -26,7 +26,7 @@ use fuser::{
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow,
     WriteFlags,
 };
-use seedfs::fuse::{KernelOptions, MountOptions, REMEMBERED, negotiate, session_config};
+use seedfs::fuse::{ConnectionOptions, MountOptions, REMEMBERED, negotiate, session_config};
 
 /// As long as the largest request.
 static BYTES: [u8; 16 << 20] = [0x5a; 16 << 20];
@@ -126,7 +126,7 @@ impl Empty {
 
 impl fuser::Filesystem for Empty {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate(config, &KernelOptions::default());
+        negotiate(config, &ConnectionOptions::default());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seedfs::dataset::{DatasetConfig, Inode, Node};
+use seedfs::dataset::{DatasetConfig, DatasetEntry, Inode};
 
 fuzz_target!(|input: (u8, &str)| {
     let (numbers, layout) = input;
@@ -27,14 +27,14 @@ fuzz_target!(|input: (u8, &str)| {
     while let Some((directory, path)) = left.pop() {
         for index in 0..namespace.entry_count(directory).unwrap() {
             let mut name = String::new();
-            let (child, node) = namespace.entry(directory, index, &mut name).unwrap();
-            assert_eq!(namespace.node(child), Some(node));
+            let (child, node) = namespace.entry_at(directory, index, &mut name).unwrap();
+            assert_eq!(namespace.entry(child), Some(node));
             assert_eq!(namespace.parent(child), Some(directory));
             assert_eq!(namespace.lookup(directory, name.as_bytes()), Some(child), "{name:?}");
             let path = if path.is_empty() { name } else { format!("{path}/{name}") };
             match node {
-                Node::Directory => left.push((child, path)),
-                Node::File(file) => {
+                DatasetEntry::Directory => left.push((child, path)),
+                DatasetEntry::File(file) => {
                     seen += 1;
                     assert_eq!(namespace.inode(file), Some(child));
                     assert_eq!(namespace.coordinates(&path), Some(file), "{path:?}");

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::mount::whole_number;
 use crate::dataset::{OptionValue, parse_size};
-use crate::fuse::{KernelOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
+use crate::fuse::{ConnectionOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
 
 /// What is agreed with the kernel.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(super) struct KernelArguments {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = KernelOptions::default().background,
+        default_value_t = ConnectionOptions::default().background,
         value_parser = |text: &str| whole_number(text, &(1..=u16::MAX)),
         allow_hyphen_values = true
     )]
@@ -83,7 +83,7 @@ impl KernelArguments {
         &self,
         uses_page_cache: bool,
         is_root: bool,
-    ) -> Result<KernelOptions, Failure> {
+    ) -> Result<ConnectionOptions, Failure> {
         let request_bytes = sized(
             "--max-request",
             &self.max_request,
@@ -103,7 +103,7 @@ impl KernelArguments {
             }
             (Err(error), _) | (_, Err(error)) => return Err(Failure::usage(error)),
         };
-        Ok(KernelOptions {
+        Ok(ConnectionOptions {
             request_bytes,
             background: self.max_background,
             read_ahead_bytes,

@@ -25,9 +25,9 @@ use super::pool;
 use crate::dataset::{Dataset, OptionValue, parse_size};
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
-    self, KernelOption, KernelOptions, MountError, MountOptions, Mountpoint, MountpointError,
+    self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
-use crate::overlay::{Limits, Store};
+use crate::overlay::{BudgetLimits, Store};
 use crate::status::STATUS_NAME;
 
 /// Mount a dataset
@@ -84,7 +84,7 @@ struct JudgeArguments {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = Limits::default().extents,
+        default_value_t = BudgetLimits::default().extents,
         value_parser = |text: &str| whole_number(text, &(0..=u64::MAX)),
         allow_hyphen_values = true
     )]
@@ -138,7 +138,7 @@ struct AttachArguments {
     /// noatime, sync, async, dirsync, fsname=NAME; and nonempty, to mount over a directory that
     /// holds something
     #[arg(short = 'o', value_name = "OPTION", value_delimiter = ',')]
-    options: Vec<KernelOption>,
+    options: Vec<OptionWord>,
 
     /// Stay in the foreground until it is unmounted
     #[arg(long)]
@@ -189,15 +189,16 @@ pub(super) fn run(arguments: &MountArguments) -> Result<ExitCode, Failure> {
     // All of it before anything is done, also where the daemon will do it again.
     let dataset = arguments.dataset.dataset();
     let options = arguments.judge.options(arguments.mount.cache);
-    let (dataset, (options, limits)) = both(dataset, both(options, arguments.kernel_options()))?;
-    let nonempty = arguments.mount.options.iter().any(KernelOption::allows_non_empty);
+    let (dataset, (options, connection)) =
+        both(dataset, both(options, arguments.connection_options()))?;
+    let nonempty = arguments.mount.options.iter().any(OptionWord::allows_non_empty);
     let mountpoint =
         Mountpoint::new(&arguments.mountpoint, nonempty).map_err(|error| match error {
             MountpointError::Unreadable(..) => Failure::system(error),
             _ => Failure::usage(error),
         })?;
     if arguments.mount.foreground || arguments.mount.daemon {
-        serve(arguments, dataset, options, limits, &mountpoint)
+        serve(arguments, dataset, options, connection, &mountpoint)
     } else {
         start_daemon(&mountpoint)
     }
@@ -215,7 +216,7 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
 }
 
 impl MountArguments {
-    fn kernel_options(&self) -> Result<KernelOptions, Failure> {
+    fn connection_options(&self) -> Result<ConnectionOptions, Failure> {
         let uses_page_cache = matches!(self.mount.cache, CacheArgument::Page);
         self.kernel.options(uses_page_cache, Uid::effective().is_root())
     }
@@ -232,7 +233,7 @@ impl JudgeArguments {
         self.store_limit_bytes()?;
         let kept_bytes = size("--keep", &self.keep)?;
         Ok(Options {
-            limits: Limits { kept_bytes, extents: self.extent_limit },
+            limits: BudgetLimits { kept_bytes, extents: self.extent_limit },
             on_mismatch: match self.on_mismatch {
                 OnMismatchArgument::Record => OnMismatch::Record,
                 OnMismatchArgument::Reject => OnMismatch::Reject,
@@ -274,7 +275,7 @@ fn serve(
     arguments: &MountArguments,
     dataset: Dataset,
     options: Options,
-    limits: KernelOptions,
+    connection: ConnectionOptions,
     mountpoint: &Mountpoint,
 ) -> Result<ExitCode, Failure> {
     let mount = &arguments.mount;
@@ -283,8 +284,8 @@ fn serve(
     let mount_options = MountOptions {
         allow_other: mount.allow_other,
         threads: mount.threads,
-        kernel: mount.options.clone(),
-        limits,
+        words: mount.options.clone(),
+        connection,
     };
     let daemon = mount.daemon;
     if daemon {

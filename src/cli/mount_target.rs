@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::Failure;
-use crate::fuse::{self, Mounted, Place};
+use crate::fuse::{self, MountPlace, Mounted};
 
 /// Which paths stand for a mount.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,21 +47,21 @@ fn only_mount() -> Result<Mounted, Failure> {
 
 /// The mount that a path stands for; nothing where the path has nothing to do with seedfs.
 pub(super) fn named_mount(path: &Path, accepted: Accepted) -> Result<Option<Mounted>, Failure> {
-    match fuse::place(path)
+    match fuse::mount_place(path)
         .map_err(|error| refuse(path, &format!("cannot be followed: {error}")))?
     {
-        Place::Root(mounted) => Ok(Some(mounted)),
-        Place::Inside(mounted) if accepted == Accepted::Inside => Ok(Some(mounted)),
-        Place::Inside(mounted) => {
+        MountPlace::Root(mounted) => Ok(Some(mounted)),
+        MountPlace::Inside(mounted) if accepted == Accepted::Inside => Ok(Some(mounted)),
+        MountPlace::Inside(mounted) => {
             let root = mounted.path().display();
             Err(refuse(path, &format!("is inside the seedfs that is mounted on '{root}'")))
         }
-        Place::Over(_, fs_type) => {
+        MountPlace::Over(_, fs_type) => {
             let reason = format!("is hidden: another filesystem ({fs_type}) is mounted over it");
             Err(Failure::usage(format!("the seedfs on '{}' {reason}", path.display())))
         }
-        Place::OutOfSight => Err(refuse(path, "is in a mount that was taken out of sight")),
-        Place::Elsewhere => Ok(None),
+        MountPlace::OutOfSight => Err(refuse(path, "is in a mount that was taken out of sight")),
+        MountPlace::Elsewhere => Ok(None),
     }
 }
 

@@ -10,11 +10,11 @@ use crate::dataset::Origins;
 
 /// Whether to stop, asked every now and then while something takes long.
 #[derive(Clone, Copy)]
-pub struct Stop<'a>(&'a (dyn Fn() -> bool + Sync));
+pub struct StopCheck<'a>(&'a (dyn Fn() -> bool + Sync));
 
-impl<'a> Stop<'a> {
+impl<'a> StopCheck<'a> {
     /// Never.
-    pub const NEVER: Stop<'static> = Stop(&|| false);
+    pub const NEVER: StopCheck<'static> = StopCheck(&|| false);
 
     /// When a function says so.
     #[must_use]
@@ -29,9 +29,9 @@ impl<'a> Stop<'a> {
     }
 }
 
-impl fmt::Debug for Stop<'_> {
+impl fmt::Debug for StopCheck<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stop")
+        f.write_str("StopCheck")
     }
 }
 
@@ -39,18 +39,18 @@ impl fmt::Debug for Stop<'_> {
 const STEPS: u32 = 512;
 
 /// Joins runs of the same kind.
-pub(super) struct Runs<'a> {
+pub(super) struct AgreementRuns<'a> {
     start: u64,
     end: u64,
     agrees: bool,
     run: &'a mut dyn FnMut(Range<u64>, bool),
-    stop: Stop<'a>,
+    stop: StopCheck<'a>,
     steps: u32,
     stopped: bool,
 }
 
-impl<'a> Runs<'a> {
-    pub(super) fn new(stop: Stop<'a>, run: &'a mut dyn FnMut(Range<u64>, bool)) -> Self {
+impl<'a> AgreementRuns<'a> {
+    pub(super) fn new(stop: StopCheck<'a>, run: &'a mut dyn FnMut(Range<u64>, bool)) -> Self {
         Self { start: 0, end: 0, agrees: true, run, stop, steps: 0, stopped: false }
     }
 

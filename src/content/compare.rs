@@ -1,14 +1,14 @@
 //! Data against the content that belongs at its place.
 //!
-//! Whether all is right is asked first, and answered by the kernel without storing a byte. To say
-//! what is wrong, a piece of content is generated into the first-level cache and compared there, so
-//! that never costs much more than generating and touches main memory once.
+//! Whether all is right is asked first, and answered by the cipher kernel without storing a byte.
+//! To say what is wrong, a piece of content is generated into the first-level cache and compared
+//! there, so that never costs much more than generating and touches main memory once.
 
 use std::ops::Range;
 
 use super::address::Address;
 use super::key::Key;
-use super::keystream::{self, Piece, place_in_block};
+use super::keystream::{self, KeystreamPiece, place_in_block};
 use super::{BLOCK_BYTES, Coordinates};
 
 /// The right bytes of one file, made as they are asked for.
@@ -24,7 +24,7 @@ pub(super) trait Right {
 /// The plain keystream.
 pub(super) struct Plain<'a> {
     pub(super) key: &'a Key,
-    pub(super) piece: Piece,
+    pub(super) piece: KeystreamPiece,
 }
 
 impl Right for Plain<'_> {
@@ -49,12 +49,12 @@ pub(super) fn first_difference(
 ) -> Option<usize> {
     let to_boundary = place_in_block(offset.wrapping_neg()).min(data.len());
     let (head, body) = data.split_at(to_boundary);
-    let mut piece = Plain { key, piece: Piece::new(file) };
+    let mut piece = Plain { key, piece: KeystreamPiece::new(file) };
     if let Some(at) = difference_in_pieces(&mut piece, offset, head) {
         return Some(at);
     }
-    // The kernel does most of it without storing what it compares with. Where it stops, there is
-    // a difference near, or a rest that is too short for it, or the file begins again.
+    // The cipher kernel does most of it without storing what it compares with. Where it stops,
+    // there is a difference near, or a rest that is too short for it, or the file begins again.
     let mut at = to_boundary;
     let blocks = body.len() - body.len() % BLOCK_BYTES;
     let address = Address::containing(file, offset.wrapping_add(at as u64));

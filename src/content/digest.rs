@@ -44,7 +44,7 @@ pub(super) fn blake3(
     if stop() {
         return None;
     }
-    let tree = Tree { content, file, threads, stop };
+    let tree = HashTree { content, file, threads, stop };
     if size_bytes <= LEAF_BYTES {
         return Some(tree.leaf(0, size_bytes).finalize().into());
     }
@@ -52,14 +52,14 @@ pub(super) fn blake3(
     Some(hazmat::merge_subtrees_root(&left, &right, Mode::Hash).into())
 }
 
-struct Tree<'a> {
+struct HashTree<'a> {
     content: &'a Content,
     file: Coordinates,
     threads: Threads,
     stop: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl Tree<'_> {
+impl HashTree<'_> {
     fn children(&self, offset: u64, length: u64) -> Option<(ChainingValue, ChainingValue)> {
         let middle = hazmat::left_subtree_len(length);
         let left = || self.subtree(offset, middle);

@@ -28,9 +28,9 @@ const OVERHEAD_BLOCKS: u32 = 3;
 
 /// How much of each stretch of 4 KiB is kept, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept([u16; STRETCHES]);
+pub(super) struct Filler([u16; STRETCHES]);
 
-impl Kept {
+impl Filler {
     /// `None` where everything is.
     pub(super) fn new(compress: Percent) -> Option<Self> {
         if compress == Percent::ZERO {
@@ -100,12 +100,12 @@ mod tests {
     fn each_sector_keeps_a_block_and_each_page_the_same_share() {
         for points in 1..=9500_u32 {
             let text = format!("{}.{:02}", points / 100, points % 100);
-            let Kept(kept) = Kept::new(Percent::parse(&text).unwrap()).unwrap();
+            let Filler(kept) = Filler::new(Percent::parse(&text).unwrap()).unwrap();
             assert!(kept.iter().all(|kept| (16..=512).contains(kept) && kept % 16 == 0), "{text}");
             let sum: u32 = kept.iter().map(|kept| u32::from(*kept)).sum();
             let right = 4096 * (10_000 - points) / 10_000;
             assert!(right.abs_diff(sum) <= 16 * 4, "{text}: {sum}");
         }
-        assert!(Kept::new(Percent::ZERO).is_none());
+        assert!(Filler::new(Percent::ZERO).is_none());
     }
 }

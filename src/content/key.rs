@@ -6,7 +6,7 @@ use aes::cipher::KeyInit;
 use aes::{Aes128, Block};
 
 use super::BLOCK_BYTES;
-use super::kernel::{Counter, Kernel, Part};
+use super::cipher::{CipherKernel, Counter, CounterRun};
 use crate::dataset::Coordinates;
 
 /// Says what the key is for, as BLAKE3 asks of each use; part of the format.
@@ -17,7 +17,7 @@ const CONTEXT: &str = "seedfs v1 content key";
 pub(super) struct Key {
     bytes: [u8; BLOCK_BYTES],
     cipher: Aes128,
-    kernel: Kernel,
+    kernel: CipherKernel,
 }
 
 impl Key {
@@ -25,7 +25,7 @@ impl Key {
         let derived = blake3::derive_key(CONTEXT, seed.as_bytes());
         let bytes = array::from_fn(|at| derived[at]);
         let cipher = Aes128::new(&Block::from(bytes));
-        let kernel = Kernel::choose(bytes, &cipher);
+        let kernel = CipherKernel::choose(bytes, &cipher);
         Self { bytes, cipher, kernel }
     }
 
@@ -37,8 +37,8 @@ impl Key {
         &self.cipher
     }
 
-    /// The name of the kernel that generates.
-    pub(super) fn kernel_name(&self) -> &'static str {
+    /// The name of the cipher kernel that generates.
+    pub(super) fn cipher_kernel(&self) -> &'static str {
         self.kernel.name()
     }
 
@@ -48,10 +48,10 @@ impl Key {
         self.kernel.fill(&self.cipher, Counter::new(file, block), out);
     }
 
-    /// Fills `out` with parts, one behind the other.
+    /// Fills `out` with runs, one behind the other.
     #[inline]
-    pub(super) fn fill_parts(&self, parts: &[Part], out: &mut [u8]) {
-        self.kernel.fill_parts(&self.cipher, parts, out);
+    pub(super) fn fill_runs(&self, runs: &[CounterRun], out: &mut [u8]) {
+        self.kernel.fill_runs(&self.cipher, runs, out);
     }
 
     /// How many bytes at the beginning of `data` are known to be the content of `file` from a

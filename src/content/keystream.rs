@@ -1,7 +1,7 @@
 //! Addresses become content: the keystream.
 //!
-//! What begins or ends within a block is cut out of it; everything between is the kernel's, which
-//! makes whole blocks where the content shall stand.
+//! What begins or ends within a block is cut out of it; everything between is the cipher kernel's,
+//! which makes whole blocks where the content shall stand.
 
 use aes::Block;
 use aes::cipher::BlockCipherEncrypt;
@@ -10,8 +10,8 @@ use super::address::Address;
 use super::key::Key;
 use super::{BLOCK_BYTES, Coordinates};
 
-/// A piece to compare with: enough for the kernel to run at its full width, and little enough to
-/// stay in the first-level cache.
+/// A piece to compare with: enough for the cipher kernel to run at its full width, and little
+/// enough to stay in the first-level cache.
 pub(super) const PIECE_BYTES: usize = 1024;
 
 /// See [`Content::fill`](super::Content::fill).
@@ -48,12 +48,12 @@ fn fill_within_block(key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) 
 }
 
 /// A piece of a file's content on the stack, to compare with.
-pub(super) struct Piece {
+pub(super) struct KeystreamPiece {
     file: Coordinates,
     bytes: [u8; PIECE_BYTES],
 }
 
-impl Piece {
+impl KeystreamPiece {
     pub(super) fn new(file: Coordinates) -> Self {
         Self { file, bytes: [0; PIECE_BYTES] }
     }

@@ -33,7 +33,7 @@
 //!
 //! # What follows from it
 //!
-//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `kernel` for
+//! - *Seekable*: any byte costs one block, wherever it stands; see `keystream`, and `cipher` for
 //!   how blocks are made fast.
 //! - *Incompressible, and never the same twice*: a cipher gives different blocks for different
 //!   addresses, so no two aligned blocks of a seed's 2^132 bytes are equal, and neither
@@ -53,10 +53,10 @@
 
 mod address;
 mod agreement;
+mod cipher;
 mod compare;
 mod digest;
 mod filler;
-mod kernel;
 mod key;
 mod keystream;
 mod locate;
@@ -73,12 +73,12 @@ use aes::cipher::BlockCipherDecrypt;
 use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
-pub use agreement::Stop;
+pub use agreement::StopCheck;
 pub use locate::Located;
 
 use compare::Plain;
 use key::Key;
-use keystream::Piece;
+use keystream::KeystreamPiece;
 use shaped::Shaped;
 
 /// The size of a block: what one address is encrypted to.
@@ -120,10 +120,10 @@ impl Content {
         self.key.bytes()
     }
 
-    /// The kernel that generates on this machine: `portable`, `vaes256` or `vaes512`.
+    /// The cipher kernel of this machine: `portable`, `vaes256` or `vaes512`.
     #[must_use]
-    pub fn kernel_name(&self) -> &'static str {
-        self.key.kernel_name()
+    pub fn cipher_kernel(&self) -> &'static str {
+        self.key.cipher_kernel()
     }
 
     /// Fills `out` with the content of `file` from `offset`.
@@ -258,7 +258,7 @@ impl Content {
         one: Source,
         other: Source,
         length: u64,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
     ) -> bool {
         match &self.shaped {
@@ -299,7 +299,7 @@ impl Content {
     }
 
     fn plain(&self, file: Coordinates) -> Plain<'_> {
-        Plain { key: &self.key, piece: Piece::new(file) }
+        Plain { key: &self.key, piece: KeystreamPiece::new(file) }
     }
 }
 

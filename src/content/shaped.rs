@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::address::{Address, Source};
-use super::agreement::{self, Runs, Stop};
+use super::agreement::{self, AgreementRuns, StopCheck};
+use super::cipher::{Counter, CounterRun};
 use super::compare::Right;
-use super::filler::Kept;
-use super::kernel::{Counter, Part};
+use super::filler::Filler;
 use super::key::Key;
 use super::{Coordinates, compare, keystream, text};
 use crate::dataset::{Dataset, Origin, Origins, Template};
@@ -20,7 +20,7 @@ use crate::dataset::{Dataset, Origin, Origins, Template};
 #[derive(Debug)]
 pub(super) struct Shaped {
     dataset: Dataset,
-    kept: Option<Kept>,
+    kept: Option<Filler>,
     /// Whether a template has many zeros in a row, once somebody has asked.
     has_zeros: OnceLock<bool>,
 }
@@ -31,7 +31,7 @@ impl Shaped {
         if dataset.shape().is_plain() {
             return None;
         }
-        let kept = Kept::new(dataset.shape().compress);
+        let kept = Filler::new(dataset.shape().compress);
         Some(Self { dataset: dataset.clone(), kept, has_zeros: OnceLock::new() })
     }
 
@@ -85,7 +85,7 @@ impl Shaped {
     fn finish<'a>(&self, key: &Key, batch: &mut Batch, out: &'a mut [u8]) -> &'a mut [u8] {
         let (out, rest) = out.split_at_mut(batch.bytes);
         let parts = &batch.parts[..batch.count];
-        key.fill_parts(parts, out);
+        key.fill_runs(parts, out);
         if self.kept.is_some() {
             let mut left = out;
             for part in parts {
@@ -165,10 +165,10 @@ impl Shaped {
         &self,
         [one, other]: [Source; 2],
         length: u64,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
     ) -> bool {
-        let mut runs = Runs::new(stop, run);
+        let mut runs = AgreementRuns::new(stop, run);
         match &self.dataset.shape().template {
             Template::Zero => runs.add(length, true),
             Template::File(file) => {
@@ -199,16 +199,16 @@ impl Shaped {
     }
 }
 
-/// What is made by one call of the kernel, and gets its filler while it lies in the first-level
-/// cache.
+/// What is made by one call of the cipher kernel, and gets its filler while it lies in the
+/// first-level cache.
 const BATCH_BYTES: usize = 16 << 10;
 /// Parts of 512 bytes.
 const BATCH_PARTS: usize = BATCH_BYTES / 512;
 
-/// Parts that the kernel makes in one go.
+/// Runs that the cipher kernel makes in one go.
 #[derive(Default)]
 struct Batch {
-    parts: [Part; BATCH_PARTS],
+    parts: [CounterRun; BATCH_PARTS],
     count: usize,
     bytes: usize,
 }
@@ -225,7 +225,7 @@ impl Batch {
         {
             last.bytes += bytes;
         } else {
-            self.parts[self.count] = Part { counter, bytes };
+            self.parts[self.count] = CounterRun { counter, bytes };
             self.count += 1;
         }
         self.bytes += bytes;

@@ -6,7 +6,7 @@
 //! which nothing but making them tells; one costs some nanoseconds.
 
 use super::Coordinates;
-use super::origin::{CONTENT_END, Origins, SHARED_START, Shared};
+use super::origin::{CONTENT_END, Origins, SHARED_START, SharedBlocks};
 
 /// A run of two places: how many bytes, at least one, and whether they were made in the same place
 /// all along or nowhere.
@@ -69,7 +69,12 @@ impl Origins {
 
     /// Two places in which the same shared block may stand.
     #[inline]
-    fn shared_together(&self, both: [&Shared; 2], other: &Self, offsets: [u64; 2]) -> Together {
+    fn shared_together(
+        &self,
+        both: [&SharedBlocks; 2],
+        other: &Self,
+        offsets: [u64; 2],
+    ) -> Together {
         let [one, two] = offsets;
         let generation = self.file.generation;
         if self.rhythm.is_none() {
@@ -93,7 +98,7 @@ impl Origins {
 /// How many blocks are looked at before a run is handed on: less than a microsecond.
 const RUN_BLOCKS: u64 = 64;
 
-impl Shared {
+impl SharedBlocks {
     /// The run of blocks from two offsets on in which the same shared block stands, or in none of
     /// which it does. There is a whole block at both.
     fn run_with(&self, other: &Self, generation: u16, [one, two]: [u64; 2]) -> (u64, bool) {

@@ -16,10 +16,10 @@
 //! the share of the blocks, chosen anew by the seed, and a block that has just changed does not
 //! change again before about as many generations have passed as it takes to change all.
 
-use super::choice::{Choice, Purpose, Stream};
-use super::{Change, Coordinates};
+use super::choice::{Choice, Purpose, RandomStream};
+use super::{ChangeRule, Coordinates};
 
-/// How many blocks [`Change::last_change`] looks at, some 100 µs. Where none of so many has
+/// How many blocks [`ChangeRule::last_change`] looks at, some 100 µs. Where none of so many has
 /// changed in a generation, a file with more is said to have changed in it.
 ///
 /// That errs on the side on which a backup reads a file once more than it must, and it hardly ever
@@ -27,7 +27,7 @@ use super::{Change, Coordinates};
 /// here, and those have changed further on.
 pub const LAST_CHANGE_BLOCKS_MAX: u64 = 1 << 16;
 
-impl Change {
+impl ChangeRule {
     /// The generation, up to `generation`, in which a block of a file last changed: that whose
     /// content it has. The file's own generation does not count.
     #[must_use]
@@ -91,11 +91,11 @@ impl Change {
 #[derive(Clone, Copy, Debug)]
 pub struct FileChange {
     share: u64,
-    stream: Stream,
+    stream: RandomStream,
 }
 
 impl FileChange {
-    /// See [`Change::generation_of_block`].
+    /// See [`ChangeRule::generation_of_block`].
     #[inline]
     #[must_use]
     pub fn generation_of_block(&self, block_index: u64, generation: u16) -> u16 {
@@ -156,8 +156,8 @@ mod tests {
 
     const FILE: Coordinates = Coordinates { generation: 0, node: 1, process: 2, file: 3 };
 
-    fn change(basis_points: u32) -> Change {
-        Change { share: Percent::of_basis_points(basis_points), block_bytes: 4096 }
+    fn change(basis_points: u32) -> ChangeRule {
+        ChangeRule { share: Percent::of_basis_points(basis_points), block_bytes: 4096 }
     }
 
     /// The formula as it is documented, and counted up from the first generation.

@@ -56,24 +56,24 @@ impl Choice {
     /// The draws for one file.
     #[inline]
     #[must_use]
-    pub const fn stream(&self, purpose: Purpose, file: Coordinates) -> Stream {
+    pub const fn stream(&self, purpose: Purpose, file: Coordinates) -> RandomStream {
         let Coordinates { generation, node, process, file } = file;
         let first = ((generation as u64) << 48)
             | ((node as u64) << 32)
             | ((process as u64) << 16)
             | (file as u64 >> 16);
         let second = (file as u64) << 48;
-        Stream { state: mix(mix(mix(self.key ^ purpose as u64) ^ first) ^ second) }
+        RandomStream { state: mix(mix(mix(self.key ^ purpose as u64) ^ first) ^ second) }
     }
 }
 
 /// Any number of draws, each of which is had on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stream {
+pub struct RandomStream {
     state: u64,
 }
 
-impl Stream {
+impl RandomStream {
     /// One draw: 64 bits, each as likely to be 0 as 1.
     #[inline]
     #[must_use]
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_mixer_is_that_of_splitmix64() {
         // The first outputs of SplitMix64 from state 0, as published with it.
-        let stream = Stream { state: 0 };
+        let stream = RandomStream { state: 0 };
         assert_eq!(stream.draw(1), 0xe220_a839_7b1d_cdaf);
         assert_eq!(stream.draw(2), 0x6e78_9e6a_a1b9_65f4);
         assert_eq!(stream.draw(3), 0x06c4_5d18_8009_454f);

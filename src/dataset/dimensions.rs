@@ -1,8 +1,8 @@
-//! How many iterations, nodes, processes and files there are.
+//! How many generations, nodes, processes and files there are.
 
 use super::Coordinates;
 
-/// The most nodes, processes of a node, and iterations: what 16 bits of the address can count.
+/// The most nodes, processes of a node, and generations: what 16 bits of the address can count.
 pub(super) const MAX_U16_DIMENSION: u64 = 1 << 16;
 /// The most files of a process: what 32 bits of the address can count.
 pub(super) const MAX_FILES: u64 = 1 << 32;
@@ -11,8 +11,8 @@ pub(super) const MAX_FILES: u64 = 1 << 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dimensions {
     /// Generations of the content, each a whole tree of its own.
-    pub iterations: u32,
-    /// Nodes of each iteration.
+    pub generations: u32,
+    /// Nodes of each generation.
     pub nodes: u32,
     /// Processes of each node.
     pub processes: u32,
@@ -23,7 +23,7 @@ pub struct Dimensions {
 impl Dimensions {
     pub(super) fn along(&self, axis: Axis) -> u64 {
         match axis {
-            Axis::Iteration => self.iterations.into(),
+            Axis::Generation => self.generations.into(),
             Axis::Node => self.nodes.into(),
             Axis::Process => self.processes.into(),
             Axis::File => self.files,
@@ -34,18 +34,18 @@ impl Dimensions {
 /// One of the four coordinates, as a layout names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {
-    Iteration,
+    Generation,
     Node,
     Process,
     File,
 }
 
 impl Axis {
-    pub(super) const ALL: [Self; 4] = [Self::Iteration, Self::Node, Self::Process, Self::File];
+    pub(super) const ALL: [Self; 4] = [Self::Generation, Self::Node, Self::Process, Self::File];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Iteration => "iteration",
+            Self::Generation => "iteration",
             Self::Node => "node",
             Self::Process => "process",
             Self::File => "file",
@@ -58,7 +58,7 @@ impl Axis {
 
     pub(super) fn of(self, file: Coordinates) -> u64 {
         match self {
-            Self::Iteration => file.generation.into(),
+            Self::Generation => file.generation.into(),
             Self::Node => file.node.into(),
             Self::Process => file.process.into(),
             Self::File => file.file.into(),
@@ -68,7 +68,7 @@ impl Axis {
     /// Sets this coordinate of `file`; `None` when the field cannot hold the value.
     pub(super) fn set(self, file: &mut Coordinates, value: u64) -> Option<()> {
         match self {
-            Self::Iteration => file.generation = value.try_into().ok()?,
+            Self::Generation => file.generation = value.try_into().ok()?,
             Self::Node => file.node = value.try_into().ok()?,
             Self::Process => file.process = value.try_into().ok()?,
             Self::File => file.file = value.try_into().ok()?,

@@ -7,7 +7,7 @@
 //!
 //! Which blocks change is said in [`change`](super::change).
 
-use super::{Change, Choice, Coordinates, Percent};
+use super::{ChangeRule, Choice, Coordinates, Percent};
 
 /// The most that a generation may add, of files and of a file's size: ten times what there was.
 pub(super) const MAX_GROWTH: Percent = Percent::of_basis_points(100_000);
@@ -22,7 +22,7 @@ pub struct Generations {
     /// The files of each process in generation 0.
     pub(super) files: u64,
     /// What each generation changes; `None` for everything.
-    pub(super) change: Option<Change>,
+    pub(super) change: Option<ChangeRule>,
     /// What each adds to the size of every file, of its size in generation 0.
     pub(super) grow: Percent,
     /// What each adds to the files of a process, of their number in generation 0.
@@ -37,7 +37,7 @@ impl Generations {
     pub(super) fn new(
         (first, count): (u16, u32),
         files: u64,
-        change: Option<Change>,
+        change: Option<ChangeRule>,
         (grow, new_files): (Percent, Percent),
     ) -> Self {
         let mut generations =
@@ -193,7 +193,7 @@ mod tests {
         let change = prop::option::of((percent(), 9..=20_u32));
         (0..20_u16, 1..=8_u32, 1..=30_u64, change, percent(), percent()).prop_map(
             |(first, count, files, change, grow, new_files)| {
-                let change = change.map(|(share, log)| Change { share, block_bytes: 1 << log });
+                let change = change.map(|(share, log)| ChangeRule { share, block_bytes: 1 << log });
                 Generations::new((first, count), files, change, (grow, new_files))
             },
         )

@@ -28,12 +28,12 @@ const RESERVED_NAME: &str = ".status";
 /// [`Display`](fmt::Display) gives the template back, in its one canonical spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    components: Vec<Vec<Part>>,
+    components: Vec<Vec<LayoutPart>>,
 }
 
 /// A piece of a path component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum LayoutPart {
     /// Never empty, and never beside another literal.
     Literal(String),
     Number(Placeholder),
@@ -85,7 +85,7 @@ pub enum LayoutError {
         "with --new-files the iterations have different numbers of files; expected \
          {{iteration}} in a path component before that of {{file}}"
     )]
-    FilesBeforeIteration,
+    FilesBeforeGeneration,
     /// Two numbers, or a number and a digit, of which nobody can say where one ends.
     #[error(
         "`{placeholder}` has no fixed width and a digit follows, so a name has no \
@@ -147,16 +147,16 @@ impl Layout {
         self.check_lengths(dimensions)
     }
 
-    /// Whether the iteration is told before the file is, so that each can have a number of files of
-    /// its own.
-    pub(super) fn check_iteration_first(&self) -> Result<(), LayoutError> {
+    /// Whether the generation is told before the file is, so that each can have a number of files
+    /// of its own.
+    pub(super) fn check_generation_first(&self) -> Result<(), LayoutError> {
         let component = |axis: Axis| {
-            let names = |part: &Part| matches!(part, Part::Number(number) if number.axis == axis);
+            let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(n) if n.axis == axis);
             self.components.iter().position(|parts| parts.iter().any(names))
         };
-        match (component(Axis::Iteration), component(Axis::File)) {
-            (Some(iteration), Some(file)) if iteration >= file => {
-                Err(LayoutError::FilesBeforeIteration)
+        match (component(Axis::Generation), component(Axis::File)) {
+            (Some(generation), Some(file)) if generation >= file => {
+                Err(LayoutError::FilesBeforeGeneration)
             }
             _ => Ok(()),
         }
@@ -168,14 +168,14 @@ impl Layout {
         self.components.len()
     }
 
-    pub(super) fn components(&self) -> &[Vec<Part>] {
+    pub(super) fn components(&self) -> &[Vec<LayoutPart>] {
         &self.components
     }
 
     fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
         self.components.iter().flatten().filter_map(|part| match part {
-            Part::Number(placeholder) => Some(*placeholder),
-            Part::Literal(_) => None,
+            LayoutPart::Number(placeholder) => Some(*placeholder),
+            LayoutPart::Literal(_) => None,
         })
     }
 
@@ -231,7 +231,7 @@ impl Placeholder {
     }
 }
 
-impl Part {
+impl LayoutPart {
     fn max_bytes(&self, dimensions: &Dimensions) -> usize {
         match self {
             Self::Literal(text) => text.len(),
@@ -261,7 +261,7 @@ impl fmt::Display for Layout {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for LayoutPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
@@ -280,7 +280,7 @@ impl fmt::Display for Placeholder {
     }
 }
 
-fn parse_component(text: &str) -> Result<Vec<Part>, LayoutError> {
+fn parse_component(text: &str) -> Result<Vec<LayoutPart>, LayoutError> {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
@@ -294,7 +294,7 @@ fn parse_component(text: &str) -> Result<Vec<Part>, LayoutError> {
         } else if let Some(after) = rest.strip_prefix('{') {
             let (inside, after) = after.split_once('}').ok_or(LayoutError::UnbalancedBrace)?;
             push_literal(&mut parts, &mut literal);
-            parts.push(Part::Number(Placeholder::parse(inside)?));
+            parts.push(LayoutPart::Number(Placeholder::parse(inside)?));
             rest = after;
         } else if rest.starts_with('}') {
             return Err(LayoutError::UnbalancedBrace);
@@ -314,9 +314,9 @@ fn parse_component(text: &str) -> Result<Vec<Part>, LayoutError> {
     }
 }
 
-fn push_literal(parts: &mut Vec<Part>, literal: &mut String) {
+fn push_literal(parts: &mut Vec<LayoutPart>, literal: &mut String) {
     if !literal.is_empty() {
-        parts.push(Part::Literal(std::mem::take(literal)));
+        parts.push(LayoutPart::Literal(std::mem::take(literal)));
     }
 }
 
@@ -326,14 +326,14 @@ fn parse_width(text: &str) -> Result<usize, LayoutError> {
         .ok_or_else(|| LayoutError::Width(text.to_owned()))
 }
 
-fn is_literal(parts: Option<&Vec<Part>>, name: &str) -> bool {
-    matches!(parts.map(Vec::as_slice), Some([Part::Literal(text)]) if text == name)
+fn is_literal(parts: Option<&Vec<LayoutPart>>, name: &str) -> bool {
+    matches!(parts.map(Vec::as_slice), Some([LayoutPart::Literal(text)]) if text == name)
 }
 
 /// A number ends where its digits end, unless its width is fixed.
-fn check_unambiguous(parts: &[Part], dimensions: &Dimensions) -> Result<(), LayoutError> {
+fn check_unambiguous(parts: &[LayoutPart], dimensions: &Dimensions) -> Result<(), LayoutError> {
     for pair in parts.windows(2) {
-        if let [Part::Number(placeholder), next] = pair
+        if let [LayoutPart::Number(placeholder), next] = pair
             && next.may_begin_with_digit()
             && !placeholder.is_fixed(dimensions)
         {

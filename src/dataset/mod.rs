@@ -1,6 +1,6 @@
 //! The dataset: which files there are, what they are called and how large they are.
 //!
-//! A dataset is a box of four dimensions: iterations × nodes × processes × files. A file is a
+//! A dataset is a box of four dimensions: generations × nodes × processes × files. A file is a
 //! point in it, its [`Coordinates`]; the content of the file follows from them and the seed. The
 //! [`Layout`] says what path each point has, and the [`Namespace`] computes paths, inode numbers
 //! and coordinates from one another, so that no table of files exists and a trillion files cost
@@ -45,7 +45,7 @@ mod dimensions;
 mod generations;
 mod inode;
 mod layout;
-mod names;
+mod level_names;
 mod namespace;
 mod option_value;
 mod options;
@@ -59,21 +59,21 @@ mod totals;
 mod validate;
 
 pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
-pub use choice::{Choice, Purpose, Stream, below};
+pub use choice::{Choice, Purpose, RandomStream, below};
 pub use coordinates::Coordinates;
 pub use dimensions::Dimensions;
 pub use generations::Generations;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
-pub use namespace::{Namespace, Node};
+pub use namespace::{DatasetEntry, Namespace};
 pub use option_value::OptionValue;
 pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
 pub use origin::{Origin, Origins, SHARED_START};
 pub use percent::Percent;
-pub use shape::{Change, Dedup, Scope, Shape, Template, TemplateFile};
+pub use shape::{ChangeRule, Dedup, Scope, Shape, Template, TemplateFile};
 pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
 pub use sizes::{Decimal, Sizes};
-pub use totals::{Part, Total};
+pub use totals::{DatasetPart, Total};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
 use origin::{Sharing, common_sharing};

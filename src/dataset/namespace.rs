@@ -3,14 +3,14 @@
 mod gaps;
 
 use super::dimensions::{Axis, Dimensions};
-use super::names::{self, Names};
+use super::level_names::{self, LevelNames};
 use super::{Coordinates, Generations, Inode, Layout, MAX_INODES};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
-/// All files are equally deep, one level for each component of the layout, and all directories of
-/// a level have the same number of entries, its *fan-out*. So the tree is a mixed-radix number:
-/// level by level, from the root, its nodes are counted in the order of their paths, and the inode
+/// All files are equally deep, one level for each component of the layout, and all directories of a
+/// level have the same number of entries, its *fan-out*. So the tree is a mixed-radix number: level
+/// by level, from the root, its entries are counted in the order of their paths, and the inode
 /// number is that index behind all the levels above.
 ///
 /// ```text
@@ -34,13 +34,13 @@ pub struct Namespace {
     dimensions: Dimensions,
     generations: Generations,
     /// The root's level first, the files' last.
-    levels: Vec<Level>,
+    levels: Vec<TreeLevel>,
     inode_count: u64,
 }
 
 /// What stands behind an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Node {
+pub enum DatasetEntry {
     /// A directory of the layout.
     Directory,
     /// A file of the dataset.
@@ -48,17 +48,17 @@ pub enum Node {
 }
 
 #[derive(Clone, Debug)]
-struct Level {
-    names: Names,
-    /// The inode number of the first node.
+struct TreeLevel {
+    names: LevelNames,
+    /// The inode number of the first entry.
     first_inode: u64,
-    /// How many nodes, in all directories together.
+    /// How many entries, in all directories together.
     count: u64,
 }
 
-/// A node by its level and its index there.
+/// An entry by its level and its index there.
 #[derive(Clone, Copy)]
-struct Place {
+struct TreeIndex {
     depth: usize,
     index: u64,
 }
@@ -74,13 +74,14 @@ impl Namespace {
         let inode_count = count_inodes(&layout, &dimensions);
         let inode_count =
             u64::try_from(inode_count).ok().filter(|n| *n < MAX_INODES).ok_or(inode_count)?;
-        let mut last = Level { names: Names::root(), first_inode: Inode::ROOT.get(), count: 1 };
+        let mut last =
+            TreeLevel { names: LevelNames::root(), first_inode: Inode::ROOT.get(), count: 1 };
         let mut levels = Vec::with_capacity(layout.components().len() + 1);
         for component in layout.components() {
-            let names = Names::new(component, &dimensions, generations.first());
+            let names = LevelNames::new(component, &dimensions, generations.first());
             let first_inode = last.first_inode + last.count;
             let count = last.count * names.fan_out();
-            levels.push(std::mem::replace(&mut last, Level { names, first_inode, count }));
+            levels.push(std::mem::replace(&mut last, TreeLevel { names, first_inode, count }));
         }
         levels.push(last);
         Ok(Self { layout, dimensions, generations, levels, inode_count })
@@ -88,8 +89,8 @@ impl Namespace {
 
     /// What an inode is; `None` if it is not the dataset's.
     #[must_use]
-    pub fn node(&self, inode: Inode) -> Option<Node> {
-        self.node_at(self.place(inode)?)
+    pub fn entry(&self, inode: Inode) -> Option<DatasetEntry> {
+        self.entry_of(self.index_of(inode)?)
     }
 
     /// The inode of a file; `None` if the dataset has no such file.
@@ -111,18 +112,18 @@ impl Namespace {
         let (parent, level) = self.children(parent)?;
         let position = level.names.read(name)?;
         let index = parent.index * level.names.fan_out() + position;
-        self.is_there(Place { depth: parent.depth + 1, index }).then(|| level.inode(index))
+        self.is_there(TreeIndex { depth: parent.depth + 1, index }).then(|| level.inode(index))
     }
 
     /// The directory in which an inode stands; the root stands in itself.
     #[must_use]
     pub fn parent(&self, inode: Inode) -> Option<Inode> {
-        let place = self.place(inode)?;
-        let Some(depth) = place.depth.checked_sub(1) else {
+        let at = self.index_of(inode)?;
+        let Some(depth) = at.depth.checked_sub(1) else {
             return Some(Inode::ROOT);
         };
-        let fan_out = self.levels.get(place.depth)?.names.fan_out();
-        self.levels.get(depth).map(|level| level.inode(place.index / fan_out))
+        let fan_out = self.levels.get(at.depth)?.names.fan_out();
+        self.levels.get(depth).map(|level| level.inode(at.index / fan_out))
     }
 
     /// How many entries a directory has; `None` if it is none.
@@ -133,7 +134,12 @@ impl Namespace {
 
     /// The entry of a directory by its place in the order of numbers, with its name appended to
     /// `name`; `None`, and nothing appended, past the last one or when this is no directory.
-    pub fn entry(&self, directory: Inode, index: u64, name: &mut String) -> Option<(Inode, Node)> {
+    pub fn entry_at(
+        &self,
+        directory: Inode,
+        index: u64,
+        name: &mut String,
+    ) -> Option<(Inode, DatasetEntry)> {
         let (parent, level) = self.children(directory)?;
         let fan = self.fan(parent, level);
         if index >= fan.count() {
@@ -141,36 +147,36 @@ impl Namespace {
         }
         let position = fan.position(index);
         let index = parent.index * level.names.fan_out() + position;
-        let child = Place { depth: parent.depth + 1, index };
-        let node = self.node_at(child)?;
+        let child = TreeIndex { depth: parent.depth + 1, index };
+        let entry = self.entry_of(child)?;
         level.names.write(position, name);
-        Some((level.inode(child.index), node))
+        Some((level.inode(child.index), entry))
     }
 
     /// Appends the name of an inode, which for the root is empty; false if it is not the dataset's.
     pub fn name(&self, inode: Inode, name: &mut String) -> bool {
-        let place = self.place(inode);
-        let level = place.and_then(|place| self.levels.get(place.depth));
-        let (Some(place), Some(level)) = (place, level) else {
+        let at = self.index_of(inode);
+        let level = at.and_then(|at| self.levels.get(at.depth));
+        let (Some(at), Some(level)) = (at, level) else {
             return false;
         };
-        level.names.write(place.index % level.names.fan_out(), name);
+        level.names.write(at.index % level.names.fan_out(), name);
         true
     }
 
     /// Appends the path of an inode below the root, which for the root is empty; false if it is
     /// not the dataset's.
     pub fn path(&self, inode: Inode, path: &mut String) -> bool {
-        let Some(place) = self.place(inode) else {
+        let Some(at) = self.index_of(inode) else {
             return false;
         };
-        let mut below = self.levels.get(place.depth).map_or(1, |level| level.count);
-        for (depth, level) in self.levels.iter().take(place.depth + 1).enumerate().skip(1) {
+        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
+        for (depth, level) in self.levels.iter().take(at.depth + 1).enumerate().skip(1) {
             if depth > 1 {
                 path.push('/');
             }
             below /= level.names.fan_out();
-            level.names.write(place.index / below % level.names.fan_out(), path);
+            level.names.write(at.index / below % level.names.fan_out(), path);
         }
         true
     }
@@ -178,9 +184,9 @@ impl Namespace {
     /// The file that a path below the root names; only the dataset's own spelling is read.
     #[must_use]
     pub fn coordinates(&self, path: &str) -> Option<Coordinates> {
-        match self.node(self.resolve(path)?)? {
-            Node::File(file) => Some(file),
-            Node::Directory => None,
+        match self.entry(self.resolve(path)?)? {
+            DatasetEntry::File(file) => Some(file),
+            DatasetEntry::Directory => None,
         }
     }
 
@@ -207,7 +213,7 @@ impl Namespace {
     /// The generation that a directory is part of; `None` above the directories of several.
     #[must_use]
     pub fn generation(&self, directory: Inode) -> Option<u16> {
-        self.generation_at(self.place(directory)?)
+        self.generation_at(self.index_of(directory)?)
     }
 
     /// Whether the names in a directory tell the files of a process: it gets more of them with a
@@ -220,25 +226,25 @@ impl Namespace {
     /// How many files there are below a directory, of one node or process only where one is given.
     #[must_use]
     pub fn files_below(&self, directory: Inode, node: Option<u16>, process: Option<u16>) -> u64 {
-        let Some(place) = self.place(directory) else { return 0 };
+        let Some(at) = self.index_of(directory) else { return 0 };
         let mut fixed = Coordinates::default();
-        let mut below = self.levels.get(place.depth).map_or(1, |level| level.count);
+        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
         let mut files = 1;
         for (depth, level) in self.levels.iter().enumerate().skip(1) {
             let fan_out = level.names.fan_out();
-            if depth <= place.depth {
+            if depth <= at.depth {
                 below /= fan_out;
                 // A position of the level's own: its coordinates are within the dimensions.
-                let _ = level.names.set_coordinates(place.index / below % fan_out, &mut fixed);
+                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
                 continue;
             }
             files *= fan_out;
             if let Some((_, radix)) = level.names.file_digit() {
-                files = files / radix * self.files_of(place);
+                files = files / radix * self.files_of(at);
             }
-            if level.names.has(Axis::Iteration) && self.generations.differ_in_files() {
+            if level.names.has(Axis::Generation) && self.generations.differ_in_files() {
                 // Counted with their files.
-                files /= u64::from(self.dimensions.iterations);
+                files /= u64::from(self.dimensions.generations);
             }
             if node.is_some() && level.names.has(Axis::Node) {
                 files /= u64::from(self.dimensions.nodes);
@@ -258,14 +264,14 @@ impl Namespace {
     /// each process has as many there.
     #[must_use]
     pub fn process(&self, inode: Inode) -> Option<u16> {
-        let place = self.place(inode)?;
+        let at = self.index_of(inode)?;
         let mut fixed = Coordinates::default();
-        let mut below = self.levels.get(place.depth)?.count;
+        let mut below = self.levels.get(at.depth)?.count;
         for (depth, level) in self.levels.iter().enumerate().skip(1) {
-            if depth <= place.depth {
+            if depth <= at.depth {
                 let fan_out = level.names.fan_out();
                 below /= fan_out;
-                let _ = level.names.set_coordinates(place.index / below % fan_out, &mut fixed);
+                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
             } else if level.names.has(Axis::Process) {
                 return None;
             }
@@ -309,51 +315,51 @@ impl Namespace {
         self.dimensions
     }
 
-    fn place(&self, inode: Inode) -> Option<Place> {
+    fn index_of(&self, inode: Inode) -> Option<TreeIndex> {
         if inode.get() > self.inode_count {
             return None;
         }
         let depth = self.levels.partition_point(|level| level.first_inode <= inode.get());
         let depth = depth.checked_sub(1)?;
         let index = inode.get() - self.levels.get(depth)?.first_inode;
-        let place = Place { depth, index };
-        self.is_there(place).then_some(place)
+        let at = TreeIndex { depth, index };
+        self.is_there(at).then_some(at)
     }
 
-    /// A directory's place, and the level on which its entries stand.
-    fn children(&self, directory: Inode) -> Option<(Place, &Level)> {
-        let place = self.place(directory)?;
-        Some((place, self.levels.get(place.depth + 1)?))
+    /// A directory's index, and the level on which its entries stand.
+    fn children(&self, directory: Inode) -> Option<(TreeIndex, &TreeLevel)> {
+        let at = self.index_of(directory)?;
+        Some((at, self.levels.get(at.depth + 1)?))
     }
 
-    fn node_at(&self, place: Place) -> Option<Node> {
-        if place.depth + 1 < self.levels.len() {
-            return Some(Node::Directory);
+    fn entry_of(&self, at: TreeIndex) -> Option<DatasetEntry> {
+        if at.depth + 1 < self.levels.len() {
+            return Some(DatasetEntry::Directory);
         }
         let generation = self.generations.first();
         let mut file = Coordinates { generation, ..Coordinates::default() };
-        let mut index = place.index;
+        let mut index = at.index;
         for level in self.levels.iter().rev() {
             let fan_out = level.names.fan_out();
             level.names.set_coordinates(index % fan_out, &mut file)?;
             index /= fan_out;
         }
-        Some(Node::File(file))
+        Some(DatasetEntry::File(file))
     }
 }
 
-impl Level {
+impl TreeLevel {
     fn inode(&self, index: u64) -> Inode {
         Inode::new(self.first_inode + index)
     }
 }
 
-/// No sum here reaches 2^128: a level has at most 2^80 nodes, and a path at most 2048 components.
+/// No sum here reaches 2^128: a level has at most 2^80 entries, and a path at most 2048 components.
 fn count_inodes(layout: &Layout, dimensions: &Dimensions) -> u128 {
     let mut level_count = 1;
     let mut total = 1;
     for component in layout.components() {
-        level_count *= names::fan_out(component, dimensions);
+        level_count *= level_names::fan_out(component, dimensions);
         total += level_count;
     }
     total

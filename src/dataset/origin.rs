@@ -43,8 +43,8 @@
 
 use std::ops::Range;
 
-use super::choice::{Choice, Purpose, Stream, below};
-use super::shape::{Change, Dedup, Scope};
+use super::choice::{Choice, Purpose, RandomStream, below};
+use super::shape::{ChangeRule, Dedup, Scope};
 use super::{Coordinates, Dataset, Dimensions, FileChange, Generations};
 
 /// Where the shared blocks begin in the content of their scope's first file: files of a dataset
@@ -84,7 +84,7 @@ pub(super) struct Sharing {
 
 impl Sharing {
     /// `blocks` is the number of whole blocks in the scope.
-    pub(super) fn new(dedup: Dedup, change: Option<Change>, blocks: u128) -> Self {
+    pub(super) fn new(dedup: Dedup, change: Option<ChangeRule>, blocks: u128) -> Self {
         let share = dedup.share.of_2_32();
         let blocks = blocks.clamp(1, BLOCKS_MAX);
         let rarer = u128::from(share.min((1 << 32) - share));
@@ -112,7 +112,7 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    fn new(choice: Choice, change: Change, file: Coordinates) -> Self {
+    fn new(choice: Choice, change: ChangeRule, file: Coordinates) -> Self {
         let shift = change.block_bytes.trailing_zeros();
         Self { blocks: change.of_file(&choice, file), shift }
     }
@@ -147,8 +147,8 @@ impl Rhythm {
 
 /// Which places of one file show shared blocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shared {
-    stream: Stream,
+pub(super) struct SharedBlocks {
+    stream: RandomStream,
     sharing: Sharing,
     phase: u64,
     pub(super) shift: u32,
@@ -160,7 +160,7 @@ pub(super) struct Shared {
     pub(super) owner: Coordinates,
 }
 
-impl Shared {
+impl SharedBlocks {
     /// Whether a shared block stands at `offset`, if the file has a whole block there.
     #[inline]
     pub(super) fn is_shared(&self, offset: u64) -> bool {
@@ -228,7 +228,7 @@ impl Shared {
 pub struct Origins {
     pub(super) file: Coordinates,
     pub(super) rhythm: Option<Rhythm>,
-    pub(super) shared: Option<Shared>,
+    pub(super) shared: Option<SharedBlocks>,
 }
 
 impl Origins {
@@ -286,11 +286,11 @@ impl Dataset {
         Origins { file, rhythm, shared }
     }
 
-    fn shared(&self, dedup: Dedup, file: Coordinates) -> Shared {
+    fn shared(&self, dedup: Dedup, file: Coordinates) -> SharedBlocks {
         let first = Coordinates { generation: 0, ..file };
         let first_size_bytes = self.size_bytes(first);
         let shift = dedup.block_bytes.trailing_zeros();
-        Shared {
+        SharedBlocks {
             stream: self.choice.stream(Purpose::SharedBlock, first),
             sharing: self.sharing_of(dedup, file),
             phase: self.choice.stream(Purpose::SharedPhase, first).draw(0) >> 32,
@@ -339,7 +339,7 @@ impl Dataset {
 /// `blocks_of` so many files says how many blocks they have; where sizes are drawn, by their mean.
 pub(super) fn common_sharing(
     dedup: Dedup,
-    change: Option<Change>,
+    change: Option<ChangeRule>,
     dimensions: &Dimensions,
     blocks_of: impl Fn(u128) -> u128,
 ) -> Option<Sharing> {

@@ -12,7 +12,7 @@
 //! ```
 
 use super::dimensions::{Axis, Dimensions};
-use super::layout::{Part, Placeholder};
+use super::layout::{LayoutPart, Placeholder};
 use super::{Dataset, Namespace};
 
 impl Dataset {
@@ -39,9 +39,9 @@ fn path_bytes(namespace: &Namespace, files: u64) -> u128 {
     for (position, generation) in (0..).zip(generations.all()) {
         let files = generations.files_at(generation);
         let files_now = left.min(namespace.process_count() * files);
-        let of_one = Dimensions { iterations: 1, files, ..dimensions };
+        let of_one = Dimensions { generations: 1, files, ..dimensions };
         sum += parts_bytes(namespace, files_now, |number, files_now| match number.axis {
-            Axis::Iteration => {
+            Axis::Generation => {
                 let width = number.width.max(1);
                 let digits = digits_below(position + 1, width) - digits_below(position, width);
                 digits * u128::from(files_now)
@@ -64,9 +64,9 @@ fn parts_bytes(
 ) -> u128 {
     let components = namespace.layout().components();
     let slashes = (components.len() - 1) as u128;
-    let sum = |part: &Part| match part {
-        Part::Literal(text) => text.len() as u128 * u128::from(files),
-        Part::Number(placeholder) => number(*placeholder, files),
+    let sum = |part: &LayoutPart| match part {
+        LayoutPart::Literal(text) => text.len() as u128 * u128::from(files),
+        LayoutPart::Number(placeholder) => number(*placeholder, files),
     };
     slashes * u128::from(files) + components.iter().flatten().map(sum).sum::<u128>()
 }
@@ -78,7 +78,7 @@ fn axis_bytes(dimensions: &Dimensions, axis: Axis, width: usize, files: u64) -> 
         Axis::File => 1,
         Axis::Process => dimensions.files,
         Axis::Node => dimensions.files * u64::from(dimensions.processes),
-        Axis::Iteration => {
+        Axis::Generation => {
             dimensions.files * u64::from(dimensions.processes) * u64::from(dimensions.nodes)
         }
     };
@@ -157,7 +157,7 @@ mod tests {
             let mut sum = 0;
             for index in 0..dataset.file_count() {
                 prop_assert_eq!(dataset.path_bytes(index), sum, "{} files", index);
-                let file = dataset.file(crate::dataset::Part::ALL, index);
+                let file = dataset.file(crate::dataset::DatasetPart::ALL, index);
                 let mut path = String::new();
                 let inode = dataset.namespace().inode(file).unwrap();
                 prop_assert!(dataset.namespace().path(inode, &mut path));

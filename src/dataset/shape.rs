@@ -19,7 +19,7 @@ pub struct Shape {
     /// Blocks that are there more than once.
     pub dedup: Option<Dedup>,
     /// What changes from one generation to the next; without it, all.
-    pub change: Option<Change>,
+    pub change: Option<ChangeRule>,
 }
 
 impl Shape {
@@ -145,7 +145,7 @@ impl Scope {
 
 /// How much changes from one generation to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ChangeRule {
     /// The share of the blocks; less than all.
     pub share: Percent,
     /// The size of a block: a power of two.

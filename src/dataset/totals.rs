@@ -20,14 +20,14 @@ pub struct Total {
 /// Some of the dataset's files. They are counted from 0: the files of a process first, then its
 /// node's processes, the nodes and the generations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct DatasetPart {
     /// Those of one node, which the dataset must have.
     pub node: Option<u16>,
     /// Those of this process of each node, which the dataset must have.
     pub process: Option<u16>,
 }
 
-impl Part {
+impl DatasetPart {
     /// All of them.
     pub const ALL: Self = Self { node: None, process: None };
 }
@@ -35,13 +35,13 @@ impl Part {
 impl Dataset {
     /// How many files a part has.
     #[must_use]
-    pub fn file_count_of(&self, part: Part) -> u64 {
+    pub fn file_count_of(&self, part: DatasetPart) -> u64 {
         self.processes_of(part) * self.generations().files_in_all()
     }
 
     /// The file with a number below the part's count.
     #[must_use]
-    pub fn file(&self, part: Part, index: u64) -> Coordinates {
+    pub fn file(&self, part: DatasetPart, index: u64) -> Coordinates {
         let (generation, before) = self.generations().find(index, self.processes_of(part));
         let mut rest = index - before;
         let mut digit = |count: u64| {
@@ -63,7 +63,7 @@ impl Dataset {
 
     /// The size of a part, as far as that is arithmetic.
     #[must_use]
-    pub fn total_bytes(&self, part: Part) -> Total {
+    pub fn total_bytes(&self, part: DatasetPart) -> Total {
         let processes = u128::from(self.processes_of(part));
         let sizes = self.sizes().equal();
         // In 1024ths of a byte: below 2^61 files of at most 2^52 bytes.
@@ -88,14 +88,19 @@ impl Dataset {
 
     /// The sum of the sizes of some of a part's files, by their numbers.
     #[must_use]
-    pub fn sum_bytes(&self, part: Part, files: Range<u64>) -> u128 {
+    pub fn sum_bytes(&self, part: DatasetPart, files: Range<u64>) -> u128 {
         let mut sum = 0;
         self.each_size(part, files, |_, size| sum += u128::from(size));
         sum
     }
 
     /// Calls `each` with each of some files of a part, by their numbers, and its size.
-    pub fn each_size(&self, part: Part, files: Range<u64>, mut each: impl FnMut(Coordinates, u64)) {
+    pub fn each_size(
+        &self,
+        part: DatasetPart,
+        files: Range<u64>,
+        mut each: impl FnMut(Coordinates, u64),
+    ) {
         let mut index = files.start;
         while index < files.end {
             let first = self.file(part, index);
@@ -110,7 +115,7 @@ impl Dataset {
         }
     }
 
-    fn processes_of(&self, part: Part) -> u64 {
+    fn processes_of(&self, part: DatasetPart) -> u64 {
         let along = |given: Option<u16>, count: u32| if given.is_some() { 1 } else { count.into() };
         along(part.node, self.dimensions().nodes) * along(part.process, self.dimensions().processes)
     }
@@ -142,17 +147,17 @@ mod tests {
         for shape in SHAPES {
             let dataset = dataset(shape);
             let dimensions = dataset.dimensions();
-            let files = |part: Part| -> Vec<Coordinates> {
+            let files = |part: DatasetPart| -> Vec<Coordinates> {
                 (0..dataset.file_count_of(part)).map(|index| dataset.file(part, index)).collect()
             };
-            let all: BTreeSet<_> = files(Part::ALL).into_iter().collect();
+            let all: BTreeSet<_> = files(DatasetPart::ALL).into_iter().collect();
             assert_eq!(all.len() as u64, dataset.file_count(), "{shape}");
             assert!(all.iter().all(|file| dataset.contains(*file)), "{shape}");
             let (mut nodes, mut processes) = (BTreeSet::new(), BTreeSet::new());
             for node in 0..u16::try_from(dimensions.nodes).unwrap() {
-                nodes.extend(files(Part { node: Some(node), process: None }));
+                nodes.extend(files(DatasetPart { node: Some(node), process: None }));
                 for process in 0..u16::try_from(dimensions.processes).unwrap() {
-                    let part = Part { node: Some(node), process: Some(process) };
+                    let part = DatasetPart { node: Some(node), process: Some(process) };
                     assert!(files(part).iter().all(|file| file.node == node));
                     processes.extend(files(part));
                 }
@@ -166,7 +171,7 @@ mod tests {
     fn totals_are_the_sums_or_near_them() {
         for shape in SHAPES {
             let dataset = dataset(shape);
-            for part in [Part::ALL, Part { node: Some(0), process: Some(0) }] {
+            for part in [DatasetPart::ALL, DatasetPart { node: Some(0), process: Some(0) }] {
                 let count = dataset.file_count_of(part);
                 let files = (0..count).map(|index| dataset.file(part, index));
                 let sum: u128 = files.map(|file| u128::from(dataset.size_bytes(file))).sum();
@@ -195,8 +200,8 @@ mod tests {
         ] {
             let shape = format!("generation = 3\ngrow = 10\nfiles = 200000\nsize = '{size}'");
             let dataset = dataset(&shape);
-            let sum = dataset.sum_bytes(Part::ALL, 0..dataset.file_count());
-            let estimate = dataset.total_bytes(Part::ALL).bytes;
+            let sum = dataset.sum_bytes(DatasetPart::ALL, 0..dataset.file_count());
+            let estimate = dataset.total_bytes(DatasetPart::ALL).bytes;
             let off = sum.abs_diff(estimate) * 1000 / sum;
             assert!(off < 30, "{size}: {estimate} is off {sum} by {off} in a thousand");
         }

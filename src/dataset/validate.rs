@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
 use super::{
-    Change, Dataset, DatasetConfig, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace,
+    ChangeRule, Dataset, DatasetConfig, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace,
     OptionValue, Percent, SHARED_START, Shape, Sizes, Template,
 };
 
@@ -99,7 +99,7 @@ impl DatasetConfig {
 
         let generations = generations?;
         let dimensions = Dimensions {
-            iterations: generations.count,
+            generations: generations.count,
             nodes: nodes?.try_into().ok()?,
             processes: processes?.try_into().ok()?,
             files: generations.files_at(generations.last()),
@@ -110,7 +110,7 @@ impl DatasetConfig {
         let layout = layout?;
         let mut checked = layout.check(&dimensions);
         if generations.differ_in_files() {
-            checked = checked.and_then(|()| layout.check_iteration_first());
+            checked = checked.and_then(|()| layout.check_generation_first());
         }
         if let Err(error) = checked {
             errors.add("--layout", layout_text, error.to_string());
@@ -230,7 +230,7 @@ impl Errors {
         typed: &DatasetConfig,
         shown: Option<(u16, u32)>,
         files: Option<u64>,
-        change: Option<Change>,
+        change: Option<ChangeRule>,
     ) -> Option<Generations> {
         let none_to_most = (Percent::ZERO, MAX_GROWTH);
         let grow = self.percent("--grow", typed.grow.as_ref(), none_to_most);
@@ -269,10 +269,10 @@ impl Errors {
     }
 
     fn too_many(&mut self, dimensions: &Dimensions, count: u128) {
-        let Dimensions { iterations, nodes, processes, files } = dimensions;
+        let Dimensions { generations, nodes, processes, files } = dimensions;
         self.add(
             "--nodes × --processes × --files × --iterations",
-            format!("{nodes} × {processes} × {files} × {iterations}"),
+            format!("{nodes} × {processes} × {files} × {generations}"),
             format!("these are {count} files and directories; expected fewer than 2^61 together"),
         );
     }

@@ -16,7 +16,10 @@ use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
-use super::{Access, Call, Directory, Fault, Faults, File, Kind, Links, Listing, Sound, Stat};
+use super::{
+    Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
+    SystemCall,
+};
 
 /// The system's files and directories.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +50,9 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn open_root(&self, path: &Path) -> io::Result<Directory> {
-        self.call(Call::Open, || openat(AT_FDCWD, path, DIRECTORY, Mode::empty())).map(Directory)
+    pub fn open_root(&self, path: &Path) -> io::Result<OpenDirectory> {
+        self.call(SystemCall::Open, || openat(AT_FDCWD, path, DIRECTORY, Mode::empty()))
+            .map(OpenDirectory)
     }
 
     /// Opens a directory below another.
@@ -58,12 +62,12 @@ impl<F: Faults> Disk<F> {
     /// `NotADirectory` where it is a link and those are refused; else those of the system.
     pub fn open_directory(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         path: &Path,
         links: Links,
-    ) -> io::Result<Directory> {
+    ) -> io::Result<OpenDirectory> {
         let flags = DIRECTORY | no_follow(links);
-        self.call(Call::Open, || openat(at, path, flags, Mode::empty())).map(Directory)
+        self.call(SystemCall::Open, || openat(at, path, flags, Mode::empty())).map(OpenDirectory)
     }
 
     /// Opens the directory that a link in another one leads to, where `is_trusted` says so of the
@@ -75,23 +79,23 @@ impl<F: Faults> Disk<F> {
     /// of the system.
     pub fn open_through_link(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         name: &OsStr,
         is_trusted: impl Fn(&Stat) -> bool,
-    ) -> io::Result<Directory> {
+    ) -> io::Result<OpenDirectory> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let link = self.call(Call::Open, || openat(at, name, flags, Mode::empty()))?;
+        let link = self.call(SystemCall::Open, || openat(at, name, flags, Mode::empty()))?;
         let stat = self.stat(&link)?;
-        if stat.kind != Kind::Link {
+        if stat.kind != FileType::Link {
             return Err(io::ErrorKind::NotADirectory.into());
         }
         if !is_trusted(&stat) {
             let error = "it is another user's link, which is not followed";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
         }
-        let target = self.call(Call::Open, || readlinkat(&link, ""))?;
-        self.call(Call::Open, || openat(at, target.as_os_str(), DIRECTORY, Mode::empty()))
-            .map(Directory)
+        let target = self.call(SystemCall::Open, || readlinkat(&link, ""))?;
+        self.call(SystemCall::Open, || openat(at, target.as_os_str(), DIRECTORY, Mode::empty()))
+            .map(OpenDirectory)
     }
 
     /// Makes a directory; says whether it was not there before.
@@ -99,9 +103,9 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn make_directory(&self, at: &Directory, name: &OsStr) -> io::Result<bool> {
+    pub fn make_directory(&self, at: &OpenDirectory, name: &OsStr) -> io::Result<bool> {
         let mode = Mode::from_bits_truncate(0o777);
-        match self.call(Call::MakeDirectory, || mkdirat(at, name, mode)) {
+        match self.call(SystemCall::MakeDirectory, || mkdirat(at, name, mode)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
@@ -115,19 +119,19 @@ impl<F: Faults> Disk<F> {
     /// Those of the system: `ELOOP` where it is a link and those are refused.
     pub fn open(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         path: &Path,
         access: Access,
         links: Links,
-    ) -> io::Result<File> {
+    ) -> io::Result<OpenFile> {
         let access = match access {
             Access::Read => OFlag::O_RDONLY,
             Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
             Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
         };
         let flags = access | no_follow(links) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        self.call(Call::Open, || openat(at, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
-            .map(|descriptor| File(descriptor.into()))
+        self.call(SystemCall::Open, || openat(at, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
+            .map(|descriptor| OpenFile(descriptor.into()))
     }
 
     /// Makes a file, to read and to write, under a name that must be free.
@@ -136,11 +140,16 @@ impl<F: Faults> Disk<F> {
     ///
     /// `AlreadyExists`, also where the name is a link; else those of the system. A call that was
     /// interrupted is not made again: the file may be there by now.
-    pub(super) fn create(&self, at: &Directory, name: &OsStr, mode: u32) -> io::Result<File> {
+    pub(super) fn create(
+        &self,
+        at: &OpenDirectory,
+        name: &OsStr,
+        mode: u32,
+    ) -> io::Result<OpenFile> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let mode = Mode::from_bits_truncate(mode);
-        self.once(Call::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))
-            .map(|descriptor| File(descriptor.into()))
+        self.once(SystemCall::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))
+            .map(|descriptor| OpenFile(descriptor.into()))
             .map_err(io::Error::from)
     }
 
@@ -150,8 +159,8 @@ impl<F: Faults> Disk<F> {
     ///
     /// Those of the system.
     #[inline]
-    pub fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.transfer(Call::Read, bytes.len(), |length| {
+    pub fn read_at(&self, file: &OpenFile, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.transfer(SystemCall::Read, bytes.len(), |length| {
             file.0.read_at(&mut bytes[..length], offset)
         })
     }
@@ -162,8 +171,10 @@ impl<F: Faults> Disk<F> {
     ///
     /// Those of the system.
     #[inline]
-    pub fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.transfer(Call::Write, bytes.len(), |length| file.0.write_at(&bytes[..length], offset))
+    pub fn write_at(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.transfer(SystemCall::Write, bytes.len(), |length| {
+            file.0.write_at(&bytes[..length], offset)
+        })
     }
 
     /// Sets the length.
@@ -171,8 +182,8 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn set_length(&self, file: &File, length: u64) -> io::Result<()> {
-        self.call(Call::SetLength, || file.0.set_len(length).map_err(|error| errno(&error)))
+    pub fn set_length(&self, file: &OpenFile, length: u64) -> io::Result<()> {
+        self.call(SystemCall::SetLength, || file.0.set_len(length).map_err(|error| errno(&error)))
     }
 
     /// Gives a range of a file back to the filesystem; the file keeps its length.
@@ -180,12 +191,12 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn punch(&self, file: &File, offset: u64, length: u64) -> io::Result<()> {
+    pub fn punch(&self, file: &OpenFile, offset: u64, length: u64) -> io::Result<()> {
         let too_far = |_| io::Error::from(Errno::EFBIG);
         let (offset, length) =
             (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
         let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        self.call(Call::Punch, || fallocate(file, how, offset, length))
+        self.call(SystemCall::Punch, || fallocate(file, how, offset, length))
     }
 
     /// Has a file on the storage.
@@ -193,8 +204,8 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn sync(&self, file: &File) -> io::Result<()> {
-        self.call(Call::Sync, || fsync(file))
+    pub fn sync(&self, file: &OpenFile) -> io::Result<()> {
+        self.call(SystemCall::Sync, || fsync(file))
     }
 
     /// Has the names in a directory on the storage.
@@ -202,9 +213,9 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn sync_directory(&self, directory: &Directory) -> io::Result<()> {
+    pub fn sync_directory(&self, directory: &OpenDirectory) -> io::Result<()> {
         let readable = self.readable(directory)?;
-        self.call(Call::Sync, || fsync(&readable))
+        self.call(SystemCall::Sync, || fsync(&readable))
     }
 
     /// What closing the file would say: some filesystems tell only then what they could not store.
@@ -213,12 +224,12 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn flush(&self, file: &File) -> io::Result<()> {
+    pub fn flush(&self, file: &OpenFile) -> io::Result<()> {
         let close = || {
             let duplicate = file.0.try_clone().map_err(|error| errno(&error))?;
             nix::unistd::close(duplicate)
         };
-        self.call(Call::Flush, close)
+        self.call(SystemCall::Flush, close)
     }
 
     /// Removes a name that is not a directory's. One that is not there is removed.
@@ -226,8 +237,8 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn unlink(&self, at: &Directory, name: &OsStr) -> io::Result<()> {
-        match self.call(Call::Unlink, || unlinkat(at, name, UnlinkatFlags::NoRemoveDir)) {
+    pub fn unlink(&self, at: &OpenDirectory, name: &OsStr) -> io::Result<()> {
+        match self.call(SystemCall::Unlink, || unlinkat(at, name, UnlinkatFlags::NoRemoveDir)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         }
@@ -239,7 +250,7 @@ impl<F: Faults> Disk<F> {
     ///
     /// Those of the system.
     pub fn stat(&self, what: &impl AsFd) -> io::Result<Stat> {
-        self.call(Call::Stat, || fstat(what)).map(Stat::from)
+        self.call(SystemCall::Stat, || fstat(what)).map(Stat::from)
     }
 
     /// How many bytes the filesystem of a file can still take.
@@ -247,8 +258,8 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn free_bytes(&self, file: &File) -> io::Result<u64> {
-        let space = self.call(Call::Stat, || fstatvfs(file))?;
+    pub fn free_bytes(&self, file: &OpenFile) -> io::Result<u64> {
+        let space = self.call(SystemCall::Stat, || fstatvfs(file))?;
         Ok(space.blocks_available().saturating_mul(space.fragment_size()))
     }
 
@@ -257,12 +268,12 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn stat_at(&self, at: &Directory, path: &Path, links: Links) -> io::Result<Stat> {
+    pub fn stat_at(&self, at: &OpenDirectory, path: &Path, links: Links) -> io::Result<Stat> {
         let flags = match links {
             Links::Refuse => AtFlags::AT_SYMLINK_NOFOLLOW,
             Links::Follow => AtFlags::empty(),
         };
-        self.call(Call::Stat, || fstatat(at, path, flags)).map(Stat::from)
+        self.call(SystemCall::Stat, || fstatat(at, path, flags)).map(Stat::from)
     }
 
     /// The names in a directory, without `.` and `..`.
@@ -270,7 +281,7 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system, now and at each entry.
-    pub fn list(&self, directory: &Directory) -> io::Result<Listing<F>> {
+    pub fn list(&self, directory: &OpenDirectory) -> io::Result<Listing<F>> {
         let names = Dir::from_fd(self.readable(directory)?.into()).map_err(io::Error::from)?;
         Ok(Listing::new(self.clone(), names))
     }
@@ -281,13 +292,13 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn try_lock(&self, file: &File) -> io::Result<bool> {
+    pub fn try_lock(&self, file: &OpenFile) -> io::Result<bool> {
         let lock = || match file.0.try_lock() {
             Ok(()) => Ok(true),
             Err(std::fs::TryLockError::WouldBlock) => Ok(false),
             Err(std::fs::TryLockError::Error(error)) => Err(errno(&error)),
         };
-        self.call(Call::Lock, lock)
+        self.call(SystemCall::Lock, lock)
     }
 
     /// Asks the kernel to forget what it has cached of a file, and is not only in the cache.
@@ -295,22 +306,22 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn forget_cached(&self, file: &File) -> io::Result<()> {
+    pub fn forget_cached(&self, file: &OpenFile) -> io::Result<()> {
         let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
-        self.call(Call::ForgetCached, || posix_fadvise(file, 0, 0, advice))
+        self.call(SystemCall::ForgetCached, || posix_fadvise(file, 0, 0, advice))
     }
 
     /// The directory again, to be read and synced.
-    fn readable(&self, directory: &Directory) -> io::Result<std::fs::File> {
+    fn readable(&self, directory: &OpenDirectory) -> io::Result<std::fs::File> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        self.call(Call::Open, || openat(directory, ".", flags, Mode::empty())).map(Into::into)
+        self.call(SystemCall::Open, || openat(directory, ".", flags, Mode::empty())).map(Into::into)
     }
 
     /// Makes a call until no signal interrupts it.
     #[inline]
     pub(super) fn call<T>(
         &self,
-        call: Call,
+        call: SystemCall,
         mut make: impl FnMut() -> nix::Result<T>,
     ) -> io::Result<T> {
         loop {
@@ -325,7 +336,7 @@ impl<F: Faults> Disk<F> {
     #[inline]
     pub(super) fn once<T>(
         &self,
-        call: Call,
+        call: SystemCall,
         make: impl FnOnce() -> nix::Result<T>,
     ) -> nix::Result<T> {
         match self.faults.fault(call) {
@@ -338,7 +349,7 @@ impl<F: Faults> Disk<F> {
     #[inline]
     fn transfer(
         &self,
-        call: Call,
+        call: SystemCall,
         length: usize,
         mut make: impl FnMut(usize) -> io::Result<usize>,
     ) -> io::Result<usize> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Call, Fault, Faults};
+use super::{Fault, Faults, SystemCall};
 
 /// Lets one call fail, or all from one on. Clones count together.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Failing {
     first: u64,
     last: u64,
     fault: Fault,
-    only: Option<Call>,
+    only: Option<SystemCall>,
     calls: Arc<AtomicU64>,
 }
 
@@ -40,7 +40,7 @@ impl Failing {
 
     /// Counts only calls of one kind, and lets only those fail.
     #[must_use]
-    pub fn only(self, call: Call) -> Self {
+    pub fn only(self, call: SystemCall) -> Self {
         Self { only: Some(call), ..self }
     }
 
@@ -58,7 +58,7 @@ impl Failing {
 }
 
 impl Faults for Failing {
-    fn fault(&self, call: Call) -> Option<Fault> {
+    fn fault(&self, call: SystemCall) -> Option<Fault> {
         if self.only.is_some_and(|only| only != call) {
             return None;
         }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 /// A system call, as far as faults tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum SystemCall {
     /// Opening what is there.
     Open,
     /// Making a file.
@@ -53,7 +53,7 @@ pub enum Fault {
 /// Who is asked before each system call whether it is to fail.
 pub trait Faults: Clone + Debug + Send + Sync + 'static {
     /// What is to happen to this call; `None`: nothing.
-    fn fault(&self, call: Call) -> Option<Fault>;
+    fn fault(&self, call: SystemCall) -> Option<Fault>;
 }
 
 /// No faults but those that the system has.
@@ -62,7 +62,7 @@ pub struct Sound;
 
 impl Faults for Sound {
     #[inline]
-    fn fault(&self, _: Call) -> Option<Fault> {
+    fn fault(&self, _: SystemCall) -> Option<Fault> {
         None
     }
 }

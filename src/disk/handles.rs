@@ -7,19 +7,19 @@ use nix::sys::stat::FileStat;
 
 /// An open file.
 #[derive(Debug)]
-pub struct File(pub(super) std::fs::File);
+pub struct OpenFile(pub(super) std::fs::File);
 
 /// An open directory. It stands for the same directory whatever happens to the path that led to it.
 #[derive(Debug)]
-pub struct Directory(pub(super) OwnedFd);
+pub struct OpenDirectory(pub(super) OwnedFd);
 
-impl AsFd for File {
+impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-impl AsFd for Directory {
+impl AsFd for OpenDirectory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -56,7 +56,7 @@ pub enum Taken {
 
 /// What something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileType {
     /// A regular file.
     File,
     /// A directory.
@@ -67,7 +67,7 @@ pub enum Kind {
     Special,
 }
 
-impl Kind {
+impl FileType {
     pub(super) fn of_mode(mode: libc::mode_t) -> Self {
         match mode & libc::S_IFMT {
             libc::S_IFREG => Self::File,
@@ -82,7 +82,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileType,
     /// The device of its filesystem.
     pub device: u64,
     /// Its number there.
@@ -113,7 +113,7 @@ impl From<FileStat> for Stat {
     fn from(stat: FileStat) -> Self {
         let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
         Self {
-            kind: Kind::of_mode(stat.st_mode),
+            kind: FileType::of_mode(stat.st_mode),
             device: stat.st_dev,
             inode: stat.st_ino,
             links: links(&stat),
@@ -134,9 +134,9 @@ fn links(stat: &FileStat) -> u64 {
 
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListingEntry {
     /// The name.
     pub name: OsString,
     /// What it is, where the filesystem says so.
-    pub kind: Option<Kind>,
+    pub kind: Option<FileType>,
 }

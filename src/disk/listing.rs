@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use nix::dir::{Dir, OwningIter, Type};
 use nix::errno::Errno;
 
-use super::{Call, Disk, Entry, Faults, Kind};
+use super::{Disk, Faults, FileType, ListingEntry, SystemCall};
 
 /// The entries of a directory. After an error it ends.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl<F> Listing<F> {
 }
 
 impl<F: Faults> Iterator for Listing<F> {
-    type Item = io::Result<Entry>;
+    type Item = io::Result<ListingEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -32,7 +32,7 @@ impl<F: Faults> Iterator for Listing<F> {
                 return None;
             }
             // Asked before, never after: an entry that was taken would be lost.
-            let asked = self.disk.call(Call::List, || Ok(()));
+            let asked = self.disk.call(SystemCall::List, || Ok(()));
             let entry = match asked.map(|()| self.names.next()) {
                 Ok(Some(Ok(entry))) => entry,
                 Ok(Some(Err(Errno::EINTR))) => continue,
@@ -52,17 +52,17 @@ impl<F: Faults> Iterator for Listing<F> {
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {
                 let name: OsString = OsStr::from_bytes(name).to_owned();
-                return Some(Ok(Entry { name, kind: entry.file_type().map(kind) }));
+                return Some(Ok(ListingEntry { name, kind: entry.file_type().map(kind) }));
             }
         }
     }
 }
 
-fn kind(kind: Type) -> Kind {
+fn kind(kind: Type) -> FileType {
     match kind {
-        Type::File => Kind::File,
-        Type::Directory => Kind::Directory,
-        Type::Symlink => Kind::Link,
-        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Kind::Special,
+        Type::File => FileType::File,
+        Type::Directory => FileType::Directory,
+        Type::Symlink => FileType::Link,
+        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => FileType::Special,
     }
 }

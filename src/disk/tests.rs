@@ -105,7 +105,7 @@ fn planted_links_are_not_followed() {
     disk.replace(&at, link, b"ours", (0o600, false)).unwrap();
     assert_eq!(fs::read(&victim).unwrap(), b"precious");
     assert_eq!(fs::read(directory.path().join("link")).unwrap(), b"ours");
-    assert_eq!(disk.stat_at(&at, Path::new("link"), Links::Refuse).unwrap().kind, Kind::File);
+    assert_eq!(disk.stat_at(&at, Path::new("link"), Links::Refuse).unwrap().kind, FileType::File);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_listing_names_everything_or_says_that_it_does_not() {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let found: Vec<_> =
             entries.iter().map(|entry| (entry.name.to_str().unwrap(), entry.kind)).collect();
-        let file = Some(Kind::File);
-        let expected = [("a", file), ("b", file), ("c", file), ("d", Some(Kind::Directory))];
+        let file = Some(FileType::File);
+        let expected = [("a", file), ("b", file), ("c", file), ("d", Some(FileType::Directory))];
         assert_eq!(found, expected);
         Ok(())
     });

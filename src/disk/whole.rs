@@ -11,7 +11,7 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
-use super::{Access, Call, Directory, Disk, Faults, File, Kind, Links, Taken};
+use super::{Access, Disk, Faults, FileType, Links, OpenDirectory, OpenFile, SystemCall, Taken};
 
 /// How often a name that is taken is drawn again. That it is once takes an attacker who guesses.
 const DRAWS_MAX: u32 = 16;
@@ -25,10 +25,10 @@ impl<F: Faults> Disk<F> {
     /// Those of the system.
     pub fn create_temporary(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         (prefix, suffix): (&str, &str),
         mode: u32,
-    ) -> io::Result<(File, OsString)> {
+    ) -> io::Result<(OpenFile, OsString)> {
         let mut draws = 0;
         loop {
             let name = OsString::from(format!("{prefix}{:016x}{suffix}", random()));
@@ -58,11 +58,11 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn create_unnamed(&self, at: &Directory) -> io::Result<File> {
+    pub fn create_unnamed(&self, at: &OpenDirectory) -> io::Result<OpenFile> {
         let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        match self.call(Call::Create, || openat(at, ".", flags, mode)) {
-            Ok(descriptor) => return Ok(File(descriptor.into())),
+        match self.call(SystemCall::Create, || openat(at, ".", flags, mode)) {
+            Ok(descriptor) => return Ok(OpenFile(descriptor.into())),
             // A filesystem that has only files with names.
             Err(error) if is_unsupported(&error) => {}
             Err(error) => return Err(error),
@@ -80,13 +80,13 @@ impl<F: Faults> Disk<F> {
     /// `AlreadyExists` where the name is taken and that is refused; else those of the system.
     pub fn publish(
         &self,
-        file: &File,
-        at: &Directory,
+        file: &OpenFile,
+        at: &OpenDirectory,
         (temporary, name): (&OsStr, &OsStr),
         taken: Taken,
     ) -> io::Result<()> {
         let renamed = match taken {
-            Taken::Replace => self.call(Call::Rename, || renameat(at, temporary, at, name)),
+            Taken::Replace => self.call(SystemCall::Rename, || renameat(at, temporary, at, name)),
             Taken::Refuse => self.rename_new(at, temporary, name),
         };
         match renamed {
@@ -104,14 +104,14 @@ impl<F: Faults> Disk<F> {
     }
 
     /// Renames to a name that nobody must have.
-    fn rename_new(&self, at: &Directory, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    fn rename_new(&self, at: &OpenDirectory, from: &OsStr, to: &OsStr) -> io::Result<()> {
         let flags = RenameFlags::RENAME_NOREPLACE;
-        match self.call(Call::Rename, || renameat2(at, from, at, to, flags)) {
+        match self.call(SystemCall::Rename, || renameat2(at, from, at, to, flags)) {
             Err(error) if is_unsupported(&error) => {}
             renamed => return renamed,
         }
         // A filesystem that cannot promise it, as NFS, refuses a second name just as well.
-        match self.call(Call::Link, || linkat(at, from, at, to, AtFlags::empty())) {
+        match self.call(SystemCall::Link, || linkat(at, from, at, to, AtFlags::empty())) {
             Err(error) if is_unsupported(&error) || error.kind() == ErrorKind::PermissionDenied => {
             }
             Ok(()) => return self.unlink(at, from),
@@ -121,13 +121,13 @@ impl<F: Faults> Disk<F> {
         match self.stat_at(at, Path::new(to), Links::Refuse) {
             Ok(_) => Err(ErrorKind::AlreadyExists.into()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.call(Call::Rename, || renameat(at, from, at, to))
+                self.call(SystemCall::Rename, || renameat(at, from, at, to))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn is_named(&self, file: &File, at: &Directory, name: &OsStr) -> bool {
+    fn is_named(&self, file: &OpenFile, at: &OpenDirectory, name: &OsStr) -> bool {
         let named = self.stat_at(at, Path::new(name), Links::Refuse);
         matches!((self.stat(file), named), (Ok(own), Ok(named)) if own.is_same(&named))
     }
@@ -140,7 +140,7 @@ impl<F: Faults> Disk<F> {
     /// Those of the system.
     pub fn replace(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         name: &OsStr,
         bytes: &[u8],
         (mode, lasting): (u32, bool),
@@ -168,7 +168,7 @@ impl<F: Faults> Disk<F> {
     /// more than `max_bytes`.
     pub fn read_whole(
         &self,
-        at: &Directory,
+        at: &OpenDirectory,
         path: &Path,
         links: Links,
         max_bytes: usize,
@@ -182,9 +182,9 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// As [`Disk::read_whole`].
-    pub fn read_open(&self, file: &File, max_bytes: usize) -> io::Result<Vec<u8>> {
+    pub fn read_open(&self, file: &OpenFile, max_bytes: usize) -> io::Result<Vec<u8>> {
         let stat = self.stat(file)?;
-        if stat.kind != Kind::File {
+        if stat.kind != FileType::File {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
         }
         let too_large = || {
@@ -211,7 +211,12 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn read_full_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    pub fn read_full_at(
+        &self,
+        file: &OpenFile,
+        bytes: &mut [u8],
+        offset: u64,
+    ) -> io::Result<usize> {
         let mut done = 0;
         while done < bytes.len() {
             match self.read_at(file, &mut bytes[done..], offset + done as u64)? {
@@ -227,7 +232,7 @@ impl<F: Faults> Disk<F> {
     /// # Errors
     ///
     /// Those of the system, and `UnexpectedEof`.
-    pub fn read_exact_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    pub fn read_exact_at(&self, file: &OpenFile, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         if self.read_full_at(file, bytes, offset)? < bytes.len() {
             return Err(ErrorKind::UnexpectedEof.into());
         }
@@ -240,7 +245,7 @@ impl<F: Faults> Disk<F> {
     ///
     /// Those of the system.
     #[inline]
-    pub fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    pub fn write_all_at(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while done < bytes.len() {
             match self.write_at(file, &bytes[done..], offset + done as u64)? {

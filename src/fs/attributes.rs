@@ -1,17 +1,17 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, Kind, Place, Result, now};
-use crate::dataset::{Inode, Node};
-use crate::overlay::{Directory, Record, Size, Timestamp};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, now};
+use crate::dataset::{DatasetEntry, Inode};
+use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attributes {
+pub struct InodeAttributes {
     /// The inode number.
     pub inode: Inode,
     /// Directory or file.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Size and allocation; 0 for directories.
     pub size: Size,
     /// Permission bits, set-id and sticky bits included.
@@ -95,45 +95,59 @@ impl Filesystem {
     /// # Errors
     ///
     /// [`Error::NotFound`] where there is no such inode.
-    pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
-        let place = self.place(inode)?;
-        Ok(self.attributes_with(inode, place, self.overlay.get(inode).as_deref()))
+    pub fn attributes(&self, inode: Inode) -> Result<InodeAttributes> {
+        let resolved = self.resolve(inode)?;
+        Ok(self.attributes_with(inode, resolved, self.overlay.get(inode).as_deref()))
     }
 
     /// Those of an inode that was just given a name, whatever has become of it since.
-    pub(super) fn made_attributes(&self, inode: Inode, kind: Kind, record: &Record) -> Attributes {
-        let place = match kind {
-            Kind::Directory => Place::Directory,
-            Kind::File => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => Place::File(Some(self.base(file))),
-                _ => Place::File(None),
+    pub(super) fn made_attributes(
+        &self,
+        inode: Inode,
+        kind: InodeKind,
+        record: &Record,
+    ) -> InodeAttributes {
+        let resolved = match kind {
+            InodeKind::Directory => Resolved::Directory,
+            InodeKind::File => match self.dataset.namespace().entry(inode) {
+                Some(DatasetEntry::File(file)) => Resolved::File(Some(self.base(file))),
+                _ => Resolved::File(None),
             },
-            kind => Place::Special(kind),
+            kind => Resolved::Special(kind),
         };
-        self.attributes_with(inode, place, Some(record))
+        self.attributes_with(inode, resolved, Some(record))
     }
 
-    fn attributes_with(&self, inode: Inode, place: Place, record: Option<&Record>) -> Attributes {
-        let (kind, mode, size) = match place {
-            Place::Status(node) => return self.status_attributes(inode, node),
-            Place::File(base) => {
+    fn attributes_with(
+        &self,
+        inode: Inode,
+        resolved: Resolved,
+        record: Option<&Record>,
+    ) -> InodeAttributes {
+        let (kind, mode, size) = match resolved {
+            Resolved::Status(node) => return self.status_attributes(inode, node),
+            Resolved::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
-                (Kind::File, FILE_MODE, size)
+                (InodeKind::File, FILE_MODE, size)
             }
-            Place::Special(kind) => (kind, FILE_MODE, Size::default()),
-            Place::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
+            Resolved::Special(kind) => (kind, FILE_MODE, Size::default()),
+            Resolved::Directory => (InodeKind::Directory, DIRECTORY_MODE, Size::default()),
         };
-        let time = self.dataset_time(inode, place);
+        let time = self.dataset_time(inode, resolved);
         let record = record.map(Record::stat);
         let links = record.map_or(1, |record| record.links);
         let set = record.map(|record| record.attributes).unwrap_or_default();
-        Attributes {
+        InodeAttributes {
             inode,
             kind,
             size: record.and_then(|record| record.size).unwrap_or(size),
             mode: set.mode.unwrap_or(mode),
-            links: if kind == Kind::Directory { self.directory_links(inode, links) } else { links },
+            links: if kind == InodeKind::Directory {
+                self.directory_links(inode, links)
+            } else {
+                links
+            },
             uid: set.uid.unwrap_or(self.options.uid),
             gid: set.gid.unwrap_or(self.options.gid),
             accessed: set.accessed.unwrap_or(time),
@@ -145,10 +159,10 @@ impl Filesystem {
 
     /// All times of what nobody has changed: those of the generation in which the dataset last
     /// changed it.
-    fn dataset_time(&self, inode: Inode, place: Place) -> Timestamp {
-        let generation = match place {
-            Place::File(Some(base)) => self.dataset.last_change(base.file),
-            Place::Directory => self.dataset.last_new_name(inode),
+    fn dataset_time(&self, inode: Inode, resolved: Resolved) -> Timestamp {
+        let generation = match resolved {
+            Resolved::File(Some(base)) => self.dataset.last_change(base.file),
+            Resolved::Directory => self.dataset.last_new_name(inode),
             _ => 0,
         };
         let seconds = DATASET_TIME.seconds + i64::from(generation) * GENERATION_SECONDS;
@@ -163,7 +177,7 @@ impl Filesystem {
         let of_dataset = self.dataset.namespace().subdirectory_count(directory);
         let more = if self.overlay.names_changed() {
             self.overlay.with_names(|tree| {
-                tree.directory(directory).map_or(0, Directory::extra_subdirectories)
+                tree.directory(directory).map_or(0, ChangedDirectory::extra_subdirectories)
             })
         } else {
             0
@@ -171,16 +185,16 @@ impl Filesystem {
         u32::try_from((2 + of_dataset).saturating_add_signed(more)).unwrap_or(u32::MAX)
     }
 
-    fn status_attributes(&self, inode: Inode, node: StatusNode) -> Attributes {
+    fn status_attributes(&self, inode: Inode, node: StatusNode) -> InodeAttributes {
         let (kind, mode, size_bytes) = match node {
             // Only making it would tell the size: as of files of /proc.
-            StatusNode::Document(_) => (Kind::File, STATUS_FILE_MODE, 0),
-            StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
-            StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
-            _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
+            StatusNode::Document(_) => (InodeKind::File, STATUS_FILE_MODE, 0),
+            StatusNode::Manifest => (InodeKind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
+            StatusNode::Control => (InodeKind::File, CONTROL_MODE, 0),
+            _ => (InodeKind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
-        Attributes {
+        InodeAttributes {
             inode,
             kind,
             size: Size { size_bytes, allocated_bytes: size_bytes },
@@ -203,17 +217,17 @@ impl Filesystem {
     /// [`Error::ReadOnly`] under `.status`, [`Error::IsDirectory`] for the size of a directory,
     /// [`Error::TooLarge`] past the largest size, [`Error::Mismatch`] for a size past the expected
     /// one where mismatches are rejected, [`Error::NoSpace`] where no record can be made.
-    pub fn set_attributes(&self, inode: Inode, set: &SetAttributes) -> Result<Attributes> {
-        let place = self.place(inode)?;
-        let resize = match (place, set.size_bytes) {
+    pub fn set_attributes(&self, inode: Inode, set: &SetAttributes) -> Result<InodeAttributes> {
+        let resolved = self.resolve(inode)?;
+        let resize = match (resolved, set.size_bytes) {
             // The shell cuts it before it writes to it.
-            (Place::Status(StatusNode::Control), Some(0)) => return self.attributes(inode),
-            (Place::Status(_), _) => return Err(Error::ReadOnly),
+            (Resolved::Status(StatusNode::Control), Some(0)) => return self.attributes(inode),
+            (Resolved::Status(_), _) => return Err(Error::ReadOnly),
             (_, None) => None,
-            (Place::Directory, Some(_)) => return Err(Error::IsDirectory),
-            (Place::Special(_), Some(_)) => return Err(Error::Invalid),
+            (Resolved::Directory, Some(_)) => return Err(Error::IsDirectory),
+            (Resolved::Special(_), Some(_)) => return Err(Error::Invalid),
             (_, Some(size_bytes)) if size_bytes > FILE_BYTES_MAX => return Err(Error::TooLarge),
-            (Place::File(base), Some(size_bytes)) => {
+            (Resolved::File(base), Some(size_bytes)) => {
                 self.refuse_growth(inode, base, size_bytes)?;
                 Some((base, size_bytes))
             }
@@ -237,7 +251,7 @@ impl Filesystem {
         });
         // A new owner must not inherit the power that the old one gave the file.
         let chown = (set.uid.is_some() || set.gid.is_some()) && set.mode.is_none();
-        if (chown || set.drop_set_id) && !matches!(place, Place::Directory) {
+        if (chown || set.drop_set_id) && !matches!(resolved, Resolved::Directory) {
             self.drop_set_id(inode);
         }
         if chown {
@@ -265,7 +279,7 @@ impl Filesystem {
         };
         let root = uid == 0;
         // Root may read and write anything, and execute what anybody may.
-        let executable = attributes.kind == Kind::Directory || attributes.mode & 0o111 != 0;
+        let executable = attributes.kind == InodeKind::Directory || attributes.mode & 0o111 != 0;
         let allowed = (!mask.read || bits & 4 != 0 || root)
             && (!mask.write || bits & 2 != 0 || root)
             && (!mask.execute || bits & 1 != 0 || (root && executable));

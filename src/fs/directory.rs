@@ -1,8 +1,8 @@
 //! Names: from one to its inode, and through a directory.
 
-use super::{Attributes, Error, Filesystem, Kind, Place, Result};
+use super::{Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result};
 use crate::dataset::Inode;
-use crate::overlay::{Entry, Tree};
+use crate::overlay::{ChangedEntry, ChangedNames};
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// One entry of a directory.
@@ -11,7 +11,7 @@ pub struct DirectoryEntry<'a> {
     /// The inode number.
     pub inode: Inode,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// The name.
     pub name: &'a [u8],
     /// Where to go on after this entry.
@@ -42,7 +42,7 @@ impl Filesystem {
     /// # Errors
     ///
     /// As for [`lookup`](Self::lookup).
-    pub fn look_up(&self, parent: Inode, name: &[u8]) -> Result<Attributes> {
+    pub fn look_up(&self, parent: Inode, name: &[u8]) -> Result<InodeAttributes> {
         loop {
             let resets = self.overlay.resets();
             let inode = self.remember(parent, name)?;
@@ -62,7 +62,7 @@ impl Filesystem {
     /// Finds a name, and counts that its inode is remembered before the name can go.
     fn remember(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
         if !self.overlay.names_changed() {
-            let inode = self.lookup_in(&Tree::default(), parent, name)?;
+            let inode = self.lookup_in(&ChangedNames::default(), parent, name)?;
             self.lookups.remember(inode);
             if !self.overlay.names_changed() {
                 return Ok(inode);
@@ -76,30 +76,31 @@ impl Filesystem {
         })
     }
 
-    fn lookup_in(&self, tree: &Tree, parent: Inode, name: &[u8]) -> Result<Inode> {
-        let place = self.place(parent)?;
+    fn lookup_in(&self, tree: &ChangedNames, parent: Inode, name: &[u8]) -> Result<Inode> {
+        let resolved = self.resolve(parent)?;
         match name {
-            b"." if self.has_name(tree, parent, place) => return Ok(parent),
-            b".." if self.has_name(tree, parent, place) => {
-                return Ok(self.parent(tree, parent, place));
+            b"." if self.has_name(tree, parent, resolved) => return Ok(parent),
+            b".." if self.has_name(tree, parent, resolved) => {
+                return Ok(self.parent(tree, parent, resolved));
             }
             b"." | b".." => return Err(Error::NotFound),
             _ if name.len() > 255 => return Err(Error::NameTooLong),
             _ => {}
         }
-        let found = match place {
-            Place::File(_)
-            | Place::Special(_)
-            | Place::Status(StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest) =>
-            {
+        let found = match resolved {
+            Resolved::File(_)
+            | Resolved::Special(_)
+            | Resolved::Status(
+                StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest,
+            ) => {
                 return Err(Error::NotDirectory);
             }
-            Place::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
-            Place::Directory if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() => {
+            Resolved::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
+            Resolved::Directory if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() => {
                 Some(StatusNode::Root.inode())
             }
-            Place::Directory if self.is_removed(parent) => None,
-            Place::Directory => tree.lookup(&self.dataset, parent, name).map(|(inode, _)| inode),
+            Resolved::Directory if self.is_removed(parent) => None,
+            Resolved::Directory => tree.lookup(&self.dataset, parent, name).map(|(inode, _)| inode),
         };
         found.ok_or(Error::NotFound)
     }
@@ -133,20 +134,20 @@ impl Filesystem {
         last: u64,
         add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
     ) -> Result<()> {
-        let place = self.place(directory)?;
-        match place {
-            Place::Directory
-            | Place::Status(
+        let resolved = self.resolve(directory)?;
+        match resolved {
+            Resolved::Directory
+            | Resolved::Status(
                 StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_) | StatusNode::Sums,
             ) => {}
             _ => return Err(Error::NotDirectory),
         }
-        let kind = Kind::Directory;
+        let kind = InodeKind::Directory;
         let itself = DirectoryEntry { inode: directory, kind, name: b".", next_cursor: 1 };
         if cursor == 0 && !add(itself) {
             return Ok(());
         }
-        let inode = self.overlay.look(|tree| self.parent(tree, directory, place));
+        let inode = self.overlay.look(|tree| self.parent(tree, directory, resolved));
         let parent = DirectoryEntry { inode, kind, name: b"..", next_cursor: FIRST };
         if cursor <= 1 && !add(parent) {
             return Ok(());
@@ -154,7 +155,7 @@ impl Filesystem {
         if self.is_removed(directory) {
             return Ok(());
         }
-        if cursor < ADDED && !self.read_fixed(directory, place, cursor.max(FIRST), add) {
+        if cursor < ADDED && !self.read_fixed(directory, resolved, cursor.max(FIRST), add) {
             return Ok(());
         }
         self.read_added(directory, cursor.max(ADDED), last, add);
@@ -165,7 +166,7 @@ impl Filesystem {
     fn read_fixed(
         &self,
         directory: Inode,
-        place: Place,
+        resolved: Resolved,
         cursor: u64,
         add: &mut dyn FnMut(DirectoryEntry<'_>) -> bool,
     ) -> bool {
@@ -174,15 +175,15 @@ impl Filesystem {
         let mut name = String::new();
         for cursor in cursor.. {
             name.clear();
-            let entry = self.entry(directory, place, cursor - FIRST, &mut name);
+            let entry = self.entry(directory, resolved, cursor - FIRST, &mut name);
             let Some((mut inode, mut kind)) = entry else { break };
             if changed {
                 let entry = self
                     .overlay
                     .with_names(|tree| tree.directory(directory)?.entry(name.as_bytes()));
                 match entry {
-                    Some(Entry::Removed) => continue,
-                    Some(Entry::At(now, its_kind)) => (inode, kind) = (now, its_kind),
+                    Some(ChangedEntry::Removed) => continue,
+                    Some(ChangedEntry::At(now, its_kind)) => (inode, kind) = (now, its_kind),
                     None => {}
                 }
             }
@@ -218,32 +219,32 @@ impl Filesystem {
     fn entry(
         &self,
         directory: Inode,
-        place: Place,
+        resolved: Resolved,
         mut index: u64,
         name: &mut String,
-    ) -> Option<(Inode, Kind)> {
-        if let Place::Status(node) = place {
+    ) -> Option<(Inode, InodeKind)> {
+        if let Resolved::Status(node) = resolved {
             let entry = node.entry(&self.dataset, index, name)?;
-            let kind = if entry.is_directory() { Kind::Directory } else { Kind::File };
+            let kind = if entry.is_directory() { InodeKind::Directory } else { InodeKind::File };
             return Some((entry.inode(), kind));
         }
         if directory == Inode::ROOT && self.options.list_status {
             if index == 0 {
                 name.push_str(STATUS_NAME);
-                return Some((StatusNode::Root.inode(), Kind::Directory));
+                return Some((StatusNode::Root.inode(), InodeKind::Directory));
             }
             index -= 1;
         }
-        let (inode, node) = self.dataset.namespace().entry(directory, index, name)?;
+        let (inode, node) = self.dataset.namespace().entry_at(directory, index, name)?;
         Some((inode, node.into()))
     }
 
-    fn parent(&self, tree: &Tree, inode: Inode, place: Place) -> Inode {
-        match place {
-            Place::Status(node) => {
+    fn parent(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> Inode {
+        match resolved {
+            Resolved::Status(node) => {
                 node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
             }
-            Place::Directory | Place::File(_) | Place::Special(_) => {
+            Resolved::Directory | Resolved::File(_) | Resolved::Special(_) => {
                 tree.parent(&self.dataset, inode).unwrap_or(Inode::ROOT)
             }
         }
@@ -255,8 +256,8 @@ impl Filesystem {
     }
 
     /// Whether an inode can still be found by a name.
-    fn has_name(&self, tree: &Tree, inode: Inode, place: Place) -> bool {
-        if matches!(place, Place::Status(_)) {
+    fn has_name(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> bool {
+        if matches!(resolved, Resolved::Status(_)) {
             return true;
         }
         if let Some(record) = self.overlay.get(inode) {

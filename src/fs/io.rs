@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::asked::{CachePolicy, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Place, Result, now};
-use crate::content::Stop;
+use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
+use crate::content::StopCheck;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
+use crate::overlay::{
+    Base, Expectation, Extent, ExtentData, ExtentMap, Recogniser, Record, Written,
+};
 use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
@@ -24,7 +26,7 @@ impl Filesystem {
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
     /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
     pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
-        self.open_unless(inode, for_writing, Stop::NEVER)
+        self.open_unless(inode, for_writing, StopCheck::NEVER)
     }
 
     /// The same; making a [document](Self::document_work) can be stopped.
@@ -32,25 +34,30 @@ impl Filesystem {
     /// # Errors
     ///
     /// As for [`open`](Self::open), and [`Error::Interrupted`] where `stop` says so.
-    pub fn open_unless(&self, inode: Inode, for_writing: bool, stop: Stop<'_>) -> Result<Opened> {
-        match self.place(inode)? {
-            Place::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
+    pub fn open_unless(
+        &self,
+        inode: Inode,
+        for_writing: bool,
+        stop: StopCheck<'_>,
+    ) -> Result<Opened> {
+        match self.resolve(inode)? {
+            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
                 Err(Error::ReadOnly)
             }
-            Place::Status(StatusNode::Document(document)) => {
+            Resolved::Status(StatusNode::Document(document)) => {
                 let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
-            Place::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusNode::Manifest) => {
                 Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
             }
-            Place::Status(StatusNode::Control) => {
+            Resolved::Status(StatusNode::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Commands })
             }
-            Place::Directory | Place::Status(_) => Err(Error::IsDirectory),
+            Resolved::Directory | Resolved::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
-            Place::Special(_) => Err(Error::Invalid),
-            Place::File(_) => Ok(self.opened(inode, for_writing)),
+            Resolved::Special(_) => Err(Error::Invalid),
+            Resolved::File(_) => Ok(self.opened(inode, for_writing)),
         }
     }
 
@@ -82,17 +89,17 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::BadHandle`].
     pub fn read(&self, inode: Inode, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
-        let base = match self.place(inode)? {
-            Place::File(base) => base,
-            Place::Status(StatusNode::Document(_)) => {
+        let base = match self.resolve(inode)? {
+            Resolved::File(base) => base,
+            Resolved::Status(StatusNode::Document(_)) => {
                 return self.read_status(handle, offset, out);
             }
-            Place::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusNode::Manifest) => {
                 return self.read_manifest(handle, offset, out, true, &|| false);
             }
-            Place::Status(StatusNode::Control) => return Ok(0),
-            Place::Special(_) => return Err(Error::Invalid),
-            Place::Directory | Place::Status(_) => return Err(Error::IsDirectory),
+            Resolved::Status(StatusNode::Control) => return Ok(0),
+            Resolved::Special(_) => return Err(Error::Invalid),
+            Resolved::Directory | Resolved::Status(_) => return Err(Error::IsDirectory),
         };
         let end = offset.saturating_add(out.len() as u64);
         let view = self.overlay.get(inode).and_then(|record| record.view(offset..end));
@@ -165,18 +172,18 @@ impl Filesystem {
         };
         let mut pieces = recogniser
             .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(record_to, base, expectation, &mut pieces, Stop::NEVER)?;
+        self.store(record_to, base, expectation, &mut pieces, StopCheck::NEVER)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
     }
 
     /// What an inode that can be written to is before anybody does.
     pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
-        match self.place(inode)? {
-            Place::File(base) => Ok(base),
-            Place::Directory => Err(Error::IsDirectory),
-            Place::Special(_) => Err(Error::Invalid),
-            Place::Status(_) => Err(Error::ReadOnly),
+        match self.resolve(inode)? {
+            Resolved::File(base) => Ok(base),
+            Resolved::Directory => Err(Error::IsDirectory),
+            Resolved::Special(_) => Err(Error::Invalid),
+            Resolved::Status(_) => Err(Error::ReadOnly),
         }
     }
 
@@ -192,7 +199,7 @@ impl Filesystem {
         base: Option<Base>,
         expectation: Option<Expectation>,
         pieces: &mut [(u64, Extent)],
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         if let Some(expectation) = expectation
             && !is_right(expectation, pieces)
@@ -215,7 +222,7 @@ impl Filesystem {
         &self,
         expectation: Expectation,
         pieces: &[(u64, Extent)],
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         let mut extents = ExtentMap::default();
         for (offset, extent) in pieces {
@@ -266,7 +273,7 @@ impl Filesystem {
     /// [`Error::PastEnd`] where there is none, [`Error::NotFound`], [`Error::NotSupported`] for
     /// what is not a file of the dataset.
     pub fn seek(&self, inode: Inode, offset: u64, seek: Seek) -> Result<u64> {
-        let Place::File(base) = self.place(inode)? else { return Err(Error::NotSupported) };
+        let Resolved::File(base) = self.resolve(inode)? else { return Err(Error::NotSupported) };
         let data = seek == Seek::Data;
         let written = self.overlay.get(inode).and_then(|record| record.seek(offset, data));
         let found = written.unwrap_or_else(|| {
@@ -281,7 +288,7 @@ impl Filesystem {
 fn is_right(expectation: Expectation, pieces: &[(u64, Extent)]) -> bool {
     match pieces {
         [] => true,
-        [(offset, Extent { length, piece: Piece::Seed { source, .. } })] => {
+        [(offset, Extent { length, data: ExtentData::Content { source, .. } })] => {
             *source == expectation.source(*offset) && offset + length <= expectation.size_bytes
         }
         _ => false,

@@ -1,8 +1,8 @@
 //! Open directories: where the listing of each ends.
 
-use super::{DirectoryEntry, Error, Filesystem, Place, Result};
+use super::{DirectoryEntry, Error, Filesystem, Resolved, Result};
 use crate::dataset::Inode;
-use crate::overlay::Tree;
+use crate::overlay::ChangedNames;
 use crate::status::StatusNode;
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,9 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`] and [`Error::NotDirectory`].
     pub fn open_directory(&self, directory: Inode) -> Result<u64> {
-        match self.place(directory)? {
-            Place::Directory
-            | Place::Status(
+        match self.resolve(directory)? {
+            Resolved::Directory
+            | Resolved::Status(
                 StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_) | StatusNode::Sums,
             ) => {}
             _ => return Err(Error::NotDirectory),
@@ -65,6 +65,6 @@ impl Filesystem {
 
     /// The position of the name that was made last.
     pub(super) fn last_position(&self) -> u64 {
-        self.overlay.with_names(Tree::last_position)
+        self.overlay.with_names(ChangedNames::last_position)
     }
 }

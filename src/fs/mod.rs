@@ -25,7 +25,7 @@ mod io;
 mod listing;
 mod lookups;
 mod manifest;
-mod names;
+mod name_changes;
 mod ranges;
 mod read_ahead;
 mod rename;
@@ -39,19 +39,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
-use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
+use crate::overlay::{
+    Base, BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
+};
+use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNode};
 
-pub use crate::overlay::{GivenBack, Kind};
+pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
-pub use attributes::{AccessMask, Attributes, SetAttributes, TimeChange};
+pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
-pub use names::NewNode;
+pub use name_changes::NewNode;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
-pub use space::Space;
+pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
 pub use xattr::{SetXattr, XattrAnswer};
 
@@ -88,7 +90,7 @@ pub enum CacheMode {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// How much may be held in memory.
-    pub limits: Limits,
+    pub limits: BudgetLimits,
     /// What a wrong write does.
     pub on_mismatch: OnMismatch,
     /// Where reads go.
@@ -116,7 +118,7 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
-    judgements: status::Judged,
+    judgements: status::JudgementCache,
     read_ahead: ReadAhead,
     lookups: Lookups,
     listings: Listings,
@@ -125,12 +127,12 @@ pub struct Filesystem {
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Resolved {
     Directory,
     /// A file, with what it is before anybody writes to it, where the dataset says that.
     File(Option<Base>),
     /// A symbolic link, a pipe, a socket or a device.
-    Special(Kind),
+    Special(InodeKind),
     Status(StatusNode),
 }
 
@@ -158,7 +160,7 @@ impl Filesystem {
             lookups: Lookups::default(),
             listings: Listings::default(),
             writers: Writers::default(),
-            judgements: status::Judged::default(),
+            judgements: status::JudgementCache::default(),
         }
     }
 
@@ -192,20 +194,20 @@ impl Filesystem {
         self.sizes.step(&self.dataset)
     }
 
-    fn place(&self, inode: Inode) -> Result<Place> {
-        match self.dataset.namespace().node(inode) {
-            Some(Node::Directory) => return Ok(Place::Directory),
-            Some(Node::File(file)) => return Ok(Place::File(Some(self.base(file)))),
+    fn resolve(&self, inode: Inode) -> Result<Resolved> {
+        match self.dataset.namespace().entry(inode) {
+            Some(DatasetEntry::Directory) => return Ok(Resolved::Directory),
+            Some(DatasetEntry::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
-            return Ok(Place::Status(node));
+            return Ok(Resolved::Status(node));
         }
         match self.overlay.get(inode).and_then(|record| record.created_kind()) {
             None => Err(Error::NotFound),
-            Some(Kind::Directory) => Ok(Place::Directory),
-            Some(Kind::File) => Ok(Place::File(None)),
-            Some(kind) => Ok(Place::Special(kind)),
+            Some(InodeKind::Directory) => Ok(Resolved::Directory),
+            Some(InodeKind::File) => Ok(Resolved::File(None)),
+            Some(kind) => Ok(Resolved::Special(kind)),
         }
     }
 
@@ -216,26 +218,26 @@ impl Filesystem {
         base: Option<Base>,
         record: Option<&Arc<Record>>,
     ) -> Option<Coordinates> {
-        match record.map_or(Judged::ByNumber, |record| record.judged()) {
-            Judged::ByNumber => base.map(|base| base.file),
-            Judged::Nowhere => None,
+        match record.map_or(JudgedBy::Number, |record| record.judged_by()) {
+            JudgedBy::Number => base.map(|base| base.file),
+            JudgedBy::Nothing => None,
             // As the names are at one moment, what it is judged by included.
-            Judged::ByName(..) => record
+            JudgedBy::Name(..) => record
                 .and_then(|record| self.overlay.with_names(|it| self.judged_in(it, inode, record))),
         }
     }
 
     /// The same for whoever looks at the names.
-    fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
-        match record.judged() {
-            Judged::ByNumber => match self.dataset.namespace().node(inode)? {
-                Node::File(file) => Some(file),
-                Node::Directory => None,
+    fn judged_in(&self, tree: &ChangedNames, inode: Inode, record: &Record) -> Option<Coordinates> {
+        match record.judged_by() {
+            JudgedBy::Number => match self.dataset.namespace().entry(inode)? {
+                DatasetEntry::File(file) => Some(file),
+                DatasetEntry::Directory => None,
             },
-            Judged::ByName(directory, name) => {
+            JudgedBy::Name(directory, name) => {
                 tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
             }
-            Judged::Nowhere => None,
+            JudgedBy::Nothing => None,
         }
     }
 
@@ -243,8 +245,8 @@ impl Filesystem {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
-    fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot {
+    fn snapshot(&self) -> MountStatus<'_> {
+        MountStatus {
             dataset: &self.dataset,
             content: &self.content,
             overlay: &self.overlay,

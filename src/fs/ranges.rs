@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::asked::Allocate;
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Place, Result, now};
-use crate::content::Stop;
+use super::{Error, Filesystem, Resolved, Result, now};
+use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Extent, Piece, Record, Written};
+use crate::overlay::{Base, Extent, ExtentData, Record, Written};
 
 impl Filesystem {
     /// Changes a range without writing to it.
@@ -19,7 +19,7 @@ impl Filesystem {
     /// [`Error::Mismatch`] where that would be wrong and mismatches are rejected,
     /// [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn allocate(&self, inode: Inode, range: Range<u64>, how: Allocate) -> Result<()> {
-        self.allocate_unless(inode, range, how, Stop::NEVER)
+        self.allocate_unless(inode, range, how, StopCheck::NEVER)
     }
 
     /// The same, unless `stop` says so while it is judged: then nothing was done.
@@ -32,7 +32,7 @@ impl Filesystem {
         inode: Inode,
         range: Range<u64>,
         how: Allocate,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<()> {
         let base = self.writable(inode)?;
         if range.is_empty() {
@@ -66,7 +66,7 @@ impl Filesystem {
             }
             Allocate::Zeros { .. } if !inside.is_empty() => {
                 let length = inside.end - inside.start;
-                let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
+                let mut pieces = [(inside.start, Extent { length, data: ExtentData::Zeros })];
                 let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
                 self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces, stop)?;
             }
@@ -83,7 +83,7 @@ impl Filesystem {
     ///
     /// As for [`write`](Self::write), and [`Error::Invalid`] for ranges of one file that overlap.
     pub fn copy_range(&self, from: (Inode, u64), to: (Inode, u64), length: u64) -> Result<u64> {
-        self.copy_range_unless(from, to, length, Stop::NEVER)
+        self.copy_range_unless(from, to, length, StopCheck::NEVER)
     }
 
     /// The same, unless `stop` says so while it is judged: then nothing was done.
@@ -96,16 +96,16 @@ impl Filesystem {
         from: (Inode, u64),
         to: (Inode, u64),
         length: u64,
-        stop: Stop<'_>,
+        stop: StopCheck<'_>,
     ) -> Result<u64> {
         let (from_inode, from_offset) = from;
         let (to_inode, to_offset) = to;
-        let from_base = match self.place(from_inode)? {
-            Place::File(base) => base,
+        let from_base = match self.resolve(from_inode)? {
+            Resolved::File(base) => base,
             // It has no extents to share: the kernel reads and writes instead.
-            Place::Status(_) => return Err(Error::NotSupported),
-            Place::Directory => return Err(Error::IsDirectory),
-            Place::Special(_) => return Err(Error::Invalid),
+            Resolved::Status(_) => return Err(Error::NotSupported),
+            Resolved::Directory => return Err(Error::IsDirectory),
+            Resolved::Special(_) => return Err(Error::Invalid),
         };
         let to_base = self.writable(to_inode)?;
         // Size and extents of one moment: a cut in between would be copied as zeros.
@@ -159,14 +159,14 @@ fn shifted(extents: &[(u64, Extent)], range: Range<u64>, to: u64) -> Vec<(u64, E
     let mut pieces = Vec::with_capacity(extents.len());
     let mut done = range.start;
     let zeros = |start: u64, end: u64| {
-        (to + (start - range.start), Extent { length: end - start, piece: Piece::Zeros })
+        (to + (start - range.start), Extent { length: end - start, data: ExtentData::Zeros })
     };
     for (offset, extent) in extents {
         if done < *offset {
             pieces.push(zeros(done, *offset));
         }
         let mut extent = extent.clone();
-        if let Piece::Seed { written, .. } = &mut extent.piece {
+        if let ExtentData::Content { written, .. } = &mut extent.data {
             *written = true;
         }
         done = offset + extent.length;

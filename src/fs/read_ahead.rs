@@ -26,14 +26,14 @@ mod stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CacheMode, Filesystem, Place, Result};
+use super::{CacheMode, Filesystem, Resolved, Result};
 use crate::content::Content;
 use crate::dataset::Inode;
 use crate::overlay::Base;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, pool};
 
-use stream::{Maker, PIECE_BYTES_MAX, Piece, Stream, Streams};
+use stream::{Maker, PIECE_BYTES_MAX, ReadStream, StreamPiece, Streams};
 
 /// Smaller requests cost the kernel more than us. Tests of schedules have no use for large ones.
 const PIECE_BYTES_MIN: usize = if cfg!(all(test, feature = "shuttle")) { 64 } else { 128 << 10 };
@@ -43,10 +43,10 @@ const WAIT_MAX: Duration = Duration::from_millis(5);
 
 /// The streams that are being read.
 #[derive(Clone, Debug)]
-pub(super) struct ReadAhead(Arc<Shared>);
+pub(super) struct ReadAhead(Arc<ReadStreams>);
 
 #[derive(Debug)]
-struct Shared {
+struct ReadStreams {
     content: Content,
     streams: Mutex<Streams>,
     /// Told when a piece is made, or is given up.
@@ -98,8 +98,8 @@ impl Filesystem {
 
     /// What a file of the dataset shows, if nobody has changed anything about it.
     fn untouched(&self, inode: Inode) -> Option<Base> {
-        match self.place(inode) {
-            Ok(Place::File(base)) if self.overlay.get(inode).is_none() => base,
+        match self.resolve(inode) {
+            Ok(Resolved::File(base)) if self.overlay.get(inode).is_none() => base,
             _ => None,
         }
     }
@@ -107,7 +107,7 @@ impl Filesystem {
 
 impl ReadAhead {
     pub(super) fn new(content: Content) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(ReadStreams {
             content,
             streams: Mutex::default(),
             made: Condvar::new(),
@@ -149,7 +149,7 @@ impl Serving<'_> {
         streams.reads += 1;
         let reads = streams.reads;
         let Some(stream) = streams.find(self.inode) else {
-            streams.add(Stream::new(self.inode, reads, base, offset, size));
+            streams.add(ReadStream::new(self.inode, reads, base, offset, size));
             return None;
         };
         stream.last_read = reads;
@@ -189,8 +189,9 @@ impl Serving<'_> {
         let number = stream.number;
         streams.makers += 1;
         drop(streams);
-        let call = Call { ahead: self.ahead.clone(), inode: self.inode, number, has_ended: false };
-        pool::spawn(move || call.make());
+        let job =
+            MakerJob { ahead: self.ahead.clone(), inode: self.inode, number, has_ended: false };
+        pool::spawn(move || job.make());
     }
 }
 
@@ -201,19 +202,19 @@ impl Drop for Serving<'_> {
 }
 
 /// A maker's work for a stream. Whatever happens, it ends.
-struct Call {
+struct MakerJob {
     ahead: ReadAhead,
     inode: Inode,
     number: u64,
     has_ended: bool,
 }
 
-impl Call {
+impl MakerJob {
     /// Makes piece after piece, until enough are ready.
     fn make(mut self) {
         let mut made = None;
         while let Some((base, mut piece)) = self.next(made) {
-            let Piece { offset, length, bytes } = &mut piece;
+            let StreamPiece { offset, length, bytes } = &mut piece;
             if bytes.len() < *length {
                 bytes.resize(*length, 0);
             }
@@ -223,7 +224,7 @@ impl Call {
     }
 
     /// Hands a piece to its stream, and says what to make next.
-    fn next(&mut self, made: Option<Piece>) -> Option<(Base, Piece)> {
+    fn next(&mut self, made: Option<StreamPiece>) -> Option<(Base, StreamPiece)> {
         let shared = Arc::clone(&self.ahead.0);
         let mut streams = shared.streams.lock();
         let next = streams.numbered(self.inode, self.number).and_then(|stream| {
@@ -249,7 +250,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for MakerJob {
     fn drop(&mut self) {
         if !self.has_ended {
             let shared = Arc::clone(&self.ahead.0);

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Filesystem, Place};
+use super::{Filesystem, Resolved};
 use crate::dataset::Inode;
 use crate::overlay::{Cleared, Name, Record};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -142,7 +142,7 @@ impl Filesystem {
     /// The last byte of a file of the dataset and its offset: who stores that in the kernel's
     /// memory of a file tells it where the file ends. `None` for all else, and for empty files.
     pub fn last_byte(&self, inode: Inode) -> Option<(u64, u8)> {
-        let Ok(Place::File(base)) = self.place(inode) else { return None };
+        let Ok(Resolved::File(base)) = self.resolve(inode) else { return None };
         let mut byte = [0];
         let view = self.overlay.get(inode).and_then(|record| {
             let size_bytes = record.stat().size?.size_bytes;

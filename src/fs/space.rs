@@ -1,11 +1,11 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
-use crate::overlay::{GivenBack, Returns, Store, Tree};
+use crate::overlay::{ChangedNames, GivenBack, Returns, Store};
 
 /// What `statfs` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
+pub struct FilesystemSpace {
     /// The unit of the block counts, in bytes.
     pub block_bytes: u32,
     /// Blocks of the dataset and of all bytes that may be kept.
@@ -38,7 +38,7 @@ impl Filesystem {
     /// of any bytes. The dataset's own content needs none of it: as on any filesystem, its files
     /// are there, and are overwritten in place.
     #[must_use]
-    pub fn space(&self) -> Space {
+    pub fn space(&self) -> FilesystemSpace {
         let budget = self.overlay.budget();
         let store = self.overlay.store();
         let stored = store.map_or(0, Store::used_bytes);
@@ -49,10 +49,10 @@ impl Filesystem {
             .saturating_add(stored)
             .saturating_add(store.map_or(0, Store::free_bytes));
         let dataset = self.sizes.total(&self.dataset).bytes;
-        let more = self.overlay.with_names(Tree::files_more);
+        let more = self.overlay.with_names(ChangedNames::files_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
         let files_free = budget.limits().extents.saturating_sub(budget.usage().extents);
-        Space {
+        FilesystemSpace {
             block_bytes: BLOCK_BYTES,
             blocks: blocks(dataset.saturating_add(may_be_kept.into())),
             blocks_free: blocks(may_be_kept.saturating_sub(kept).into()),

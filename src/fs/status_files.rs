@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::{Error, Filesystem, Result};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
 use crate::sync::DashMap;
@@ -33,9 +33,9 @@ pub enum DocumentWork {
 #[derive(Debug, Default)]
 pub(super) struct StatusFiles {
     /// Those that are frozen.
-    open: DashMap<u64, (Document, Arc<Version>)>,
+    open: DashMap<u64, (Document, Arc<FrozenDocument>)>,
     /// The latest version of each document that is open.
-    latest: DashMap<Document, Weak<Version>>,
+    latest: DashMap<Document, Weak<FrozenDocument>>,
     /// The bytes of all versions.
     held_bytes: Arc<AtomicU64>,
     /// The readers of the manifest: of each, the line that it has come to.
@@ -45,13 +45,13 @@ pub(super) struct StatusFiles {
 
 /// What a document said at some time.
 #[derive(Debug)]
-struct Version {
+struct FrozenDocument {
     json: Box<[u8]>,
     /// What it is counted in.
     held_bytes: Arc<AtomicU64>,
 }
 
-impl Drop for Version {
+impl Drop for FrozenDocument {
     fn drop(&mut self) {
         self.held_bytes.fetch_sub(self.json.len() as u64, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ impl StatusFiles {
     }
 
     /// The version of a document that says this: the latest one, or a new one.
-    fn version(&self, document: Document, view: &DocumentView) -> Result<Arc<Version>> {
+    fn version(&self, document: Document, view: &DocumentView) -> Result<Arc<FrozenDocument>> {
         let latest = self.latest.get(&document).and_then(|latest| latest.upgrade());
         let same = latest.as_ref().map(|latest| &latest.json[..]);
         let mut measured = Measured { length: 0, same };
@@ -78,15 +78,17 @@ impl StatusFiles {
         Ok(version)
     }
 
-    fn new_version(&self, length: u64, view: &DocumentView) -> Result<Version> {
+    fn new_version(&self, length: u64, view: &DocumentView) -> Result<FrozenDocument> {
         let take = |held: u64| held.checked_add(length).filter(|held| *held <= OPEN_BYTES_MAX);
         self.held_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .map_err(|_| Error::TooManyOpen)?;
         let bytes = usize::try_from(length).unwrap_or(usize::MAX);
         // From here on it gives back what was taken.
-        let mut version =
-            Version { json: vec![0; bytes].into(), held_bytes: Arc::clone(&self.held_bytes) };
+        let mut version = FrozenDocument {
+            json: vec![0; bytes].into(),
+            held_bytes: Arc::clone(&self.held_bytes),
+        };
         // It says the same as when it was measured, so it fills its bytes.
         view.write(&mut &mut version.json[..]).map_err(|_| Error::Invalid)?;
         Ok(version)
@@ -144,7 +146,7 @@ impl Filesystem {
         self.status_files.held_bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn open_status(&self, document: Document, stop: Stop<'_>) -> Result<u64> {
+    pub(super) fn open_status(&self, document: Document, stop: StopCheck<'_>) -> Result<u64> {
         let view = self.snapshot().document(document, stop).map_err(|error| match error {
             NoDocument::Missing => Error::NotFound,
             NoDocument::Stopped => Error::Interrupted,

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::manifest::HASH_DIGITS;
-use super::{Error, Filesystem, Place, Result, now};
-use crate::content::{Address, Stop};
+use super::{Error, Filesystem, Resolved, Result, now};
+use crate::content::{Address, StopCheck};
 use crate::dataset::{Coordinates, Inode};
 
 /// The coordinates of a file, as JSON.
@@ -112,7 +112,7 @@ impl Filesystem {
             return self.blake3_xattr(inode, stop);
         }
         let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-        let verdict = self.snapshot().verdict(file, Stop::when(stop));
+        let verdict = self.snapshot().verdict(file, StopCheck::when(stop));
         Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }
 
@@ -150,7 +150,7 @@ impl Filesystem {
         value: Option<&[u8]>,
         how: SetXattr,
     ) -> Result<()> {
-        if let Place::Status(_) = self.place(inode)? {
+        if let Resolved::Status(_) = self.resolve(inode)? {
             return Err(Error::ReadOnly);
         }
         if name.starts_with(RESERVED) {
@@ -188,8 +188,8 @@ impl Filesystem {
 
     /// The file of the dataset whose name an inode has.
     pub(super) fn judged_file(&self, inode: Inode) -> Result<Option<Coordinates>> {
-        Ok(match self.place(inode)? {
-            Place::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
+        Ok(match self.resolve(inode)? {
+            Resolved::File(base) => self.judged(inode, base, self.overlay.get(inode).as_ref()),
             _ => None,
         })
     }

@@ -16,15 +16,15 @@ use fuser::{
 };
 
 use super::commands::Commands;
+use super::connection::{ConnectionOptions, negotiate};
 use super::errno::{errno, errno_by_number};
-use super::kernel::{KernelOptions, negotiate};
 use super::slow::{Slow, SlowRequests};
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, Attributes, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
-    Kind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek, SetAttributes, SetXattr,
-    TimeChange, XattrAnswer,
+    AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
+    InodeAttributes, InodeKind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek,
+    SetAttributes, SetXattr, TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
 use crate::sync::background;
@@ -35,7 +35,7 @@ const GENERATION: Generation = Generation(0);
 /// Answers the kernel's requests.
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
-    kernel: KernelOptions,
+    connection: ConnectionOptions,
     slow: Slow,
     commands: Commands,
 }
@@ -43,12 +43,12 @@ pub(super) struct Adapter {
 impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
-        kernel: KernelOptions,
+        connection: ConnectionOptions,
         slow: Slow,
         notifier: Arc<OnceLock<Notifier>>,
     ) -> Self {
         let commands = Commands::new(Arc::clone(&filesystem), notifier);
-        Self { filesystem, kernel, slow, commands }
+        Self { filesystem, connection, slow, commands }
     }
 }
 
@@ -100,18 +100,18 @@ fn log_failure(operation: &'static str, error: Error) {
 }
 
 impl Adapter {
-    fn send_entry(&self, reply: ReplyEntry, attributes: &Attributes) {
-        let names_remembered = self.kernel.names_remembered;
+    fn send_entry(&self, reply: ReplyEntry, attributes: &InodeAttributes) {
+        let names_remembered = self.connection.names_remembered;
         let attr = file_attr(attributes);
         reply.entry_with_ttls(&self.remembered(attributes), &names_remembered, &attr, GENERATION);
     }
 
-    fn send_attributes(&self, reply: ReplyAttr, attributes: &Attributes) {
+    fn send_attributes(&self, reply: ReplyAttr, attributes: &InodeAttributes) {
         reply.attr(&self.remembered(attributes), &file_attr(attributes));
     }
 
-    fn remembered(&self, attributes: &Attributes) -> Duration {
-        if attributes.cacheable { self.kernel.attributes_remembered } else { Duration::ZERO }
+    fn remembered(&self, attributes: &InodeAttributes) -> Duration {
+        if attributes.cacheable { self.connection.attributes_remembered } else { Duration::ZERO }
     }
 
     /// Reads the manifest, on another thread. What is mapped into memory must be whole: there the
@@ -172,7 +172,7 @@ impl Adapter {
             answer!(
                 "open",
                 reply,
-                filesystem.open_unless(inode, for_writing, Stop::when(stop)),
+                filesystem.open_unless(inode, for_writing, StopCheck::when(stop)),
                 send_opened
             );
         });
@@ -183,14 +183,14 @@ impl Adapter {
         &self,
         requests: &SlowRequests,
         (pid, length): (u32, u64),
-        run: impl FnOnce(&Filesystem, Stop<'_>) + Send + 'static,
+        run: impl FnOnce(&Filesystem, StopCheck<'_>) + Send + 'static,
     ) {
         if length <= QUICK_BYTES_MAX {
-            run(&self.filesystem, Stop::NEVER);
+            run(&self.filesystem, StopCheck::NEVER);
             return;
         }
         let filesystem = Arc::clone(&self.filesystem);
-        requests.answer(pid, move |stop| run(&filesystem, Stop::when(stop)));
+        requests.answer(pid, move |stop| run(&filesystem, StopCheck::when(stop)));
     }
 
     /// What is to be done after a change of the content that is no write: the kernel does not say
@@ -231,7 +231,7 @@ impl Adapter {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate(config, &self.kernel);
+        negotiate(config, &self.connection);
         Ok(())
     }
 
@@ -572,7 +572,7 @@ impl fuser::Filesystem for Adapter {
         size: u32,
         reply: ReplyXattr,
     ) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -590,7 +590,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -616,7 +616,7 @@ impl fuser::Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -634,7 +634,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        if !self.kernel.xattrs {
+        if !self.connection.xattrs {
             reply.error(NO_XATTRS);
             return;
         }
@@ -660,14 +660,14 @@ impl fuser::Filesystem for Adapter {
             "create",
             reply,
             {
-                let new = new_node(request, Kind::File, mode, None);
+                let new = new_node(request, InodeKind::File, mode, None);
                 self.filesystem.create(inode(parent), name.as_bytes(), &new)
             },
-            |reply: ReplyCreate, (attributes, opened): (Attributes, Opened)| {
+            |reply: ReplyCreate, (attributes, opened): (InodeAttributes, Opened)| {
                 let attr = file_attr(&attributes);
                 let handle = FileHandle(opened.handle);
                 // One time for both: the shorter.
-                let remembered = self.kernel.names_remembered.min(self.remembered(&attributes));
+                let remembered = self.connection.names_remembered.min(self.remembered(&attributes));
                 reply.created(&remembered, &attr, GENERATION, handle, open_flags(opened.cache));
             }
         );
@@ -688,11 +688,11 @@ impl fuser::Filesystem for Adapter {
             reply,
             {
                 let kind = match mode & libc::S_IFMT {
-                    libc::S_IFREG | 0 => Kind::File,
-                    libc::S_IFIFO => Kind::Fifo,
-                    libc::S_IFSOCK => Kind::Socket,
-                    libc::S_IFCHR => Kind::CharacterDevice(rdev),
-                    libc::S_IFBLK => Kind::BlockDevice(rdev),
+                    libc::S_IFREG | 0 => InodeKind::File,
+                    libc::S_IFIFO => InodeKind::Fifo,
+                    libc::S_IFSOCK => InodeKind::Socket,
+                    libc::S_IFCHR => InodeKind::CharacterDevice(rdev),
+                    libc::S_IFBLK => InodeKind::BlockDevice(rdev),
                     _ => return Err(Error::Invalid),
                 };
                 let new = new_node(request, kind, mode, None);
@@ -711,7 +711,7 @@ impl fuser::Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        let new = new_node(request, Kind::Directory, mode, None);
+        let new = new_node(request, InodeKind::Directory, mode, None);
         answer!(
             "mkdir",
             reply,
@@ -729,7 +729,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let target = target.as_os_str().as_bytes();
-        let new = new_node(request, Kind::Symlink, 0o777, Some(target));
+        let new = new_node(request, InodeKind::Symlink, 0o777, Some(target));
         answer!(
             "symlink",
             reply,
@@ -818,7 +818,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let changed = self.content_changed(request);
-        let allocate = move |filesystem: &Filesystem, stop: Stop<'_>| {
+        let allocate = move |filesystem: &Filesystem, stop: StopCheck<'_>| {
             let keep_size = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
             let how = match mode & !libc::FALLOC_FL_KEEP_SIZE {
                 0 => Allocate::Space { keep_size },
@@ -871,7 +871,12 @@ impl fuser::Filesystem for Adapter {
     }
 }
 
-fn new_node<'a>(request: &Request, kind: Kind, mode: u32, target: Option<&'a [u8]>) -> NewNode<'a> {
+fn new_node<'a>(
+    request: &Request,
+    kind: InodeKind,
+    mode: u32,
+    target: Option<&'a [u8]>,
+) -> NewNode<'a> {
     NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
 }
 
@@ -913,15 +918,15 @@ fn open_flags(cache: CachePolicy) -> FopenFlags {
     }
 }
 
-fn file_type(kind: Kind) -> FileType {
+fn file_type(kind: InodeKind) -> FileType {
     match kind {
-        Kind::Directory => FileType::Directory,
-        Kind::File => FileType::RegularFile,
-        Kind::Symlink => FileType::Symlink,
-        Kind::Fifo => FileType::NamedPipe,
-        Kind::Socket => FileType::Socket,
-        Kind::CharacterDevice(_) => FileType::CharDevice,
-        Kind::BlockDevice(_) => FileType::BlockDevice,
+        InodeKind::Directory => FileType::Directory,
+        InodeKind::File => FileType::RegularFile,
+        InodeKind::Symlink => FileType::Symlink,
+        InodeKind::Fifo => FileType::NamedPipe,
+        InodeKind::Socket => FileType::Socket,
+        InodeKind::CharacterDevice(_) => FileType::CharDevice,
+        InodeKind::BlockDevice(_) => FileType::BlockDevice,
     }
 }
 
@@ -931,7 +936,7 @@ fn permissions(mode: u32) -> u16 {
     u16::try_from(mode & 0o7777).unwrap_or_default()
 }
 
-fn file_attr(attributes: &Attributes) -> FileAttr {
+fn file_attr(attributes: &InodeAttributes) -> FileAttr {
     FileAttr {
         ino: INodeNo(attributes.inode.get()),
         size: attributes.size.size_bytes,
@@ -946,7 +951,7 @@ fn file_attr(attributes: &Attributes) -> FileAttr {
         uid: attributes.uid,
         gid: attributes.gid,
         rdev: match attributes.kind {
-            Kind::CharacterDevice(number) | Kind::BlockDevice(number) => number,
+            InodeKind::CharacterDevice(number) | InodeKind::BlockDevice(number) => number,
             _ => 0,
         },
         blksize: IO_BYTES,

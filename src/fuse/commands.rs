@@ -33,10 +33,10 @@ enum Task {
 
 /// What is left to do. What a reset hands on counts against the budget, so this is bounded by it.
 #[derive(Debug)]
-pub(super) struct Commands(Arc<Shared>);
+pub(super) struct Commands(Arc<CommandWorker>);
 
 #[derive(Debug)]
-struct Shared {
+struct CommandWorker {
     filesystem: Arc<Filesystem>,
     notifier: Arc<OnceLock<Notifier>>,
     tasks: Mutex<Tasks>,
@@ -54,7 +54,7 @@ struct Tasks {
 impl Commands {
     pub(super) fn new(filesystem: Arc<Filesystem>, notifier: Arc<OnceLock<Notifier>>) -> Self {
         let (tasks, done) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Shared { filesystem, notifier, tasks, done }))
+        Self(Arc::new(CommandWorker { filesystem, notifier, tasks, done }))
     }
 
     /// A handle for another thread.
@@ -114,7 +114,7 @@ impl Commands {
     }
 }
 
-impl Shared {
+impl CommandWorker {
     /// No panic leaves the queue half changed.
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use rustix::mount::{MountAttrFlags, MountFlags};
 
-use super::kernel::{KernelOptions, REQUEST_BYTES_MAX};
+use super::connection::{ConnectionOptions, REQUEST_BYTES_MAX};
 use super::session::MountOptions;
 
 /// One word of `-o`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelOption(Word);
+pub struct OptionWord(Word);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
@@ -72,7 +72,7 @@ const FLAGS: [Flag; 7] = [
     Flag::new("dirsync", "", MountFlags::DIRSYNC, NONE).of_filesystem(),
 ];
 
-impl FromStr for KernelOption {
+impl FromStr for OptionWord {
     type Err = OptionError;
 
     fn from_str(text: &str) -> Result<Self, OptionError> {
@@ -94,7 +94,7 @@ impl FromStr for KernelOption {
     }
 }
 
-impl KernelOption {
+impl OptionWord {
     /// Whether it lets a mount cover a directory that holds something.
     #[must_use]
     pub fn allows_non_empty(&self) -> bool {
@@ -121,7 +121,7 @@ impl MountWords {
     pub(super) fn new(options: &MountOptions) -> Self {
         let mut on = FLAGS.each_ref().map(|flag| flag.default);
         let mut source = "seedfs".to_owned();
-        for option in &options.kernel {
+        for option in &options.words {
             // As with mount(8), the last word counts.
             match &option.0 {
                 Word::Flag { flag, on: is_on } => on[*flag] = *is_on,
@@ -133,7 +133,7 @@ impl MountWords {
             source,
             flags: MountFlags::empty(),
             attributes: NONE,
-            settings: settings(options.allow_other, &options.limits),
+            settings: settings(options.allow_other, &options.connection),
             filesystem_flags: Vec::new(),
             flag_words: Vec::new(),
         };
@@ -170,14 +170,17 @@ impl MountWords {
     }
 }
 
-fn settings(allow_other: bool, limits: &KernelOptions) -> Vec<(&'static str, Option<String>)> {
+fn settings(
+    allow_other: bool,
+    connection: &ConnectionOptions,
+) -> Vec<(&'static str, Option<String>)> {
     let mut settings = vec![("subtype", Some("seedfs".to_owned())), ("default_permissions", None)];
     if allow_other {
         settings.push(("allow_other", None));
     }
-    if limits.request_bytes < REQUEST_BYTES_MAX {
+    if connection.request_bytes < REQUEST_BYTES_MAX {
         // What is agreed on at the beginning limits writes only.
-        settings.push(("max_read", Some(limits.request_bytes.to_string())));
+        settings.push(("max_read", Some(connection.request_bytes.to_string())));
     }
     settings
 }
@@ -187,9 +190,9 @@ mod tests {
     use super::*;
 
     fn words(options: &str) -> MountWords {
-        let kernel = options.split(',').filter(|word| !word.is_empty());
-        let kernel = kernel.map(|word| word.parse().unwrap()).collect();
-        MountWords::new(&MountOptions { kernel, ..MountOptions::default() })
+        let words = options.split(',').filter(|word| !word.is_empty());
+        let words = words.map(|word| word.parse().unwrap()).collect();
+        MountWords::new(&MountOptions { words, ..MountOptions::default() })
     }
 
     #[test]
@@ -223,10 +226,10 @@ mod tests {
     #[test]
     fn other_words_are_refused() {
         for text in ["", "odd", "fsname=", "allow_other", "ro ", "NONEMPTY"] {
-            let error = text.parse::<KernelOption>().unwrap_err().to_string();
+            let error = text.parse::<OptionWord>().unwrap_err().to_string();
             assert!(error.contains(&format!("'{text}'")), "{error}");
         }
-        assert!("nonempty".parse::<KernelOption>().unwrap().allows_non_empty());
-        assert!(!"ro".parse::<KernelOption>().unwrap().allows_non_empty());
+        assert!("nonempty".parse::<OptionWord>().unwrap().allows_non_empty());
+        assert!(!"ro".parse::<OptionWord>().unwrap().allows_non_empty());
     }
 }

@@ -32,7 +32,7 @@ pub struct Mounted {
 
 /// What a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MountPlace {
     /// The root of a mounted seedfs.
     Root(Mounted),
     /// Something below the root, or what would be there if its daemon answered.
@@ -225,10 +225,10 @@ pub fn mounts() -> io::Result<Vec<Mounted>> {
 /// # Errors
 ///
 /// Where the path cannot be followed, or `/proc` cannot be read.
-pub fn place(path: &Path) -> io::Result<Place> {
+pub fn mount_place(path: &Path) -> io::Result<MountPlace> {
     let (file, whole) = match open_path(path) {
         Ok(file) => (file, true),
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Place::Elsewhere),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(MountPlace::Elsewhere),
         // What does not let us further may be a seedfs that is dead or another user's.
         Err(error @ (Errno::NOTCONN | Errno::ACCESS | Errno::CONNABORTED)) => {
             (nearest(path).ok_or(error)?, false)
@@ -236,18 +236,18 @@ pub fn place(path: &Path) -> io::Result<Place> {
         Err(error) => return Err(error.into()),
     };
     let table = MountTable::read()?;
-    let Some(mount) = table.with_id(mount_id(&file)?) else { return Ok(Place::OutOfSight) };
+    let Some(mount) = table.with_id(mount_id(&file)?) else { return Ok(MountPlace::OutOfSight) };
     if mount.is_seedfs() {
         let is_root = whole && path_of(&file)? == mount.path;
         let mounted = Mounted::of(mount, Some(&file));
-        return Ok(if is_root { Place::Root(mounted) } else { Place::Inside(mounted) });
+        return Ok(if is_root { MountPlace::Root(mounted) } else { MountPlace::Inside(mounted) });
     }
     match table.seedfs_under(mount) {
         Some(seedfs) if whole => {
-            Ok(Place::Over(Mounted::of(seedfs, None::<&OwnedFd>), mount.fs_type.clone()))
+            Ok(MountPlace::Over(Mounted::of(seedfs, None::<&OwnedFd>), mount.fs_type.clone()))
         }
         None if !whole => Err(Errno::ACCESS.into()),
-        _ => Ok(Place::Elsewhere),
+        _ => Ok(MountPlace::Elsewhere),
     }
 }
 

@@ -14,9 +14,9 @@ use signal_hook::iterator::Signals;
 
 use super::adapter::Adapter;
 use super::attach::{self, Detached, OwnMount};
+use super::connection::{ConnectionOptions, set_read_ahead};
 use super::give_back::GivingBack;
-use super::kernel::{KernelOptions, set_read_ahead};
-use super::mount_options::{KernelOption, MountWords};
+use super::mount_options::{MountWords, OptionWord};
 use super::mounted::Obstacle;
 use super::mountpoint::Mountpoint;
 use super::slow::Slow;
@@ -30,9 +30,9 @@ pub struct MountOptions {
     /// Event loops; one a core where nothing is said.
     pub threads: Option<NonZeroUsize>,
     /// What the kernel's mount table is to say, beside the defaults.
-    pub kernel: Vec<KernelOption>,
+    pub words: Vec<OptionWord>,
     /// What is asked of the kernel.
-    pub limits: KernelOptions,
+    pub connection: ConnectionOptions,
 }
 
 /// Why a mount did not come about, or ended badly.
@@ -78,11 +78,11 @@ pub fn serve(
     let config = session_config(options);
     let threads = config.n_threads;
     let notifier = Arc::new(OnceLock::new());
-    let kernel = filesystem.content().kernel_name();
+    let cipher = filesystem.content().cipher_kernel();
     let slow = Slow::default();
     let adapter = || {
         let (slow, notifier) = (slow.clone(), Arc::clone(&notifier));
-        Adapter::new(Arc::clone(filesystem), options.limits, slow, notifier)
+        Adapter::new(Arc::clone(filesystem), options.connection, slow, notifier)
     };
     let (session, own) = begin(adapter, &config, options, mountpoint)
         .map_err(|error| MountError::Mount(path.to_owned(), error))?;
@@ -101,11 +101,11 @@ pub fn serve(
             MountError::Signals(error)
         })?;
     if let Some(mounted) = own.mounted() {
-        set_read_ahead(mounted.device(), &options.limits);
+        set_read_ahead(mounted.device(), &options.connection);
     }
-    tracing::info!(path = %path.display(), threads, kernel, "mounted");
+    tracing::info!(path = %path.display(), threads, cipher, "mounted");
     ready();
-    let sums = Sums::begin(filesystem);
+    let sums = SizeSummers::begin(filesystem);
     let giving_back = GivingBack::begin(filesystem);
     let outcome = session.run();
     drop(giving_back);
@@ -153,12 +153,12 @@ fn begin(
 
 /// Threads that sum the sizes of the dataset's files while the mount answers: one for each four
 /// cores, each half of the time, and no longer than the mount is there.
-struct Sums {
+struct SizeSummers {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Sums {
+impl SizeSummers {
     fn begin(filesystem: &Arc<Filesystem>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);

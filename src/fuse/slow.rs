@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration =
 
 /// Computes an answer and sends it. The function that it is given says whether to stop: then it
 /// sends an error.
-type Run = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
+type SlowAnswer = Box<dyn FnOnce(&(dyn Fn() -> bool + Sync)) + Send>;
 
 /// All that takes long, each kind with threads of its own: one kind never waits for another.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +64,10 @@ impl Slow {
 
 /// Requests under way.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SlowRequests(Arc<Shared>);
+pub(super) struct SlowRequests(Arc<SlowWorkers>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SlowWorkers {
     queue: Mutex<Queue>,
     /// A thread has ended.
     ended: Condvar,
@@ -84,7 +84,7 @@ struct Queue {
 
 struct Request {
     caller: Arc<Caller>,
-    run: Run,
+    run: SlowAnswer,
 }
 
 /// Who waits for an answer.
@@ -166,7 +166,7 @@ impl Queue {
     }
 }
 
-impl Shared {
+impl SlowWorkers {
     /// A thread: request after request, until none waits.
     fn work(&self, first: Request) {
         let mut next = Some(first);

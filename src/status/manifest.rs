@@ -6,7 +6,7 @@
 //! last is remembered for the next piece, which mostly begins in it.
 
 use crate::content::Content;
-use crate::dataset::{Coordinates, Dataset, Part};
+use crate::dataset::{Coordinates, Dataset, DatasetPart};
 
 /// A line as `b3sum` and the tools of coreutils read it, with its newline.
 #[must_use]
@@ -98,7 +98,7 @@ impl<'a> Manifest<'a> {
         let mut done = 0;
         let mut hashed_bytes = 0_u64;
         while done < out.len() && line < self.dataset.file_count() {
-            let file = self.dataset.file(Part::ALL, line);
+            let file = self.dataset.file(DatasetPart::ALL, line);
             let sum = match known {
                 Some((number, sum)) if *number == line => *sum,
                 _ => {
@@ -157,7 +157,7 @@ mod tests {
     fn model(dataset: &Dataset, content: &Content) -> Vec<u8> {
         let mut text = String::new();
         for index in 0..dataset.file_count() {
-            let file = dataset.file(Part::ALL, index);
+            let file = dataset.file(DatasetPart::ALL, index);
             let mut bytes = vec![0; usize::try_from(dataset.size_bytes(file)).unwrap()];
             content.fill(file, 0, &mut bytes);
             let mut path = String::new();

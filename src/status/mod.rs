@@ -14,7 +14,7 @@
 
 mod counters;
 mod events;
-mod judged;
+mod judgement_cache;
 mod manifest;
 mod others;
 mod recount;
@@ -27,14 +27,14 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::content::{Content, Stop};
-use crate::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Node, Part};
-use crate::overlay::{Extent, Overlay, Piece, Store, Written};
+use crate::content::{Content, StopCheck};
+use crate::dataset::{Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode};
+use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
 use crate::verdict::{Judge, Verdict, WrongRange};
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
-pub use judged::Judged;
+pub use judgement_cache::JudgementCache;
 pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
@@ -54,7 +54,7 @@ pub const RANGES_MAX: usize = 1000;
 
 /// Everything that a document is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Snapshot<'a> {
+pub struct MountStatus<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// Its content.
@@ -68,7 +68,7 @@ pub struct Snapshot<'a> {
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
     /// What took long to judge.
-    pub judged: &'a Judged,
+    pub judged: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }
@@ -91,11 +91,11 @@ impl From<Stopped> for NoDocument {
 /// What a document says, to be written as often as it takes.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub struct DocumentView(View);
+pub struct DocumentView(AnyView);
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum View {
+enum AnyView {
     Summary(Box<SummaryView>),
     Config(Box<DatasetConfig>),
     Mismatches(MismatchesView),
@@ -115,21 +115,27 @@ impl DocumentView {
     }
 }
 
-impl Snapshot<'_> {
+impl MountStatus<'_> {
     /// What a document says now.
     ///
     /// # Errors
     ///
     /// [`NoDocument::Stopped`] where `stop` says so.
-    pub fn document(&self, document: Document, stop: Stop<'_>) -> Result<DocumentView, NoDocument> {
+    pub fn document(
+        &self,
+        document: Document,
+        stop: StopCheck<'_>,
+    ) -> Result<DocumentView, NoDocument> {
         Ok(DocumentView(match document {
-            Document::Summary => View::Summary(Box::new(self.summary(stop)?)),
-            Document::Config => View::Config(Box::new(self.dataset.to_config())),
-            Document::Mismatches => View::Mismatches(self.mismatches()),
-            Document::Others => View::Others(self.others(stop)?),
-            Document::Node(node) => View::Node(self.node(node, stop)?),
-            Document::File(inode) => match self.dataset.namespace().node(inode) {
-                Some(Node::File(file)) => View::File(Box::new(self.file(inode, file, stop)?)),
+            Document::Summary => AnyView::Summary(Box::new(self.summary(stop)?)),
+            Document::Config => AnyView::Config(Box::new(self.dataset.to_config())),
+            Document::Mismatches => AnyView::Mismatches(self.mismatches()),
+            Document::Others => AnyView::Others(self.others(stop)?),
+            Document::Node(node) => AnyView::Node(self.node(node, stop)?),
+            Document::File(inode) => match self.dataset.namespace().entry(inode) {
+                Some(DatasetEntry::File(file)) => {
+                    AnyView::File(Box::new(self.file(inode, file, stop)?))
+                }
                 _ => return Err(NoDocument::Missing),
             },
         }))
@@ -140,7 +146,7 @@ impl Snapshot<'_> {
     /// # Errors
     ///
     /// [`Stopped`] where `stop` says so.
-    pub fn verdict(&self, file: Coordinates, stop: Stop<'_>) -> Result<Verdict, Stopped> {
+    pub fn verdict(&self, file: Coordinates, stop: StopCheck<'_>) -> Result<Verdict, Stopped> {
         Ok(self.tally(file, &self.found(file), stop)?.verdict())
     }
 
@@ -154,11 +160,11 @@ impl Snapshot<'_> {
             return None;
         }
         // It is asked for the first time when it takes longer.
-        let tally = self.tally(file, &found, Stop::when(&|| true));
+        let tally = self.tally(file, &found, StopCheck::when(&|| true));
         tally.ok().map(|tally| tally.verdict())
     }
 
-    fn summary(&self, stop: Stop<'_>) -> Result<SummaryView, Stopped> {
+    fn summary(&self, stop: StopCheck<'_>) -> Result<SummaryView, Stopped> {
         let mut totals = Totals::default();
         self.each_changed(
             stop,
@@ -205,7 +211,7 @@ impl Snapshot<'_> {
         })
     }
 
-    fn node(&self, node: u16, stop: Stop<'_>) -> Result<NodeView, Stopped> {
+    fn node(&self, node: u16, stop: StopCheck<'_>) -> Result<NodeView, Stopped> {
         let dimensions = self.dataset.dimensions();
         let mut processes = vec![Totals::default(); dimensions.processes as usize];
         let mut missing_of_process = vec![0; processes.len()];
@@ -232,7 +238,7 @@ impl Snapshot<'_> {
             process.add_missing(u64::try_from(missing + missing_of_every).unwrap_or(0));
         }
         let (all, each) = self.sizes.node(self.dataset, node);
-        let part = |process: Option<u16>| Part { node: Some(node), process };
+        let part = |process: Option<u16>| DatasetPart { node: Some(node), process };
         let all_files = self.dataset.file_count_of(part(None));
         let each_files = self.dataset.file_count_of(part(Some(0)));
         Ok(NodeView {
@@ -250,7 +256,12 @@ impl Snapshot<'_> {
         })
     }
 
-    fn file(&self, inode: Inode, file: Coordinates, stop: Stop<'_>) -> Result<FileView, Stopped> {
+    fn file(
+        &self,
+        inode: Inode,
+        file: Coordinates,
+        stop: StopCheck<'_>,
+    ) -> Result<FileView, Stopped> {
         let found = self.found(file);
         let exists = !matches!(found, Found::Missing);
         // Of one moment, also where somebody goes on to write.
@@ -260,8 +271,8 @@ impl Snapshot<'_> {
         };
         let size_bytes = match (&written, &found) {
             (Some(written), _) => written.size_bytes,
-            (None, Found::As(inode)) => match self.dataset.namespace().node(*inode) {
-                Some(Node::File(own)) => self.dataset.size_bytes(own),
+            (None, Found::As(inode)) => match self.dataset.namespace().entry(*inode) {
+                Some(DatasetEntry::File(own)) => self.dataset.size_bytes(own),
                 _ => 0,
             },
             _ => 0,
@@ -326,9 +337,9 @@ impl Snapshot<'_> {
 }
 
 fn kept_bytes(written: &Written) -> u64 {
-    let kept = |(_, extent): (u64, &Extent)| match extent.piece {
-        Piece::Bytes(_) | Piece::Stored(_) => extent.length,
-        Piece::Seed { .. } | Piece::Zeros => 0,
+    let kept = |(_, extent): (u64, &Extent)| match extent.data {
+        ExtentData::Bytes(_) | ExtentData::Stored(_) => extent.length,
+        ExtentData::Content { .. } | ExtentData::Zeros => 0,
     };
     written.extents.iter().map(kept).sum()
 }

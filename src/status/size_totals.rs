@@ -12,7 +12,7 @@
 //! An estimate is the number of files times the mean, and is marked as one wherever it is shown.
 //! No verdict depends on it.
 
-use crate::dataset::{Dataset, Part, Total};
+use crate::dataset::{Dataset, DatasetPart, Total};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -33,12 +33,12 @@ pub struct SizeTotals {
     files: u64,
     next: AtomicU64,
     is_done: AtomicBool,
-    sums: Mutex<Sums>,
+    sums: Mutex<NodeTotals>,
 }
 
 /// At most 65536 numbers.
 #[derive(Debug)]
-struct Sums {
+struct NodeTotals {
     nodes: Vec<u128>,
     files: u64,
 }
@@ -48,11 +48,11 @@ impl SizeTotals {
     #[must_use]
     pub fn new(dataset: &Dataset) -> Self {
         let totals = Self {
-            estimate: dataset.total_bytes(Part::ALL),
+            estimate: dataset.total_bytes(DatasetPart::ALL),
             files: dataset.file_count(),
             next: AtomicU64::new(0),
             is_done: AtomicBool::new(false),
-            sums: Mutex::new(Sums { nodes: Vec::new(), files: 0 }),
+            sums: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
         };
         if totals.files <= SUMMED_AT_ONCE_MAX {
             while totals.step(dataset) {}
@@ -75,7 +75,7 @@ impl SizeTotals {
         let end = self.files.min(start + STEP_FILES);
         // As they are counted, those of a node follow one another.
         let mut runs: Vec<(u16, u128)> = Vec::new();
-        dataset.each_size(Part::ALL, start..end, |file, size| match runs.last_mut() {
+        dataset.each_size(DatasetPart::ALL, start..end, |file, size| match runs.last_mut() {
             Some((node, sum)) if *node == file.node => *sum += u128::from(size),
             _ => runs.push((file.node, u128::from(size))),
         });
@@ -107,12 +107,12 @@ impl SizeTotals {
 
     /// The size of a node's files, and of those of each of its processes.
     pub(super) fn node(&self, dataset: &Dataset, node: u16) -> (Total, Vec<Total>) {
-        let part = Part { node: Some(node), process: None };
+        let part = DatasetPart { node: Some(node), process: None };
         let processes = u16::try_from(dataset.dimensions().processes - 1).unwrap_or(u16::MAX);
         let is_summed =
             self.estimate.estimated && dataset.file_count_of(part) <= SUMMED_ON_OPEN_MAX;
         let each = (0..=processes).map(|process| {
-            let part = Part { process: Some(process), ..part };
+            let part = DatasetPart { process: Some(process), ..part };
             if !is_summed {
                 return dataset.total_bytes(part);
             }
@@ -154,13 +154,13 @@ mod tests {
     fn a_small_dataset_is_summed_at_once() {
         let dataset = dataset(7);
         let totals = SizeTotals::new(&dataset);
-        let bytes = dataset.sum_bytes(Part::ALL, 0..42);
+        let bytes = dataset.sum_bytes(DatasetPart::ALL, 0..42);
         assert_eq!(totals.total(&dataset), Total { bytes, estimated: false });
         assert!(!totals.step(&dataset));
         let (all, each) = totals.node(&dataset, 1);
         assert_eq!(each.len(), 2);
         assert_eq!(all.bytes, each.iter().map(|total| total.bytes).sum());
-        let part = Part { node: Some(1), process: None };
+        let part = DatasetPart { node: Some(1), process: None };
         assert_eq!(all, Total { bytes: dataset.sum_bytes(part, 0..14), estimated: false });
     }
 
@@ -174,7 +174,7 @@ mod tests {
                 scope.spawn(|| while totals.step(&dataset) {});
             }
         });
-        let bytes = dataset.sum_bytes(Part::ALL, 0..dataset.file_count());
+        let bytes = dataset.sum_bytes(DatasetPart::ALL, 0..dataset.file_count());
         assert_eq!(totals.total(&dataset), Total { bytes, estimated: false });
         let nodes = (0..3).map(|node| totals.node(&dataset, node).0.bytes);
         assert_eq!(nodes.sum::<u128>(), bytes);
@@ -187,7 +187,7 @@ mod tests {
         assert!(totals.node(&dataset, 2).0.estimated);
         while totals.step(&dataset) {}
         let (all, each) = totals.node(&dataset, 2);
-        let part = Part { node: Some(2), process: None };
+        let part = DatasetPart { node: Some(2), process: None };
         assert_eq!(all, Total { bytes: dataset.sum_bytes(part, 0..1_200_000), estimated: false });
         assert!(each.iter().all(|total| total.estimated));
     }

@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use crate::dataset::{Dataset, Inode, Node};
+use crate::dataset::{Dataset, DatasetEntry, Inode};
 
 /// The name of the directory, at the root of the mount.
 pub const STATUS_NAME: &str = ".status";
@@ -81,9 +81,9 @@ impl StatusNode {
         }
         if number & MIRROR == MIRROR {
             let inode = Inode::new(number & !MIRROR);
-            return Some(match dataset.namespace().node(inode)? {
-                Node::Directory => Self::Files(inode),
-                Node::File(_) => Self::Document(Document::File(inode)),
+            return Some(match dataset.namespace().entry(inode)? {
+                DatasetEntry::Directory => Self::Files(inode),
+                DatasetEntry::File(_) => Self::Document(Document::File(inode)),
             });
         }
         if number & NODES == NODES {
@@ -161,14 +161,14 @@ impl StatusNode {
                 let namespace = dataset.namespace();
                 let of = |name: &[u8]| {
                     let inode = namespace.lookup(directory, name)?;
-                    Some((inode, namespace.node(inode)?))
+                    Some((inode, namespace.entry(inode)?))
                 };
-                if let Some((inode, Node::Directory)) = of(name) {
+                if let Some((inode, DatasetEntry::Directory)) = of(name) {
                     return Some(Self::Files(inode));
                 }
                 match of(name.strip_suffix(SUFFIX.as_bytes())?)? {
-                    (inode, Node::File(_)) => Some(Self::Document(Document::File(inode))),
-                    (_, Node::Directory) => None,
+                    (inode, DatasetEntry::File(_)) => Some(Self::Document(Document::File(inode))),
+                    (_, DatasetEntry::Directory) => None,
                 }
             }
             Self::Document(_) | Self::Control | Self::Manifest => None,
@@ -191,10 +191,10 @@ impl StatusNode {
                 Some(Self::Document(Document::Node(node)))
             }
             Self::Files(directory) => {
-                let (inode, node) = dataset.namespace().entry(directory, index, name)?;
+                let (inode, node) = dataset.namespace().entry_at(directory, index, name)?;
                 Some(match node {
-                    Node::Directory => Self::Files(inode),
-                    Node::File(_) => {
+                    DatasetEntry::Directory => Self::Files(inode),
+                    DatasetEntry::File(_) => {
                         name.push_str(SUFFIX);
                         Self::Document(Document::File(inode))
                     }

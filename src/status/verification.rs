@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ClassCounts;
 use super::views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
 use crate::dataset::{Coordinates, Dataset};
-use crate::verdict::{FileTally, Tally, Verdict, WrongRange};
+use crate::verdict::{ByteTally, FileTally, Verdict, WrongRange};
 
 /// How many wrong ranges a verification lists, over all files.
 pub const VERIFICATION_RANGES_MAX: usize = 100_000;
@@ -25,7 +25,7 @@ pub struct JudgedFile {
     /// How many of its bytes are nobody's content.
     pub kept_bytes: u64,
     /// Its bytes.
-    pub tally: Tally,
+    pub tally: ByteTally,
     /// The first wrong ranges, [`RANGES_MAX`](super::RANGES_MAX) at the most.
     pub ranges: Vec<WrongRange>,
     /// All wrong ranges, by class.
@@ -38,7 +38,7 @@ pub struct JudgedFile {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verification {
     files: Files,
-    bytes: Sums,
+    bytes: ByteTotals,
     classes: ClassCounts,
     ranges_listed: usize,
 }
@@ -52,7 +52,7 @@ struct Files {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Sums {
+struct ByteTotals {
     expected: u128,
     matched: u128,
     wrong: u128,
@@ -140,7 +140,7 @@ impl Verification {
         serde_json::to_value(view).ok()
     }
 
-    fn count(&mut self, verdict: Verdict, tally: &Tally) {
+    fn count(&mut self, verdict: Verdict, tally: &ByteTally) {
         *match verdict {
             Verdict::Untouched => &mut self.files.untouched,
             Verdict::Incomplete => &mut self.files.incomplete,
@@ -171,7 +171,7 @@ impl Verification {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         const LARGE: u128 = 1 << 126;
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         let judged = matched.checked_add(wrong);
         [expected, matched, wrong, extra].iter().all(|bytes| *bytes < LARGE)
             && judged.is_some_and(|judged| judged <= expected)
@@ -194,7 +194,7 @@ impl Verification {
     /// Expected, matched and wrong bytes, and those past the expected ends.
     #[must_use]
     pub fn bytes(&self) -> [u128; 4] {
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         [expected, matched, wrong, extra]
     }
 
@@ -203,7 +203,7 @@ impl Verification {
     pub fn document(&self, surroundings: &Surroundings<'_>) -> Vec<u8> {
         let FileTally { untouched, incomplete, verified, mismatch } = self.files();
         let total = untouched + incomplete + verified + mismatch;
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         let view = VerificationView {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::disk::{Access, Directory, Disk, Faults, File, Links, Taken};
+use crate::disk::{Access, Disk, Faults, Links, OpenDirectory, OpenFile, Taken};
 
 /// What is read or written in one call through the page cache: it fits the second-level cache,
 /// where it is made or compared, and a call costs little against it.
@@ -57,10 +57,10 @@ impl Buffer {
 /// Opens a file to read; it never waits for the other end of a pipe.
 pub(super) fn open_to_read<F: Faults>(
     disk: &Disk<F>,
-    at: &Directory,
+    at: &OpenDirectory,
     path: &Path,
     (transfer, links): (Transfer, Links),
-) -> io::Result<File> {
+) -> io::Result<OpenFile> {
     let access = match transfer {
         Transfer::Cached => Access::Read,
         Transfer::Direct => Access::ReadDirect,
@@ -71,7 +71,7 @@ pub(super) fn open_to_read<F: Faults>(
 /// Reads until the block is full or the file ends.
 pub(super) fn read_block<F: Faults>(
     disk: &Disk<F>,
-    file: &File,
+    file: &OpenFile,
     offset: u64,
     block: &mut [u8],
 ) -> io::Result<usize> {
@@ -91,9 +91,9 @@ pub(super) fn read_block<F: Faults>(
 /// A file that is being written, under a name that no other run uses.
 #[derive(Debug)]
 pub(super) struct NewFile {
-    file: File,
+    file: OpenFile,
     /// The same file past the page cache.
-    direct: Option<File>,
+    direct: Option<OpenFile>,
     temporary: OsString,
 }
 
@@ -104,7 +104,7 @@ impl NewFile {
     /// Makes a file whose name begins with `prefix`.
     pub(super) fn create<F: Faults>(
         disk: &Disk<F>,
-        at: &Directory,
+        at: &OpenDirectory,
         prefix: &str,
         transfer: Transfer,
     ) -> io::Result<Self> {
@@ -166,7 +166,7 @@ impl NewFile {
     pub(super) fn finish<F: Faults>(
         &self,
         disk: &Disk<F>,
-        at: &Directory,
+        at: &OpenDirectory,
         name: &OsStr,
         (taken, lasting): (Taken, bool),
     ) -> io::Result<()> {
@@ -182,14 +182,14 @@ impl NewFile {
     }
 
     /// Removes it. What cannot be removed now, the next run removes.
-    pub(super) fn discard<F: Faults>(&self, disk: &Disk<F>, at: &Directory) {
+    pub(super) fn discard<F: Faults>(&self, disk: &Disk<F>, at: &OpenDirectory) {
         let _ = disk.unlink(at, &self.temporary);
     }
 }
 
 /// Asks the kernel to forget what it has cached of a file. What is not yet on the storage it cannot
 /// forget, so that goes there first.
-pub(super) fn drop_cache<F: Faults>(disk: &Disk<F>, file: &File) -> io::Result<()> {
+pub(super) fn drop_cache<F: Faults>(disk: &Disk<F>, file: &OpenFile) -> io::Result<()> {
     disk.sync(file)?;
     disk.forget_cached(file)
 }

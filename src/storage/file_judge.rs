@@ -1,9 +1,9 @@
 //! Judging one file that is read from storage, part by part.
 
 use crate::dataset::Coordinates;
-use crate::overlay::{Expectation, Extent, ExtentMap, Piece};
+use crate::overlay::{Expectation, Extent, ExtentData, ExtentMap};
 use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
-use crate::verdict::{Bench, Tally, WrongRange};
+use crate::verdict::{ByteTally, Judgement, WrongRange};
 
 /// A file that is not there: nobody has written it.
 pub(super) fn absent(expectation: Expectation) -> JudgedFile {
@@ -13,7 +13,7 @@ pub(super) fn absent(expectation: Expectation) -> JudgedFile {
         exists: false,
         extents: 0,
         kept_bytes: 0,
-        tally: Tally::untouched(expectation.size_bytes),
+        tally: ByteTally::untouched(expectation.size_bytes),
         ranges: Vec::new(),
         classes: ClassCounts::default(),
     }
@@ -21,7 +21,7 @@ pub(super) fn absent(expectation: Expectation) -> JudgedFile {
 
 /// The judge of one file, and what it has found.
 pub(super) struct FileJudge<'a> {
-    judge: Bench<'a>,
+    judge: Judgement<'a>,
     /// The last extent: the next one may continue it.
     last: ExtentMap,
     extents: u64,
@@ -31,7 +31,7 @@ pub(super) struct FileJudge<'a> {
 }
 
 impl<'a> FileJudge<'a> {
-    pub(super) fn new(judge: Bench<'a>) -> Self {
+    pub(super) fn new(judge: Judgement<'a>) -> Self {
         Self {
             judge,
             last: ExtentMap::default(),
@@ -60,7 +60,7 @@ impl<'a> FileJudge<'a> {
 
     fn judge(&mut self, offset: u64, extent: &Extent) {
         self.extents += 1;
-        if let Piece::Bytes(bytes) = &extent.piece {
+        if let ExtentData::Bytes(bytes) = &extent.data {
             self.kept_bytes += bytes.len() as u64;
         }
         let (ranges, classes) = (&mut self.ranges, &mut self.classes);

@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::target::is_trusted;
-use crate::disk::{Directory, Disk, Faults, File, Kind, Links, Sound, Taken};
+use crate::disk::{Disk, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Taken};
 
 /// Where a file is to be, in a directory that stays open. A file is replaced in one step: it is
 /// whole, or the one before. What is no file, as a pipe or the link `/dev/stdout`, is written to.
 #[derive(Debug)]
 pub struct Output<F = Sound> {
     disk: Disk<F>,
-    directory: Directory,
+    directory: OpenDirectory,
     name: OsString,
     /// Written to as it is: it is no file that could be replaced.
     stream: Option<PathBuf>,
@@ -37,13 +37,13 @@ impl<F: Faults> Output<F> {
         let is_stream = match disk.stat_at(&directory, Path::new(&name), Links::Refuse) {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => return Err(error),
-            Ok(stat) if stat.kind == Kind::File => false,
-            Ok(stat) if stat.kind == Kind::Link && !is_trusted(&stat) => {
+            Ok(stat) if stat.kind == FileType::File => false,
+            Ok(stat) if stat.kind == FileType::Link && !is_trusted(&stat) => {
                 let error = "it is another user's link, which is not followed";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, error));
             }
             Ok(_) => match disk.stat_at(&directory, Path::new(&name), Links::Follow)?.kind {
-                Kind::Directory => return Err(ErrorKind::IsADirectory.into()),
+                FileType::Directory => return Err(ErrorKind::IsADirectory.into()),
                 _ => true,
             },
         };
@@ -82,7 +82,7 @@ impl<F: Faults> Output<F> {
         Ok(Growing { output: self, to, length: 0 })
     }
 
-    pub(super) fn parts(&self) -> (&Disk<F>, &Directory, &OsStr) {
+    pub(super) fn parts(&self) -> (&Disk<F>, &OpenDirectory, &OsStr) {
         (&self.disk, &self.directory, &self.name)
     }
 }
@@ -98,7 +98,7 @@ pub struct Growing<'a, F: Faults = Sound> {
 #[derive(Debug)]
 enum To {
     Stream(std::fs::File),
-    File(File, OsString),
+    File(OpenFile, OsString),
     Done,
 }
 

@@ -26,7 +26,7 @@ use super::target::{Identity, is_trusted};
 use super::verify::VerifyOptions;
 use super::{FILES_LISTED_MAX, Output, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
-use crate::disk::{Access, Faults, Kind, Links, Stat};
+use crate::disk::{Access, Faults, FileType, Links, Stat};
 use crate::status::Verification;
 use crate::verdict::Verdict;
 
@@ -301,7 +301,7 @@ fn read<F: Faults>(from: &Output<F>) -> Result<Option<Vec<u8>>, ResumeStateError
         opened => opened?,
     };
     let stat = disk.stat(&file)?;
-    if stat.kind == Kind::File && !is_trusted(&stat) {
+    if stat.kind == FileType::File && !is_trusted(&stat) {
         let error = "it belongs to another user, who could have made it up";
         return Err(io::Error::new(ErrorKind::PermissionDenied, error).into());
     }

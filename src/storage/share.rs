@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::dataset::{Coordinates, Dataset, Part};
+use crate::dataset::{Coordinates, Dataset, DatasetPart};
 use crate::sync::Mutex;
 use crate::sync::together;
 
@@ -42,8 +42,8 @@ impl<'a> Share<'a> {
     }
 
     /// Which files these are.
-    fn part(&self) -> Part {
-        Part { node: self.node, process: None }
+    fn part(&self) -> DatasetPart {
+        DatasetPart { node: self.node, process: None }
     }
 
     /// How many files there are.

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Access, Directory, Disk, Faults, Kind, Links, Sound, Stat};
+use crate::disk::{Access, Disk, Faults, FileType, Links, OpenDirectory, Sound, Stat};
 use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
 #[derive(Debug)]
 pub struct Root<F = Sound> {
     pub(super) disk: Disk<F>,
-    pub(super) directory: Directory,
+    pub(super) directory: OpenDirectory,
     path: PathBuf,
 }
 
@@ -105,7 +105,7 @@ pub(super) struct Parents<'a, F> {
     lasting: bool,
     /// How the names of temporary files of this node begin.
     prefix: String,
-    kept: Mutex<Vec<(PathBuf, Arc<Directory>)>>,
+    kept: Mutex<Vec<(PathBuf, Arc<OpenDirectory>)>>,
 }
 
 impl<'a, F: Faults> Parents<'a, F> {
@@ -114,8 +114,8 @@ impl<'a, F: Faults> Parents<'a, F> {
     }
 
     /// The directory of a path below the root.
-    pub(super) fn enter(&self, path: &Path) -> io::Result<Arc<Directory>> {
-        let find = |kept: &Vec<(PathBuf, Arc<Directory>)>| {
+    pub(super) fn enter(&self, path: &Path) -> io::Result<Arc<OpenDirectory>> {
+        let find = |kept: &Vec<(PathBuf, Arc<OpenDirectory>)>| {
             kept.iter().find(|(of, _)| of == path).map(|(_, directory)| Arc::clone(directory))
         };
         if let Some(directory) = find(&self.kept.lock()) {
@@ -140,7 +140,7 @@ impl<'a, F: Faults> Parents<'a, F> {
     }
 
     /// The directory, and whether it was made.
-    fn walk(&self, path: &Path) -> io::Result<(Directory, bool)> {
+    fn walk(&self, path: &Path) -> io::Result<(OpenDirectory, bool)> {
         let disk = &self.root.disk;
         let mut directory =
             disk.open_directory(&self.root.directory, Path::new("."), Links::Refuse)?;
@@ -166,7 +166,7 @@ impl<'a, F: Faults> Parents<'a, F> {
 
     /// Removes what killed runs of this node have left. What cannot be removed stays: it is in
     /// nobody's way, and a verification names it.
-    fn clear(&self, directory: &Directory) {
+    fn clear(&self, directory: &OpenDirectory) {
         let Ok(entries) = self.root.disk.list(directory) else { return };
         for entry in entries.map_while(Result::ok) {
             if is_temporary(&entry.name, &self.prefix) && self.is_left(directory, &entry.name) {
@@ -176,14 +176,14 @@ impl<'a, F: Faults> Parents<'a, F> {
     }
 
     /// Whether a temporary file is this user's and no run is writing it.
-    fn is_left(&self, directory: &Directory, name: &OsStr) -> bool {
+    fn is_left(&self, directory: &OpenDirectory, name: &OsStr) -> bool {
         let disk = &self.root.disk;
         let Ok(file) = disk.open(directory, Path::new(name), Access::Read, Links::Refuse) else {
             return false;
         };
         let ours = disk
             .stat(&file)
-            .is_ok_and(|stat| stat.kind == Kind::File && stat.owner == geteuid().as_raw());
+            .is_ok_and(|stat| stat.kind == FileType::File && stat.owner == geteuid().as_raw());
         // Where there are no locks, two runs of one node at once were warned.
         ours && disk.try_lock(&file).unwrap_or(true)
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
-use crate::disk::{Call, Disk, Failing, Fault, Faults};
+use crate::disk::{Disk, Failing, Fault, Faults, SystemCall};
 use crate::verdict::Verdict;
 
 const SIZE_BYTES: usize = 9000;
@@ -218,7 +218,7 @@ fn a_file_that_closing_says_is_lost_gets_no_name() {
     let dataset = dataset();
     for errno in [libc::EIO, libc::EDQUOT, libc::ENOSPC] {
         let directory = prepare(&dataset, Before::Nothing);
-        let failing = Failing::from(0, Fault::After(errno)).only(Call::Flush);
+        let failing = Failing::from(0, Fault::After(errno)).only(SystemCall::Flush);
         let options = WriteOptions {
             threads: 1,
             transfer: Transfer::Cached,
@@ -236,7 +236,7 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
     let dataset = dataset();
     let place = memory();
     let syncs = |existing| {
-        let counting = Failing::never().only(Call::Sync);
+        let counting = Failing::never().only(SystemCall::Sync);
         let options =
             WriteOptions { threads: 1, transfer: Transfer::Cached, existing, fsync: true };
         let disk = Disk::new(counting.clone());
@@ -454,7 +454,7 @@ fn a_state_that_was_made_up_is_refused() {
 
 /// Does something as often as a call of one kind is about to be made.
 #[derive(Clone)]
-struct Meanwhile(Call, Arc<dyn Fn() + Send + Sync>);
+struct Meanwhile(SystemCall, Arc<dyn Fn() + Send + Sync>);
 
 impl std::fmt::Debug for Meanwhile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -463,7 +463,7 @@ impl std::fmt::Debug for Meanwhile {
 }
 
 impl Faults for Meanwhile {
-    fn fault(&self, call: Call) -> Option<Fault> {
+    fn fault(&self, call: SystemCall) -> Option<Fault> {
         if call == self.0 {
             (self.1)();
         }
@@ -492,7 +492,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         let moved = data.clone();
         // Only the walk lists directories.
         let meanwhile = Meanwhile(
-            Call::List,
+            SystemCall::List,
             Arc::new(move || match stops {
                 Some(true) => asked.set(),
                 Some(false) if fs::rename(&moved, &aside).is_ok() => {
@@ -537,7 +537,7 @@ fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
 /// What the storage says of a report, a state or a manifest is heard before it has its name.
 #[test]
 fn a_file_beside_the_dataset_is_stored_before_it_has_its_name() {
-    for call in [Call::Flush, Call::Sync] {
+    for call in [SystemCall::Flush, SystemCall::Sync] {
         let place = memory();
         let path = place.path().join("report");
         fs::write(&path, "before").unwrap();
@@ -552,7 +552,7 @@ fn a_file_beside_the_dataset_is_stored_before_it_has_its_name() {
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{call:?}");
     }
     let place = memory();
-    let counting = Failing::never().only(Call::Sync);
+    let counting = Failing::never().only(SystemCall::Sync);
     let output = Output::new(Disk::new(counting.clone()), &place.path().join("state")).unwrap();
     output.replace(b"new", 0o666).unwrap();
     assert_eq!(counting.calls(), 2, "the file, and the directory with its name");

@@ -24,7 +24,7 @@ use super::sample::Chosen;
 use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::Coordinates;
-use crate::disk::{Faults, File, Kind, Links, Stat};
+use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::overlay::{Expectation, ExtentMap, Recogniser};
 use crate::status::JudgedFile;
 use crate::sync::{Mutex, together};
@@ -142,7 +142,7 @@ enum FilesToJudge<'a> {
 struct Reading<'a> {
     position: u64,
     expectation: Expectation,
-    file: File,
+    file: OpenFile,
     length: u64,
     mark: Marks,
     failure: Mutex<Option<io::Error>>,
@@ -171,7 +171,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
-                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.bench()));
+                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
                 let failure = Mutex::new(None);
                 Some((
                     Reading { position, expectation, file, length, mark, failure, judging },
@@ -250,7 +250,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
 
 impl<F: Faults> Verifier<'_, F> {
     /// The file and its attributes; `None` where there is none.
-    fn open_file(&self, file: Coordinates) -> io::Result<Option<(File, Stat)>> {
+    fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
         let path = self.share.path(file);
         let path = Path::new(&path);
         let disk = &self.root.disk;
@@ -380,9 +380,9 @@ impl<F: Faults> Verifier<'_, F> {
 
 fn check_kind(stat: Stat) -> io::Result<()> {
     match stat.kind {
-        Kind::File => Ok(()),
-        Kind::Directory => Err(ErrorKind::IsADirectory.into()),
-        Kind::Link | Kind::Special => {
+        FileType::File => Ok(()),
+        FileType::Directory => Err(ErrorKind::IsADirectory.into()),
+        FileType::Link | FileType::Special => {
             Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
         }
     }

@@ -7,14 +7,14 @@ use super::node_status::is_node_status_name;
 use super::outcome::FileFailure;
 use super::resume_state::Walk;
 use super::{Root, StopFlag};
-use crate::dataset::{Dataset, Inode, Node};
-use crate::disk::{Directory, Entry, Faults, Kind, Links, Listing};
+use crate::dataset::{Dataset, DatasetEntry, Inode};
+use crate::disk::{Faults, FileType, Links, Listing, ListingEntry, OpenDirectory};
 
 /// A directory that is being looked through: its path, what it is in the dataset, what is left.
 struct OpenLevel<F> {
     path: String,
     inode: Inode,
-    directory: Directory,
+    directory: OpenDirectory,
     entries: Listing<F>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn find_unexpected<F: Faults>(
         if stop.is_set() {
             return;
         }
-        let Entry { name, kind } = match level.entries.next() {
+        let ListingEntry { name, kind } = match level.entries.next() {
             None => {
                 levels.pop();
                 continue;
@@ -54,20 +54,21 @@ pub(super) fn find_unexpected<F: Faults>(
         };
         let is_status =
             level.inode == Inode::ROOT && name.to_str().is_some_and(is_node_status_name);
-        if is_status && !matches!(kind, Some(Kind::Directory | Kind::Link)) {
+        if is_status && !matches!(kind, Some(FileType::Directory | FileType::Link)) {
             continue;
         }
         let separator = if level.path.is_empty() { "" } else { "/" };
         let child = format!("{}{separator}{}", level.path, name.to_string_lossy());
         let inode = dataset.namespace().lookup(level.inode, name.as_encoded_bytes());
-        match inode.and_then(|inode| Some((inode, dataset.namespace().node(inode)?))) {
+        match inode.and_then(|inode| Some((inode, dataset.namespace().entry(inode)?))) {
             None => walk.unexpected.add(child),
-            Some((_, Node::File(_))) => {
-                if !all_are_opened && matches!(kind, Some(Kind::Directory | Kind::Special)) {
+            Some((_, DatasetEntry::File(_))) => {
+                if !all_are_opened && matches!(kind, Some(FileType::Directory | FileType::Special))
+                {
                     walk.unexpected.add(child);
                 }
             }
-            Some((inode, Node::Directory)) => {
+            Some((inode, DatasetEntry::Directory)) => {
                 let path = Path::new(&name);
                 match root.disk.open_directory(&level.directory, path, Links::Follow) {
                     Ok(below) => descend(root, walk, &mut levels, (child, inode, below)),
@@ -84,7 +85,7 @@ fn descend<F: Faults>(
     root: &Root<F>,
     walk: &mut Walk,
     levels: &mut Vec<OpenLevel<F>>,
-    (path, inode, directory): (String, Inode, Directory),
+    (path, inode, directory): (String, Inode, OpenDirectory),
 ) {
     match root.disk.list(&directory) {
         Ok(entries) => levels.push(OpenLevel { path, inode, directory, entries }),

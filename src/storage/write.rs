@@ -17,7 +17,7 @@ use super::target::{Parents, split};
 use super::{Progress, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
-use crate::disk::{Directory, Faults, File, Kind, Links, Taken};
+use crate::disk::{Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ struct Writer<'a, F> {
 /// A file on its way.
 struct PendingFile {
     coordinates: Coordinates,
-    parent: Arc<Directory>,
+    parent: Arc<OpenDirectory>,
     name: OsString,
     stage: Stage,
     failed: AtomicBool,
@@ -114,7 +114,7 @@ struct PendingFile {
 
 enum Stage {
     /// One of the right size is there already, and is read.
-    Checking(File),
+    Checking(OpenFile),
     Writing(NewFile),
 }
 
@@ -231,19 +231,19 @@ impl<F: Faults> Writer<'_, F> {
     fn begin_in(
         &self,
         file: Coordinates,
-        parent: Arc<Directory>,
+        parent: Arc<OpenDirectory>,
         name: OsString,
     ) -> io::Result<PendingFile> {
         let disk = &self.root.disk;
         let path = Path::new(&name);
         match disk.stat_at(&parent, path, Links::Refuse) {
-            Ok(stat) if stat.kind == Kind::Directory => {
+            Ok(stat) if stat.kind == FileType::Directory => {
                 return Err(ErrorKind::IsADirectory.into());
             }
             Ok(_) if self.options.existing == Existing::Refuse => return Err(already_there()),
             Ok(stat)
                 if self.options.existing == Existing::Resume
-                    && stat.kind == Kind::File
+                    && stat.kind == FileType::File
                     && stat.length == self.size_bytes(file) =>
             {
                 let how = (self.options.transfer, Links::Refuse);
@@ -262,7 +262,7 @@ impl<F: Faults> Writer<'_, F> {
     fn create(
         &self,
         file: Coordinates,
-        parent: Arc<Directory>,
+        parent: Arc<OpenDirectory>,
         name: OsString,
     ) -> io::Result<PendingFile> {
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
@@ -276,7 +276,7 @@ impl<F: Faults> Writer<'_, F> {
     /// cannot be read are not right.
     fn is_right(
         &self,
-        existing: &File,
+        existing: &OpenFile,
         file: Coordinates,
         range: Range<u64>,
         buffer: &mut Buffer,
@@ -291,7 +291,7 @@ impl<F: Faults> Writer<'_, F> {
             && self.content.first_difference(file, range.start, &block[..wanted]).is_none()
     }
 
-    fn finish(&self, new: &NewFile, parent: &Directory, name: &OsString) -> io::Result<()> {
+    fn finish(&self, new: &NewFile, parent: &OpenDirectory, name: &OsString) -> io::Result<()> {
         let taken = match self.options.existing {
             Existing::Refuse => Taken::Refuse,
             Existing::Resume | Existing::Overwrite => Taken::Replace,

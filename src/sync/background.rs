@@ -33,6 +33,7 @@ thread_local! {
 }
 
 /// Says that somebody has asked for something and is waiting.
+#[cfg(any(feature = "mount", test))]
 pub(crate) fn note_request() {
     let asked = ASKED.load(Ordering::Relaxed);
     if ANSWERED.load(Ordering::Relaxed) != asked {

@@ -1,6 +1,6 @@
 //! The kinds of wrong.
 
-use crate::content::{Content, Source, Stop};
+use crate::content::{Content, Source, StopCheck};
 use crate::dataset::Coordinates;
 use crate::overlay::Expectation;
 
@@ -48,7 +48,7 @@ impl Class {
         let file = Coordinates { generation, ..expectation.file };
         let mut same_place = false;
         let shown = Source { file, offset };
-        content.agreement(shown, source, 1, Stop::NEVER, &mut |_, agrees| same_place = agrees);
+        content.agreement(shown, source, 1, StopCheck::NEVER, &mut |_, agrees| same_place = agrees);
         if generation != expectation.file.generation && same_place {
             Self::Stale
         } else {

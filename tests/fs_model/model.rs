@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Scope, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, Kind, NewNode, Options, RenameMode, Seek, SetAttributes,
+    Allocate, Error, Filesystem, InodeKind, NewNode, Options, RenameMode, Seek, SetAttributes,
 };
 use serde_json::Value;
 
@@ -371,7 +371,7 @@ impl Checked {
         let name = name % self.names.len();
         let named = &mut self.names[name];
         if named.stands_for.is_none() {
-            let new = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+            let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
             self.filesystem.make(named.parent, &named.name, &new).unwrap();
         }
         named.stands_for.get_or_insert_default().put(offset as usize, &data);

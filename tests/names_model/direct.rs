@@ -45,14 +45,14 @@ fn errno(error: Error) -> Errno {
     }
 }
 
-fn kind_of(kind: fs::Kind) -> Kind {
+fn kind_of(kind: fs::InodeKind) -> Kind {
     match kind {
-        fs::Kind::Directory => Kind::Directory,
-        fs::Kind::File => Kind::File,
-        fs::Kind::Symlink => Kind::Symlink,
-        fs::Kind::Fifo => Kind::Fifo,
-        fs::Kind::Socket => Kind::Socket,
-        fs::Kind::CharacterDevice(_) | fs::Kind::BlockDevice(_) => Kind::Device,
+        fs::InodeKind::Directory => Kind::Directory,
+        fs::InodeKind::File => Kind::File,
+        fs::InodeKind::Symlink => Kind::Symlink,
+        fs::InodeKind::Fifo => Kind::Fifo,
+        fs::InodeKind::Socket => Kind::Socket,
+        fs::InodeKind::CharacterDevice(_) | fs::InodeKind::BlockDevice(_) => Kind::Device,
     }
 }
 
@@ -60,7 +60,8 @@ impl Direct {
     pub(crate) fn new() -> Self {
         let dataset = DatasetConfig { size: Some("1M".into()), ..DatasetConfig::default() };
         let filesystem = Filesystem::new(dataset.validate().unwrap(), Options::default());
-        let new = NewNode { kind: fs::Kind::Directory, mode: 0o755, uid: 0, gid: 0, target: None };
+        let new =
+            NewNode { kind: fs::InodeKind::Directory, mode: 0o755, uid: 0, gid: 0, target: None };
         let root = filesystem.make(Inode::ROOT, b"work", &new).unwrap().inode;
         let (known, forgotten) = (RefCell::default(), RefCell::default());
         let empty = filesystem.usage();
@@ -177,20 +178,20 @@ impl Direct {
     fn make(&self, path: &str, kind: Kind, mode: u32) -> Outcome {
         let (parent, name, there) = self.entry(path)?;
         let kind = match kind {
-            Kind::File => fs::Kind::File,
-            Kind::Directory => fs::Kind::Directory,
-            Kind::Symlink => fs::Kind::Symlink,
-            Kind::Fifo => fs::Kind::Fifo,
-            Kind::Socket => fs::Kind::Socket,
-            Kind::Device => fs::Kind::CharacterDevice(super::DEVICE as u32),
+            Kind::File => fs::InodeKind::File,
+            Kind::Directory => fs::InodeKind::Directory,
+            Kind::Symlink => fs::InodeKind::Symlink,
+            Kind::Fifo => fs::InodeKind::Fifo,
+            Kind::Socket => fs::InodeKind::Socket,
+            Kind::Device => fs::InodeKind::CharacterDevice(super::DEVICE as u32),
         };
         // `mkdir` takes the permissions and the sticky bit alone.
         let mode = match kind {
-            fs::Kind::Symlink => 0o777,
-            fs::Kind::Directory => mode & 0o1777,
+            fs::InodeKind::Symlink => 0o777,
+            fs::InodeKind::Directory => mode & 0o1777,
             _ => mode,
         };
-        let target = (kind == fs::Kind::Symlink).then_some(LINK_TARGET.as_bytes());
+        let target = (kind == fs::InodeKind::Symlink).then_some(LINK_TARGET.as_bytes());
         let new = NewNode { kind, mode: mode as u16, uid: 0, gid: 0, target };
         let made = self.filesystem.make(parent, name, &new);
         if there.is_some() {
@@ -298,7 +299,9 @@ impl Direct {
             links: attributes.links.into(),
             size: attributes.size.size_bytes,
             device: match attributes.kind {
-                fs::Kind::CharacterDevice(number) | fs::Kind::BlockDevice(number) => number.into(),
+                fs::InodeKind::CharacterDevice(number) | fs::InodeKind::BlockDevice(number) => {
+                    number.into()
+                }
                 _ => 0,
             },
             times: [time(attributes.accessed), time(attributes.modified)],

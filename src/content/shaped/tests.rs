@@ -218,7 +218,7 @@ proptest! {
         let mut end = 0;
         let one = Source { file: one, offset };
         let other = Source { file: other, offset: other_offset };
-        content.agreement(one, other, length, Stop::NEVER, &mut |run, agrees| {
+        content.agreement(one, other, length, StopCheck::NEVER, &mut |run, agrees| {
             assert_eq!(run.start, end);
             end = run.end;
             let run = to_index(run.start)..to_index(run.end);
@@ -272,7 +272,7 @@ proptest! {
     ) {
         let mut found = Vec::new();
         let mut run = |run: Range<u64>, agrees| found.push((run, agrees));
-        let mut runs = Runs::new(Stop::NEVER, &mut run);
+        let mut runs = AgreementRuns::new(StopCheck::NEVER, &mut run);
         runs.of_bytes(&template, [one, other], length);
         prop_assert!(runs.close());
         // Byte by byte: what agrees between two that do not must be long.

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SMALL: Dimensions = Dimensions { iterations: 1, nodes: 1, processes: 1, files: 1 };
-const LARGE: Dimensions = Dimensions { iterations: 1, nodes: 10, processes: 11, files: 1_000_000 };
+const SMALL: Dimensions = Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 };
+const LARGE: Dimensions = Dimensions { generations: 1, nodes: 10, processes: 11, files: 1_000_000 };
 
 fn accepts(text: &str, dimensions: &Dimensions) -> Result<(), LayoutError> {
     Layout::parse(text)?.check(dimensions)
@@ -63,8 +63,8 @@ fn refuses_each_malformed_template_with_its_reason() {
 fn asks_for_every_coordinate_that_tells_files_apart() {
     let error = accepts("{node}", &LARGE).expect_err("two are missing").to_string();
     assert!(error.contains("names {process}, {file}"), "{error}");
-    let iterations = Dimensions { iterations: 2, ..SMALL };
-    let error = accepts("{node}", &iterations).expect_err("no iteration").to_string();
+    let two = Dimensions { generations: 2, ..SMALL };
+    let error = accepts("{node}", &two).expect_err("no iteration").to_string();
     assert!(error.contains("names {iteration}"), "{error}");
     assert_eq!(accepts("fixed", &SMALL), Ok(()));
 }

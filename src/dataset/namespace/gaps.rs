@@ -1,66 +1,65 @@
 //! Generations with fewer files than the last one: gaps among the positions of names.
 
-use super::{Level, Namespace, Place};
+use super::{Namespace, TreeIndex, TreeLevel};
 use crate::dataset::Coordinates;
 use crate::dataset::dimensions::Axis;
 
 impl Namespace {
-    /// Whether the file that a place tells is one of its generation.
-    pub(super) fn is_there(&self, place: Place) -> bool {
+    /// Whether the file that an entry tells is one of its generation.
+    pub(super) fn is_there(&self, at: TreeIndex) -> bool {
         if !self.generations.differ_in_files() {
             return true;
         }
-        let levels = self.levels.iter().enumerate().take(place.depth + 1);
+        let levels = self.levels.iter().enumerate().take(at.depth + 1);
         let mut digit =
             levels.filter_map(|(depth, level)| Some((depth, level.names.file_digit()?)));
         let (Some((depth, (stride, radix))), Some(generation)) =
-            (digit.next(), self.generation_at(place))
+            (digit.next(), self.generation_at(at))
         else {
             return true;
         };
-        let file = self.position_at(place, depth) / stride % radix;
+        let file = self.position_at(at, depth) / stride % radix;
         file < self.generations.files_at(generation)
     }
 
-    /// The position of the name that a place, or the directory above it, has at a depth.
-    fn position_at(&self, place: Place, depth: usize) -> u64 {
-        let (Some(here), Some(above)) = (self.levels.get(place.depth), self.levels.get(depth))
-        else {
+    /// The position of the name that an entry, or the directory above it, has at a depth.
+    fn position_at(&self, at: TreeIndex, depth: usize) -> u64 {
+        let (Some(here), Some(above)) = (self.levels.get(at.depth), self.levels.get(depth)) else {
             return 0;
         };
-        place.index / (here.count / above.count) % above.names.fan_out()
+        at.index / (here.count / above.count) % above.names.fan_out()
     }
 
-    pub(super) fn generation_at(&self, place: Place) -> Option<u16> {
-        if self.dimensions.iterations == 1 {
+    pub(super) fn generation_at(&self, at: TreeIndex) -> Option<u16> {
+        if self.dimensions.generations == 1 {
             return Some(self.generations.first());
         }
-        let levels = &self.levels[..=place.depth.min(self.levels.len() - 1)];
-        let depth = levels.iter().position(|level| level.names.has(Axis::Iteration))?;
+        let levels = &self.levels[..=at.depth.min(self.levels.len() - 1)];
+        let depth = levels.iter().position(|level| level.names.has(Axis::Generation))?;
         let mut file = Coordinates::default();
-        let position = self.position_at(place, depth);
+        let position = self.position_at(at, depth);
         self.levels.get(depth)?.names.set_coordinates(position, &mut file)?;
         Some(file.generation)
     }
 
-    /// How many files a process has in the generation of a place, or in all of them where it is
+    /// How many files a process has in the generation of an entry, or in all of them where it is
     /// above.
-    pub(super) fn files_of(&self, place: Place) -> u64 {
+    pub(super) fn files_of(&self, at: TreeIndex) -> u64 {
         if !self.generations.differ_in_files() {
             return self.dimensions.files;
         }
-        match self.generation_at(place) {
+        match self.generation_at(at) {
             Some(generation) => self.generations.files_at(generation),
             None => self.generations.files_in_all(),
         }
     }
 
     /// The entries of a directory, which stand on this level.
-    pub(super) fn fan(&self, parent: Place, level: &Level) -> Fan {
+    pub(super) fn fan(&self, parent: TreeIndex, level: &TreeLevel) -> Fan {
         let width = level.names.fan_out();
         match level.names.file_digit() {
             Some((stride, radix)) if self.generations.differ_in_files() => {
-                // The layout tells the iteration further up: validation has seen to that.
+                // The layout tells the generation further up: validation has seen to that.
                 let generation = self.generation_at(parent).unwrap_or(self.generations.last());
                 let files = self.generations.files_at(generation);
                 Fan { groups: width / (stride * radix), used: files * stride, each: radix * stride }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dataset::dimensions::Axis;
-use crate::dataset::{Dataset, DatasetConfig, Part};
+use crate::dataset::{Dataset, DatasetConfig, DatasetPart};
 
 /// The tree, made the obvious way: every path is written out, level by level, in inode order.
 ///
@@ -105,7 +105,7 @@ fn dataset(layout: Option<&str>, dimensions: Dimensions) -> Option<Dataset> {
         nodes: Some(u64::from(dimensions.nodes).into()),
         processes: Some(u64::from(dimensions.processes).into()),
         files: Some(dimensions.files.into()),
-        iterations: (dimensions.iterations > 1).then(|| u64::from(dimensions.iterations).into()),
+        iterations: (dimensions.generations > 1).then(|| u64::from(dimensions.generations).into()),
         layout: layout.map(Into::into),
         ..DatasetConfig::default()
     };
@@ -137,7 +137,10 @@ fn assert_is_model(template: &str, dataset: &Dataset) {
         assert_eq!(path_of(namespace, inode).as_ref(), Some(path), "{template}");
         assert_eq!(namespace.resolve(path), Some(inode), "{path}");
         assert_eq!(namespace.coordinates(path), *file, "{path}");
-        assert_eq!(namespace.node(inode), Some(file.map_or(Node::Directory, Node::File)));
+        assert_eq!(
+            namespace.entry(inode),
+            Some(file.map_or(DatasetEntry::Directory, DatasetEntry::File))
+        );
         assert_eq!(namespace.parent(inode), model.inode(parent), "{path}");
         let mut written = "before ".to_owned();
         assert!(namespace.name(inode, &mut written));
@@ -147,7 +150,7 @@ fn assert_is_model(template: &str, dataset: &Dataset) {
             assert!(dataset.contains(*file));
             assert_eq!(namespace.entry_count(inode), None);
             assert_eq!(namespace.lookup(inode, b"x"), None);
-            assert_eq!(namespace.entry(inode, 0, &mut written), None);
+            assert_eq!(namespace.entry_at(inode, 0, &mut written), None);
             assert_eq!(namespace.subdirectory_count(inode), 0);
         } else {
             assert_is_directory(namespace, &model, path, inode);
@@ -167,17 +170,17 @@ fn assert_is_directory(namespace: &Namespace, model: &Model, path: &str, inode: 
     for (position, name) in names.into_iter().enumerate() {
         let mut written = "before ".to_owned();
         let (child, node) =
-            namespace.entry(inode, position as u64, &mut written).expect("it is in range");
+            namespace.entry_at(inode, position as u64, &mut written).expect("it is in range");
         assert_eq!(written, format!("before {name}"));
         assert_eq!(namespace.lookup(inode, name.as_bytes()), Some(child));
         assert_eq!(namespace.parent(child), Some(inode));
-        assert_eq!(namespace.node(child), Some(node));
-        subdirectories += u64::from(node == Node::Directory);
+        assert_eq!(namespace.entry(child), Some(node));
+        subdirectories += u64::from(node == DatasetEntry::Directory);
     }
     assert_eq!(namespace.subdirectory_count(inode), subdirectories);
     let mut untouched = String::new();
-    assert_eq!(namespace.entry(inode, count, &mut untouched), None);
-    assert_eq!(namespace.entry(inode, u64::MAX, &mut untouched), None);
+    assert_eq!(namespace.entry_at(inode, count, &mut untouched), None);
+    assert_eq!(namespace.entry_at(inode, u64::MAX, &mut untouched), None);
     assert_eq!(untouched, "");
 }
 
@@ -211,11 +214,11 @@ fn assert_counts_files(namespace: &Namespace, model: &Model, path: &str, inode: 
 
 fn assert_is_stranger(namespace: &Namespace, inode: Inode) {
     let mut text = String::new();
-    assert_eq!(namespace.node(inode), None);
+    assert_eq!(namespace.entry(inode), None);
     assert_eq!(namespace.parent(inode), None);
     assert_eq!(namespace.lookup(inode, b"node_0"), None);
     assert_eq!(namespace.entry_count(inode), None);
-    assert_eq!(namespace.entry(inode, 0, &mut text), None);
+    assert_eq!(namespace.entry_at(inode, 0, &mut text), None);
     assert_eq!(namespace.subdirectory_count(inode), 0);
     assert!(!namespace.name(inode, &mut text));
     assert!(!namespace.path(inode, &mut text));
@@ -224,7 +227,7 @@ fn assert_is_stranger(namespace: &Namespace, inode: Inode) {
 
 #[test]
 fn chosen_layouts_are_what_writing_them_out_gives() {
-    let dimensions = Dimensions { iterations: 2, nodes: 3, processes: 2, files: 11 };
+    let dimensions = Dimensions { generations: 2, nodes: 3, processes: 2, files: 11 };
     for template in [
         "iteration_{iteration}/node_{node}/process_{process}/file_{file}",
         "{file:02}{process:01}{node:01}{iteration}",
@@ -238,7 +241,7 @@ fn chosen_layouts_are_what_writing_them_out_gives() {
 }
 
 #[test]
-fn iterations_with_different_numbers_of_files_need_a_directory_each() {
+fn generations_with_different_numbers_of_files_need_a_directory_each() {
     let dataset = |template: &str| {
         let typed = DatasetConfig {
             iterations: Some(3.into()),
@@ -271,12 +274,12 @@ fn iterations_with_different_numbers_of_files_need_a_directory_each() {
 
 #[test]
 fn default_layouts_are_as_designed() {
-    let one = Dimensions { iterations: 1, nodes: 2, processes: 2, files: 1 };
+    let one = Dimensions { generations: 1, nodes: 2, processes: 2, files: 1 };
     for (dimensions, template) in [
         (one, "node_{node}/process_{process}"),
         (Dimensions { files: 3, ..one }, "node_{node}/process_{process}/file_{file}"),
         (
-            Dimensions { iterations: 2, ..one },
+            Dimensions { generations: 2, ..one },
             "iteration_{iteration}/node_{node}/process_{process}",
         ),
     ] {
@@ -288,7 +291,7 @@ fn default_layouts_are_as_designed() {
 
 #[test]
 fn inode_numbers_of_the_drawing() {
-    let dimensions = Dimensions { iterations: 1, nodes: 2, processes: 1, files: 3 };
+    let dimensions = Dimensions { generations: 1, nodes: 2, processes: 1, files: 3 };
     let dataset = dataset(Some("a_{node}/{file:02}"), dimensions).expect("it is valid");
     for (path, inode) in [
         ("", 1),
@@ -306,7 +309,7 @@ fn inode_numbers_of_the_drawing() {
 
 #[test]
 fn only_the_canonical_spelling_is_a_name() {
-    let dimensions = Dimensions { iterations: 1, nodes: 12, processes: 1, files: 1200 };
+    let dimensions = Dimensions { generations: 1, nodes: 12, processes: 1, files: 1200 };
     let dataset =
         dataset(Some("node_{node}/{file:03}.dat"), dimensions).expect("the layout is valid");
     let namespace = dataset.namespace();
@@ -351,38 +354,38 @@ fn assert_spans(dataset: &Dataset, last_path: &str) {
     let last = last_file(dataset.dimensions());
     let last_inode = Inode::new(namespace.inode_count());
     assert_eq!(namespace.inode(last), Some(last_inode));
-    assert_eq!(namespace.node(last_inode), Some(Node::File(last)));
+    assert_eq!(namespace.entry(last_inode), Some(DatasetEntry::File(last)));
     assert_eq!(path_of(namespace, last_inode).as_deref(), Some(last_path));
     assert_eq!(namespace.coordinates(last_path), Some(last));
     let directory = namespace.parent(last_inode).expect("it has one");
     let count = namespace.entry_count(directory).expect("it is a directory");
     let mut name = String::new();
-    let entry = namespace.entry(directory, count - 1, &mut name);
-    assert_eq!(entry, Some((last_inode, Node::File(last))));
+    let entry = namespace.entry_at(directory, count - 1, &mut name);
+    assert_eq!(entry, Some((last_inode, DatasetEntry::File(last))));
     assert_eq!(split(last_path).1, name);
     assert_is_stranger(namespace, Inode::new(last_inode.get() + 1));
 
     let first = Inode::new(namespace.inode_count() - dataset.file_count() + 1);
-    assert_eq!(namespace.node(first), Some(Node::File(Coordinates::default())));
+    assert_eq!(namespace.entry(first), Some(DatasetEntry::File(Coordinates::default())));
     assert_eq!(namespace.inode(Coordinates::default()), Some(first));
-    assert_eq!(namespace.node(Inode::new(first.get() - 1)), Some(Node::Directory));
+    assert_eq!(namespace.entry(Inode::new(first.get() - 1)), Some(DatasetEntry::Directory));
 }
 
 #[test]
 fn a_trillion_files() {
-    let dimensions = Dimensions { iterations: 1, nodes: 1000, processes: 1000, files: 1_000_000 };
+    let dimensions = Dimensions { generations: 1, nodes: 1000, processes: 1000, files: 1_000_000 };
     let dataset = dataset(None, dimensions).expect("it is valid");
     assert_eq!(dataset.file_count(), 1_000_000_000_000);
     assert_eq!(dataset.namespace().inode_count(), 1 + 1000 + 1_000_000 + 1_000_000_000_000);
-    assert_eq!(dataset.total_bytes(Part::ALL).bytes, 1_000_000_000_000 << 30);
+    assert_eq!(dataset.total_bytes(DatasetPart::ALL).bytes, 1_000_000_000_000 << 30);
     assert_spans(&dataset, "node_999/process_999/file_999999");
 }
 
 #[test]
 fn each_dimension_at_its_largest() {
-    let one = Dimensions { iterations: 1, nodes: 1, processes: 1, files: 1 };
+    let one = Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 };
     for (dimensions, last_path) in [
-        (Dimensions { iterations: 65536, ..one }, "iteration_65535/node_0/process_0"),
+        (Dimensions { generations: 65536, ..one }, "iteration_65535/node_0/process_0"),
         (Dimensions { nodes: 65536, ..one }, "node_65535/process_0"),
         (Dimensions { processes: 65536, ..one }, "node_0/process_65535"),
         (Dimensions { files: 1 << 32, ..one }, "node_0/process_0/file_4294967295"),
@@ -397,7 +400,7 @@ fn each_dimension_at_its_largest() {
 
 #[test]
 fn beside_the_box_there_is_no_file() {
-    let dimensions = Dimensions { iterations: 2, nodes: 3, processes: 4, files: 5 };
+    let dimensions = Dimensions { generations: 2, nodes: 3, processes: 4, files: 5 };
     let dataset = dataset(None, dimensions).expect("it is valid");
     let last = Coordinates { generation: 1, node: 2, process: 3, file: 4 };
     assert!(dataset.contains(last));
@@ -415,7 +418,12 @@ fn beside_the_box_there_is_no_file() {
 
 fn any_dimensions() -> impl Strategy<Value = Dimensions> {
     (1..=3_u32, 1..=11_u32, 1..=3_u32, 1..=11_u64).prop_map(
-        |(iterations, nodes, processes, files)| Dimensions { iterations, nodes, processes, files },
+        |(generations, nodes, processes, files)| Dimensions {
+            generations,
+            nodes,
+            processes,
+            files,
+        },
     )
 }
 
@@ -466,7 +474,7 @@ proptest! {
         generation in prop::option::of(0..=4_u16),
     ) {
         let typed = DatasetConfig {
-            iterations: generation.is_none().then(|| u64::from(dimensions.iterations).into()),
+            iterations: generation.is_none().then(|| u64::from(dimensions.generations).into()),
             generation: generation.map(|generation| u64::from(generation).into()),
             nodes: Some(u64::from(dimensions.nodes).into()),
             processes: Some(u64::from(dimensions.processes).into()),
@@ -492,7 +500,7 @@ proptest! {
         inode in prop_oneof![0..40_u64, any::<u64>()],
         index in any::<u64>(),
     ) {
-        let dimensions = Dimensions { iterations: 2, nodes: 65536, processes: 11, files: 1 << 32 };
+        let dimensions = Dimensions { generations: 2, nodes: 65536, processes: 11, files: 1 << 32 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let inode = Inode::new(inode);
@@ -503,9 +511,9 @@ proptest! {
                 prop_assert_eq!(namespace.parent(found), Some(inode));
             }
             text.clear();
-            if let Some((found, node)) = namespace.entry(inode, index, &mut text) {
+            if let Some((found, node)) = namespace.entry_at(inode, index, &mut text) {
                 prop_assert_eq!(namespace.lookup(inode, text.as_bytes()), Some(found));
-                prop_assert_eq!(namespace.node(found), Some(node));
+                prop_assert_eq!(namespace.entry(found), Some(node));
             }
             if let Some(path) = path_of(namespace, inode) {
                 prop_assert_eq!(namespace.resolve(&path), Some(inode));
@@ -520,11 +528,11 @@ proptest! {
         at in any::<prop::sample::Index>(),
         added in prop::sample::select(b"001+ a/".to_vec()),
     ) {
-        let dimensions = Dimensions { iterations: 2, nodes: 11, processes: 11, files: 1 << 32 };
+        let dimensions = Dimensions { generations: 2, nodes: 11, processes: 11, files: 1 << 32 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let mut name = String::new();
-            if namespace.entry(Inode::ROOT, index, &mut name).is_some() {
+            if namespace.entry_at(Inode::ROOT, index, &mut name).is_some() {
                 let mut longer = name.clone().into_bytes();
                 longer.insert(at.index(longer.len() + 1), added);
                 let mut shorter = name.into_bytes();

@@ -212,8 +212,8 @@ fn extremes_stay_within_the_address() {
         "dedup = 100\nsize = '2P'\nchange = 0.01\niterations = 65536\ndedup_block = '1M'",
     ] {
         let dataset = dataset(toml);
-        let iterations = dataset.dimensions().iterations;
-        let at = file(u16::try_from(iterations - 1).unwrap(), 0, 0);
+        let generations = dataset.dimensions().generations;
+        let at = file(u16::try_from(generations - 1).unwrap(), 0, 0);
         let origins = dataset.origins(at);
         for offset in [0, 512, SHARED_START - 1, SHARED_START, CONTENT_END - 1, u64::MAX] {
             let origin = origins.at(offset);

@@ -3,7 +3,7 @@
 use super::{Errors, OptionValue};
 use crate::dataset::Percent;
 use crate::dataset::options::{DatasetConfig, FILE_PREFIX};
-use crate::dataset::shape::{Change, Dedup, Scope, Shape, Template};
+use crate::dataset::shape::{ChangeRule, Dedup, Scope, Shape, Template};
 use crate::dataset::size::parse_size;
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
@@ -82,7 +82,7 @@ impl Errors {
     }
 
     /// `least` is the smallest block that the rest of the shape allows.
-    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<Change> {
+    fn change(&mut self, typed: &DatasetConfig, least: u64) -> Option<ChangeRule> {
         let share = self.percent("--change", typed.change.as_ref(), (Percent::FULL, Percent::FULL));
         let default = DEFAULT_BLOCK_BYTES.max(least);
         let block_bytes = self.block("--change-block", typed.change_block.as_ref(), default);
@@ -93,7 +93,7 @@ impl Errors {
             let message = format!("expected {least} or more with this --dedup-block");
             self.add("--change-block", shown(typed.change_block.as_ref()), message);
         }
-        (share < Percent::FULL).then_some(Change { share, block_bytes })
+        (share < Percent::FULL).then_some(ChangeRule { share, block_bytes })
     }
 
     /// What cannot be had together.

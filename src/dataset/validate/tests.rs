@@ -17,7 +17,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(dataset.seed(), "0");
     assert_eq!(
         dataset.dimensions(),
-        Dimensions { iterations: 1, nodes: 1, processes: 1, files: 1 }
+        Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 }
     );
     assert_eq!(dataset.size_bytes(Coordinates::default()), 1 << 30);
     assert_eq!(dataset.layout().to_string(), "node_{node}/process_{process}");

@@ -14,7 +14,7 @@ const READ_ON_MIN: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    pub(super) list: Vec<Stream>,
+    pub(super) list: Vec<ReadStream>,
     /// Counts large reads.
     pub(super) reads: u64,
     /// Makers that were called and have not ended.
@@ -22,7 +22,7 @@ pub(super) struct Streams {
 }
 
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct ReadStream {
     pub(super) inode: Inode,
     /// That of its first read: tells it from an earlier stream of the file.
     pub(super) number: u64,
@@ -36,7 +36,7 @@ pub(super) struct Stream {
     /// How much it asks for at a time.
     pub(super) size: usize,
     /// In order. All are behind `next`, but for those whose reader is about to take them.
-    pub(super) ready: VecDeque<Piece>,
+    pub(super) ready: VecDeque<StreamPiece>,
     /// Where the first piece behind those begins that are ready or being made.
     pub(super) end: u64,
     pub(super) maker: Maker,
@@ -58,13 +58,13 @@ pub(super) enum Maker {
 
 /// The first `length` bytes are the content from `offset` on.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct StreamPiece {
     pub(super) offset: u64,
     pub(super) length: usize,
     pub(super) bytes: Vec<u8>,
 }
 
-impl Stream {
+impl ReadStream {
     pub(super) fn new(inode: Inode, number: u64, base: Base, offset: u64, size: usize) -> Self {
         let next = offset + size as u64;
         Self {
@@ -114,8 +114,9 @@ impl Stream {
         size: usize,
         buffer: &mut Vec<u8>,
     ) -> Option<usize> {
-        let is_it =
-            |piece: &Piece| piece.offset == offset && piece.length == self.length_at(offset, size);
+        let is_it = |piece: &StreamPiece| {
+            piece.offset == offset && piece.length == self.length_at(offset, size)
+        };
         let at = self.ready.iter().position(is_it)?;
         let mut piece = self.ready.remove(at)?;
         std::mem::swap(buffer, &mut piece.bytes);
@@ -144,16 +145,16 @@ impl Stream {
     }
 
     /// Begins the next piece, if any is wanted.
-    pub(super) fn begin(&mut self) -> Option<(Base, Piece)> {
+    pub(super) fn begin(&mut self) -> Option<(Base, StreamPiece)> {
         let (offset, length) = self.wanted()?;
         self.maker = Maker::At(offset);
         self.end = offset + length as u64;
         let bytes = self.spare.pop().unwrap_or_default();
-        Some((self.base, Piece { offset, length, bytes }))
+        Some((self.base, StreamPiece { offset, length, bytes }))
     }
 
     /// Takes a piece that was made.
-    pub(super) fn accept(&mut self, piece: Piece) {
+    pub(super) fn accept(&mut self, piece: StreamPiece) {
         if self.maker == Maker::At(piece.offset) {
             self.ready.push_back(piece);
         } else {
@@ -163,12 +164,12 @@ impl Stream {
 }
 
 impl Streams {
-    pub(super) fn find(&mut self, inode: Inode) -> Option<&mut Stream> {
+    pub(super) fn find(&mut self, inode: Inode) -> Option<&mut ReadStream> {
         self.list.iter_mut().find(|stream| stream.inode == inode)
     }
 
     /// The stream of a file, unless it is a later one.
-    pub(super) fn numbered(&mut self, inode: Inode, number: u64) -> Option<&mut Stream> {
+    pub(super) fn numbered(&mut self, inode: Inode, number: u64) -> Option<&mut ReadStream> {
         self.find(inode).filter(|stream| stream.number == number)
     }
 
@@ -180,12 +181,12 @@ impl Streams {
     }
 
     /// Notes a reader that may become a stream.
-    pub(super) fn add(&mut self, stream: Stream) {
+    pub(super) fn add(&mut self, stream: ReadStream) {
         if self.list.len() >= STREAMS_MAX {
             // The one that was read longest ago makes room.
             let oldest = (0..self.list.len()).min_by_key(|at| self.list[*at].last_read);
             oldest.map(|at| self.list.swap_remove(at));
         }
-        self.list.push(Stream { last_read: self.reads, ..stream });
+        self.list.push(ReadStream { last_read: self.reads, ..stream });
     }
 }

@@ -9,12 +9,12 @@ const COUNT: usize = AT_ONCE_MAX + 1;
 
 /// What became of requests.
 #[derive(Default)]
-struct Tally {
+struct Outcomes {
     answered: [AtomicUsize; COUNT],
     stopped: AtomicUsize,
 }
 
-impl Tally {
+impl Outcomes {
     /// A request that asks so many times whether to stop.
     fn request(
         self: &Arc<Self>,
@@ -40,7 +40,7 @@ impl Tally {
 fn the_end_answers_everybody_once_whenever_it_comes() {
     schedules(2000, || {
         let requests = SlowRequests::default();
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Outcomes::default());
         let giver = {
             let (requests, tally) = (requests.clone(), Arc::clone(&tally));
             thread::spawn(move || {
@@ -63,7 +63,7 @@ fn the_end_answers_everybody_once_whenever_it_comes() {
 fn the_killed_are_answered_once_and_the_others_as_well() {
     schedules(2000, || {
         let requests = SlowRequests::default();
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Outcomes::default());
         // Those with odd numbers are being killed.
         for at in 0..COUNT {
             let pid = u32::try_from(at).unwrap();

@@ -1,7 +1,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::disk::{Call, Failing, Fault};
+use crate::disk::{Failing, Fault, SystemCall};
 
 fn store(limit_bytes: u64) -> (tempfile::TempDir, Arc<Store>) {
     store_on(Disk::<Sound>::default(), limit_bytes)
@@ -73,7 +73,7 @@ fn to_free_makes_no_call() {
 
 #[test]
 fn a_full_disk_is_tried_again_with_what_was_freed() {
-    let failing = Failing::at(1, Fault::Before(libc::ENOSPC)).only(Call::Write);
+    let failing = Failing::at(1, Fault::Before(libc::ENOSPC)).only(SystemCall::Write);
     let (_directory, store) = store_on(Disk::new(failing), u64::MAX);
     drop(store.put(&[1; 4096]).unwrap());
     let larger = store.put(&[2; 9000]).unwrap();
@@ -83,7 +83,7 @@ fn a_full_disk_is_tried_again_with_what_was_freed() {
 
 #[test]
 fn each_way_of_failing_is_told_once() {
-    let failing = Failing::from(1, Fault::Before(libc::ESTALE)).only(Call::Write);
+    let failing = Failing::from(1, Fault::Before(libc::ESTALE)).only(SystemCall::Write);
     let (_directory, store) = store_on(Disk::new(failing), u64::MAX);
     let kept = store.put(&[1; 4096]).unwrap();
     for _ in 0..3 {

@@ -9,12 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::content::Stop;
+use crate::content::StopCheck;
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::Record;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex};
-use crate::verdict::Tally;
+use crate::verdict::ByteTally;
 
 /// How many are remembered, some 150 bytes each. Past it, all are forgotten.
 const JUDGED_MAX: usize = 1 << 16;
@@ -35,18 +35,18 @@ pub(super) enum Subject {
 pub(super) type Question = (Subject, Coordinates);
 
 /// A record in one of its versions; `None` for what never changes.
-pub(super) type Version<'a> = Option<(&'a Arc<Record>, u64)>;
+pub(super) type RecordVersion<'a> = Option<(&'a Arc<Record>, u64)>;
 
 /// The judgements that took long.
 #[derive(Debug, Default)]
-pub struct Judged {
-    state: Mutex<State>,
+pub struct JudgementCache {
+    state: Mutex<Judgements>,
     /// A judgement has been made, or given up.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Judgements {
     known: HashMap<Question, Known>,
     under_way: HashSet<Question>,
 }
@@ -54,25 +54,25 @@ struct State {
 #[derive(Debug)]
 struct Known {
     version: Option<(Weak<Record>, u64)>,
-    tally: Tally,
+    tally: ByteTally,
 }
 
-impl Judged {
+impl JudgementCache {
     /// The tally of a question, remembered or made by `judge`; `None` where `stop` has said to
     /// stop.
     pub(super) fn tally(
         &self,
         question: Question,
-        version: Version<'_>,
-        stop: Stop<'_>,
-        judge: impl Fn(Stop<'_>) -> Option<Tally>,
-    ) -> Option<Tally> {
+        version: RecordVersion<'_>,
+        stop: StopCheck<'_>,
+        judge: impl Fn(StopCheck<'_>) -> Option<ByteTally>,
+    ) -> Option<ByteTally> {
         loop {
             if let Some(tally) = self.known(question, version) {
                 return Some(tally);
             }
             let turn = Turn { judged: self, question, asked: false.into(), mine: false.into() };
-            let tally = judge(Stop::when(&|| !turn.is_mine() || stop.is_now()));
+            let tally = judge(StopCheck::when(&|| !turn.is_mine() || stop.is_now()));
             if turn.mine.load(Ordering::Relaxed) {
                 if let Some(tally) = tally {
                     self.remember(question, version, tally);
@@ -90,7 +90,7 @@ impl Judged {
         }
     }
 
-    fn known(&self, question: Question, version: Version<'_>) -> Option<Tally> {
+    fn known(&self, question: Question, version: RecordVersion<'_>) -> Option<ByteTally> {
         let state = self.state.lock();
         let known = state.known.get(&question)?;
         let is_same = match (&known.version, version) {
@@ -103,7 +103,7 @@ impl Judged {
         is_same.then_some(known.tally)
     }
 
-    fn remember(&self, question: Question, version: Version<'_>, tally: Tally) {
+    fn remember(&self, question: Question, version: RecordVersion<'_>, tally: ByteTally) {
         let version = version.map(|(record, number)| (Arc::downgrade(record), number));
         let state = &mut *self.state.lock();
         if state.known.len() >= JUDGED_MAX {
@@ -113,7 +113,7 @@ impl Judged {
     }
 
     /// Waits until a judgement is not under way; false where it is time to stop.
-    fn wait(&self, question: Question, stop: Stop<'_>) -> bool {
+    fn wait(&self, question: Question, stop: StopCheck<'_>) -> bool {
         while !stop.is_now() {
             let mut state = self.state.lock();
             if !state.under_way.contains(&question) {
@@ -127,7 +127,7 @@ impl Judged {
 
 /// The right to make a judgement that takes long; given back when it is dropped.
 struct Turn<'a> {
-    judged: &'a Judged,
+    judged: &'a JudgementCache,
     question: Question,
     /// Whether it took long enough to ask for a turn.
     asked: AtomicBool,

@@ -11,7 +11,7 @@ use fuser::{InitFlags, KernelConfig};
 
 /// How much the kernel may do on its own, and how long it may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelOptions {
+pub struct ConnectionOptions {
     /// The largest read or write that it may send in one piece, in bytes. It takes the smaller of
     /// this and its own limit, `/proc/sys/fs/fuse/max_pages_limit` pages.
     pub request_bytes: u32,
@@ -49,7 +49,7 @@ pub const REQUEST_BYTES_MAX: u32 = 16 << 20;
 /// Names and attributes change only through the mount, and the kernel knows what goes through it.
 pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Default for KernelOptions {
+impl Default for ConnectionOptions {
     fn default() -> Self {
         Self {
             request_bytes: REQUEST_BYTES_MAX,
@@ -81,7 +81,7 @@ const WANTED: [InitFlags; 6] = [
 ];
 
 /// Asks the kernel for what helps, within its limits, and logs what it does not offer.
-pub fn negotiate(config: &mut KernelConfig, options: &KernelOptions) {
+pub fn negotiate(config: &mut KernelConfig, options: &ConnectionOptions) {
     let with_attributes: &[InitFlags] = match options.names_with_attributes {
         NamesWithAttributes::Auto => {
             &[InitFlags::FUSE_DO_READDIRPLUS, InitFlags::FUSE_READDIRPLUS_AUTO]
@@ -122,7 +122,7 @@ fn request_limit_bytes() -> u32 {
 
 /// Sets how far the kernel reads ahead on a mount that is there, by the device number of its
 /// filesystem, and logs what it is now.
-pub(super) fn set_read_ahead(device: &str, options: &KernelOptions) {
+pub(super) fn set_read_ahead(device: &str, options: &ConnectionOptions) {
     let file = format!("/sys/class/bdi/{device}/read_ahead_kb");
     if let Some(bytes) = options.read_ahead_bytes
         && let Err(error) = fs::write(&file, (bytes / 1024).to_string())

@@ -1,9 +1,9 @@
-//! The kernel: addresses of consecutive blocks become content, or are compared with data.
+//! The cipher kernel: addresses of consecutive blocks become content, or are compared with data.
 //!
 //! Everything that generates in bulk goes through here. There is one kernel that runs anywhere, on
 //! the `aes` crate, and on x86-64 two of our own for processors with VAES, chosen at run time:
 //!
-//! | kernel | processors | counters | expected bytes when comparing |
+//! | cipher kernel | processors | counters | expected bytes when comparing |
 //! |---|---|---|---|
 //! | `portable` | all; `aes` takes what they have | laid out in memory | in memory |
 //! | `vaes256` | VAES and AVX2 | in registers | in registers |
@@ -11,7 +11,7 @@
 //!
 //! A kernel of ours is taken only when it agrees with `portable` on a few hundred blocks, so that
 //! no processor can make wrong content without being found out. Building with
-//! `RUSTFLAGS='--cfg seedfs_kernel="portable"'` takes `portable` everywhere.
+//! `RUSTFLAGS='--cfg seedfs_cipher="portable"'` takes `portable` everywhere.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -62,18 +62,17 @@ impl Counter {
     }
 }
 
-/// A part of what is to be made: content of one file, in whole blocks that do not reach past the
-/// file's last.
+/// Consecutive blocks of one file that are to be made; they do not reach past the file's last.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct CounterRun {
     /// Where the content begins.
     pub(super) counter: Counter,
     /// How long it is.
     pub(super) bytes: usize,
 }
 
-impl Part {
-    /// The counter behind the part; `None` where the file ends there.
+impl CounterRun {
+    /// The counter behind the run; `None` where the file ends there.
     #[inline]
     pub(super) fn end(&self) -> Option<Counter> {
         let Counter { high, low } = self.counter;
@@ -84,7 +83,7 @@ impl Part {
 
 /// What turns addresses into content on this machine.
 #[derive(Clone, Debug)]
-pub(super) enum Kernel {
+pub(super) enum CipherKernel {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Vaes256(vaes::RoundKeys),
@@ -92,10 +91,10 @@ pub(super) enum Kernel {
     Vaes512(vaes::RoundKeys),
 }
 
-impl Kernel {
+impl CipherKernel {
     /// The fastest kernel of this machine.
     pub(super) fn choose(key: [u8; BLOCK_BYTES], cipher: &Aes128) -> Self {
-        if cfg!(seedfs_kernel = "portable") {
+        if cfg!(seedfs_cipher = "portable") {
             return Self::Portable;
         }
         Self::all(key)
@@ -148,22 +147,22 @@ impl Kernel {
         }
     }
 
-    /// Fills `out` with parts, one behind the other. Short ones cost little more than long ones.
+    /// Fills `out` with runs, one behind the other. Short ones cost little more than long ones.
     #[inline]
-    pub(super) fn fill_parts(&self, cipher: &Aes128, parts: &[Part], out: &mut [u8]) {
+    pub(super) fn fill_runs(&self, cipher: &Aes128, runs: &[CounterRun], out: &mut [u8]) {
         match self {
             Self::Portable => {
                 let mut out = out;
-                for part in parts {
-                    let (now, later) = out.split_at_mut(part.bytes);
-                    portable::fill(cipher, part.counter, now);
+                for run in runs {
+                    let (now, later) = out.split_at_mut(run.bytes);
+                    portable::fill(cipher, run.counter, now);
                     out = later;
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes256(keys) => vaes::fill_parts_256(keys, parts, out),
+            Self::Vaes256(keys) => vaes::fill_runs_256(keys, runs, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(keys) => vaes::fill_parts_512(keys, parts, out),
+            Self::Vaes512(keys) => vaes::fill_runs_512(keys, runs, out),
         }
     }
 
@@ -234,7 +233,7 @@ mod tests {
         out
     }
 
-    fn check(kernel: &Kernel, counter: Counter, blocks: usize, damage: usize) {
+    fn check(kernel: &CipherKernel, counter: Counter, blocks: usize, damage: usize) {
         let right = slow(counter, blocks);
         let mut ours = vec![0; right.len()];
         kernel.fill(&cipher(), counter, &mut ours);
@@ -254,13 +253,13 @@ mod tests {
     }
 
     /// What a kernel compares at a time.
-    fn step(kernel: &Kernel) -> usize {
+    fn step(kernel: &CipherKernel) -> usize {
         match kernel {
-            Kernel::Portable => usize::MAX / 2,
+            CipherKernel::Portable => usize::MAX / 2,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vaes256(_) => 256,
+            CipherKernel::Vaes256(_) => 256,
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vaes512(_) => 512,
+            CipherKernel::Vaes512(_) => 512,
         }
     }
 
@@ -280,7 +279,7 @@ mod tests {
         fn every_kernel_is_the_slow_one(
             counter in counters(), blocks in 0_usize..200, damage: usize,
         ) {
-            for kernel in Kernel::all(KEY) {
+            for kernel in CipherKernel::all(KEY) {
                 check(&kernel, counter, blocks, damage);
             }
         }
@@ -291,7 +290,7 @@ mod tests {
     fn counters_carry_at_every_boundary() {
         let seconds = std::env::var("SEEDFS_FUZZ_S").ok().and_then(|text| text.parse().ok());
         let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(1));
-        let kernels = Kernel::all(KEY);
+        let kernels = CipherKernel::all(KEY);
         let file = Coordinates { generation: 0xffff, node: 0, process: 0xffff, file: 0x1234_ffff };
         for round in 0_u64.. {
             for bit in 0..=48 {
@@ -310,19 +309,19 @@ mod tests {
 
     #[test]
     fn the_fastest_kernel_is_chosen() {
-        let fastest = Kernel::all(KEY).pop().unwrap();
-        let chosen = Kernel::choose(KEY, &cipher());
-        let expected = if cfg!(seedfs_kernel = "portable") { "portable" } else { fastest.name() };
+        let fastest = CipherKernel::all(KEY).pop().unwrap();
+        let chosen = CipherKernel::choose(KEY, &cipher());
+        let expected = if cfg!(seedfs_cipher = "portable") { "portable" } else { fastest.name() };
         assert_eq!(chosen.name(), expected);
     }
 
     #[test]
     fn a_kernel_that_is_wrong_is_found_out() {
-        for kernel in Kernel::all(KEY) {
+        for kernel in CipherKernel::all(KEY) {
             assert!(kernel.agrees_with_portable(&cipher()), "{}", kernel.name());
         }
         // The kernel of another key makes other bytes.
-        let wrong = Kernel::all(*b"another key here").pop().unwrap();
+        let wrong = CipherKernel::all(*b"another key here").pop().unwrap();
         if wrong.name() != "portable" {
             assert!(!wrong.agrees_with_portable(&cipher()));
         }

@@ -1,5 +1,5 @@
-//! The kernel that runs anywhere: the addresses of a piece are laid out in the first-level cache,
-//! and the `aes` crate encrypts them from there to where the content shall stand.
+//! The cipher kernel that runs anywhere: the addresses of a piece are laid out in the first-level
+//! cache, and the `aes` crate encrypts them from there to where the content shall stand.
 
 use aes::cipher::BlockCipherEncrypt;
 use aes::{Aes128, Block};

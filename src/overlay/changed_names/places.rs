@@ -1,6 +1,6 @@
 //! The way up from a directory: its path, and what it is in.
 
-use super::Tree;
+use super::ChangedNames;
 use crate::dataset::{Dataset, Inode};
 
 /// How deep a directory may lie to which another is moved: the way up from there is looked at under
@@ -10,7 +10,7 @@ pub const DEPTH_MAX: usize = 4096;
 /// `PATH_MAX` of Linux, without the NUL.
 const PATH_BYTES_MAX: usize = 4095;
 
-impl Tree {
+impl ChangedNames {
     /// The path of a directory; `None` where it has none any more. Of a path that no system call
     /// would take, `PATH_MAX` and more, only the end, with `.../` in front of it: directories can
     /// be nested without a limit, and nobody is to wait for that.

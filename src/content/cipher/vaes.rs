@@ -1,4 +1,5 @@
-//! The kernels for x86-64 with VAES: eight registers of two or four blocks are in flight at once.
+//! The cipher kernels for x86-64 with VAES: eight registers of two or four blocks are in flight at
+//! once.
 //!
 //! An AES round takes a few cycles, and the processor can begin one or two in each: eight
 //! independent registers keep it busy. Counters are made in registers, and when data is compared
@@ -22,7 +23,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::BLOCK_BYTES;
-use super::{Counter, Part};
+use super::{Counter, CounterRun};
 
 /// The eleven round keys of AES-128, which only a processor with VAES can have.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,7 @@ const REGISTERS: usize = 8;
 /// register holds; the module has the instructions under the names used here.
 macro_rules! kernel {
     ($features:literal, $lanes:literal) => {
-        use super::{BLOCK_BYTES, Counter, Part, REGISTERS, RoundKeys};
+        use super::{BLOCK_BYTES, Counter, CounterRun, REGISTERS, RoundKeys};
 
         const CHUNK_BYTES: usize = REGISTERS * $lanes * BLOCK_BYTES;
 
@@ -157,15 +158,15 @@ macro_rules! kernel {
             fill_next(&mut Blocks::new(keys, counter), out);
         }
 
-        /// Fills `out` with parts, one behind the other.
+        /// Fills `out` with runs, one behind the other.
         #[target_feature(enable = $features)]
-        pub(super) fn fill_parts(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
-            let Some(first) = parts.first() else { return };
+        pub(super) fn fill_runs(keys: &RoundKeys, runs: &[CounterRun], out: &mut [u8]) {
+            let Some(first) = runs.first() else { return };
             let mut blocks = Blocks::new(keys, first.counter);
             let mut out = out;
-            for part in parts {
-                let (now, later) = out.split_at_mut(part.bytes);
-                blocks.jump(part.counter);
+            for run in runs {
+                let (now, later) = out.split_at_mut(run.bytes);
+                blocks.jump(run.counter);
                 fill_next(&mut blocks, now);
                 out = later;
             }
@@ -247,37 +248,37 @@ mod wide_512 {
     }
 }
 
-/// See [`Kernel::fill`](super::Kernel::fill).
+/// See [`CipherKernel::fill`](super::CipherKernel::fill).
 pub(super) fn fill_256(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
     // SAFETY: there are round keys only where the processor has VAES.
     unsafe { wide_256::fill(keys, counter, out) }
 }
 
-/// See [`Kernel::fill_parts`](super::Kernel::fill_parts).
-pub(super) fn fill_parts_256(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
+/// See [`CipherKernel::fill_runs`](super::CipherKernel::fill_runs).
+pub(super) fn fill_runs_256(keys: &RoundKeys, runs: &[CounterRun], out: &mut [u8]) {
     // SAFETY: there are round keys only where the processor has VAES.
-    unsafe { wide_256::fill_parts(keys, parts, out) }
+    unsafe { wide_256::fill_runs(keys, runs, out) }
 }
 
-/// See [`Kernel::matching`](super::Kernel::matching).
+/// See [`CipherKernel::matching`](super::CipherKernel::matching).
 pub(super) fn matching_256(keys: &RoundKeys, counter: Counter, data: &[u8]) -> usize {
     // SAFETY: there are round keys only where the processor has VAES.
     unsafe { wide_256::matching(keys, counter, data) }
 }
 
-/// See [`Kernel::fill`](super::Kernel::fill).
+/// See [`CipherKernel::fill`](super::CipherKernel::fill).
 pub(super) fn fill_512(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
     unsafe { wide_512::fill(keys, counter, out) }
 }
 
-/// See [`Kernel::fill_parts`](super::Kernel::fill_parts).
-pub(super) fn fill_parts_512(keys: &RoundKeys, parts: &[Part], out: &mut [u8]) {
+/// See [`CipherKernel::fill_runs`](super::CipherKernel::fill_runs).
+pub(super) fn fill_runs_512(keys: &RoundKeys, runs: &[CounterRun], out: &mut [u8]) {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
-    unsafe { wide_512::fill_parts(keys, parts, out) }
+    unsafe { wide_512::fill_runs(keys, runs, out) }
 }
 
-/// See [`Kernel::matching`](super::Kernel::matching).
+/// See [`CipherKernel::matching`](super::CipherKernel::matching).
 pub(super) fn matching_512(keys: &RoundKeys, counter: Counter, data: &[u8]) -> usize {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
     unsafe { wide_512::matching(keys, counter, data) }

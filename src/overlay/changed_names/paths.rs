@@ -1,9 +1,9 @@
 //! Paths that are not longer than they may be.
 
-use super::{Name, Tree};
+use super::{ChangedNames, Name};
 use crate::dataset::{Dataset, Inode};
 
-impl Tree {
+impl ChangedNames {
     /// The path of a name in a directory, where it has at most so many bytes; `None` where the
     /// directory has none any more.
     #[must_use]

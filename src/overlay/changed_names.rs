@@ -1,8 +1,8 @@
 //! Names that differ from the dataset's: only the differences are kept.
 //!
 //! A directory of the dataset that nobody has changed is not here. The first change to it makes a
-//! [`Directory`], which holds an entry for each name that was removed, added or replaced; all other
-//! names stay arithmetic. A directory that was made has all its names here.
+//! [`ChangedDirectory`], which holds an entry for each name that was removed, added or replaced;
+//! all other names stay arithmetic. A directory that was made has all its names here.
 //!
 //! One lock for all names: an operation like rename looks at several directories at once, and none
 //! of them is held longer than it takes to move an entry.
@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::Kind;
+use super::attributes::InodeKind;
 use super::budget::{Budget, BudgetFull, Usage};
 use super::shrink::shrink;
-use crate::dataset::{Coordinates, Dataset, Inode, Node};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard};
 
-pub use directory::{Directory, Entry};
+pub use directory::{ChangedDirectory, ChangedEntry};
 pub use places::DEPTH_MAX;
 
 use directory::{Position, name_extents};
@@ -31,7 +31,7 @@ use directory::{Position, name_extents};
 pub type Name = Arc<[u8]>;
 
 /// A name in a directory, and what it is to stand for.
-pub type Change<'a> = (Inode, &'a [u8], Option<(Inode, Kind)>);
+pub type NameChange<'a> = (Inode, &'a [u8], Option<(Inode, InodeKind)>);
 
 /// What a directory takes from the budget beside its names: itself, the tables that its first names
 /// are in, and where it is.
@@ -39,33 +39,38 @@ const DIRECTORY_EXTENTS: u64 = 3;
 
 /// All names that differ from the dataset's.
 #[derive(Debug, Default)]
-pub struct Tree {
-    directories: HashMap<Inode, Directory>,
+pub struct ChangedNames {
+    directories: HashMap<Inode, ChangedDirectory>,
     /// What all of them take from the budget.
     extents: u64,
     last_position: u64,
     files_more: i64,
 }
 
-impl Tree {
+impl ChangedNames {
     /// What a name in a directory stands for.
     #[must_use]
-    pub fn lookup(&self, dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
+    pub fn lookup(
+        &self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+    ) -> Option<(Inode, InodeKind)> {
         match self.directories.get(&parent).and_then(|directory| directory.entry(name)) {
-            Some(Entry::At(inode, kind)) => Some((inode, kind)),
-            Some(Entry::Removed) => None,
+            Some(ChangedEntry::At(inode, kind)) => Some((inode, kind)),
+            Some(ChangedEntry::Removed) => None,
             None => dataset_lookup(dataset, parent, name),
         }
     }
 
     /// What differs in a directory.
     #[must_use]
-    pub fn directory(&self, inode: Inode) -> Option<&Directory> {
+    pub fn directory(&self, inode: Inode) -> Option<&ChangedDirectory> {
         self.directories.get(&inode)
     }
 
     /// The directories in which anything differs, in no order.
-    pub fn directories(&self) -> impl Iterator<Item = (Inode, &Directory)> {
+    pub fn directories(&self) -> impl Iterator<Item = (Inode, &ChangedDirectory)> {
         self.directories.iter().map(|(inode, directory)| (*inode, directory))
     }
 
@@ -104,7 +109,7 @@ impl Tree {
         }
         let inode =
             names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
-        (namespace.node(inode)? == Node::Directory).then_some(inode)
+        (namespace.entry(inode)? == DatasetEntry::Directory).then_some(inode)
     }
 
     /// The file of the dataset that a name in a directory is the name of.
@@ -116,9 +121,9 @@ impl Tree {
         name: &[u8],
     ) -> Option<(Inode, Coordinates)> {
         let inode = dataset.namespace().lookup(self.stands_for(dataset, parent)?, name)?;
-        match dataset.namespace().node(inode)? {
-            Node::File(file) => Some((inode, file)),
-            Node::Directory => None,
+        match dataset.namespace().entry(inode)? {
+            DatasetEntry::File(file) => Some((inode, file)),
+            DatasetEntry::Directory => None,
         }
     }
 
@@ -177,7 +182,7 @@ impl Tree {
     /// The most that names take more from the budget after they are made to stand for something
     /// else, with the directories that they make.
     #[must_use]
-    pub fn growth(&self, dataset: &Dataset, changes: &[Change<'_>]) -> u64 {
+    pub fn growth(&self, dataset: &Dataset, changes: &[NameChange<'_>]) -> u64 {
         let mut growth = 0;
         let mut freed = 0;
         for (at, (parent, name, to)) in changes.iter().enumerate() {
@@ -193,8 +198,8 @@ impl Tree {
             if is_needed && is_first && directory.is_none() {
                 growth += DIRECTORY_EXTENTS;
             }
-            if let Some((inode, Kind::Directory)) = to
-                && dataset.namespace().node(*inode).is_none()
+            if let Some((inode, InodeKind::Directory)) = to
+                && dataset.namespace().entry(*inode).is_none()
                 && !self.directories.contains_key(inode)
             {
                 growth += DIRECTORY_EXTENTS;
@@ -209,20 +214,21 @@ impl Tree {
         dataset: &Dataset,
         parent: Inode,
         name: &[u8],
-        to: Option<(Inode, Kind)>,
+        to: Option<(Inode, InodeKind)>,
     ) {
         let old = self.lookup(dataset, parent, name);
         let own = dataset_lookup(dataset, parent, name);
         let before = self.extents_of(parent);
         let directory = self.directories.entry(parent).or_default();
-        let count =
-            |node: Option<(Inode, Kind)>| i64::from(matches!(node, Some((_, Kind::Directory))));
+        let count = |node: Option<(Inode, InodeKind)>| {
+            i64::from(matches!(node, Some((_, InodeKind::Directory))))
+        };
         directory.subdirectories += count(to) - count(old);
-        let files = |node: Option<(Inode, Kind)>| {
-            i64::from(node.is_some_and(|(_, kind)| kind != Kind::Directory))
+        let files = |node: Option<(Inode, InodeKind)>| {
+            i64::from(node.is_some_and(|(_, kind)| kind != InodeKind::Directory))
         };
         self.files_more += files(to) - files(old);
-        if let Some((inode, Kind::Directory)) = own
+        if let Some((inode, InodeKind::Directory)) = own
             && to == own
             && old != own
         {
@@ -281,33 +287,33 @@ impl Tree {
 
 /// What the dataset says of a name.
 #[must_use]
-pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
+pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, InodeKind)> {
     let inode = dataset.namespace().lookup(parent, name)?;
-    Some((inode, dataset.namespace().node(inode)?.into()))
+    Some((inode, dataset.namespace().entry(inode)?.into()))
 }
 
 /// The tree behind its lock.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    tree: RwLock<Tree>,
+pub(super) struct LockedNames {
+    tree: RwLock<ChangedNames>,
     /// Whether there is anything in it: until then, nobody needs the lock.
     changed: AtomicBool,
 }
 
-impl Names {
+impl LockedNames {
     pub(super) fn is_changed(&self) -> bool {
         self.changed.load(Ordering::Acquire)
     }
 
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, Tree> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, ChangedNames> {
         self.tree.read()
     }
 
     pub(super) fn change<T, E: From<BudgetFull>>(
         &self,
         budget: &Budget,
-        growth: impl FnOnce(&Tree) -> u64,
-        change: impl FnOnce(&mut Tree) -> Result<T, E>,
+        growth: impl FnOnce(&ChangedNames) -> u64,
+        change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut tree = self.tree.write();
         let grown = growth(&tree);
@@ -322,9 +328,9 @@ impl Names {
 
     /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
     /// the budget is the caller's to give back.
-    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> Tree {
+    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> ChangedNames {
         let mut tree = self.tree.write();
-        let empty = Tree { last_position: tree.last_position, ..Tree::default() };
+        let empty = ChangedNames { last_position: tree.last_position, ..ChangedNames::default() };
         meanwhile();
         self.changed.store(false, Ordering::Release);
         std::mem::replace(&mut tree, empty)

@@ -2,7 +2,7 @@
 
 use super::Coordinates;
 use super::dimensions::{Axis, Dimensions};
-use super::layout;
+use super::layout::LayoutPart;
 
 /// All names that a path component can have, in a fixed order: position 0, 1, … up to the fan-out.
 ///
@@ -10,13 +10,13 @@ use super::layout;
 /// significant, each with its dimension as radix. So `{node}-{file}` with 2 nodes and 3 files has
 /// the names `0-0 0-1 0-2 1-0 1-1 1-2`.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
-    parts: Vec<Part>,
+pub(super) struct LevelNames {
+    parts: Vec<NamePart>,
     fan_out: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum NamePart {
     Literal(String),
     Number(Number),
 }
@@ -37,7 +37,7 @@ struct Number {
     is_fixed: bool,
 }
 
-impl Names {
+impl LevelNames {
     /// The one name of the root: empty.
     pub(super) fn root() -> Self {
         Self { parts: Vec::new(), fan_out: 1 }
@@ -45,24 +45,24 @@ impl Names {
 
     /// The names of a component, which must have fewer than 2^64 of them; see [`fan_out`].
     pub(super) fn new(
-        component: &[layout::Part],
+        component: &[LayoutPart],
         dimensions: &Dimensions,
         first_generation: u16,
     ) -> Self {
         let mut fan_out = 1;
-        let mut parts: Vec<Part> = component
+        let mut parts: Vec<NamePart> = component
             .iter()
             .rev()
             .map(|part| match part {
-                layout::Part::Literal(text) => Part::Literal(text.clone()),
-                layout::Part::Number(placeholder) => {
+                LayoutPart::Literal(text) => NamePart::Literal(text.clone()),
+                LayoutPart::Number(placeholder) => {
                     let stride = fan_out;
                     let radix = dimensions.along(placeholder.axis);
                     fan_out *= radix;
-                    Part::Number(Number {
+                    NamePart::Number(Number {
                         axis: placeholder.axis,
                         first: match placeholder.axis {
-                            Axis::Iteration => first_generation.into(),
+                            Axis::Generation => first_generation.into(),
                             _ => 0,
                         },
                         radix,
@@ -86,8 +86,8 @@ impl Names {
     pub(super) fn write(&self, position: u64, name: &mut String) {
         for part in &self.parts {
             match part {
-                Part::Literal(text) => name.push_str(text),
-                Part::Number(number) => number.write(position, name),
+                NamePart::Literal(text) => name.push_str(text),
+                NamePart::Number(number) => number.write(position, name),
             }
         }
     }
@@ -98,8 +98,8 @@ impl Names {
         let mut position = 0;
         for part in &self.parts {
             match part {
-                Part::Literal(text) => rest = rest.strip_prefix(text.as_bytes())?,
-                Part::Number(number) => {
+                NamePart::Literal(text) => rest = rest.strip_prefix(text.as_bytes())?,
+                NamePart::Number(number) => {
                     let (value, after) = number.read(rest)?;
                     position += value * number.stride;
                     rest = after;
@@ -134,8 +134,8 @@ impl Names {
 
     fn numbers(&self) -> impl Iterator<Item = &Number> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Number(number) => Some(number),
-            Part::Literal(_) => None,
+            NamePart::Number(number) => Some(number),
+            NamePart::Literal(_) => None,
         })
     }
 }
@@ -171,12 +171,12 @@ impl Number {
 }
 
 /// How many names a component has; wide enough for all four dimensions at their largest (2^80).
-pub(super) fn fan_out(component: &[layout::Part], dimensions: &Dimensions) -> u128 {
+pub(super) fn fan_out(component: &[LayoutPart], dimensions: &Dimensions) -> u128 {
     component
         .iter()
         .map(|part| match part {
-            layout::Part::Literal(_) => 1,
-            layout::Part::Number(placeholder) => u128::from(dimensions.along(placeholder.axis)),
+            LayoutPart::Literal(_) => 1,
+            LayoutPart::Number(placeholder) => u128::from(dimensions.along(placeholder.axis)),
         })
         .product()
 }

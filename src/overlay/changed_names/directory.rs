@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use super::{Kind, Name, shrink};
+use super::{InodeKind, Name, shrink};
 use crate::dataset::Inode;
 
 /// A name that differs from what the dataset says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum ChangedEntry {
     /// The dataset's name was removed.
     Removed,
     /// The name stands for this inode.
-    At(Inode, Kind),
+    At(Inode, InodeKind),
 }
 
 /// The names of one directory that differ from the dataset's.
 #[derive(Debug, Default)]
-pub struct Directory {
-    pub(super) entries: HashMap<Name, (Entry, Position)>,
+pub struct ChangedDirectory {
+    pub(super) entries: HashMap<Name, (ChangedEntry, Position)>,
     /// The names that the dataset does not have, in the order in which they were made: a listing
     /// that goes on while names come and go neither skips nor repeats one.
     pub(super) added: BTreeMap<u64, Name>,
@@ -44,7 +44,7 @@ pub(super) enum Position {
     Added(u64),
 }
 
-impl Directory {
+impl ChangedDirectory {
     /// How many names differ.
     #[must_use]
     pub fn entry_count(&self) -> u64 {
@@ -52,23 +52,23 @@ impl Directory {
     }
 
     /// The names that differ, in no order.
-    pub fn entries(&self) -> impl Iterator<Item = (&Name, Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&Name, ChangedEntry)> {
         self.entries.iter().map(|(name, (entry, _))| (name, *entry))
     }
 
     /// What was changed about a name.
     #[must_use]
-    pub fn entry(&self, name: &[u8]) -> Option<Entry> {
+    pub fn entry(&self, name: &[u8]) -> Option<ChangedEntry> {
         self.entries.get(name).map(|(entry, _)| *entry)
     }
 
     /// The first name that was added behind a position, with its own.
     #[must_use]
-    pub fn next_added(&self, after: u64) -> Option<(u64, &Name, Inode, Kind)> {
+    pub fn next_added(&self, after: u64) -> Option<(u64, &Name, Inode, InodeKind)> {
         let behind = (Bound::Excluded(after), Bound::Unbounded);
         self.added.range(behind).find_map(|(position, name)| match self.entries.get(name)?.0 {
-            Entry::At(inode, kind) => Some((*position, name, inode, kind)),
-            Entry::Removed => None,
+            ChangedEntry::At(inode, kind) => Some((*position, name, inode, kind)),
+            ChangedEntry::Removed => None,
         })
     }
 
@@ -78,8 +78,13 @@ impl Directory {
         self.subdirectories
     }
 
-    pub(super) fn insert(&mut self, name: Name, to: Option<(Inode, Kind)>, position: Position) {
-        let entry = to.map_or(Entry::Removed, |(inode, kind)| Entry::At(inode, kind));
+    pub(super) fn insert(
+        &mut self,
+        name: Name,
+        to: Option<(Inode, InodeKind)>,
+        position: Position,
+    ) {
+        let entry = to.map_or(ChangedEntry::Removed, |(inode, kind)| ChangedEntry::At(inode, kind));
         let extents = name_extents(&name);
         if self.entries.insert(name, (entry, position)).is_none() {
             self.extents += extents;

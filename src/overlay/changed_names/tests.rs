@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::budget::Limits;
+use super::super::budget::BudgetLimits;
 use super::*;
 use crate::dataset::DatasetConfig;
 
@@ -23,7 +23,7 @@ fn node(dataset: &Dataset) -> Inode {
 }
 
 /// All names of a directory, by the ways in which a listing finds them.
-fn listed(dataset: &Dataset, tree: &Tree, directory: Inode) -> Vec<Name> {
+fn listed(dataset: &Dataset, tree: &ChangedNames, directory: Inode) -> Vec<Name> {
     let mut names: Vec<Name> = NAMES
         .into_iter()
         .filter(|name| dataset_lookup(dataset, directory, name).is_some())
@@ -47,7 +47,7 @@ proptest! {
     ) {
         let dataset = dataset();
         let directory = node(&dataset);
-        let mut tree = Tree::default();
+        let mut tree = ChangedNames::default();
         let own = NAMES.map(|name| dataset_lookup(&dataset, directory, name));
         let mut model = own;
         for (at, to) in changes {
@@ -56,7 +56,7 @@ proptest! {
                 // Back to what it was.
                 Some(0) => own[at],
                 Some(number) => {
-                    let kind = if number == 1 { Kind::Directory } else { Kind::File };
+                    let kind = if number == 1 { InodeKind::Directory } else { InodeKind::File };
                     Some((Inode::new((1 << 61) + number), kind))
                 }
             };
@@ -65,7 +65,7 @@ proptest! {
             tree.set(&dataset, directory, NAMES[at], to);
             model[at] = to;
             // A directory that is made gets a place of its own as well.
-            let is_made = matches!(to, Some((_, Kind::Directory)));
+            let is_made = matches!(to, Some((_, InodeKind::Directory)));
             let place = if is_made { DIRECTORY_EXTENTS } else { 0 };
             let grown = tree.extents.saturating_sub(before);
             prop_assert!((grown..=grown + place).contains(&growth), "{grown} and not {growth}");
@@ -85,13 +85,13 @@ proptest! {
             prop_assert_eq!(tree.is_empty_directory(&dataset, directory), names.is_empty());
             let count = |files: bool| {
                 let nodes = model.iter().flatten();
-                let counted = nodes.filter(|it| (it.1 != Kind::Directory) == files).count();
+                let counted = nodes.filter(|it| (it.1 != InodeKind::Directory) == files).count();
                 i64::try_from(counted).unwrap()
             };
             let files = count(true);
             prop_assert_eq!(tree.files_more(), files - 3);
             let directories = count(false);
-            let extra = tree.directory(directory).map_or(0, Directory::extra_subdirectories);
+            let extra = tree.directory(directory).map_or(0, ChangedDirectory::extra_subdirectories);
             prop_assert_eq!(extra, directories);
         }
     }
@@ -100,9 +100,9 @@ proptest! {
 #[test]
 fn positions_stay_good_while_names_come_and_go() {
     let dataset = dataset();
-    let mut tree = Tree::default();
+    let mut tree = ChangedNames::default();
     let directory = node(&dataset);
-    let file = |number: u64| Some((Inode::new((1 << 61) + number), Kind::File));
+    let file = |number: u64| Some((Inode::new((1 << 61) + number), InodeKind::File));
     tree.set(&dataset, directory, b"x", file(1));
     tree.set(&dataset, directory, b"y", file(2));
     let first = tree.directory(directory).unwrap().next_added(0).unwrap().0;
@@ -118,9 +118,9 @@ fn positions_stay_good_while_names_come_and_go() {
 #[test]
 fn a_made_directory_stands_for_the_one_whose_name_it_has() {
     let dataset = dataset();
-    let mut tree = Tree::default();
+    let mut tree = ChangedNames::default();
     let made = Inode::new(1 << 61);
-    let to = Some((made, Kind::Directory));
+    let to = Some((made, InodeKind::Directory));
     tree.set(&dataset, Inode::ROOT, b"other", to);
     tree.set_place(made, Inode::ROOT, b"other");
     assert_eq!(tree.stands_for(&dataset, made), None);
@@ -139,10 +139,10 @@ fn a_made_directory_stands_for_the_one_whose_name_it_has() {
 #[test]
 fn at_the_limit_names_can_still_go() {
     let dataset = dataset();
-    let limits = Limits { kept_bytes: 0, extents: 1 + DIRECTORY_EXTENTS };
+    let limits = BudgetLimits { kept_bytes: 0, extents: 1 + DIRECTORY_EXTENTS };
     let budget = Budget::new(limits, Arc::default());
-    let names = Names::default();
-    let made = Some((Inode::new(1 << 61), Kind::File));
+    let names = LockedNames::default();
+    let made = Some((Inode::new(1 << 61), InodeKind::File));
     let set = |name: &[u8], to| {
         let change = [(Inode::ROOT, name, to)];
         names.change::<_, BudgetFull>(

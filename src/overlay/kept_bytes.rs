@@ -10,13 +10,13 @@ use std::sync::Arc;
 /// shows less than three quarters of its buffer: `let_go` copies such a part out.
 /// Two parts that do not overlap can therefore never hold one buffer.
 #[derive(Clone)]
-pub struct Kept {
+pub struct KeptBytes {
     buffer: Arc<[u8]>,
     start: u32,
     length: u32,
 }
 
-impl Kept {
+impl KeptBytes {
     /// The part from `start` to `end`, in the same buffer.
     ///
     /// Must hold: `start <= end <= self.len()`.
@@ -43,13 +43,13 @@ impl Kept {
     }
 }
 
-impl From<&[u8]> for Kept {
+impl From<&[u8]> for KeptBytes {
     fn from(bytes: &[u8]) -> Self {
         Arc::<[u8]>::from(bytes).into()
     }
 }
 
-impl From<Arc<[u8]>> for Kept {
+impl From<Arc<[u8]>> for KeptBytes {
     /// The first 4 GiB, which is more than a write has.
     fn from(buffer: Arc<[u8]>) -> Self {
         let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
@@ -57,7 +57,7 @@ impl From<Arc<[u8]>> for Kept {
     }
 }
 
-impl Deref for Kept {
+impl Deref for KeptBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -66,15 +66,15 @@ impl Deref for Kept {
     }
 }
 
-impl PartialEq for Kept {
+impl PartialEq for KeptBytes {
     fn eq(&self, other: &Self) -> bool {
         self[..] == other[..]
     }
 }
 
-impl Eq for Kept {}
+impl Eq for KeptBytes {}
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for KeptBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} bytes", self.length, self.buffer.len())
     }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_part_holds_on_to_little_more_than_it_shows() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let whole = Kept::from(&bytes[..]);
+        let whole = KeptBytes::from(&bytes[..]);
         let mut part = whole.slice(10, 250);
         // Each cut by itself takes little, all of them nearly everything.
         while part.len() > 2 {
