@@ -37,46 +37,34 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
-mod agreement;
-mod change;
 mod choice;
 mod coordinates;
-mod dimensions;
 mod generations;
-mod inode;
-mod layout;
-mod level_names;
-mod namespace;
 mod option_value;
 mod options;
-mod origin;
-mod path_lengths;
 mod percent;
 mod shape;
-mod size;
 mod sizes;
-mod totals;
+mod tree;
 mod validate;
 
-pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, RandomStream, below};
 pub use coordinates::Coordinates;
-pub use dimensions::Dimensions;
 pub use generations::Generations;
-pub use inode::{Inode, MAX_INODES};
-pub use layout::{Layout, LayoutError};
-pub use namespace::{DatasetEntry, Namespace};
 pub use option_value::OptionValue;
 pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
-pub use origin::{Origin, Origins, SHARED_START};
 pub use percent::Percent;
-pub use shape::{ChangeRule, Dedup, Scope, Shape, Template, TemplateFile};
-pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
-pub use sizes::{Decimal, Sizes};
-pub use totals::{DatasetPart, Total};
+pub use shape::{
+    ChangeRule, Dedup, FileChange, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
+    Shape, Template, TemplateFile,
+};
+pub use sizes::{
+    DatasetPart, Decimal, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size, parse_size,
+};
+pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
-use origin::{Sharing, common_sharing};
+use shape::{Sharing, common_sharing};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.

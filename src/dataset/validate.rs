@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::dimensions::{MAX_FILES, MAX_U16_DIMENSION};
 use super::generations::MAX_GROWTH;
+use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
 use super::{
     ChangeRule, Dataset, DatasetConfig, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace,
     OptionValue, Percent, SHARED_START, Shape, Sizes, Template,
