@@ -65,6 +65,12 @@ impl<'a> Judge<'a> {
         self.begin_stoppable(StopCheck::NEVER)
     }
 
+    /// Begins with a part of a file, at an offset: what is before it is not looked at.
+    #[must_use]
+    pub fn begin_part(&self, offset: u64) -> Judgement<'a> {
+        Judgement { done: offset, ..self.begin() }
+    }
+
     fn begin_stoppable<'s>(&self, stop: StopCheck<'s>) -> Judgement<'s>
     where
         'a: 's,
@@ -128,6 +134,16 @@ impl Judgement<'_> {
         self.hole(self.done..end);
         self.close_group();
         self.close_extra();
+        (self.tally, self.found)
+    }
+
+    /// The end of a part of the file: nothing is missing behind it, and only what it had to be is
+    /// expected. Returns the tally, and the wrong ranges that were not drained.
+    #[must_use]
+    pub fn finish_part(mut self) -> (ByteTally, Vec<WrongRange>) {
+        self.close_group();
+        self.close_extra();
+        self.tally.expected = self.tally.matched + self.tally.wrong;
         (self.tally, self.found)
     }
 
