@@ -24,7 +24,7 @@ mod topology;
 use std::fmt;
 use std::str::FromStr;
 
-pub use pools::Pools;
+pub use pools::{Pools, Workers};
 pub use topology::{NumaNode, Topology};
 
 /// Which NUMA nodes threads stay on.

@@ -20,6 +20,54 @@ pub struct Pools {
     pools: Vec<Pool>,
 }
 
+/// Who fills a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Workers {
+    /// So many threads at the most.
+    pub threads_max: NonZeroUsize,
+    /// Only those of this NUMA node, where there is a pool of it.
+    pub node: Option<u32>,
+    /// Parts are cut only behind so many bytes, or a multiple of them.
+    pub unit_bytes: NonZeroUsize,
+}
+
+impl Default for Workers {
+    /// All of them, and parts of any length.
+    fn default() -> Self {
+        Self { threads_max: NonZeroUsize::MAX, node: None, unit_bytes: NonZeroUsize::MIN }
+    }
+}
+
+/// Pools that a process makes once.
+struct Shared(AtomicPtr<(u32, Pools)>);
+
+impl Shared {
+    const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    fn get(&'static self, placement: Placement) -> &'static Pools {
+        let this = std::process::id();
+        loop {
+            let known = self.0.load(Ordering::Acquire);
+            // SAFETY: what was once stored here is never freed: a forked process may hold it.
+            if let Some((process, pools)) = unsafe { known.as_ref() }
+                && *process == this
+            {
+                return pools;
+            }
+            let topology = Topology::here();
+            let nodes = placement.choose(&topology).unwrap_or_default().to_vec();
+            let new = Box::into_raw(Box::new((this, Pools::new(topology, &nodes))));
+            let (set, seen) = (Ordering::AcqRel, Ordering::Acquire);
+            if self.0.compare_exchange(known, new, set, seen).is_err() {
+                // SAFETY: it has just been made here, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(new) });
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Pool {
     /// `None` where its threads run anywhere.
@@ -47,35 +95,22 @@ impl Pools {
         Self { topology, pools }
     }
 
-    /// The pools of this process with [`Placement::Auto`], made when they are first asked for.
+    /// The pools of this process, pinned where there are several NUMA nodes. They are made when
+    /// they are first asked for, and only once.
     ///
     /// A process that was forked from one that had them makes its own: threads are not inherited.
     pub fn shared() -> &'static Self {
-        struct OfProcess {
-            process: u32,
-            pools: Pools,
-        }
-        static SHARED: AtomicPtr<OfProcess> = AtomicPtr::new(ptr::null_mut());
+        static SHARED: Shared = Shared::new();
+        SHARED.get(Placement::Auto)
+    }
 
-        let process = std::process::id();
-        loop {
-            let known = SHARED.load(Ordering::Acquire);
-            // SAFETY: what was once stored here is never freed: a forked process may hold it.
-            if let Some(of_process) = unsafe { known.as_ref() }
-                && of_process.process == process
-            {
-                return &of_process.pools;
-            }
-            let topology = Topology::here();
-            let placement = Placement::Auto.choose(&topology).unwrap_or_default().to_vec();
-            let new = Box::new(OfProcess { process, pools: Self::new(topology, &placement) });
-            let new = Box::into_raw(new);
-            let order = (Ordering::AcqRel, Ordering::Acquire);
-            if SHARED.compare_exchange(known, new, order.0, order.1).is_err() {
-                // SAFETY: it has just been made here, and nobody else has seen it.
-                drop(unsafe { Box::from_raw(new) });
-            }
+    /// The same, with threads that run anywhere.
+    pub fn shared_unpinned() -> &'static Self {
+        static SHARED: Shared = Shared::new();
+        if Self::shared().pools.iter().all(|pool| pool.node.is_none()) {
+            return Self::shared();
         }
+        SHARED.get(Placement::Off)
     }
 
     /// The machine.
@@ -90,23 +125,19 @@ impl Pools {
         self.pools.iter().map(Pool::count).sum()
     }
 
-    /// Calls `fill` with every part of a buffer and where in it the part begins, on `threads_max`
-    /// threads at the most: those that are near the part, where there are several pools.
-    pub fn fill(
-        &self,
-        threads_max: NonZeroUsize,
-        buffer: &mut [u8],
-        fill: impl Fn(usize, &mut [u8]) + Sync,
-    ) {
-        let threads = self.threads().min(threads_max.get());
-        let part = (buffer.len() / (threads * PARTS_PER_THREAD).max(1)).next_multiple_of(4096);
-        let part = part.clamp(PART_BYTES_MIN, PART_BYTES_MAX);
+    /// Calls `fill` with every part of a buffer and where in it the part begins, on the threads
+    /// that are near the part, where there are several pools.
+    pub fn fill(&self, by: Workers, buffer: &mut [u8], fill: impl Fn(usize, &mut [u8]) + Sync) {
+        let threads = self.threads().min(by.threads_max.get());
+        let part = buffer.len() / (threads * PARTS_PER_THREAD).max(1);
+        let part = part.clamp(PART_BYTES_MIN, PART_BYTES_MAX).next_multiple_of(by.unit_bytes.get());
         if threads < 2 || buffer.len() < 2 * part {
             return fill(0, buffer);
         }
-        if self.pools.len() == 1 {
+        let only = by.node.and_then(|node| self.pools.iter().find(|pool| pool.node == Some(node)));
+        if let Some(pool) = only.or(if self.pools.len() == 1 { self.pools.first() } else { None }) {
             let parts = Mutex::new(Shares::of(buffer, part));
-            return self.pools[0].work(threads, &|| take(&parts, &fill));
+            return pool.work(threads.min(pool.count()), &|| take(&parts, &fill));
         }
         let pools = self.share(&nodes_of_parts(buffer, part));
         let mut shares: Vec<Shares<'_>> = self.pools.iter().map(|_| Shares::default()).collect();
@@ -255,7 +286,11 @@ mod tests {
             for length in [0, 1, 300_000, (4 << 20) + 17] {
                 for threads in [1, 2, 7] {
                     let mut buffer = vec![0_u8; length];
-                    pools.fill(NonZeroUsize::new(threads).unwrap(), &mut buffer, |at, part| {
+                    let by = Workers {
+                        threads_max: NonZeroUsize::new(threads).unwrap(),
+                        ..Workers::default()
+                    };
+                    pools.fill(by, &mut buffer, |at, part| {
                         for (byte, place) in part.iter_mut().zip(at..) {
                             *byte = byte.wrapping_add(1 + (place % 251) as u8 / 2);
                         }
@@ -272,11 +307,32 @@ mod tests {
         let pools = here(&[]);
         let seen = Mutex::new(BTreeSet::new());
         let mut buffer = vec![0_u8; 32 << 20];
-        pools.fill(NonZeroUsize::MIN, &mut buffer, |_, part| {
+        let by = Workers { threads_max: NonZeroUsize::MIN, ..Workers::default() };
+        pools.fill(by, &mut buffer, |_, part| {
             seen.lock().insert(format!("{:?}", std::thread::current().id()));
             part.fill(1);
         });
         assert_eq!(seen.lock().len(), 1);
+    }
+
+    #[test]
+    fn parts_end_where_a_unit_ends_and_one_node_can_do_all() {
+        let cpus = Topology::here().nodes()[0].cpus.clone();
+        let pools = here(&[node(0, &cpus), node(4, &cpus)]);
+        let by = Workers {
+            node: Some(4),
+            unit_bytes: NonZeroUsize::new(3 * 1001).unwrap(),
+            ..Workers::default()
+        };
+        let mut buffer = vec![0_u8; 3003 * 2000];
+        let names = Mutex::new(BTreeSet::new());
+        pools.fill(by, &mut buffer, |at, part| {
+            assert_eq!((at % 3003, part.len() % 3003), (0, 0));
+            names.lock().insert(rayon::current_num_threads());
+            part.fill(1);
+        });
+        assert!(buffer.iter().all(|byte| *byte == 1));
+        assert_eq!(names.into_inner(), BTreeSet::from([cpus.len()]));
     }
 
     #[test]

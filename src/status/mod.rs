@@ -39,6 +39,7 @@ pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, 
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
+pub use views::source_document;
 
 use recount::{Changed, Found};
 use views::{

@@ -5,6 +5,7 @@
 //! Schemas under `docs/schema/` describe them; a test holds the two together.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::counters::ClassCounts;
 use crate::content::Source;
@@ -297,6 +298,12 @@ impl RangeView {
             }),
         }
     }
+}
+
+/// Whose content bytes are, as documents say it.
+#[must_use]
+pub fn source_document(dataset: &Dataset, source: Source) -> Value {
+    serde_json::to_value(SourceView::new(dataset, source)).unwrap_or_default()
 }
 
 impl SourceView {
