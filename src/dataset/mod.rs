@@ -59,7 +59,8 @@ pub use shape::{
     Shape, Template, TemplateFile,
 };
 pub use sizes::{
-    DatasetPart, Decimal, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size, parse_size,
+    DatasetPart, Decimal, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size, parse_count,
+    parse_size,
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
