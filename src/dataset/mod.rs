@@ -38,9 +38,11 @@
 //! verdict. Times, modes and owners are not its business.
 
 mod choice;
-mod config;
 mod coordinates;
+mod file_content;
 mod generations;
+mod option_value;
+mod options;
 mod percent;
 mod shape;
 mod sizes;
@@ -48,9 +50,11 @@ mod tree;
 mod validate;
 
 pub use choice::{Choice, Purpose, RandomStream, below};
-pub use config::{DatasetConfig, OptionValue};
 pub use coordinates::Coordinates;
+pub use file_content::FileContent;
 pub use generations::Generations;
+pub use option_value::OptionValue;
+pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
 pub use percent::Percent;
 pub use shape::{
     ChangeRule, Dedup, FileOrigins, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
@@ -186,43 +190,4 @@ impl Dataset {
                     .shared_block(block.saturating_mul(16))
                     .is_some_and(|number| self.origins.has_shared_block(file, number)))
     }
-
-    /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
-    ///
-    /// Nothing is left to defaults but the absence of iterations and of a shape, so it means the
-    /// same to later versions. The bytes of a template are not in it, only their hash.
-    #[must_use]
-    pub fn to_config(&self) -> DatasetConfig {
-        let Dimensions { nodes, processes, .. } = self.dimensions();
-        let generations = self.generations();
-        let number = |number: u64| Some(OptionValue::from(number));
-        let mut config = DatasetConfig {
-            schema: number(validate::SCHEMA),
-            seed: Some(OptionValue::from(self.seed.as_str())),
-            nodes: number(nodes.into()),
-            processes: number(processes.into()),
-            files: number(generations.files),
-            iterations: self
-                .has_iterations
-                .then(|| OptionValue::from(u64::from(generations.count))),
-            generation: match generations.first() {
-                0 => None,
-                first => number(first.into()),
-            },
-            size: Some(match self.sizes().equal() {
-                Some(size) => OptionValue::from(size),
-                None => OptionValue::from(self.sizes().to_string()),
-            }),
-            grow: unless_zero(self.origins.sizes().grow()),
-            new_files: unless_zero(generations.new_files),
-            layout: Some(OptionValue::from(self.layout().to_string())),
-            ..DatasetConfig::default()
-        };
-        self.shape().describe(&mut config);
-        config
-    }
-}
-
-fn unless_zero(percent: Percent) -> Option<OptionValue> {
-    (percent > Percent::ZERO).then(|| percent.into())
 }

@@ -7,12 +7,11 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::config::{DatasetConfig, OptionValue};
 use super::generations::MAX_GROWTH;
 use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
 use super::{
-    Choice, Dataset, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES, Namespace,
-    Origins, Percent, SHARED_START, Shape, Sizes, Template,
+    Choice, Dataset, DatasetConfig, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES,
+    Namespace, OptionValue, Origins, Percent, SHARED_START, Shape, Sizes, Template,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.

@@ -32,6 +32,30 @@ pub struct JudgedFile {
     pub classes: ClassCounts,
 }
 
+impl JudgedFile {
+    /// The document that a mount would have of the file, with so many ranges at the most.
+    #[must_use]
+    pub fn document(&self, dataset: &Dataset, path: String, ranges_max: usize) -> Value {
+        let listed = &self.ranges[..self.ranges.len().min(ranges_max)];
+        let total = self.classes.total();
+        let view = FileView {
+            schema: SCHEMA,
+            path,
+            verdict: self.tally.verdict().name(),
+            coordinates: self.file.into(),
+            size_bytes: self.size_bytes,
+            exists: self.exists,
+            extents: self.extents,
+            kept_bytes: self.kept_bytes,
+            bytes: self.tally.into(),
+            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
+            ranges_total: total,
+            ranges_dropped: total - listed.len() as u64,
+        };
+        serde_json::to_value(view).unwrap_or_default()
+    }
+}
+
 /// The sums over the files that were judged, and the documents of those that are not verified.
 ///
 /// It can be stored and gone on with.
@@ -84,7 +108,7 @@ pub struct Surroundings<'a> {
     /// How many there are.
     pub problems_total: u64,
     /// Paths of files that are none of the dataset's.
-    pub unexpected: &'a [String],
+    pub unexpected: Vec<String>,
     /// How many there are.
     pub unexpected_total: u64,
     /// Files that could not be read, as far as they are listed.
@@ -120,24 +144,8 @@ impl Verification {
             return None;
         }
         let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
-        let listed = &judged.ranges[..judged.ranges.len().min(room)];
-        self.ranges_listed += listed.len();
-        let total = judged.classes.total();
-        let view = FileView {
-            schema: SCHEMA,
-            path,
-            verdict: verdict.name(),
-            coordinates: judged.file.into(),
-            size_bytes: judged.size_bytes,
-            exists: judged.exists,
-            extents: judged.extents,
-            kept_bytes: judged.kept_bytes,
-            bytes: judged.tally.into(),
-            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
-            ranges_total: total,
-            ranges_dropped: total - listed.len() as u64,
-        };
-        serde_json::to_value(view).ok()
+        self.ranges_listed += judged.ranges.len().min(room);
+        Some(judged.document(dataset, path, room))
     }
 
     fn count(&mut self, verdict: Verdict, tally: &ByteTally) {

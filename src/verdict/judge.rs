@@ -8,7 +8,8 @@ use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
 use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
-use crate::overlay::{Expectation, Extent, ExtentData, GAP_BYTES_MAX, Written};
+use crate::dataset::FileContent;
+use crate::overlay::{Extent, ExtentData, GAP_BYTES_MAX, Written};
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub struct Judge<'a> {
     /// The generator of the seed.
     pub content: &'a Content,
     /// What belongs at the path.
-    pub expectation: Expectation,
+    pub expectation: FileContent,
 }
 
 impl<'a> Judge<'a> {
@@ -63,6 +64,12 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn begin(&self) -> Judgement<'a> {
         self.begin_stoppable(StopCheck::NEVER)
+    }
+
+    /// Begins with a part of a file, at an offset: what is before it is not looked at.
+    #[must_use]
+    pub fn begin_part(&self, offset: u64) -> Judgement<'a> {
+        Judgement { done: offset, ..self.begin() }
     }
 
     fn begin_stoppable<'s>(&self, stop: StopCheck<'s>) -> Judgement<'s>
@@ -128,6 +135,16 @@ impl Judgement<'_> {
         self.hole(self.done..end);
         self.close_group();
         self.close_extra();
+        (self.tally, self.found)
+    }
+
+    /// The end of a part of the file: nothing is missing behind it, and only what it had to be is
+    /// expected. Returns the tally, and the wrong ranges that were not drained.
+    #[must_use]
+    pub fn finish_part(mut self) -> (ByteTally, Vec<WrongRange>) {
+        self.close_group();
+        self.close_extra();
+        self.tally.expected = self.tally.matched + self.tally.wrong;
         (self.tally, self.found)
     }
 
