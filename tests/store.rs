@@ -114,8 +114,7 @@ impl Checked {
 
     fn write(&mut self, file: usize, offset: usize, seed: u8, length: usize) {
         let bytes = foreign(seed, length);
-        let written =
-            self.filesystem.write(self.files[file], offset as u64, &bytes, false).map(drop);
+        let written = self.filesystem.write(self.files[file], offset as u64, &bytes);
         self.settle(written, |expected| {
             let have = &mut expected[file];
             have.resize(have.len().max(offset + length), 0);

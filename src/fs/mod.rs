@@ -44,7 +44,7 @@ use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tr
 use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
 
 pub use crate::overlay::{GivenBack, Kind};
-pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
+pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
