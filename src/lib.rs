@@ -1,5 +1,66 @@
 //! seedfs: a filesystem whose files are generated from a seed, and a judge of what is written.
 //!
+//! The library makes the bytes of a dataset, and judges bytes, without a mount. A dataset is what
+//! its options say, and `validate` is the only way to one:
+//!
+//! ```
+//! use seedfs::content::Content;
+//! use seedfs::dataset::DatasetConfig;
+//!
+//! let options =
+//!     DatasetConfig { nodes: Some("4".into()), seed: Some("42".into()), ..Default::default() };
+//! let dataset = options.validate()?;
+//! let content = Content::of(&dataset);
+//!
+//! // The bytes of a file, from any offset.
+//! let file = dataset.namespace().coordinates("node_2/process_0").ok_or("no such file")?;
+//! let mut bytes = vec![0; 4096];
+//! content.fill(file, 1 << 20, &mut bytes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Bytes that came back from somewhere are judged as `seedfs verify` judges a file:
+//!
+//! ```
+//! # use seedfs::content::Content;
+//! # use seedfs::dataset::{Coordinates, DatasetConfig};
+//! use seedfs::storage::judge_bytes;
+//! use seedfs::verdict::{Class, Verdict};
+//!
+//! # let dataset = DatasetConfig { size: Some("1M".into()), ..Default::default() }.validate()?;
+//! # let (content, file) = (Content::of(&dataset), Coordinates::default());
+//! # let mut bytes = vec![0; 8192];
+//! # content.fill(file, 0, &mut bytes);
+//! let judged = judge_bytes(&dataset, &content, file, Some(0), &bytes);
+//! assert_eq!(judged.tally.verdict(), Verdict::Verified);
+//!
+//! bytes[4096..].fill(0);
+//! let judged = judge_bytes(&dataset, &content, file, Some(0), &bytes);
+//! assert_eq!((judged.ranges[0].offset, judged.ranges[0].class), (4096, Class::Zeroed));
+//! # Ok::<(), seedfs::dataset::ConfigErrors>(())
+//! ```
+//!
+//! And bytes of which nothing is known are located: whose they are is in them.
+//!
+//! ```
+//! # use seedfs::content::Content;
+//! # use seedfs::dataset::{Coordinates, DatasetConfig};
+//! # let dataset = DatasetConfig::default().validate()?;
+//! # let (content, file) = (Content::of(&dataset), Coordinates::default());
+//! let mut found_somewhere = vec![0; 1000];
+//! content.fill(file, 123_456, &mut found_somewhere[100..]);
+//!
+//! content.locate(
+//!     &found_somewhere,
+//!     &|address| dataset.has_block(address.file, address.block),
+//!     &mut |run| {
+//!         assert_eq!((run.at, run.len), (100, 900));
+//!         assert_eq!((run.source.file, run.source.offset), (file, 123_456));
+//!     },
+//! );
+//! # Ok::<(), seedfs::dataset::ConfigErrors>(())
+//! ```
+//!
 //! What runs on several threads takes its locks from `sync`, where tests have others.
 //!
 //! The layers, each of which may use only those before it:

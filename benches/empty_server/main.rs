@@ -1,4 +1,4 @@
-//! The least a FUSE server can do: the yardstick of `scripts/bench`.
+//! The least a FUSE server can do: the yardstick of `dev/bench`.
 //!
 //! It has the same session and asks the same of the kernel as seedfs, and knows nothing: every read
 //! is answered from one static buffer, every write with "done", and names are arithmetic over two
@@ -258,9 +258,7 @@ impl fuser::Filesystem for Empty {
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let Some(mountpoint) = arguments.next() else {
-        eprintln!(
-            "empty_server: a yardstick for scripts/bench; without a mount point it does nothing"
-        );
+        eprintln!("empty_server: a yardstick for dev/bench; without a mount point it does nothing");
         return;
     };
     let (mut processes, mut files, mut size_bytes, mut uses_page_cache) = (1, 1, 1 << 40, false);

@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use seedfs::dataset::{Dataset, DatasetConfig, DatasetEntry, Inode};
 use seedfs::fs::{
-    DirectoryEntry, Filesystem, Kind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
+    DirectoryEntry, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
 };
 use seedfs::overlay::Usage;
 
@@ -94,7 +94,7 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
             check(filesystem, inode, &mut 0);
         }
         Action::Write(number, offset, data) => {
-            let inode = find(number).or_else(|| make(number, Kind::File))?;
+            let inode = find(number).or_else(|| make(number, InodeKind::File))?;
             filesystem.write(inode, offset.into(), data).ok()?;
         }
         Action::Cut(number, size) => {
@@ -107,7 +107,7 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
             removed.or_else(|_| filesystem.remove_directory(directory, name)).ok()?;
         }
         Action::MakeDirectory(number) => {
-            make(number, Kind::Directory)?;
+            make(number, InodeKind::Directory)?;
         }
         Action::Rename(from, to, exchange) => {
             let (old, old_name) = place(filesystem, from)?;

@@ -6,7 +6,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/fs_model/model.rs"]
+#[path = "../../tests/model/fs_model/model.rs"]
 mod model;
 
 use model::{Asked, Checked, Data, Operation, Part, some_files};

@@ -1,75 +1,118 @@
 //! The options that describe a dataset, shared by all commands that need one.
+//!
+//! Which they are, and what they are called, stands in one table: [`OPTIONS`].
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{self, Path, PathBuf};
 
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use nix::fcntl::OFlag;
 
 use super::Failure;
-use super::shape_args::{ShapeArguments, read_template};
-use crate::dataset::{Dataset, DatasetConfig, OptionValue};
+use crate::dataset::{
+    Dataset, DatasetConfig, DatasetOption, OPTIONS, OptionGroup, OptionValue, TemplateFile,
+};
 
-/// The dataset.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Dataset")]
+/// The dataset, as it was typed.
+#[derive(Clone, Debug)]
 pub(super) struct DatasetArguments {
-    /// Read the dataset from a TOML or JSON file, like a mount's .status/config.json; options on
-    /// the command line come before it
-    #[arg(long, value_name = "FILE")]
+    /// A file that says what is left out on the command line.
     config: Option<PathBuf>,
+    typed: DatasetConfig,
+}
 
-    /// The text from which all content follows [default: 0]
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    seed: Option<OptionValue>,
+const CONFIG: &str = "config";
 
-    /// How many nodes, 1 to 65536; for write, verify and sums also auto, which asks the cluster's
-    /// engine [default: 1]
-    #[arg(long, visible_alias = "node-count", value_name = "N", allow_hyphen_values = true)]
-    nodes: Option<OptionValue>,
+impl Args for DatasetArguments {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new(CONFIG)
+            .long(CONFIG)
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help_heading(heading(OptionGroup::Dataset))
+            .help(
+                "Read the dataset from a TOML or JSON file, like a mount's .status/config.json; \
+                 options on the command line come before it",
+            );
+        let options = OPTIONS.iter().filter(|option| option.is_on_command_line());
+        command.arg(config).args(options.map(argument))
+    }
 
-    /// How many processes each node has, 1 to 65536 [default: 1]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    processes: Option<OptionValue>,
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
 
-    /// How many files each process has, 1 to 2^32 [default: 1]
-    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
-    files: Option<OptionValue>,
+impl FromArgMatches for DatasetArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut typed = DatasetConfig::default();
+        for option in OPTIONS.iter().filter(|option| option.is_on_command_line()) {
+            let text = matches.get_one::<String>(option.name);
+            *(option.get_mut)(&mut typed) = text.cloned().map(OptionValue::from);
+        }
+        Ok(Self { config: matches.get_one(CONFIG).cloned(), typed })
+    }
 
-    /// How many generations of everything, 1 to 65536; without it there is one, and no directory
-    /// for it
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    iterations: Option<OptionValue>,
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
 
-    /// Show only this generation of everything, 0 to 65535, instead of several side by side
-    /// [default: 0]
-    #[arg(long, value_name = "G", allow_hyphen_values = true)]
-    generation: Option<OptionValue>,
+/// A row of the table as clap has it.
+fn argument(option: &DatasetOption) -> Arg {
+    let help = match option.default {
+        "" => option.help.to_owned(),
+        default => format!("{} [default: {default}]", option.help),
+    };
+    let argument = Arg::new(option.name)
+        .long(option.name.replace('_', "-"))
+        .value_name(option.value_name)
+        .value_parser(ValueParser::new(Words(option.words)))
+        .allow_hyphen_values(true)
+        .help_heading(heading(option.group))
+        .help(help);
+    let argument = match option.short {
+        Some(letter) => argument.short(letter),
+        None => argument,
+    };
+    match option.alias {
+        Some(alias) => argument.visible_alias(alias),
+        None => argument,
+    }
+}
 
-    /// The size of each file, 1 byte to 4 PiB (2^52), or how sizes are distributed: 4K..1M,
-    /// lognormal:median=64K,sigma=2,max=1G, pareto:min=4K,alpha=1.2,max=1G,
-    /// buckets:4K=70,64K=25,10M=5 [default: 1G]
-    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
-    size: Option<OptionValue>,
+fn heading(group: OptionGroup) -> &'static str {
+    match group {
+        OptionGroup::Dataset => "Dataset",
+        OptionGroup::Data => "Data",
+    }
+}
 
-    /// How many percent of its first size each generation adds to every file: 0 to 1000, with up to
-    /// two decimals [default: 0]
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    grow: Option<OptionValue>,
+/// Takes any text, and tells help and completions the words that have a meaning: what is refused is
+/// told by the validation, with all else that is wrong.
+#[derive(Clone, Copy)]
+struct Words(&'static [(&'static str, &'static str)]);
 
-    /// How many percent of their first number each generation adds to the files of a process: 0 to
-    /// 1000, with up to two decimals [default: 0]
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    new_files: Option<OptionValue>,
+impl TypedValueParser for Words {
+    type Value = String;
 
-    /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
-    /// padded as in {file:06} [default: node_{node}/process_{process}, with /file_{file} behind it
-    /// where there are several, and iteration_{iteration}/ before it with --iterations]
-    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
-    layout: Option<OptionValue>,
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
 
-    #[command(flatten)]
-    shape: ShapeArguments,
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let words = self.0.iter().map(|(word, meaning)| PossibleValue::new(*word).help(*meaning));
+        if self.0.is_empty() { None } else { Some(Box::new(words)) }
+    }
 }
 
 impl DatasetArguments {
@@ -85,33 +128,20 @@ impl DatasetArguments {
         base: Option<&Path>,
         nodes: Option<u32>,
     ) -> Result<Dataset, Failure> {
-        let typed = DatasetConfig {
-            schema: None,
-            seed: self.seed.clone(),
-            nodes: nodes
-                .map(|nodes| OptionValue::from(u64::from(nodes)))
-                .or_else(|| self.nodes.clone()),
-            processes: self.processes.clone(),
-            files: self.files.clone(),
-            iterations: self.iterations.clone(),
-            generation: self.generation.clone(),
-            size: self.size.clone(),
-            grow: self.grow.clone(),
-            new_files: self.new_files.clone(),
-            layout: self.layout.clone(),
-            ..self.shape.config()
-        };
-        let mut merged = match self.config.as_deref().or(base) {
-            None => typed,
-            Some(path) => typed.merged_over(read_config(path)?),
-        };
-        read_template(&mut merged)?;
-        merged.validate().map_err(Failure::usage)
+        let mut config = self.typed.clone();
+        if let Some(nodes) = nodes {
+            config.nodes = Some(u64::from(nodes).into());
+        }
+        if let Some(path) = self.config.as_deref().or(base) {
+            config = config.merged_over(read_config(path)?);
+        }
+        read_template(&mut config)?;
+        config.validate().map_err(Failure::usage)
     }
 
     /// Whether the number of nodes is to be asked for.
     pub(super) fn asks_for_nodes(&self) -> bool {
-        self.nodes.as_ref().is_some_and(|nodes| nodes.to_string() == AUTO)
+        self.typed.nodes.as_ref().is_some_and(|nodes| nodes.to_string() == AUTO)
     }
 }
 
@@ -142,4 +172,39 @@ fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
         let expected = "JSON was expected, or TOML in a file whose name ends in .toml";
         serde_json::from_str(&text).map_err(|error| refuse(&format!("{error}; {expected}")))
     }
+}
+
+/// The longest file that is a template: it is held in memory.
+const TEMPLATE_BYTES_MAX: u64 = 1 << 30;
+
+/// Reads the local file that a configuration names as content, where it does. Its path is made
+/// absolute, so that it means the same to whoever reads the configuration later.
+pub(super) fn read_template(config: &mut DatasetConfig) -> Result<(), Failure> {
+    let Some(typed) = config.template_path() else { return Ok(()) };
+    let refuse = |reason: &str| {
+        Failure::usage(format!(
+            "--content 'file:{typed}': {reason}; expected a file of 1 byte to 1 GiB"
+        ))
+    };
+    let path = path::absolute(&typed).map_err(|error| refuse(&error.to_string()))?;
+    // A pipe would wait for somebody who writes to it.
+    let mut file = File::options();
+    file.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = file.open(&path).map_err(|error| refuse(&error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| refuse(&error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refuse("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(TEMPLATE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| refuse(&error.to_string()))?;
+    if bytes.len() as u64 > TEMPLATE_BYTES_MAX {
+        return Err(refuse("it is longer"));
+    }
+    let Some(path) = path.to_str() else { return Err(refuse("its path is not UTF-8")) };
+    let template = TemplateFile::new(path.to_owned(), bytes);
+    config.template = Some(template.ok_or_else(|| refuse("it is empty"))?);
+    config.set_template_path(path);
+    Ok(())
 }

@@ -31,7 +31,6 @@ mod origin;
 mod pool;
 mod progress;
 mod reset;
-mod shape_args;
 mod status;
 mod storage_args;
 mod sums;

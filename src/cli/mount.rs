@@ -27,7 +27,7 @@ use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
     self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
-use crate::overlay::{Limits, Store};
+use crate::overlay::{BudgetLimits, Store};
 use crate::status::STATUS_NAME;
 
 /// Mount a dataset
@@ -84,7 +84,7 @@ struct JudgeArguments {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = Limits::default().extents,
+        default_value_t = BudgetLimits::default().extents,
         value_parser = |text: &str| whole_number(text, &(0..=u64::MAX)),
         allow_hyphen_values = true
     )]
@@ -233,7 +233,7 @@ impl JudgeArguments {
         self.store_limit_bytes()?;
         let kept_bytes = size("--keep", &self.keep)?;
         Ok(Options {
-            limits: Limits { kept_bytes, extents: self.extent_limit },
+            limits: BudgetLimits { kept_bytes, extents: self.extent_limit },
             on_mismatch: match self.on_mismatch {
                 OnMismatchArgument::Record => OnMismatch::Record,
                 OnMismatchArgument::Reject => OnMismatch::Reject,

@@ -234,26 +234,7 @@ fn report(
     state: &ResumeState,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let now = progress.snapshot();
-    let files = state.verification.files();
-    let judged = files.untouched + files.incomplete + files.verified + files.mismatch;
-    let (unexpected, failures) = (state.unexpected(), state.failures(share));
-    let surroundings = Surroundings {
-        verdict: state.verdict(share),
-        directory: arguments.directory.display().to_string(),
-        node_id: share.node(),
-        complete: state.is_complete(share),
-        sample_percent: arguments.sample.unwrap_or(100.0),
-        files_left_out: share.file_count().saturating_sub(judged + state.failed_total),
-        seconds: now.seconds,
-        bytes_read: now.bytes,
-        problems: &state.problems.listed,
-        problems_total: state.problems.total,
-        unexpected: &unexpected.listed,
-        unexpected_total: unexpected.total,
-        failures: serde_json::to_value(&failures.listed).unwrap_or_default(),
-        failures_total: failures.total,
-    };
+    let surroundings = state.surroundings(share, &arguments.directory, progress.snapshot());
     let json = state.verification.document(&surroundings);
     if let Some((path, output)) = &outputs.report {
         output.replace(&json, 0o666).map_err(|error| {

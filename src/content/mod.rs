@@ -52,17 +52,15 @@
 //! not know which files a dataset has: every address has content.
 
 mod address;
-mod agreement;
 mod cipher;
 mod compare;
 mod digest;
-mod filler;
 mod key;
 mod keystream;
 mod locate;
 mod parallel;
 mod shaped;
-mod text;
+mod stop_check;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,8 +71,8 @@ use aes::cipher::BlockCipherDecrypt;
 use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
-pub use agreement::StopCheck;
 pub use locate::Located;
+pub use stop_check::StopCheck;
 
 use compare::Plain;
 use key::Key;

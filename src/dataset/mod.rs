@@ -37,44 +37,34 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
-mod agreement;
-mod change;
 mod choice;
-mod config;
 mod coordinates;
-mod dimensions;
 mod generations;
-mod inode;
-mod layout;
-mod level_names;
-mod namespace;
-mod origin;
-mod path_lengths;
+mod option_value;
+mod options;
 mod percent;
 mod shape;
-mod size;
 mod sizes;
-mod totals;
+mod tree;
 mod validate;
 
-pub use change::{FileChange, LAST_CHANGE_BLOCKS_MAX};
 pub use choice::{Choice, Purpose, RandomStream, below};
-pub use config::{DatasetConfig, OptionValue};
 pub use coordinates::Coordinates;
-pub use dimensions::Dimensions;
 pub use generations::Generations;
-pub use inode::{Inode, MAX_INODES};
-pub use layout::{Layout, LayoutError};
-pub use namespace::{DatasetEntry, Namespace};
-pub use origin::{Origin, Origins, SHARED_START};
+pub use option_value::OptionValue;
+pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
 pub use percent::Percent;
-pub use shape::{ChangeRule, Dedup, Scope, Shape, Template, TemplateFile};
-pub use size::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
-pub use sizes::{Decimal, Sizes};
-pub use totals::{DatasetPart, Total};
+pub use shape::{
+    ChangeRule, Dedup, FileChange, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
+    Shape, Template, TemplateFile,
+};
+pub use sizes::{
+    DatasetPart, Decimal, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size, parse_size,
+};
+pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
-use origin::{Sharing, common_sharing};
+use shape::{Sharing, common_sharing};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.
@@ -222,43 +212,4 @@ impl Dataset {
                     .shared_block(block.saturating_mul(16))
                     .is_some_and(|number| self.has_shared_block(file, number)))
     }
-
-    /// The whole of it in its canonical spelling, from which validation makes an equal dataset.
-    ///
-    /// Nothing is left to defaults but the absence of iterations and of a shape, so it means the
-    /// same to later versions. The bytes of a template are not in it, only their hash.
-    #[must_use]
-    pub fn to_config(&self) -> DatasetConfig {
-        let Dimensions { nodes, processes, .. } = self.dimensions();
-        let generations = self.generations();
-        let number = |number: u64| Some(OptionValue::from(number));
-        let mut config = DatasetConfig {
-            schema: number(validate::SCHEMA),
-            seed: Some(OptionValue::from(self.seed.as_str())),
-            nodes: number(nodes.into()),
-            processes: number(processes.into()),
-            files: number(generations.files),
-            iterations: self
-                .has_iterations
-                .then(|| OptionValue::from(u64::from(generations.count))),
-            generation: match generations.first() {
-                0 => None,
-                first => number(first.into()),
-            },
-            size: Some(match self.sizes.equal() {
-                Some(size) => OptionValue::from(size),
-                None => OptionValue::from(self.sizes.to_string()),
-            }),
-            grow: unless_zero(generations.grow),
-            new_files: unless_zero(generations.new_files),
-            layout: Some(OptionValue::from(self.layout().to_string())),
-            ..DatasetConfig::default()
-        };
-        self.shape.describe(&mut config);
-        config
-    }
-}
-
-fn unless_zero(percent: Percent) -> Option<OptionValue> {
-    (percent > Percent::ZERO).then(|| percent.into())
 }

@@ -1,8 +1,8 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, Kind, Resolved, Result, now};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, now};
 use crate::dataset::{DatasetEntry, Inode};
-use crate::overlay::{Directory, Record, Size, Timestamp};
+use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
@@ -11,7 +11,7 @@ pub struct InodeAttributes {
     /// The inode number.
     pub inode: Inode,
     /// Directory or file.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Size and allocation; 0 for directories.
     pub size: Size,
     /// Permission bits, set-id and sticky bits included.
@@ -104,12 +104,12 @@ impl Filesystem {
     pub(super) fn made_attributes(
         &self,
         inode: Inode,
-        kind: Kind,
+        kind: InodeKind,
         record: &Record,
     ) -> InodeAttributes {
         let resolved = match kind {
-            Kind::Directory => Resolved::Directory,
-            Kind::File => match self.dataset.namespace().entry(inode) {
+            InodeKind::Directory => Resolved::Directory,
+            InodeKind::File => match self.dataset.namespace().entry(inode) {
                 Some(DatasetEntry::File(file)) => Resolved::File(Some(self.base(file))),
                 _ => Resolved::File(None),
             },
@@ -129,10 +129,10 @@ impl Filesystem {
             Resolved::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
-                (Kind::File, FILE_MODE, size)
+                (InodeKind::File, FILE_MODE, size)
             }
             Resolved::Special(kind) => (kind, FILE_MODE, Size::default()),
-            Resolved::Directory => (Kind::Directory, DIRECTORY_MODE, Size::default()),
+            Resolved::Directory => (InodeKind::Directory, DIRECTORY_MODE, Size::default()),
         };
         let time = self.dataset_time(inode, resolved);
         let record = record.map(Record::stat);
@@ -143,7 +143,11 @@ impl Filesystem {
             kind,
             size: record.and_then(|record| record.size).unwrap_or(size),
             mode: set.mode.unwrap_or(mode),
-            links: if kind == Kind::Directory { self.directory_links(inode, links) } else { links },
+            links: if kind == InodeKind::Directory {
+                self.directory_links(inode, links)
+            } else {
+                links
+            },
             uid: set.uid.unwrap_or(self.options.uid),
             gid: set.gid.unwrap_or(self.options.gid),
             accessed: set.accessed.unwrap_or(time),
@@ -173,7 +177,7 @@ impl Filesystem {
         let of_dataset = self.dataset.namespace().subdirectory_count(directory);
         let more = if self.overlay.names_changed() {
             self.overlay.with_names(|tree| {
-                tree.directory(directory).map_or(0, Directory::extra_subdirectories)
+                tree.directory(directory).map_or(0, ChangedDirectory::extra_subdirectories)
             })
         } else {
             0
@@ -184,10 +188,10 @@ impl Filesystem {
     fn status_attributes(&self, inode: Inode, node: StatusNode) -> InodeAttributes {
         let (kind, mode, size_bytes) = match node {
             // Only making it would tell the size: as of files of /proc.
-            StatusNode::Document(_) => (Kind::File, STATUS_FILE_MODE, 0),
-            StatusNode::Manifest => (Kind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
-            StatusNode::Control => (Kind::File, CONTROL_MODE, 0),
-            _ => (Kind::Directory, STATUS_DIRECTORY_MODE, 0),
+            StatusNode::Document(_) => (InodeKind::File, STATUS_FILE_MODE, 0),
+            StatusNode::Manifest => (InodeKind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
+            StatusNode::Control => (InodeKind::File, CONTROL_MODE, 0),
+            _ => (InodeKind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
         InodeAttributes {
@@ -275,7 +279,7 @@ impl Filesystem {
         };
         let root = uid == 0;
         // Root may read and write anything, and execute what anybody may.
-        let executable = attributes.kind == Kind::Directory || attributes.mode & 0o111 != 0;
+        let executable = attributes.kind == InodeKind::Directory || attributes.mode & 0o111 != 0;
         let allowed = (!mask.read || bits & 4 != 0 || root)
             && (!mask.write || bits & 2 != 0 || root)
             && (!mask.execute || bits & 1 != 0 || (root && executable));

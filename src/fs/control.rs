@@ -1,12 +1,12 @@
 //! `.status/control`: commands to the mount, one a write.
 
-use super::{Error, Filesystem, Kind, Reset, Result};
+use super::{Error, Filesystem, InodeKind, Reset, Result};
 use crate::dataset::Inode;
-use crate::overlay::{Entry, Judged, Name, Tree, dataset_lookup};
+use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, dataset_lookup};
 use crate::status::StatusNode;
 
 /// A name in a directory, and what it is to stand for again.
-type NameReset = (Inode, Name, Option<(Inode, Kind)>);
+type NameReset = (Inode, Name, Option<(Inode, InodeKind)>);
 
 impl Filesystem {
     /// Whether what is written to an inode are commands.
@@ -79,7 +79,7 @@ impl Filesystem {
     }
 
     /// The first on the way to an inode that is not where the dataset has it, or the inode.
-    fn displaced(&self, tree: &Tree, inode: Inode) -> Inode {
+    fn displaced(&self, tree: &ChangedNames, inode: Inode) -> Inode {
         let mut top = inode;
         let mut at = inode;
         while let Some(parent) = self.dataset.namespace().parent(at).filter(|it| *it != at) {
@@ -93,14 +93,14 @@ impl Filesystem {
 
     /// The names to change so that all at and below `top` is where the dataset has it and nothing
     /// else is there, with what they stand for then.
-    fn names_to_reset(&self, tree: &Tree, top: Inode) -> Vec<NameReset> {
+    fn names_to_reset(&self, tree: &ChangedNames, top: Inode) -> Vec<NameReset> {
         let mut names = Vec::new();
         for (directory, changed) in tree.directories() {
             for (name, entry) in changed.entries() {
                 let own = dataset_lookup(&self.dataset, directory, name);
                 let is_own_below = own.is_some_and(|(own, _)| self.is_below(own, top));
                 let is_moved_away =
-                    matches!(entry, Entry::At(inode, _) if self.is_below(inode, top));
+                    matches!(entry, ChangedEntry::At(inode, _) if self.is_below(inode, top));
                 if is_own_below || self.is_below(directory, top) {
                     names.push((directory, Name::clone(name), own));
                 } else if is_moved_away {
@@ -114,9 +114,9 @@ impl Filesystem {
     /// Lets a name stand for something else, and takes it off what it stood for.
     fn reset_name(
         &self,
-        tree: &mut Tree,
+        tree: &mut ChangedNames,
         (parent, name): (Inode, &[u8]),
-        to: Option<(Inode, Kind)>,
+        to: Option<(Inode, InodeKind)>,
         top: Inode,
         reset: &mut Reset,
     ) {
@@ -136,21 +136,22 @@ impl Filesystem {
     /// is below it.
     fn drop_all(
         &self,
-        tree: &mut Tree,
+        tree: &mut ChangedNames,
         at: (Inode, Name),
-        (inode, kind): (Inode, Kind),
+        (inode, kind): (Inode, InodeKind),
         reset: &mut Reset,
     ) {
         let mut left = vec![(at, inode, kind)];
         while let Some((at, inode, kind)) = left.pop() {
             reset.inodes.push(inode);
-            if kind == Kind::Directory {
-                let names: Vec<(Name, Entry)> = tree.directory(inode).map_or_else(Vec::new, |it| {
-                    it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
-                });
+            if kind == InodeKind::Directory {
+                let names: Vec<(Name, ChangedEntry)> =
+                    tree.directory(inode).map_or_else(Vec::new, |it| {
+                        it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
+                    });
                 for (name, entry) in names {
                     tree.set(&self.dataset, inode, &name, None);
-                    if let Entry::At(below, kind) = entry {
+                    if let ChangedEntry::At(below, kind) = entry {
                         left.push(((inode, name), below, kind));
                     }
                 }
@@ -158,8 +159,8 @@ impl Filesystem {
             }
             let Some(record) = self.overlay.get(inode) else { continue };
             record.add_link(false, super::now());
-            if record.judged() == Judged::ByName(at.0, at.1) {
-                record.set_judged(Judged::Nowhere);
+            if record.judged_by() == JudgedBy::Name(at.0, at.1) {
+                record.set_judged_by(JudgedBy::Nothing);
             }
             if record.links() == 0 {
                 reset.gone.extend(self.overlay.remove(inode));

@@ -1,8 +1,8 @@
 //! Names: from one to its inode, and through a directory.
 
-use super::{Error, Filesystem, InodeAttributes, Kind, Resolved, Result};
+use super::{Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result};
 use crate::dataset::Inode;
-use crate::overlay::{Entry, Tree};
+use crate::overlay::{ChangedEntry, ChangedNames};
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// One entry of a directory.
@@ -11,7 +11,7 @@ pub struct DirectoryEntry<'a> {
     /// The inode number.
     pub inode: Inode,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// The name.
     pub name: &'a [u8],
     /// Where to go on after this entry.
@@ -62,7 +62,7 @@ impl Filesystem {
     /// Finds a name, and counts that its inode is remembered before the name can go.
     fn remember(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
         if !self.overlay.names_changed() {
-            let inode = self.lookup_in(&Tree::default(), parent, name)?;
+            let inode = self.lookup_in(&ChangedNames::default(), parent, name)?;
             self.lookups.remember(inode);
             if !self.overlay.names_changed() {
                 return Ok(inode);
@@ -76,7 +76,7 @@ impl Filesystem {
         })
     }
 
-    fn lookup_in(&self, tree: &Tree, parent: Inode, name: &[u8]) -> Result<Inode> {
+    fn lookup_in(&self, tree: &ChangedNames, parent: Inode, name: &[u8]) -> Result<Inode> {
         let resolved = self.resolve(parent)?;
         match name {
             b"." if self.has_name(tree, parent, resolved) => return Ok(parent),
@@ -142,7 +142,7 @@ impl Filesystem {
             ) => {}
             _ => return Err(Error::NotDirectory),
         }
-        let kind = Kind::Directory;
+        let kind = InodeKind::Directory;
         let itself = DirectoryEntry { inode: directory, kind, name: b".", next_cursor: 1 };
         if cursor == 0 && !add(itself) {
             return Ok(());
@@ -182,8 +182,8 @@ impl Filesystem {
                     .overlay
                     .with_names(|tree| tree.directory(directory)?.entry(name.as_bytes()));
                 match entry {
-                    Some(Entry::Removed) => continue,
-                    Some(Entry::At(now, its_kind)) => (inode, kind) = (now, its_kind),
+                    Some(ChangedEntry::Removed) => continue,
+                    Some(ChangedEntry::At(now, its_kind)) => (inode, kind) = (now, its_kind),
                     None => {}
                 }
             }
@@ -222,16 +222,16 @@ impl Filesystem {
         resolved: Resolved,
         mut index: u64,
         name: &mut String,
-    ) -> Option<(Inode, Kind)> {
+    ) -> Option<(Inode, InodeKind)> {
         if let Resolved::Status(node) = resolved {
             let entry = node.entry(&self.dataset, index, name)?;
-            let kind = if entry.is_directory() { Kind::Directory } else { Kind::File };
+            let kind = if entry.is_directory() { InodeKind::Directory } else { InodeKind::File };
             return Some((entry.inode(), kind));
         }
         if directory == Inode::ROOT && self.options.list_status {
             if index == 0 {
                 name.push_str(STATUS_NAME);
-                return Some((StatusNode::Root.inode(), Kind::Directory));
+                return Some((StatusNode::Root.inode(), InodeKind::Directory));
             }
             index -= 1;
         }
@@ -239,7 +239,7 @@ impl Filesystem {
         Some((inode, node.into()))
     }
 
-    fn parent(&self, tree: &Tree, inode: Inode, resolved: Resolved) -> Inode {
+    fn parent(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> Inode {
         match resolved {
             Resolved::Status(node) => {
                 node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
@@ -256,7 +256,7 @@ impl Filesystem {
     }
 
     /// Whether an inode can still be found by a name.
-    fn has_name(&self, tree: &Tree, inode: Inode, resolved: Resolved) -> bool {
+    fn has_name(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> bool {
         if matches!(resolved, Resolved::Status(_)) {
             return true;
         }

@@ -8,7 +8,9 @@ use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
 use crate::content::StopCheck;
 use crate::dataset::Coordinates;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Expectation, Extent, ExtentMap, Piece, Recogniser, Record, Written};
+use crate::overlay::{
+    Base, Expectation, Extent, ExtentData, ExtentMap, Recogniser, Record, Written,
+};
 use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
@@ -291,7 +293,7 @@ impl Filesystem {
 fn is_right(expectation: Expectation, pieces: &[(u64, Extent)]) -> bool {
     match pieces {
         [] => true,
-        [(offset, Extent { length, piece: Piece::Seed { source, .. } })] => {
+        [(offset, Extent { length, data: ExtentData::Content { source, .. } })] => {
             *source == expectation.source(*offset) && offset + length <= expectation.size_bytes
         }
         _ => false,

@@ -2,7 +2,7 @@
 
 use super::{DirectoryEntry, Error, Filesystem, Resolved, Result};
 use crate::dataset::Inode;
-use crate::overlay::Tree;
+use crate::overlay::ChangedNames;
 use crate::status::StatusNode;
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +65,6 @@ impl Filesystem {
 
     /// The position of the name that was made last.
     pub(super) fn last_position(&self) -> u64 {
-        self.overlay.with_names(Tree::last_position)
+        self.overlay.with_names(ChangedNames::last_position)
     }
 }

@@ -40,10 +40,12 @@ use crate::content::Content;
 use std::sync::Arc;
 
 use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
-use crate::overlay::{Base, Judged, Limits, Overlay, Record, Store, Timestamp, Tree, Usage};
-use crate::status::{self, Counters, EventLog, SizeTotals, Snapshot, StatusNode};
+use crate::overlay::{
+    Base, BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
+};
+use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNode};
 
-pub use crate::overlay::{GivenBack, Kind};
+pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
@@ -88,7 +90,7 @@ pub enum CacheMode {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// How much may be held in memory.
-    pub limits: Limits,
+    pub limits: BudgetLimits,
     /// What a wrong write does.
     pub on_mismatch: OnMismatch,
     /// Where reads go.
@@ -116,7 +118,7 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
-    judgements: status::Judged,
+    judgements: status::JudgementCache,
     read_ahead: ReadAhead,
     lookups: Lookups,
     listings: Listings,
@@ -130,7 +132,7 @@ enum Resolved {
     /// A file, with what it is before anybody writes to it, where the dataset says that.
     File(Option<Base>),
     /// A symbolic link, a pipe, a socket or a device.
-    Special(Kind),
+    Special(InodeKind),
     Status(StatusNode),
 }
 
@@ -158,7 +160,7 @@ impl Filesystem {
             lookups: Lookups::default(),
             listings: Listings::default(),
             writers: Writers::default(),
-            judgements: status::Judged::default(),
+            judgements: status::JudgementCache::default(),
         }
     }
 
@@ -203,8 +205,8 @@ impl Filesystem {
         }
         match self.overlay.get(inode).and_then(|record| record.created_kind()) {
             None => Err(Error::NotFound),
-            Some(Kind::Directory) => Ok(Resolved::Directory),
-            Some(Kind::File) => Ok(Resolved::File(None)),
+            Some(InodeKind::Directory) => Ok(Resolved::Directory),
+            Some(InodeKind::File) => Ok(Resolved::File(None)),
             Some(kind) => Ok(Resolved::Special(kind)),
         }
     }
@@ -216,26 +218,26 @@ impl Filesystem {
         base: Option<Base>,
         record: Option<&Arc<Record>>,
     ) -> Option<Coordinates> {
-        match record.map_or(Judged::ByNumber, |record| record.judged()) {
-            Judged::ByNumber => base.map(|base| base.file),
-            Judged::Nowhere => None,
+        match record.map_or(JudgedBy::Number, |record| record.judged_by()) {
+            JudgedBy::Number => base.map(|base| base.file),
+            JudgedBy::Nothing => None,
             // As the names are at one moment, what it is judged by included.
-            Judged::ByName(..) => record
+            JudgedBy::Name(..) => record
                 .and_then(|record| self.overlay.with_names(|it| self.judged_in(it, inode, record))),
         }
     }
 
     /// The same for whoever looks at the names.
-    fn judged_in(&self, tree: &Tree, inode: Inode, record: &Record) -> Option<Coordinates> {
-        match record.judged() {
-            Judged::ByNumber => match self.dataset.namespace().entry(inode)? {
+    fn judged_in(&self, tree: &ChangedNames, inode: Inode, record: &Record) -> Option<Coordinates> {
+        match record.judged_by() {
+            JudgedBy::Number => match self.dataset.namespace().entry(inode)? {
                 DatasetEntry::File(file) => Some(file),
                 DatasetEntry::Directory => None,
             },
-            Judged::ByName(directory, name) => {
+            JudgedBy::Name(directory, name) => {
                 tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
             }
-            Judged::Nowhere => None,
+            JudgedBy::Nothing => None,
         }
     }
 
@@ -243,8 +245,8 @@ impl Filesystem {
         Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
-    fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot {
+    fn snapshot(&self) -> MountStatus<'_> {
+        MountStatus {
             dataset: &self.dataset,
             content: &self.content,
             overlay: &self.overlay,

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use super::attributes::InodeAttributes;
-use super::{Error, Filesystem, Kind, OpenFor, Opened, Resolved, Result, now};
+use super::{Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, now};
 use crate::dataset::Inode;
-use crate::overlay::{Created, Judged, Record, Timestamp, Tree};
+use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
 use crate::status::{STATUS_NAME, StatusNode};
 
 /// What is to be made.
 #[derive(Clone, Debug)]
 pub struct NewNode<'a> {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Permission bits, the caller's umask already taken off.
     pub mode: u16,
     /// The caller.
@@ -65,7 +65,7 @@ impl Filesystem {
         let time = now();
         let inode = self.overlay.new_inode();
         let to = Some((inode, new.kind));
-        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
+        let growth = |tree: &ChangedNames| tree.growth(&self.dataset, &[(parent, name, to)]);
         let record = self.overlay.change_names(growth, |tree| {
             let directory = self.changeable_directory(tree, parent)?;
             if tree.lookup(&self.dataset, parent, name).is_some() {
@@ -73,10 +73,10 @@ impl Filesystem {
             }
             let record = self.overlay.create(inode, self.created(&directory, new, time))?;
             tree.set(&self.dataset, parent, name, to);
-            if new.kind == Kind::Directory {
+            if new.kind == InodeKind::Directory {
                 tree.set_place(inode, parent, name);
             }
-            record.set_judged(self.judged_at(tree, parent, name, (inode, new.kind)));
+            record.set_judged_by(self.judged_at(tree, parent, name, (inode, new.kind)));
             record.add_link(true, time);
             touch(&directory, time);
             self.lookups.remember(inode);
@@ -89,7 +89,7 @@ impl Filesystem {
     fn created(&self, directory: &Record, new: &NewNode<'_>, time: Timestamp) -> Created {
         let set = directory.attributes();
         let inherits = set.mode.is_some_and(|mode| mode & SET_GID != 0);
-        let is_directory = new.kind == Kind::Directory;
+        let is_directory = new.kind == InodeKind::Directory;
         Created {
             kind: new.kind,
             mode: new.mode | if inherits && is_directory { SET_GID } else { 0 },
@@ -126,7 +126,7 @@ impl Filesystem {
         let kind = self.linkable(inode)?;
         let time = now();
         let to = Some((inode, kind));
-        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, to)]);
+        let growth = |tree: &ChangedNames| tree.growth(&self.dataset, &[(parent, name, to)]);
         let record = self.overlay.change_names(growth, |tree| {
             let directory = self.changeable_directory(tree, parent)?;
             // It may be gone by now.
@@ -140,7 +140,7 @@ impl Filesystem {
             }
             tree.set(&self.dataset, parent, name, to);
             if self.judged_in(tree, inode, &record).is_none() {
-                record.set_judged(self.judged_at(tree, parent, name, (inode, kind)));
+                record.set_judged_by(self.judged_at(tree, parent, name, (inode, kind)));
             }
             record.add_link(true, time);
             touch(&directory, time);
@@ -151,17 +151,17 @@ impl Filesystem {
     }
 
     /// The kind of an inode that can have several names.
-    fn linkable(&self, inode: Inode) -> Result<Kind> {
+    fn linkable(&self, inode: Inode) -> Result<InodeKind> {
         match self.resolve(inode)? {
             Resolved::Directory => Err(Error::NotPermitted),
             Resolved::Status(_) => Err(Error::ReadOnly),
-            Resolved::File(_) => Ok(Kind::File),
+            Resolved::File(_) => Ok(InodeKind::File),
             Resolved::Special(kind) => Ok(kind),
         }
     }
 
     /// The record of an inode that has a name; made, if there is none.
-    fn named_record(&self, tree: &Tree, inode: Inode) -> Result<Arc<Record>> {
+    fn named_record(&self, tree: &ChangedNames, inode: Inode) -> Result<Arc<Record>> {
         let is_there = match self.overlay.get(inode) {
             Some(record) => record.links() > 0,
             None => tree.is_in_place(&self.dataset, inode),
@@ -191,20 +191,20 @@ impl Filesystem {
     fn remove_name(&self, parent: Inode, name: &[u8], removal: Removal) -> Result<()> {
         self.check_directory(parent, name)?;
         let time = now();
-        let growth = |tree: &Tree| tree.growth(&self.dataset, &[(parent, name, None)]);
+        let growth = |tree: &ChangedNames| tree.growth(&self.dataset, &[(parent, name, None)]);
         // Dropped when the names can be used again: that may give much back.
         let _gone = self.overlay.change_names(growth, |tree| {
             let parent_record = self.changeable_directory(tree, parent)?;
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
             match (removal, kind) {
-                (Removal::Name, Kind::Directory) => return Err(Error::IsDirectory),
+                (Removal::Name, InodeKind::Directory) => return Err(Error::IsDirectory),
                 (Removal::Name, _) => {}
-                (Removal::Directory, Kind::Directory)
+                (Removal::Directory, InodeKind::Directory)
                     if !tree.is_empty_directory(&self.dataset, inode) =>
                 {
                     return Err(Error::NotEmpty);
                 }
-                (Removal::Directory, Kind::Directory) => {}
+                (Removal::Directory, InodeKind::Directory) => {}
                 (Removal::Directory, _) => return Err(Error::NotDirectory),
             }
             let record = self.overlay.get_or_insert(inode)?;
@@ -220,44 +220,44 @@ impl Filesystem {
     /// the first that the dataset has; another one does not change that.
     pub(super) fn moved(
         &self,
-        tree: &mut Tree,
+        tree: &mut ChangedNames,
         (old, new): (At<'_>, At<'_>),
-        (inode, kind): (Inode, Kind),
+        (inode, kind): (Inode, InodeKind),
         record: &Arc<Record>,
         time: Timestamp,
     ) {
         record.set_attributes(|attributes| attributes.changed = Some(time));
-        if kind == Kind::Directory {
+        if kind == InodeKind::Directory {
             // What is below is judged by its names, so it has moved too.
             tree.set_place(inode, new.0, new.1);
         } else if record.links() < 2 || self.is_judged_at(tree, old, inode, record) {
-            record.set_judged(self.judged_at(tree, new.0, new.1, (inode, kind)));
+            record.set_judged_by(self.judged_at(tree, new.0, new.1, (inode, kind)));
         }
     }
 
     /// What decides what is held against an inode under a name, which it has.
     fn judged_at(
         &self,
-        tree: &Tree,
+        tree: &ChangedNames,
         parent: Inode,
         name: &[u8],
-        (inode, kind): (Inode, Kind),
-    ) -> Judged {
-        if kind != Kind::File {
-            return Judged::Nowhere;
+        (inode, kind): (Inode, InodeKind),
+    ) -> JudgedBy {
+        if kind != InodeKind::File {
+            return JudgedBy::Nothing;
         }
         match tree.shared_name(parent, name) {
-            Some(name) => Judged::ByName(parent, name),
+            Some(name) => JudgedBy::Name(parent, name),
             // As the dataset has it.
             None if self.dataset.namespace().lookup(parent, name) == Some(inode) => {
-                Judged::ByNumber
+                JudgedBy::Number
             }
-            None => Judged::Nowhere,
+            None => JudgedBy::Nothing,
         }
     }
 
     /// Whether what is held against an inode is what belongs under a name.
-    fn is_judged_at(&self, tree: &Tree, at: At<'_>, inode: Inode, record: &Record) -> bool {
+    fn is_judged_at(&self, tree: &ChangedNames, at: At<'_>, inode: Inode, record: &Record) -> bool {
         let belongs = tree.file_named(&self.dataset, at.0, at.1).map(|(_, file)| file);
         self.judged_in(tree, inode, record) == belongs
     }
@@ -266,20 +266,20 @@ impl Filesystem {
     /// when they are done. Where the kernel does not know it, nobody has.
     pub(super) fn drop_name(
         &self,
-        tree: &mut Tree,
+        tree: &mut ChangedNames,
         at: At<'_>,
-        (inode, kind): (Inode, Kind),
+        (inode, kind): (Inode, InodeKind),
         record: &Arc<Record>,
         time: Timestamp,
     ) {
         record.add_link(false, time);
         if record.links() == 0 || self.is_judged_at(tree, at, inode, record) {
-            record.set_judged(Judged::Nowhere);
+            record.set_judged_by(JudgedBy::Nothing);
         }
         if record.links() > 0 {
             return;
         }
-        if kind == Kind::Directory {
+        if kind == InodeKind::Directory {
             tree.forget_directory(inode);
         }
         if !self.lookups.is_remembered(inode) {
@@ -313,7 +313,7 @@ impl Filesystem {
     /// [`Error::Invalid`] for what is none, [`Error::NotFound`].
     pub fn read_link(&self, inode: Inode) -> Result<Box<[u8]>> {
         match self.resolve(inode)? {
-            Resolved::Special(Kind::Symlink) => {
+            Resolved::Special(InodeKind::Symlink) => {
                 self.overlay.get(inode).and_then(|record| record.target()).ok_or(Error::NotFound)
             }
             _ => Err(Error::Invalid),
@@ -342,7 +342,11 @@ impl Filesystem {
 
     /// The record of a directory in which a name is being changed. One that was removed and is
     /// still open, or that a reset has taken, is none.
-    pub(super) fn changeable_directory(&self, tree: &Tree, parent: Inode) -> Result<Arc<Record>> {
+    pub(super) fn changeable_directory(
+        &self,
+        tree: &ChangedNames,
+        parent: Inode,
+    ) -> Result<Arc<Record>> {
         self.resolve(parent)?;
         self.named_record(tree, parent)
     }

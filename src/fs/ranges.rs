@@ -8,7 +8,7 @@ use super::attributes::FILE_BYTES_MAX;
 use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::overlay::{Base, Extent, Piece, Record, Written};
+use crate::overlay::{Base, Extent, ExtentData, Record, Written};
 
 impl Filesystem {
     /// Changes a range without writing to it.
@@ -66,7 +66,7 @@ impl Filesystem {
             }
             Allocate::Zeros { .. } if !inside.is_empty() => {
                 let length = inside.end - inside.start;
-                let mut pieces = [(inside.start, Extent { length, piece: Piece::Zeros })];
+                let mut pieces = [(inside.start, Extent { length, data: ExtentData::Zeros })];
                 let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
                 self.store(|| Ok(Some(the_record()?)), base, expectation, &mut pieces, stop)?;
             }
@@ -159,14 +159,14 @@ fn shifted(extents: &[(u64, Extent)], range: Range<u64>, to: u64) -> Vec<(u64, E
     let mut pieces = Vec::with_capacity(extents.len());
     let mut done = range.start;
     let zeros = |start: u64, end: u64| {
-        (to + (start - range.start), Extent { length: end - start, piece: Piece::Zeros })
+        (to + (start - range.start), Extent { length: end - start, data: ExtentData::Zeros })
     };
     for (offset, extent) in extents {
         if done < *offset {
             pieces.push(zeros(done, *offset));
         }
         let mut extent = extent.clone();
-        if let Piece::Seed { written, .. } = &mut extent.piece {
+        if let ExtentData::Content { written, .. } = &mut extent.data {
             *written = true;
         }
         done = offset + extent.length;

@@ -1,9 +1,9 @@
 //! Renaming: one operation that looks at two directories and up to two inodes at once.
 
 use super::name_changes::touch;
-use super::{Error, Filesystem, Kind, Result, now};
+use super::{Error, Filesystem, InodeKind, Result, now};
 use crate::dataset::Inode;
-use crate::overlay::Tree;
+use crate::overlay::ChangedNames;
 
 /// What a rename does where the new name is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Filesystem {
         self.check_directory(parent, name)?;
         self.check_directory(new_parent, new_name)?;
         let time = now();
-        let growth = |tree: &Tree| {
+        let growth = |tree: &ChangedNames| {
             let from = tree.lookup(&self.dataset, parent, name);
             let to = tree.lookup(&self.dataset, new_parent, new_name);
             let back = to.filter(|_| mode == RenameMode::Exchange);
@@ -82,16 +82,16 @@ impl Filesystem {
 
     fn check_rename(
         &self,
-        tree: &Tree,
-        (parent, from): (Inode, (Inode, Kind)),
-        (new_parent, to): (Inode, Option<(Inode, Kind)>),
+        tree: &ChangedNames,
+        (parent, from): (Inode, (Inode, InodeKind)),
+        (new_parent, to): (Inode, Option<(Inode, InodeKind)>),
         mode: RenameMode,
     ) -> Result<()> {
-        let is_fixed = |(inode, kind): (Inode, Kind)| {
-            kind == Kind::Directory && self.dataset.namespace().entry(inode).is_some()
+        let is_fixed = |(inode, kind): (Inode, InodeKind)| {
+            kind == InodeKind::Directory && self.dataset.namespace().entry(inode).is_some()
         };
         let (inode, kind) = from;
-        let is_directory = kind == Kind::Directory;
+        let is_directory = kind == InodeKind::Directory;
         if is_fixed(from) {
             return Err(Error::FixedDirectory);
         }
@@ -102,10 +102,10 @@ impl Filesystem {
             (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
             (RenameMode::Exchange, None) => Err(Error::NotFound),
             (RenameMode::Exchange, Some(to)) if is_fixed(to) => Err(Error::FixedDirectory),
-            (RenameMode::Exchange, Some((to, Kind::Directory))) if parent != new_parent => {
+            (RenameMode::Exchange, Some((to, InodeKind::Directory))) if parent != new_parent => {
                 self.check_not_within(tree, parent, to)
             }
-            (RenameMode::Replace, Some((to, Kind::Directory))) => {
+            (RenameMode::Replace, Some((to, InodeKind::Directory))) => {
                 if !is_directory {
                     Err(Error::IsDirectory)
                 } else if to != inode && !tree.is_empty_directory(&self.dataset, to) {
@@ -121,7 +121,7 @@ impl Filesystem {
 
     /// No directory is moved to itself or below itself; what is so deep that this would take long
     /// to see is refused. In the directory in which it is already, there is nothing to see.
-    fn check_not_within(&self, tree: &Tree, directory: Inode, other: Inode) -> Result<()> {
+    fn check_not_within(&self, tree: &ChangedNames, directory: Inode, other: Inode) -> Result<()> {
         match tree.is_within(&self.dataset, directory, other) {
             Some(false) => Ok(()),
             Some(true) => Err(Error::Invalid),

@@ -1,7 +1,7 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
-use crate::overlay::{GivenBack, Returns, Store, Tree};
+use crate::overlay::{ChangedNames, GivenBack, Returns, Store};
 
 /// What `statfs` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Filesystem {
             .saturating_add(stored)
             .saturating_add(store.map_or(0, Store::free_bytes));
         let dataset = self.sizes.total(&self.dataset).bytes;
-        let more = self.overlay.with_names(Tree::files_more);
+        let more = self.overlay.with_names(ChangedNames::files_more);
         let files = self.dataset.file_count().saturating_add_signed(more);
         let files_free = budget.limits().extents.saturating_sub(budget.usage().extents);
         FilesystemSpace {

@@ -23,7 +23,7 @@ use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::fs::{
     AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem, Fill,
-    InodeAttributes, Kind, NewNode, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, RenameMode,
+    InodeAttributes, InodeKind, NewNode, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, RenameMode,
     Result, Seek, SetAttributes, SetXattr, TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
@@ -666,7 +666,7 @@ impl fuser::Filesystem for Adapter {
             "create",
             reply,
             {
-                let new = new_node(request, Kind::File, mode, None);
+                let new = new_node(request, InodeKind::File, mode, None);
                 self.filesystem.create(inode(parent), name.as_bytes(), &new)
             },
             |reply: ReplyCreate, (attributes, opened): (InodeAttributes, Opened)| {
@@ -694,11 +694,11 @@ impl fuser::Filesystem for Adapter {
             reply,
             {
                 let kind = match mode & libc::S_IFMT {
-                    libc::S_IFREG | 0 => Kind::File,
-                    libc::S_IFIFO => Kind::Fifo,
-                    libc::S_IFSOCK => Kind::Socket,
-                    libc::S_IFCHR => Kind::CharacterDevice(rdev),
-                    libc::S_IFBLK => Kind::BlockDevice(rdev),
+                    libc::S_IFREG | 0 => InodeKind::File,
+                    libc::S_IFIFO => InodeKind::Fifo,
+                    libc::S_IFSOCK => InodeKind::Socket,
+                    libc::S_IFCHR => InodeKind::CharacterDevice(rdev),
+                    libc::S_IFBLK => InodeKind::BlockDevice(rdev),
                     _ => return Err(Error::Invalid),
                 };
                 let new = new_node(request, kind, mode, None);
@@ -717,7 +717,7 @@ impl fuser::Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        let new = new_node(request, Kind::Directory, mode, None);
+        let new = new_node(request, InodeKind::Directory, mode, None);
         answer!(
             "mkdir",
             reply,
@@ -735,7 +735,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let target = target.as_os_str().as_bytes();
-        let new = new_node(request, Kind::Symlink, 0o777, Some(target));
+        let new = new_node(request, InodeKind::Symlink, 0o777, Some(target));
         answer!(
             "symlink",
             reply,
@@ -877,7 +877,12 @@ impl fuser::Filesystem for Adapter {
     }
 }
 
-fn new_node<'a>(request: &Request, kind: Kind, mode: u32, target: Option<&'a [u8]>) -> NewNode<'a> {
+fn new_node<'a>(
+    request: &Request,
+    kind: InodeKind,
+    mode: u32,
+    target: Option<&'a [u8]>,
+) -> NewNode<'a> {
     NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
 }
 
@@ -919,15 +924,15 @@ fn open_flags(cache: CachePolicy) -> FopenFlags {
     }
 }
 
-fn file_type(kind: Kind) -> FileType {
+fn file_type(kind: InodeKind) -> FileType {
     match kind {
-        Kind::Directory => FileType::Directory,
-        Kind::File => FileType::RegularFile,
-        Kind::Symlink => FileType::Symlink,
-        Kind::Fifo => FileType::NamedPipe,
-        Kind::Socket => FileType::Socket,
-        Kind::CharacterDevice(_) => FileType::CharDevice,
-        Kind::BlockDevice(_) => FileType::BlockDevice,
+        InodeKind::Directory => FileType::Directory,
+        InodeKind::File => FileType::RegularFile,
+        InodeKind::Symlink => FileType::Symlink,
+        InodeKind::Fifo => FileType::NamedPipe,
+        InodeKind::Socket => FileType::Socket,
+        InodeKind::CharacterDevice(_) => FileType::CharDevice,
+        InodeKind::BlockDevice(_) => FileType::BlockDevice,
     }
 }
 
@@ -952,7 +957,7 @@ fn file_attr(attributes: &InodeAttributes) -> FileAttr {
         uid: attributes.uid,
         gid: attributes.gid,
         rdev: match attributes.kind {
-            Kind::CharacterDevice(number) | Kind::BlockDevice(number) => number,
+            InodeKind::CharacterDevice(number) | InodeKind::BlockDevice(number) => number,
             _ => 0,
         },
         blksize: IO_BYTES,

@@ -1,6 +1,6 @@
 //! What an inode is, apart from its content.
 
-use super::names::Name;
+use super::changed_names::Name;
 use crate::dataset::{DatasetEntry, Inode};
 
 /// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
@@ -14,7 +14,7 @@ pub struct Timestamp {
 
 /// The kind of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum InodeKind {
     /// A directory.
     Directory,
     /// A regular file.
@@ -31,7 +31,7 @@ pub enum Kind {
     BlockDevice(u32),
 }
 
-impl From<DatasetEntry> for Kind {
+impl From<DatasetEntry> for InodeKind {
     fn from(entry: DatasetEntry) -> Self {
         match entry {
             DatasetEntry::Directory => Self::Directory,
@@ -40,7 +40,7 @@ impl From<DatasetEntry> for Kind {
     }
 }
 
-impl Kind {
+impl InodeKind {
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -58,22 +58,22 @@ impl Kind {
 
 /// What decides what the content of a file is held against.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Judged {
+pub enum JudgedBy {
     /// Its inode number: it has the name it began with.
     #[default]
-    ByNumber,
+    Number,
     /// This name in this directory. What that is in the dataset is asked for when it matters,
     /// because a directory above it may be renamed.
-    ByName(Inode, Name),
-    /// Nothing: it has no name by which it is judged.
-    Nowhere,
+    Name(Inode, Name),
+    /// It has no name by which it is judged.
+    Nothing,
 }
 
 /// What makes an inode.
 #[derive(Clone, Debug)]
 pub struct Created {
     /// Its kind, for ever.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Permission bits.
     pub mode: u16,
     /// Owner.
@@ -88,7 +88,7 @@ pub struct Created {
 
 /// Attributes that somebody set; `None` is what the dataset gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attributes {
+pub struct ChangedAttributes {
     /// Time of the last read, as far as somebody set it: reads do not change it.
     pub accessed: Option<Timestamp>,
     /// Time of the last change of the content.
@@ -118,7 +118,7 @@ pub struct RecordStat {
     /// The size, where it is not what the dataset says.
     pub size: Option<Size>,
     /// The attributes that somebody set.
-    pub attributes: Attributes,
+    pub attributes: ChangedAttributes,
     /// How many names it has.
     pub links: u32,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::returns::Returns;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// The memory that one of [`Limits::extents`] stands for. What can take more counts as several, so
-/// that no more is held than the limits say, whatever it is that a caller makes.
+/// The memory that one of [`BudgetLimits::extents`] stands for. What can take more counts as
+/// several, so that no more is held than the limits say, whatever it is that a caller makes.
 pub const EXTENT_BYTES: u64 = 256;
 
 /// What is given back to the system is at least this much: less is used again before it is worth
@@ -15,7 +15,7 @@ const RETURNED_BYTES_MIN: u64 = 32 << 20;
 
 /// How much the overlay may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct BudgetLimits {
     /// Bytes that are nobody's content, in all files together.
     pub kept_bytes: u64,
     /// Extents, records, names and attributes together, each as many as it takes of
@@ -23,7 +23,7 @@ pub struct Limits {
     pub extents: u64,
 }
 
-impl Default for Limits {
+impl Default for BudgetLimits {
     /// 1 GiB of kept bytes, and 16 Mi extents.
     fn default() -> Self {
         Self { kept_bytes: 1 << 30, extents: 1 << 24 }
@@ -59,7 +59,7 @@ pub enum BudgetFull {
 /// Counts what is held against the limits; shared by all records.
 #[derive(Debug)]
 pub struct Budget {
-    limits: Limits,
+    limits: BudgetLimits,
     kept_bytes: AtomicU64,
     extents: AtomicU64,
     /// The most that was held since memory was last given back to the system.
@@ -68,7 +68,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(limits: Limits, returns: Arc<Returns>) -> Self {
+    pub(super) fn new(limits: BudgetLimits, returns: Arc<Returns>) -> Self {
         Self {
             limits,
             kept_bytes: AtomicU64::new(0),
@@ -80,7 +80,7 @@ impl Budget {
 
     /// The limits.
     #[must_use]
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> BudgetLimits {
         self.limits
     }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn budget(kept_bytes: u64) -> Budget {
-        Budget::new(Limits { kept_bytes, extents: 2 }, Arc::default())
+        Budget::new(BudgetLimits { kept_bytes, extents: 2 }, Arc::default())
     }
 
     #[test]

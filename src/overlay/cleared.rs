@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::budget::{Budget, Usage};
-use super::names::{Name, Tree};
+use super::changed_names::{ChangedNames, Name};
 use super::record::Record;
 use crate::dataset::Inode;
 
@@ -13,7 +13,7 @@ use crate::dataset::Inode;
 pub struct Cleared {
     budget: Arc<Budget>,
     number: u64,
-    tree: Tree,
+    tree: ChangedNames,
     records: Vec<(Inode, Arc<Record>)>,
 }
 
@@ -21,7 +21,7 @@ impl Cleared {
     pub(super) fn new(
         budget: Arc<Budget>,
         number: u64,
-        tree: Tree,
+        tree: ChangedNames,
         records: Vec<(Inode, Arc<Record>)>,
     ) -> Self {
         Self { budget, number, tree, records }

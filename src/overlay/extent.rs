@@ -1,14 +1,14 @@
 //! One run of bytes of a written file, and what stands in it.
 
-use super::kept::Kept;
+use super::kept_bytes::KeptBytes;
 use super::store::Stored;
 use crate::content::Source;
 
 /// What stands in an extent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum ExtentData {
     /// The content of some address, beginning at this byte of it.
-    Seed {
+    Content {
         /// Where the first byte of the extent comes from.
         source: Source,
         /// Whether somebody wrote it. The base of a file's first record is not written: it reads
@@ -18,7 +18,7 @@ pub enum Piece {
     /// Zeros that somebody wrote.
     Zeros,
     /// Anything else, exactly as it was written.
-    Bytes(Kept),
+    Bytes(KeptBytes),
     /// The same, on disk.
     Stored(Stored),
 }
@@ -29,23 +29,23 @@ pub struct Extent {
     /// How many bytes.
     pub length: u64,
     /// What they are.
-    pub piece: Piece,
+    pub data: ExtentData,
 }
 
-impl Piece {
+impl ExtentData {
     /// Content that somebody wrote.
     #[must_use]
     pub fn written(source: Source) -> Self {
-        Self::Seed { source, written: true }
+        Self::Content { source, written: true }
     }
 }
 
 impl Extent {
     /// Bytes that this extent takes from the budget.
     pub(super) fn kept_bytes(&self) -> u64 {
-        match &self.piece {
-            Piece::Bytes(bytes) => bytes.len() as u64,
-            Piece::Seed { .. } | Piece::Zeros | Piece::Stored(_) => 0,
+        match &self.data {
+            ExtentData::Bytes(bytes) => bytes.len() as u64,
+            ExtentData::Content { .. } | ExtentData::Zeros | ExtentData::Stored(_) => 0,
         }
     }
 
@@ -54,15 +54,17 @@ impl Extent {
     /// Must hold: `start < end <= self.length`.
     #[must_use]
     pub fn slice(&self, start: u64, end: u64) -> Self {
-        let piece = match &self.piece {
-            Piece::Seed { source, written } => {
-                Piece::Seed { source: source.advance(start), written: *written }
+        let data = match &self.data {
+            ExtentData::Content { source, written } => {
+                ExtentData::Content { source: source.advance(start), written: *written }
             }
-            Piece::Zeros => Piece::Zeros,
-            Piece::Bytes(bytes) => Piece::Bytes(bytes.slice(to_index(start), to_index(end))),
-            Piece::Stored(stored) => Piece::Stored(stored.slice(start, end)),
+            ExtentData::Zeros => ExtentData::Zeros,
+            ExtentData::Bytes(bytes) => {
+                ExtentData::Bytes(bytes.slice(to_index(start), to_index(end)))
+            }
+            ExtentData::Stored(stored) => ExtentData::Stored(stored.slice(start, end)),
         };
-        Self { length: end - start, piece }
+        Self { length: end - start, data }
     }
 
     /// The same part, for keeping: it does not hold on to much more than it shows.
@@ -74,20 +76,20 @@ impl Extent {
 
     /// Lets go of memory that is held for bytes which the extent does not show.
     pub(super) fn let_go(&mut self) {
-        if let Piece::Bytes(bytes) = &mut self.piece {
+        if let ExtentData::Bytes(bytes) = &mut self.data {
             bytes.let_go();
         }
     }
 
     /// Takes in the extent that follows this one, where the two are one run of the same thing.
     pub(super) fn absorb(&mut self, next: &Self) -> bool {
-        let joined = match (&mut self.piece, &next.piece) {
+        let joined = match (&mut self.data, &next.data) {
             (
-                Piece::Seed { source, written },
-                Piece::Seed { source: next_source, written: next_written },
+                ExtentData::Content { source, written },
+                ExtentData::Content { source: next_source, written: next_written },
             ) => *written == *next_written && source.advance(self.length) == *next_source,
-            (Piece::Zeros, Piece::Zeros) => true,
-            (Piece::Bytes(bytes), Piece::Bytes(next_bytes))
+            (ExtentData::Zeros, ExtentData::Zeros) => true,
+            (ExtentData::Bytes(bytes), ExtentData::Bytes(next_bytes))
                 if bytes.len() + next_bytes.len() <= JOINED_BYTES_MAX =>
             {
                 *bytes = bytes.joined(next_bytes);

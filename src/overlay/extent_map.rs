@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::budget::Usage;
-use super::extent::{Extent, Piece};
+use super::extent::{Extent, ExtentData};
 use crate::content::Source;
 
 /// The extents of one file: none overlap, none are empty, and neighbours that can be joined are.
@@ -13,19 +13,19 @@ use crate::content::Source;
 /// tree: a verified file costs no allocation here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtentMap {
-    store: Store,
+    store: OneOrMany,
     /// The sum of the extents' lengths.
     covered_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Store {
+enum OneOrMany {
     One(Option<(u64, Extent)>),
     /// Holds two or more between operations.
     Many(BTreeMap<u64, Extent>),
 }
 
-impl Default for Store {
+impl Default for OneOrMany {
     fn default() -> Self {
         Self::One(None)
     }
@@ -39,7 +39,7 @@ impl ExtentMap {
         }
         let range = offset..offset + extent.length;
         self.covered_bytes += extent.length - self.covered_in(&range);
-        if let Store::One(one) = &mut self.store {
+        if let OneOrMany::One(one) = &mut self.store {
             match one {
                 None => {
                     *one = Some((offset, extent));
@@ -92,9 +92,9 @@ impl ExtentMap {
     pub fn continuation(&self, offset: u64) -> Option<Source> {
         let before = offset.checked_sub(1)?;
         let (start, extent) = self.touching(&(before..offset)).next()?;
-        match extent.piece {
-            Piece::Seed { source, .. } => Some(source.advance(offset - start)),
-            Piece::Zeros | Piece::Bytes(_) | Piece::Stored(_) => None,
+        match extent.data {
+            ExtentData::Content { source, .. } => Some(source.advance(offset - start)),
+            ExtentData::Zeros | ExtentData::Bytes(_) | ExtentData::Stored(_) => None,
         }
     }
 
@@ -102,8 +102,8 @@ impl ExtentMap {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.store {
-            Store::One(one) => usize::from(one.is_some()),
-            Store::Many(tree) => tree.len(),
+            OneOrMany::One(one) => usize::from(one.is_some()),
+            OneOrMany::Many(tree) => tree.len(),
         }
     }
 
@@ -119,7 +119,7 @@ impl ExtentMap {
         let mut usage = Usage::default();
         for (offset, extent) in self.touching(range) {
             usage.extents += 1;
-            if let Piece::Bytes(_) = extent.piece {
+            if let ExtentData::Bytes(_) = extent.data {
                 let start = range.start.max(offset);
                 let end = range.end.min(offset + extent.length);
                 usage.kept_bytes += end - start;
@@ -163,8 +163,8 @@ impl ExtentMap {
     fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, &Extent)> + use<'_> {
         let range = range.clone();
         let (one, tree) = match &self.store {
-            Store::One(one) => (one.as_ref(), None),
-            Store::Many(tree) => (None, Some(tree)),
+            OneOrMany::One(one) => (one.as_ref(), None),
+            OneOrMany::Many(tree) => (None, Some(tree)),
         };
         let bounds = range.clone();
         let one = one
@@ -187,11 +187,12 @@ impl ExtentMap {
     /// Works on the extents as a tree, and folds them back where one or none is left.
     fn with_tree(&mut self, change: impl FnOnce(&mut BTreeMap<u64, Extent>)) {
         let mut tree = match std::mem::take(&mut self.store) {
-            Store::One(one) => one.into_iter().collect(),
-            Store::Many(tree) => tree,
+            OneOrMany::One(one) => one.into_iter().collect(),
+            OneOrMany::Many(tree) => tree,
         };
         change(&mut tree);
-        self.store = if tree.len() > 1 { Store::Many(tree) } else { Store::One(tree.pop_first()) };
+        self.store =
+            if tree.len() > 1 { OneOrMany::Many(tree) } else { OneOrMany::One(tree.pop_first()) };
     }
 }
 

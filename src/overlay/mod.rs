@@ -6,18 +6,18 @@
 //!
 //! ```text
 //!   offset 0            12345 12346                    1 GiB        size
-//!          |  Seed ───────▶|B|  Seed ───────────────────▶|  (hole)    |
+//!          |  Content ────▶|B|  Content ────────────────▶|  (hole)    |
 //!
-//!   Seed   equal to the content of some address: the address is kept, 24 bytes for any length
-//!   Zeros  zeros that somebody wrote: no storage either
-//!   Bytes  anything else, kept as it came, within the budget
-//!   (none) a hole: nobody wrote it, it reads as zeros
+//!   Content  equal to the content of some address: the address is kept, 24 bytes for any length
+//!   Zeros    zeros that somebody wrote: no storage either
+//!   Bytes    anything else, kept as it came, within the budget
+//!   (none)   a hole: nobody wrote it, it reads as zeros
 //! ```
 //!
-//! A `Seed` extent also says whether somebody *wrote* it. The first record of a file is one
-//! unwritten `Seed` extent over its whole length: it reads as it did before, but it does not count
-//! as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because no
-//! byte can be in two extents.
+//! A `Content` extent also says whether somebody *wrote* it. The first record of a file is one
+//! unwritten `Content` extent over its whole length: it reads as it did before, but it does not
+//! count as arrived. That flag is the coverage, kept to the byte: no byte can count twice, because
+//! no byte can be in two extents.
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
@@ -28,11 +28,12 @@
 
 mod attributes;
 mod budget;
+mod changed_names;
 mod cleared;
 mod extent;
 mod extent_map;
-mod kept;
-mod names;
+mod kept_bytes;
+mod rare;
 mod recognise;
 mod record;
 mod returns;
@@ -48,19 +49,23 @@ use crate::dataset::{Dataset, Inode, MAX_INODES};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{DashEntry, DashMap, Mutex};
 
-pub use attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
-pub use budget::{Budget, BudgetFull, EXTENT_BYTES, Limits, Usage};
+pub use attributes::{
+    ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
+};
+pub use budget::{Budget, BudgetFull, BudgetLimits, EXTENT_BYTES, Usage};
+pub use changed_names::{
+    ChangedDirectory, ChangedEntry, ChangedNames, DEPTH_MAX, Name, NameChange, dataset_lookup,
+};
 pub use cleared::Cleared;
-pub use extent::{Extent, Piece};
+pub use extent::{Extent, ExtentData};
 pub use extent_map::ExtentMap;
-pub use kept::Kept;
-pub use names::{Change, DEPTH_MAX, Directory, Entry, Name, Tree, dataset_lookup};
+pub use kept_bytes::KeptBytes;
 pub use recognise::{Expectation, Recognised, Recogniser};
 pub use record::Record;
 pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 pub use store::{Store, StoreError, StoreFailure, Stored};
-pub use written::{Base, View, Written};
+pub use written::{Base, Written, WrittenPart};
 
 /// What is left to be done after [`Overlay::give_back`].
 #[derive(Debug)]
@@ -97,7 +102,7 @@ pub struct Overlay {
     replaced: Mutex<Vec<(Inode, Arc<Record>)>>,
     /// Whether there has been a record: until then no look-up needs to look.
     has_records: AtomicBool,
-    names: names::Names,
+    names: changed_names::LockedNames,
     budget: Arc<Budget>,
     store: Option<Arc<Store>>,
     returns: Arc<Returns>,
@@ -111,14 +116,14 @@ pub struct Overlay {
 impl Overlay {
     /// An overlay with nothing in it that may grow to `limits`.
     #[must_use]
-    pub fn new(limits: Limits, store: Option<Store>) -> Self {
+    pub fn new(limits: BudgetLimits, store: Option<Store>) -> Self {
         let returns = store.as_ref().map(|store| Arc::clone(store.returns())).unwrap_or_default();
         Self {
             records: DashMap::new(),
             resets: AtomicU64::new(0),
             replaced: Mutex::default(),
             has_records: AtomicBool::new(false),
-            names: names::Names::default(),
+            names: changed_names::LockedNames::default(),
             budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
             store: store.map(Arc::new),
             returns,
@@ -143,10 +148,10 @@ impl Overlay {
         for (_, extent) in pieces {
             extent.let_go();
             if let Some(store) = &self.store
-                && let Piece::Bytes(bytes) = &extent.piece
+                && let ExtentData::Bytes(bytes) = &extent.data
                 && bytes.len() >= store::STORED_BYTES_MIN
             {
-                extent.piece = Piece::Stored(store.put(bytes)?);
+                extent.data = ExtentData::Stored(store.put(bytes)?);
             }
         }
         Ok(())
@@ -258,7 +263,12 @@ impl Overlay {
 
     /// What a name in a directory stands for now.
     #[must_use]
-    pub fn lookup(&self, dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, Kind)> {
+    pub fn lookup(
+        &self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+    ) -> Option<(Inode, InodeKind)> {
         if self.names.is_changed() {
             self.names.read().lookup(dataset, parent, name)
         } else {
@@ -273,7 +283,7 @@ impl Overlay {
     }
 
     /// Looks at the names as they are at one moment; they do not change meanwhile.
-    pub fn with_names<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
+    pub fn with_names<T>(&self, look: impl FnOnce(&ChangedNames) -> T) -> T {
         look(&self.names.read())
     }
 
@@ -285,15 +295,15 @@ impl Overlay {
     /// What `change` says, and [`BudgetFull`] where there is no room for so many.
     pub fn change_names<T, E: From<BudgetFull>>(
         &self,
-        growth: impl FnOnce(&Tree) -> u64,
-        change: impl FnOnce(&mut Tree) -> Result<T, E>,
+        growth: impl FnOnce(&ChangedNames) -> u64,
+        change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
     ) -> Result<T, E> {
         self.names.change(&self.budget, growth, change)
     }
 
     /// Looks at the names without waiting where none differs from the dataset's.
-    pub fn look<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
-        if self.names.is_changed() { self.with_names(look) } else { look(&Tree::default()) }
+    pub fn look<T>(&self, look: impl FnOnce(&ChangedNames) -> T) -> T {
+        if self.names.is_changed() { self.with_names(look) } else { look(&ChangedNames::default()) }
     }
 
     /// Forgets everything: from one moment to the next the dataset is as it was. What there was is

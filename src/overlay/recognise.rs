@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::extent::{Extent, Piece};
+use super::extent::{Extent, ExtentData};
 use super::runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 use crate::content::{Address, Content, Located, MAX_FILE_BYTES, Source};
 use crate::dataset::Coordinates;
@@ -193,7 +193,8 @@ const ZERO_PAGE_BYTES: usize = 4096;
 
 fn whole(offset: u64, data: &[u8], source: Source) -> Recognised {
     let mut recognised = Recognised::new();
-    recognised.push((offset, Extent { length: data.len() as u64, piece: Piece::written(source) }));
+    recognised
+        .push((offset, Extent { length: data.len() as u64, data: ExtentData::written(source) }));
     recognised
 }
 
@@ -230,7 +231,7 @@ impl Pieces<'_> {
 
     fn push_right(&mut self, range: Range<usize>, source: Option<Source>) {
         if let Some(source) = source {
-            self.push(range, Piece::written(source));
+            self.push(range, ExtentData::written(source));
         } else {
             self.push_unknown(range);
         }
@@ -239,7 +240,7 @@ impl Pieces<'_> {
     /// Bytes that are nobody's content: zeros cost nothing, the rest is kept.
     fn push_unknown(&mut self, range: Range<usize>) {
         if is_zero(&self.data[range.clone()]) {
-            self.push(range, Piece::Zeros);
+            self.push(range, ExtentData::Zeros);
             return;
         }
         let mut start = range.start;
@@ -254,9 +255,9 @@ impl Pieces<'_> {
                 end = (end + ZERO_PAGE_BYTES).min(range.end);
             }
             if zero {
-                self.push(start..end, Piece::Zeros);
+                self.push(start..end, ExtentData::Zeros);
             } else {
-                self.push(start..end, Piece::Bytes(self.data[start..end].into()));
+                self.push(start..end, ExtentData::Bytes(self.data[start..end].into()));
             }
             start = end;
         }
@@ -272,9 +273,9 @@ impl Pieces<'_> {
         usize::try_from(in_page).unwrap_or_default() + at
     }
 
-    fn push(&mut self, range: Range<usize>, piece: Piece) {
+    fn push(&mut self, range: Range<usize>, data: ExtentData) {
         if !range.is_empty() {
-            let extent = Extent { length: range.len() as u64, piece };
+            let extent = Extent { length: range.len() as u64, data };
             self.recognised.push((self.offset + range.start as u64, extent));
         }
     }

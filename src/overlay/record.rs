@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::{Attributes, Created, Judged, Kind, RecordStat, Size, Timestamp};
+use super::attributes::{
+    ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
+};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
-use super::written::{Base, View, Written};
+use super::rare::Rare;
+use super::written::{Base, Written, WrittenPart};
 use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::sync::Mutex;
@@ -20,14 +23,14 @@ use crate::sync::Mutex;
 #[derive(Debug)]
 pub struct Record {
     pub(super) budget: Arc<Budget>,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<RecordState>,
     /// How often everything had been reset when it was made: a later reset makes it void.
     resets: u64,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) attributes: Attributes,
+pub(super) struct RecordState {
+    pub(super) attributes: ChangedAttributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
     /// Counts the changes of `written`.
@@ -36,44 +39,7 @@ pub(super) struct State {
     pub(super) rare: Option<Box<Rare>>,
 }
 
-/// What a file of the dataset needs only when its name changes or somebody gives it an attribute,
-/// and what every inode needs that was made.
-#[derive(Debug)]
-pub(super) struct Rare {
-    /// Of an inode that was made; `None` for one of the dataset's.
-    created: Option<(Kind, Option<Box<[u8]>>)>,
-    /// How many names it has. For directories only whether it has one.
-    links: u32,
-    judged: Judged,
-    pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
-}
-
-impl Default for Rare {
-    fn default() -> Self {
-        Self { created: None, links: 1, judged: Judged::ByNumber, xattrs: BTreeMap::new() }
-    }
-}
-
-impl Rare {
-    /// What it takes: extended attributes, and where a link points. The rest is in the record's.
-    fn usage(&self) -> Usage {
-        let target = self.created.as_ref().and_then(|(_, target)| target.as_ref());
-        let mut usage = Usage { kept_bytes: target.map_or(0, |it| it.len() as u64), extents: 0 };
-        for (name, value) in &self.xattrs {
-            let one = xattr_usage(name, value);
-            usage.kept_bytes += one.kept_bytes;
-            usage.extents += one.extents;
-        }
-        usage
-    }
-}
-
-/// What an extended attribute takes: its bytes, and its place in the tree of them.
-pub(super) fn xattr_usage(name: &[u8], value: &[u8]) -> Usage {
-    Usage { kept_bytes: (name.len() + value.len()) as u64, extents: 1 }
-}
-
-impl State {
+impl RecordState {
     /// How many extents the budget counts: the first one comes with the record.
     fn extents(&self) -> u64 {
         self.written.as_ref().map_or(1, |written| written.extents.len().max(1) as u64)
@@ -114,7 +80,7 @@ impl Record {
             let Created { kind, mode, uid, gid, time, target } = created;
             let kept_bytes = target.as_ref().map_or(0, |target| target.len() as u64);
             record.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
-            state.attributes = Attributes {
+            state.attributes = ChangedAttributes {
                 accessed: Some(time),
                 modified: Some(time),
                 changed: Some(time),
@@ -122,13 +88,13 @@ impl Record {
                 uid: Some(uid),
                 gid: Some(gid),
             };
-            if kind == Kind::File {
+            if kind == InodeKind::File {
                 state.written = Some(Written::default());
             }
             state.rare = Some(Box::new(Rare {
                 created: Some((kind, target)),
                 links: 0,
-                judged: Judged::Nowhere,
+                judged_by: JudgedBy::Nothing,
                 xattrs: BTreeMap::new(),
             }));
         }
@@ -137,7 +103,7 @@ impl Record {
 
     /// The kind of an inode that was made; `None` for one of the dataset's.
     #[must_use]
-    pub fn created_kind(&self) -> Option<Kind> {
+    pub fn created_kind(&self) -> Option<InodeKind> {
         self.state.lock().rare.as_ref()?.created.as_ref().map(|(kind, _)| *kind)
     }
 
@@ -163,26 +129,26 @@ impl Record {
 
     /// What decides what the content is held against.
     #[must_use]
-    pub fn judged(&self) -> Judged {
-        self.state.lock().rare.as_ref().map_or(Judged::ByNumber, |rare| rare.judged.clone())
+    pub fn judged_by(&self) -> JudgedBy {
+        self.state.lock().rare.as_ref().map_or(JudgedBy::Number, |rare| rare.judged_by.clone())
     }
 
     /// Says what decides that from now on.
-    pub fn set_judged(&self, judged: Judged) {
+    pub fn set_judged_by(&self, judged_by: JudgedBy) {
         let state = &mut *self.state.lock();
-        if judged != Judged::ByNumber || state.rare.is_some() {
-            state.rare.get_or_insert_default().judged = judged;
+        if judged_by != JudgedBy::Number || state.rare.is_some() {
+            state.rare.get_or_insert_default().judged_by = judged_by;
         }
     }
 
     /// The attributes that somebody set.
     #[must_use]
-    pub fn attributes(&self) -> Attributes {
+    pub fn attributes(&self) -> ChangedAttributes {
         self.state.lock().attributes
     }
 
     /// Changes attributes.
-    pub fn set_attributes(&self, change: impl FnOnce(&mut Attributes)) {
+    pub fn set_attributes(&self, change: impl FnOnce(&mut ChangedAttributes)) {
         change(&mut self.state.lock().attributes);
     }
 
@@ -223,14 +189,18 @@ impl Record {
 
     /// What stands in a range, or `None` where nobody ever wrote to the file.
     #[must_use]
-    pub fn view(&self, range: Range<u64>) -> Option<View> {
+    pub fn view(&self, range: Range<u64>) -> Option<WrittenPart> {
         self.view_beginning(range, usize::MAX).map(|(view, _)| view)
     }
 
     /// The same for the beginning of a range that has at most `extents_max` extents, and where that
     /// ends.
     #[must_use]
-    pub fn view_beginning(&self, range: Range<u64>, extents_max: usize) -> Option<(View, u64)> {
+    pub fn view_beginning(
+        &self,
+        range: Range<u64>,
+        extents_max: usize,
+    ) -> Option<(WrittenPart, u64)> {
         let state = self.state.lock();
         let written = state.written.as_ref()?;
         let mut end = range.end;
@@ -242,7 +212,7 @@ impl Record {
             }
             extents.push((offset, extent));
         }
-        Some((View { size_bytes: written.size_bytes, extents }, end))
+        Some((WrittenPart { size_bytes: written.size_bytes, extents }, end))
     }
 
     /// The number of the content that the file has now: another one after each change.
@@ -291,35 +261,18 @@ impl Record {
             return Ok(());
         };
         let range = *start..*last + extent.length;
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let counted = state.extents();
-        let fresh = state.written.is_none();
-        let written = state.written.get_or_insert_with(|| Written::of(base));
-
-        let covered = written.extents.usage_in(&range);
-        // Each piece may stay an extent, and one that is split leaves two; all but the outer two of
-        // those that are covered go away.
-        let grown = (pieces.len() as u64 + 1).saturating_sub(covered.extents.saturating_sub(2));
-        let needed = Usage {
+        let needed = |covered: Usage| Usage {
             kept_bytes: pieces.iter().map(|(_, extent)| extent.kept_bytes()).sum(),
-            extents: grown,
+            // Each piece may stay an extent, and one that is split leaves two; all but the outer
+            // two of those that are covered go away.
+            extents: (pieces.len() as u64 + 1).saturating_sub(covered.extents.saturating_sub(2)),
         };
-        let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        if let Err(full) = self.budget.exchange(freed, needed) {
-            if fresh {
-                state.written = None;
+        self.replace(base, &range, now, needed, |written| {
+            for (offset, extent) in pieces {
+                written.extents.insert(*offset, extent.clone());
             }
-            return Err(full);
-        }
-        for (offset, extent) in pieces {
-            written.extents.insert(*offset, extent.clone());
-        }
-        written.size_bytes = written.size_bytes.max(range.end);
-        let surplus = (counted + grown).saturating_sub(state.extents());
-        self.budget.release(Usage { kept_bytes: 0, extents: surplus });
-        state.content_changed(now, &self.budget);
-        Ok(())
+            written.size_bytes = written.size_bytes.max(range.end);
+        })
     }
 
     /// Makes a hole, and grows the file to `size_bytes` if it is smaller.
@@ -334,23 +287,39 @@ impl Record {
         size_bytes: u64,
         now: Timestamp,
     ) -> Result<(), BudgetFull> {
+        let needed =
+            |covered: Usage| Usage { kept_bytes: 0, extents: u64::from(covered.extents == 1) };
+        self.replace(base, &range, now, needed, |written| {
+            written.extents.remove(range.clone());
+            written.size_bytes = written.size_bytes.max(size_bytes);
+        })
+    }
+
+    /// Does `change` to a range where the budget has room for what it needs beside what it frees;
+    /// `needed` is asked with what the range takes before.
+    fn replace(
+        &self,
+        base: Option<Base>,
+        range: &Range<u64>,
+        now: Timestamp,
+        needed: impl FnOnce(Usage) -> Usage,
+        change: impl FnOnce(&mut Written),
+    ) -> Result<(), BudgetFull> {
         let state = &mut *self.state.lock();
         let counted = state.extents();
         let fresh = state.written.is_none();
         let written = state.written.get_or_insert_with(|| Written::of(base));
-        let covered = written.extents.usage_in(&range);
-        let grown = u64::from(covered.extents == 1);
+        let covered = written.extents.usage_in(range);
+        let needed = needed(covered);
         let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        let needed = Usage { kept_bytes: 0, extents: grown };
         if let Err(full) = self.budget.exchange(freed, needed) {
             if fresh {
                 state.written = None;
             }
             return Err(full);
         }
-        written.extents.remove(range);
-        written.size_bytes = written.size_bytes.max(size_bytes);
-        let surplus = (counted + grown).saturating_sub(state.extents());
+        change(written);
+        let surplus = (counted + needed.extents).saturating_sub(state.extents());
         self.budget.release(Usage { kept_bytes: 0, extents: surplus });
         state.content_changed(now, &self.budget);
         Ok(())

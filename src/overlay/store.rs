@@ -24,7 +24,7 @@ use super::returns::Returns;
 use crate::disk::{Disk, Faults, OpenFile, Sound};
 use crate::sync::Mutex;
 
-use space::Space;
+use space::StoreSpace;
 
 /// The unit in which a file gives space back.
 const BLOCK_BYTES: u64 = 4096;
@@ -40,8 +40,8 @@ const PUNCH_BYTES_MAX: u64 = 1 << 30;
 pub struct Store {
     backing: Box<dyn Backing>,
     limit_bytes: u64,
-    space: Mutex<Space>,
-    failures: Mutex<Failures>,
+    space: Mutex<StoreSpace>,
+    failures: Mutex<StoreFailures>,
     returns: Arc<Returns>,
 }
 
@@ -104,7 +104,7 @@ impl StoreFailure {
 
 /// The ways in which the file has failed.
 #[derive(Debug, Default)]
-struct Failures {
+struct StoreFailures {
     known: Vec<StoreFailure>,
     /// How many of them were told.
     told: usize,
@@ -187,7 +187,7 @@ impl Store {
         let room = length.next_multiple_of(BLOCK_BYTES);
         let offset = self.space.lock().take(room, self.limit_bytes).ok_or(StoreError::Full)?;
         // From here on the slot gives its room back, whatever happens.
-        let slot = Slot { store: Arc::clone(self), offset, room };
+        let slot = StoredBlocks { store: Arc::clone(self), offset, room };
         match self.backing.write(bytes, offset) {
             Ok(()) => Ok(Stored { slot: Arc::new(slot), start: 0, length }),
             Err(error) => Err(StoreError::Failed(StoreFailure::new(Action::Write, &error))),
@@ -259,13 +259,13 @@ impl<F: Faults> Backing for OnDisk<F> {
 
 /// Blocks of the store that hold one piece.
 #[derive(Debug)]
-struct Slot {
+struct StoredBlocks {
     store: Arc<Store>,
     offset: u64,
     room: u64,
 }
 
-impl Drop for Slot {
+impl Drop for StoredBlocks {
     fn drop(&mut self) {
         self.store.space.lock().free(self.offset, self.room);
         self.store.returns.note();
@@ -275,7 +275,7 @@ impl Drop for Slot {
 /// A run of bytes in the store. Its blocks are given back with the last run of the piece.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    slot: Arc<Slot>,
+    slot: Arc<StoredBlocks>,
     start: u64,
     length: u64,
 }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::extent::{Extent, Piece, to_index};
+use super::extent::{Extent, ExtentData, to_index};
 use super::extent_map::ExtentMap;
 use super::store::StoreFailure;
 use crate::content::{Content, Source};
@@ -34,8 +34,8 @@ impl Written {
         let Some(base) = base else { return Self::default() };
         let mut extents = ExtentMap::default();
         let source = Source { file: base.file, offset: 0 };
-        let piece = Piece::Seed { source, written: false };
-        extents.insert(0, Extent { length: base.size_bytes, piece });
+        let data = ExtentData::Content { source, written: false };
+        extents.insert(0, Extent { length: base.size_bytes, data });
         Self { size_bytes: base.size_bytes, extents }
     }
 }
@@ -64,13 +64,13 @@ fn fill(
         let start = to_index(start - offset);
         let end = start + to_index(extent.length);
         out[done..start].fill(0);
-        match &extent.piece {
-            Piece::Seed { source, .. } => {
+        match &extent.data {
+            ExtentData::Content { source, .. } => {
                 content.fill(source.file, source.offset, &mut out[start..end]);
             }
-            Piece::Zeros => out[start..end].fill(0),
-            Piece::Bytes(bytes) => out[start..end].copy_from_slice(bytes),
-            Piece::Stored(stored) => stored.read(&mut out[start..end])?,
+            ExtentData::Zeros => out[start..end].fill(0),
+            ExtentData::Bytes(bytes) => out[start..end].copy_from_slice(bytes),
+            ExtentData::Stored(stored) => stored.read(&mut out[start..end])?,
         }
         done = end;
     }
@@ -80,14 +80,14 @@ fn fill(
 
 /// The extents of a range, and the size, as they were at one moment.
 #[derive(Debug)]
-pub struct View {
+pub struct WrittenPart {
     /// The file's size.
     pub size_bytes: u64,
     /// The extents in the range, cut to it, in order; what is between them is a hole.
     pub extents: SmallVec<[(u64, Extent); 2]>,
 }
 
-impl View {
+impl WrittenPart {
     /// Fills a buffer that begins at `offset`, where the view begins too; the caller cuts it to the
     /// size first.
     ///

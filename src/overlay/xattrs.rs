@@ -2,7 +2,8 @@
 
 use super::attributes::Timestamp;
 use super::budget::{Budget, BudgetFull, Usage};
-use super::record::{Record, State, xattr_usage};
+use super::rare::xattr_usage;
+use super::record::{Record, RecordState};
 
 /// The power that a program gives to whoever runs it.
 const CAPABILITY: &[u8] = b"security.capability";
@@ -56,7 +57,7 @@ impl Record {
 }
 
 /// Takes the capabilities from a file whose content changes: the new bytes shall not have them.
-pub(super) fn drop_capability(state: &mut State, budget: &Budget) {
+pub(super) fn drop_capability(state: &mut RecordState, budget: &Budget) {
     let Some(rare) = &mut state.rare else { return };
     if let Some(value) = rare.xattrs.remove(CAPABILITY) {
         budget.release(xattr_usage(CAPABILITY, &value));

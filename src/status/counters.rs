@@ -61,12 +61,12 @@ impl Counters {
 pub struct Meter {
     operations: AtomicU64,
     bytes: AtomicU64,
-    slots: [Slot; SLOTS],
+    slots: [SecondBytes; SLOTS],
 }
 
 /// The bytes of one second.
 #[derive(Debug, Default)]
-struct Slot {
+struct SecondBytes {
     second: AtomicU64,
     bytes: AtomicU64,
 }

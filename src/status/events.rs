@@ -25,11 +25,11 @@ pub struct Event {
 /// Remembers the latest wrong ranges, and counts all of them.
 #[derive(Debug, Default)]
 pub struct EventLog {
-    state: Mutex<State>,
+    state: Mutex<SeenEvents>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SeenEvents {
     latest: VecDeque<Event>,
     seen: ClassCounts,
 }

@@ -64,7 +64,7 @@ impl<'a> Manifest<'a> {
 
     /// Where a line begins.
     fn start(&self, line: u64) -> u128 {
-        self.around_bytes * u128::from(line) + self.dataset.path_bytes(line)
+        self.around_bytes * u128::from(line) + self.dataset.namespace().path_bytes(line)
     }
 
     /// The line that a byte is in.

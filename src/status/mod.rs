@@ -14,7 +14,7 @@
 
 mod counters;
 mod events;
-mod judged;
+mod judgement_cache;
 mod manifest;
 mod others;
 mod recount;
@@ -29,12 +29,12 @@ use serde::Serialize;
 
 use crate::content::{Content, StopCheck};
 use crate::dataset::{Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode};
-use crate::overlay::{Extent, Overlay, Piece, Store, Written};
+use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
 use crate::verdict::{Judge, Verdict, WrongRange};
 
 pub use counters::{ClassCounts, Counters, Meter};
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
-pub use judged::Judged;
+pub use judgement_cache::JudgementCache;
 pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 pub use tree::{Document, STATUS_NAME, StatusNode};
@@ -54,7 +54,7 @@ pub const RANGES_MAX: usize = 1000;
 
 /// Everything that a document is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Snapshot<'a> {
+pub struct MountStatus<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// Its content.
@@ -68,7 +68,7 @@ pub struct Snapshot<'a> {
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
     /// What took long to judge.
-    pub judged: &'a Judged,
+    pub judged: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }
@@ -91,11 +91,11 @@ impl From<Stopped> for NoDocument {
 /// What a document says, to be written as often as it takes.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub struct DocumentView(View);
+pub struct DocumentView(AnyView);
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum View {
+enum AnyView {
     Summary(Box<SummaryView>),
     Config(Box<DatasetConfig>),
     Mismatches(MismatchesView),
@@ -115,7 +115,7 @@ impl DocumentView {
     }
 }
 
-impl Snapshot<'_> {
+impl MountStatus<'_> {
     /// What a document says now.
     ///
     /// # Errors
@@ -127,14 +127,14 @@ impl Snapshot<'_> {
         stop: StopCheck<'_>,
     ) -> Result<DocumentView, NoDocument> {
         Ok(DocumentView(match document {
-            Document::Summary => View::Summary(Box::new(self.summary(stop)?)),
-            Document::Config => View::Config(Box::new(self.dataset.to_config())),
-            Document::Mismatches => View::Mismatches(self.mismatches()),
-            Document::Others => View::Others(self.others(stop)?),
-            Document::Node(node) => View::Node(self.node(node, stop)?),
+            Document::Summary => AnyView::Summary(Box::new(self.summary(stop)?)),
+            Document::Config => AnyView::Config(Box::new(self.dataset.to_config())),
+            Document::Mismatches => AnyView::Mismatches(self.mismatches()),
+            Document::Others => AnyView::Others(self.others(stop)?),
+            Document::Node(node) => AnyView::Node(self.node(node, stop)?),
             Document::File(inode) => match self.dataset.namespace().entry(inode) {
                 Some(DatasetEntry::File(file)) => {
-                    View::File(Box::new(self.file(inode, file, stop)?))
+                    AnyView::File(Box::new(self.file(inode, file, stop)?))
                 }
                 _ => return Err(NoDocument::Missing),
             },
@@ -337,9 +337,9 @@ impl Snapshot<'_> {
 }
 
 fn kept_bytes(written: &Written) -> u64 {
-    let kept = |(_, extent): (u64, &Extent)| match extent.piece {
-        Piece::Bytes(_) | Piece::Stored(_) => extent.length,
-        Piece::Seed { .. } | Piece::Zeros => 0,
+    let kept = |(_, extent): (u64, &Extent)| match extent.data {
+        ExtentData::Bytes(_) | ExtentData::Stored(_) => extent.length,
+        ExtentData::Content { .. } | ExtentData::Zeros => 0,
     };
     written.extents.iter().map(kept).sum()
 }

@@ -2,10 +2,10 @@
 
 use super::recount::Found;
 use super::views::{ExtentView, OtherView, OthersView, SCHEMA};
-use super::{Snapshot, Stopped, kept_bytes};
+use super::{MountStatus, Stopped, kept_bytes};
 use crate::content::StopCheck;
 use crate::dataset::{DatasetEntry, Inode};
-use crate::overlay::{Entry, Kind, Written};
+use crate::overlay::{ChangedEntry, InodeKind, Written};
 
 /// How many names `others.json` lists.
 const OTHERS_MAX: usize = 1000;
@@ -24,11 +24,11 @@ const OTHER_EXTENTS_MAX: usize = 16;
 
 /// What others there are, as far as the names say that.
 struct Others {
-    listed: Vec<(Vec<u8>, Inode, Kind)>,
+    listed: Vec<(Vec<u8>, Inode, InodeKind)>,
     total: u64,
 }
 
-impl Snapshot<'_> {
+impl MountStatus<'_> {
     /// What has a name that the dataset does not have.
     pub(super) fn others(&self, stop: StopCheck<'_>) -> Result<OthersView, Stopped> {
         let Others { mut listed, total } = self.other_names();
@@ -65,7 +65,7 @@ impl Snapshot<'_> {
                     continue;
                 }
                 for (name, entry) in names.entries() {
-                    let Entry::At(inode, kind) = entry else { continue };
+                    let ChangedEntry::At(inode, kind) = entry else { continue };
                     let own = stands_for
                         .and_then(|directory| self.dataset.namespace().lookup(directory, name));
                     if own.is_some() {
@@ -88,7 +88,7 @@ impl Snapshot<'_> {
         others
     }
 
-    fn other(&self, path: &[u8], inode: Inode, kind: Kind) -> OtherView {
+    fn other(&self, path: &[u8], inode: Inode, kind: InodeKind) -> OtherView {
         let written = match (kind, self.found_at(inode, kind)) {
             (_, Found::Written(_, record)) => record.written().unwrap_or_default(),
             (_, Found::As(inode)) => match self.dataset.namespace().entry(inode) {

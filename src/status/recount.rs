@@ -12,12 +12,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::judged::{Subject, Version};
-use super::{Snapshot, Stopped};
+use super::judgement_cache::{RecordVersion, Subject};
+use super::{MountStatus, Stopped};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, DatasetEntry, Inode};
-use crate::overlay::{Base, Entry, Expectation, Kind, Name, Record, Written};
-use crate::verdict::{Judge, Tally, WrongRange};
+use crate::overlay::{Base, ChangedEntry, Expectation, InodeKind, Name, Record, Written};
+use crate::verdict::{ByteTally, Judge, WrongRange};
 
 /// What stands under a name of the dataset.
 pub(super) enum Found {
@@ -33,7 +33,7 @@ pub(super) enum Found {
 
 /// What is not as the dataset has it.
 pub(super) enum Changed {
-    File(Coordinates, Tally),
+    File(Coordinates, ByteTally),
     Missing(Missing),
 }
 
@@ -45,25 +45,25 @@ pub(super) struct Missing {
 
 /// The names of the dataset that differ, as they were in one moment.
 #[derive(Default)]
-struct Names {
+struct DifferingNames {
     /// Its files with an entry, and what that stands for.
-    files: HashMap<Inode, Option<(Inode, Kind)>>,
+    files: HashMap<Inode, Option<(Inode, InodeKind)>>,
     /// Its directories under whose name there is another one, or nothing.
     displaced: HashSet<Inode>,
     missing: Vec<Missing>,
 }
 
 /// The entries of a directory that stands for one of the dataset.
-struct Entries {
+struct ChangedEntries {
     stands_for: Inode,
     is_own: bool,
-    names: Vec<(Name, Entry)>,
+    names: Vec<(Name, ChangedEntry)>,
 }
 
 /// How many steps are made between two questions whether to stop.
 const STEPS: usize = 1024;
 
-impl Snapshot<'_> {
+impl MountStatus<'_> {
     pub(super) fn expectation(&self, file: Coordinates) -> Expectation {
         Expectation { file, size_bytes: self.dataset.size_bytes(file) }
     }
@@ -73,20 +73,20 @@ impl Snapshot<'_> {
         let namespace = self.dataset.namespace();
         let Some(own) = namespace.inode(file) else { return Found::Missing };
         if !self.overlay.names_changed() {
-            return self.found_at(own, Kind::File);
+            return self.found_at(own, InodeKind::File);
         }
         let mut path = String::new();
         namespace.path(own, &mut path);
         let found = self.overlay.with_names(|tree| {
-            path.split('/').try_fold((Inode::ROOT, Kind::Directory), |(directory, _), name| {
+            path.split('/').try_fold((Inode::ROOT, InodeKind::Directory), |(directory, _), name| {
                 tree.lookup(self.dataset, directory, name.as_bytes())
             })
         });
         found.map_or(Found::Missing, |(inode, kind)| self.found_at(inode, kind))
     }
 
-    pub(super) fn found_at(&self, inode: Inode, kind: Kind) -> Found {
-        if kind != Kind::File {
+    pub(super) fn found_at(&self, inode: Inode, kind: InodeKind) -> Found {
+        if kind != InodeKind::File {
             return Found::NoFile;
         }
         match self.overlay.get(inode).filter(|record| record.is_written()) {
@@ -101,8 +101,8 @@ impl Snapshot<'_> {
         file: Coordinates,
         found: &Found,
         stop: StopCheck<'_>,
-    ) -> Result<Tally, Stopped> {
-        let known = |subject, version: Version<'_>, written: &dyn Fn() -> Option<Written>| {
+    ) -> Result<ByteTally, Stopped> {
+        let known = |subject, version: RecordVersion<'_>, written: &dyn Fn() -> Option<Written>| {
             let judge = |stop: StopCheck<'_>| {
                 let judge = Judge { content: self.content, expectation: self.expectation(file) };
                 judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
@@ -137,7 +137,7 @@ impl Snapshot<'_> {
         found: &Found,
         stop: StopCheck<'_>,
         range: &mut dyn FnMut(WrongRange),
-    ) -> Result<Tally, Stopped> {
+    ) -> Result<ByteTally, Stopped> {
         let expectation = self.expectation(file);
         let expected = expectation.size_bytes;
         let judge = Judge { content: self.content, expectation };
@@ -145,12 +145,12 @@ impl Snapshot<'_> {
         match found {
             Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
             Found::As(inode) => match self.dataset.namespace().entry(*inode) {
-                Some(DatasetEntry::File(own)) if own == file => Ok(Tally::untouched(expected)),
+                Some(DatasetEntry::File(own)) if own == file => Ok(ByteTally::untouched(expected)),
                 Some(DatasetEntry::File(own)) => judged(&Written::of(Some(self.base(own)))),
                 _ => judged(&Written::default()),
             },
-            Found::Missing => Ok(Tally { expected, missing: expected, ..Tally::default() }),
-            Found::NoFile => Ok(Tally { expected, wrong: expected, ..Tally::default() }),
+            Found::Missing => Ok(ByteTally { expected, missing: expected, ..ByteTally::default() }),
+            Found::NoFile => Ok(ByteTally { expected, wrong: expected, ..ByteTally::default() }),
         }
     }
 
@@ -164,7 +164,11 @@ impl Snapshot<'_> {
         mut each: impl FnMut(Changed),
     ) -> Result<(), Stopped> {
         let namespace = self.dataset.namespace();
-        let names = if self.overlay.names_changed() { self.names(stop)? } else { Names::default() };
+        let names = if self.overlay.names_changed() {
+            self.names(stop)?
+        } else {
+            DifferingNames::default()
+        };
         let mut steps = (0..STEPS).cycle();
         let mut judge = |file, found: &Found| {
             if steps.next() == Some(STEPS - 1) && stop.is_now() {
@@ -195,23 +199,24 @@ impl Snapshot<'_> {
 
     /// The entries of all directories that stand for one of the dataset: of one moment, and no
     /// more is done while names cannot change than to copy them.
-    fn entries(&self) -> Vec<Entries> {
+    fn entries(&self) -> Vec<ChangedEntries> {
         self.overlay.with_names(|tree| {
             let mut all = Vec::new();
             for (directory, names) in tree.directories() {
                 let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
                 let names = names.entries().map(|(name, entry)| (Name::clone(name), entry));
                 let (is_own, names) = (stands_for == directory, names.collect());
-                all.push(Entries { stands_for, is_own, names });
+                all.push(ChangedEntries { stands_for, is_own, names });
             }
             all
         })
     }
 
-    fn names(&self, stop: StopCheck<'_>) -> Result<Names, Stopped> {
+    fn names(&self, stop: StopCheck<'_>) -> Result<DifferingNames, Stopped> {
         let namespace = self.dataset.namespace();
-        let mut now = Names::default();
-        for (step, Entries { stands_for, is_own, names }) in self.entries().into_iter().enumerate()
+        let mut now = DifferingNames::default();
+        for (step, ChangedEntries { stands_for, is_own, names }) in
+            self.entries().into_iter().enumerate()
         {
             if step % STEPS == 0 && stop.is_now() {
                 return Err(Stopped);
@@ -220,14 +225,14 @@ impl Snapshot<'_> {
             for (name, entry) in names {
                 let Some(own) = namespace.lookup(stands_for, &name) else { continue };
                 match (namespace.entry(own), entry) {
-                    (Some(DatasetEntry::File(_)), Entry::At(inode, kind)) => {
+                    (Some(DatasetEntry::File(_)), ChangedEntry::At(inode, kind)) => {
                         now.files.insert(own, Some((inode, kind)));
                         made_again.push(own);
                     }
-                    (Some(DatasetEntry::File(_)), Entry::Removed) if is_own => {
+                    (Some(DatasetEntry::File(_)), ChangedEntry::Removed) if is_own => {
                         now.files.insert(own, None);
                     }
-                    (Some(DatasetEntry::Directory), Entry::At(_, Kind::Directory)) => {
+                    (Some(DatasetEntry::Directory), ChangedEntry::At(_, InodeKind::Directory)) => {
                         now.displaced.insert(own);
                         made_again.push(own);
                     }
@@ -282,9 +287,9 @@ impl Snapshot<'_> {
     }
 }
 
-impl Names {
+impl DifferingNames {
     /// Whether a file of the dataset is where the dataset has it.
-    fn has_in_place(&self, snapshot: &Snapshot<'_>, file: Inode) -> bool {
+    fn has_in_place(&self, snapshot: &MountStatus<'_>, file: Inode) -> bool {
         if self.files.contains_key(&file) {
             return false;
         }

@@ -33,12 +33,12 @@ pub struct SizeTotals {
     files: u64,
     next: AtomicU64,
     is_done: AtomicBool,
-    sums: Mutex<Sums>,
+    sums: Mutex<NodeTotals>,
 }
 
 /// At most 65536 numbers.
 #[derive(Debug)]
-struct Sums {
+struct NodeTotals {
     nodes: Vec<u128>,
     files: u64,
 }
@@ -52,7 +52,7 @@ impl SizeTotals {
             files: dataset.file_count(),
             next: AtomicU64::new(0),
             is_done: AtomicBool::new(false),
-            sums: Mutex::new(Sums { nodes: Vec::new(), files: 0 }),
+            sums: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
         };
         if totals.files <= SUMMED_AT_ONCE_MAX {
             while totals.step(dataset) {}

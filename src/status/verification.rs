@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ClassCounts;
 use super::views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
 use crate::dataset::{Coordinates, Dataset};
-use crate::verdict::{FileTally, Tally, Verdict, WrongRange};
+use crate::verdict::{ByteTally, FileTally, Verdict, WrongRange};
 
 /// How many wrong ranges a verification lists, over all files.
 pub const VERIFICATION_RANGES_MAX: usize = 100_000;
@@ -25,11 +25,35 @@ pub struct JudgedFile {
     /// How many of its bytes are nobody's content.
     pub kept_bytes: u64,
     /// Its bytes.
-    pub tally: Tally,
+    pub tally: ByteTally,
     /// The first wrong ranges, [`RANGES_MAX`](super::RANGES_MAX) at the most.
     pub ranges: Vec<WrongRange>,
     /// All wrong ranges, by class.
     pub classes: ClassCounts,
+}
+
+impl JudgedFile {
+    /// The document that a mount would have of the file, with so many ranges at the most.
+    #[must_use]
+    pub fn document(&self, dataset: &Dataset, path: String, ranges_max: usize) -> Value {
+        let listed = &self.ranges[..self.ranges.len().min(ranges_max)];
+        let total = self.classes.total();
+        let view = FileView {
+            schema: SCHEMA,
+            path,
+            verdict: self.tally.verdict().name(),
+            coordinates: self.file.into(),
+            size_bytes: self.size_bytes,
+            exists: self.exists,
+            extents: self.extents,
+            kept_bytes: self.kept_bytes,
+            bytes: self.tally.into(),
+            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
+            ranges_total: total,
+            ranges_dropped: total - listed.len() as u64,
+        };
+        serde_json::to_value(view).unwrap_or_default()
+    }
 }
 
 /// The sums over the files that were judged, and the documents of those that are not verified.
@@ -38,7 +62,7 @@ pub struct JudgedFile {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verification {
     files: Files,
-    bytes: Sums,
+    bytes: ByteTotals,
     classes: ClassCounts,
     ranges_listed: usize,
 }
@@ -52,7 +76,7 @@ struct Files {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Sums {
+struct ByteTotals {
     expected: u128,
     matched: u128,
     wrong: u128,
@@ -84,7 +108,7 @@ pub struct Surroundings<'a> {
     /// How many there are.
     pub problems_total: u64,
     /// Paths of files that are none of the dataset's.
-    pub unexpected: &'a [String],
+    pub unexpected: Vec<String>,
     /// How many there are.
     pub unexpected_total: u64,
     /// Files that could not be read, as far as they are listed.
@@ -120,27 +144,11 @@ impl Verification {
             return None;
         }
         let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
-        let listed = &judged.ranges[..judged.ranges.len().min(room)];
-        self.ranges_listed += listed.len();
-        let total = judged.classes.total();
-        let view = FileView {
-            schema: SCHEMA,
-            path,
-            verdict: verdict.name(),
-            coordinates: judged.file.into(),
-            size_bytes: judged.size_bytes,
-            exists: judged.exists,
-            extents: judged.extents,
-            kept_bytes: judged.kept_bytes,
-            bytes: judged.tally.into(),
-            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
-            ranges_total: total,
-            ranges_dropped: total - listed.len() as u64,
-        };
-        serde_json::to_value(view).ok()
+        self.ranges_listed += judged.ranges.len().min(room);
+        Some(judged.document(dataset, path, room))
     }
 
-    fn count(&mut self, verdict: Verdict, tally: &Tally) {
+    fn count(&mut self, verdict: Verdict, tally: &ByteTally) {
         *match verdict {
             Verdict::Untouched => &mut self.files.untouched,
             Verdict::Incomplete => &mut self.files.incomplete,
@@ -171,7 +179,7 @@ impl Verification {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         const LARGE: u128 = 1 << 126;
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         let judged = matched.checked_add(wrong);
         [expected, matched, wrong, extra].iter().all(|bytes| *bytes < LARGE)
             && judged.is_some_and(|judged| judged <= expected)
@@ -194,7 +202,7 @@ impl Verification {
     /// Expected, matched and wrong bytes, and those past the expected ends.
     #[must_use]
     pub fn bytes(&self) -> [u128; 4] {
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         [expected, matched, wrong, extra]
     }
 
@@ -203,7 +211,7 @@ impl Verification {
     pub fn document(&self, surroundings: &Surroundings<'_>) -> Vec<u8> {
         let FileTally { untouched, incomplete, verified, mismatch } = self.files();
         let total = untouched + incomplete + verified + mismatch;
-        let Sums { expected, matched, wrong, extra } = self.bytes;
+        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         let view = VerificationView {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),

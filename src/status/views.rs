@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::counters::ClassCounts;
 use crate::content::Source;
 use crate::dataset::{Coordinates, Dataset, Total};
-use crate::overlay::{Extent, Piece};
-use crate::verdict::{Class, FileTally, Tally, WrongRange};
+use crate::overlay::{Extent, ExtentData};
+use crate::verdict::{ByteTally, Class, FileTally, WrongRange};
 
 /// The version of the documents' form. Fields may be added under the same number.
 pub(super) const SCHEMA: u32 = 1;
@@ -190,10 +190,12 @@ pub(super) struct ExtentView {
 
 impl ExtentView {
     pub(super) fn new(dataset: &Dataset, offset: u64, extent: &Extent) -> Self {
-        let (kind, source) = match &extent.piece {
-            Piece::Seed { source, .. } => ("content", Some(SourceView::new(dataset, *source))),
-            Piece::Zeros => ("zeros", None),
-            Piece::Bytes(_) | Piece::Stored(_) => ("bytes", None),
+        let (kind, source) = match &extent.data {
+            ExtentData::Content { source, .. } => {
+                ("content", Some(SourceView::new(dataset, *source)))
+            }
+            ExtentData::Zeros => ("zeros", None),
+            ExtentData::Bytes(_) | ExtentData::Stored(_) => ("bytes", None),
         };
         Self { offset, length: extent.length, kind, source }
     }
@@ -257,9 +259,9 @@ impl From<Coordinates> for CoordinatesView {
     }
 }
 
-impl From<Tally> for FileBytesView {
-    fn from(tally: Tally) -> Self {
-        let Tally { expected, untouched, matched, missing, wrong, extra } = tally;
+impl From<ByteTally> for FileBytesView {
+    fn from(tally: ByteTally) -> Self {
+        let ByteTally { expected, untouched, matched, missing, wrong, extra } = tally;
         Self { expected, untouched, matched, missing, wrong, extra }
     }
 }
@@ -333,7 +335,7 @@ impl Totals {
         self.files.incomplete += files;
     }
 
-    pub(super) fn add(&mut self, tally: &Tally) {
+    pub(super) fn add(&mut self, tally: &ByteTally) {
         self.files.add(tally.verdict());
         self.matched += u128::from(tally.matched);
         self.wrong += u128::from(tally.wrong);

@@ -1,9 +1,9 @@
-//! Judging one file that is read from storage, part by part.
+//! Judging one file that is read from storage, or handed over in memory, part by part.
 
 use crate::dataset::Coordinates;
-use crate::overlay::{Expectation, Extent, ExtentMap, Piece};
+use crate::overlay::{Expectation, Extent, ExtentData, ExtentMap, Recogniser};
 use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
-use crate::verdict::{Bench, Tally, WrongRange};
+use crate::verdict::{ByteTally, Judgement, WrongRange};
 
 /// A file that is not there: nobody has written it.
 pub(super) fn absent(expectation: Expectation) -> JudgedFile {
@@ -13,15 +13,30 @@ pub(super) fn absent(expectation: Expectation) -> JudgedFile {
         exists: false,
         extents: 0,
         kept_bytes: 0,
-        tally: Tally::untouched(expectation.size_bytes),
+        tally: ByteTally::untouched(expectation.size_bytes),
         ranges: Vec::new(),
         classes: ClassCounts::default(),
     }
 }
 
+/// Adds the extents that the next block of a file is made of to those before it.
+pub(super) fn recognise_block(
+    recogniser: &Recogniser<'_>,
+    expectation: Expectation,
+    extents: &mut ExtentMap,
+    (offset, block): (u64, &[u8]),
+) {
+    let pieces =
+        recogniser.recognise(Some(expectation), offset, block, || extents.continuation(offset));
+    for (offset, extent) in pieces {
+        extents.insert(offset, extent);
+    }
+}
+
 /// The judge of one file, and what it has found.
+#[derive(Debug)]
 pub(super) struct FileJudge<'a> {
-    judge: Bench<'a>,
+    judge: Judgement<'a>,
     /// The last extent: the next one may continue it.
     last: ExtentMap,
     extents: u64,
@@ -31,7 +46,7 @@ pub(super) struct FileJudge<'a> {
 }
 
 impl<'a> FileJudge<'a> {
-    pub(super) fn new(judge: Bench<'a>) -> Self {
+    pub(super) fn new(judge: Judgement<'a>) -> Self {
         Self {
             judge,
             last: ExtentMap::default(),
@@ -60,7 +75,7 @@ impl<'a> FileJudge<'a> {
 
     fn judge(&mut self, offset: u64, extent: &Extent) {
         self.extents += 1;
-        if let Piece::Bytes(bytes) = &extent.piece {
+        if let ExtentData::Bytes(bytes) = &extent.data {
             self.kept_bytes += bytes.len() as u64;
         }
         let (ranges, classes) = (&mut self.ranges, &mut self.classes);
@@ -68,11 +83,25 @@ impl<'a> FileJudge<'a> {
     }
 
     /// The end of the file, which has this size.
-    pub(super) fn finish(mut self, file: Coordinates, size_bytes: u64) -> JudgedFile {
+    pub(super) fn finish(self, file: Coordinates, size_bytes: u64) -> JudgedFile {
+        self.conclude(file, size_bytes, |bench| bench.finish(size_bytes))
+    }
+
+    /// The end of a part of a file, which has this size up to there.
+    pub(super) fn finish_part(self, file: Coordinates, size_bytes: u64) -> JudgedFile {
+        self.conclude(file, size_bytes, Judgement::finish_part)
+    }
+
+    fn conclude(
+        mut self,
+        file: Coordinates,
+        size_bytes: u64,
+        finish: impl FnOnce(Judgement<'a>) -> (ByteTally, Vec<WrongRange>),
+    ) -> JudgedFile {
         for (offset, extent) in std::mem::take(&mut self.last).iter() {
             self.judge(offset, extent);
         }
-        let (tally, rest) = self.judge.finish(size_bytes);
+        let (tally, rest) = finish(self.judge);
         note(&mut self.ranges, &mut self.classes, rest);
         JudgedFile {
             file,

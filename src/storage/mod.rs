@@ -32,6 +32,7 @@
 mod block_file;
 mod crew;
 mod file_judge;
+mod in_memory;
 mod in_order;
 mod machine;
 mod node_status;
@@ -54,6 +55,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
+pub use in_memory::{StreamJudge, judge_bytes};
 pub use node_status::{
     ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
 };

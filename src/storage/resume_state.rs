@@ -24,10 +24,10 @@ use serde_json::Value;
 use super::outcome::{FileFailure, Findings};
 use super::target::{Identity, is_trusted};
 use super::verify::VerifyOptions;
-use super::{FILES_LISTED_MAX, Output, Root, Sample, Share, Transfer};
+use super::{FILES_LISTED_MAX, Output, ProgressSnapshot, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
 use crate::disk::{Access, Faults, FileType, Links, Stat};
-use crate::status::Verification;
+use crate::status::{Surroundings, Verification};
 use crate::verdict::Verdict;
 
 /// Everything that is known so far: what a verification that takes days goes on with.
@@ -284,6 +284,34 @@ impl ResumeState {
             && self.failed_total == 0
             && self.walk.as_ref().is_some_and(|walk| walk.failures.total == 0);
         if verdict == Verdict::Verified && !whole { Verdict::Incomplete } else { verdict }
+    }
+
+    /// What a report says beside the sums: of a run below `directory` that has come so far.
+    #[must_use]
+    pub fn surroundings(
+        &self,
+        share: Share<'_>,
+        directory: &Path,
+        progress: ProgressSnapshot,
+    ) -> Surroundings<'_> {
+        let (unexpected, failures) = (self.unexpected(), self.failures(share));
+        let done = self.verification.judged().unwrap_or_default() + self.failed_total;
+        Surroundings {
+            verdict: self.verdict(share),
+            directory: directory.display().to_string(),
+            node_id: share.node(),
+            complete: self.is_complete(share),
+            sample_percent: self.work.sample.percent(),
+            files_left_out: share.file_count().saturating_sub(done),
+            seconds: progress.seconds,
+            bytes_read: progress.bytes,
+            problems: &self.problems.listed,
+            problems_total: self.problems.total,
+            unexpected: unexpected.listed,
+            unexpected_total: unexpected.total,
+            failures: serde_json::to_value(&failures.listed).unwrap_or_default(),
+            failures_total: failures.total,
+        }
     }
 
     /// Files that are not as they should be.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{PART_BYTES, Work, work_through};
-use super::file_judge::{FileJudge, absent};
+use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
 use super::outcome::FileFailure;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
@@ -171,7 +171,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
-                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.bench()));
+                let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
                 let failure = Mutex::new(None);
                 Some((
                     Reading { position, expectation, file, length, mark, failure, judging },
@@ -214,13 +214,8 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 // It became shorter while it was read.
                 break;
             }
-            let pieces =
-                recogniser.recognise(Some(reading.expectation), offset, &block[..length], || {
-                    extents.continuation(offset)
-                });
-            for (offset, extent) in pieces {
-                extents.insert(offset, extent);
-            }
+            let block = (offset, &block[..length]);
+            recognise_block(&recogniser, reading.expectation, &mut extents, block);
             offset += length as u64;
             self.progress.bytes(length as u64);
         }

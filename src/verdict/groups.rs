@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::edges::{head, head_length};
-use super::judge::Bench;
+use super::judge::Judgement;
 use super::{Class, HEAD_BYTES, Head, Judge};
 use crate::overlay::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits};
 
@@ -21,7 +21,7 @@ pub(super) struct Group {
     runs: SmallVec<[(Range<u64>, Head); 2]>,
 }
 
-impl Bench<'_> {
+impl Judgement<'_> {
     /// Kept bytes follow on a group whose first bytes are not all known yet.
     pub(super) fn lengthen_head(&mut self, offset: u64, inside: &[u8]) {
         if let Some(group) = &mut self.group

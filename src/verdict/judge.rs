@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
-use super::{Class, HEAD_BYTES, Head, Tally, WrongRange};
+use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
-use crate::overlay::{Expectation, Extent, GAP_BYTES_MAX, Piece, Written};
+use crate::overlay::{Expectation, Extent, ExtentData, GAP_BYTES_MAX, Written};
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -28,15 +28,15 @@ impl<'a> Judge<'a> {
         stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
     ) -> bool {
-        let mut bench = self.stoppable_bench(stop);
+        let mut judgement = self.begin_stoppable(stop);
         for (offset, extent) in written.extents.iter() {
-            bench.done = offset;
-            bench.extent(offset, extent, &mut *found);
+            judgement.done = offset;
+            judgement.extent(offset, extent, &mut *found);
         }
-        bench.close_group();
-        bench.close_extra();
-        bench.drain().for_each(&mut *found);
-        !bench.stopped
+        judgement.close_group();
+        judgement.close_extra();
+        judgement.drain().for_each(&mut *found);
+        !judgement.stopped
     }
 
     /// Counts every byte, and hands every wrong range to `found`, in order. `None` where `stop` has
@@ -46,32 +46,38 @@ impl<'a> Judge<'a> {
         written: &Written,
         stop: StopCheck<'_>,
         found: &mut dyn FnMut(WrongRange),
-    ) -> Option<Tally> {
-        let mut bench = self.stoppable_bench(stop);
+    ) -> Option<ByteTally> {
+        let mut judgement = self.begin_stoppable(stop);
         for (offset, extent) in written.extents.iter() {
-            bench.extent(offset, extent, &mut *found);
-            if bench.stopped {
+            judgement.extent(offset, extent, &mut *found);
+            if judgement.stopped {
                 return None;
             }
         }
-        let (tally, last) = bench.finish(written.size_bytes);
+        let (tally, last) = judgement.finish(written.size_bytes);
         last.into_iter().for_each(found);
         Some(tally)
     }
 
-    /// A bench for a file whose extents come one after another, and need not all be in memory.
+    /// Begins with a file whose extents come one after another, and need not all be in memory.
     #[must_use]
-    pub fn bench(&self) -> Bench<'a> {
-        self.stoppable_bench(StopCheck::NEVER)
+    pub fn begin(&self) -> Judgement<'a> {
+        self.begin_stoppable(StopCheck::NEVER)
     }
 
-    fn stoppable_bench<'s>(&self, stop: StopCheck<'s>) -> Bench<'s>
+    /// Begins with a part of a file, at an offset: what is before it is not looked at.
+    #[must_use]
+    pub fn begin_part(&self, offset: u64) -> Judgement<'a> {
+        Judgement { done: offset, ..self.begin() }
+    }
+
+    fn begin_stoppable<'s>(&self, stop: StopCheck<'s>) -> Judgement<'s>
     where
         'a: 's,
     {
-        Bench {
+        Judgement {
             judge: *self,
-            tally: Tally { expected: self.expectation.size_bytes, ..Tally::default() },
+            tally: ByteTally { expected: self.expectation.size_bytes, ..ByteTally::default() },
             done: 0,
             group: None,
             extra: None,
@@ -92,14 +98,14 @@ const STEP_BYTES: u64 = 512;
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
 
-/// One file on the bench.
+/// One file that is being judged.
 ///
 /// It remembers the wrong bytes that may still go on, as a range with its first bytes, and nothing
 /// of what it has seen before: a file of foreign bytes needs no more memory than a right one.
 #[derive(Debug)]
-pub struct Bench<'a> {
+pub struct Judgement<'a> {
     pub(super) judge: Judge<'a>,
-    pub(super) tally: Tally,
+    pub(super) tally: ByteTally,
     /// Everything before this has been judged.
     done: u64,
     /// The wrong bytes that are being gathered, where the last extent ended in kept bytes.
@@ -114,7 +120,7 @@ pub struct Bench<'a> {
     stopped: bool,
 }
 
-impl Bench<'_> {
+impl Judgement<'_> {
     /// The wrong ranges that are complete by now.
     fn drain(&mut self) -> impl Iterator<Item = WrongRange> + '_ {
         self.found.drain(..)
@@ -123,11 +129,21 @@ impl Bench<'_> {
     /// The end of the file: everything from the last extent on is a hole. Returns the tally, and
     /// the wrong ranges that were not drained.
     #[must_use]
-    pub fn finish(mut self, size_bytes: u64) -> (Tally, Vec<WrongRange>) {
+    pub fn finish(mut self, size_bytes: u64) -> (ByteTally, Vec<WrongRange>) {
         let end = size_bytes.max(self.judge.expectation.size_bytes);
         self.hole(self.done..end);
         self.close_group();
         self.close_extra();
+        (self.tally, self.found)
+    }
+
+    /// The end of a part of the file: nothing is missing behind it, and only what it had to be is
+    /// expected. Returns the tally, and the wrong ranges that were not drained.
+    #[must_use]
+    pub fn finish_part(mut self) -> (ByteTally, Vec<WrongRange>) {
+        self.close_group();
+        self.close_extra();
+        self.tally.expected = self.tally.matched + self.tally.wrong;
         (self.tally, self.found)
     }
 
@@ -158,10 +174,10 @@ impl Bench<'_> {
         self.done = end;
         let inside = offset..end.min(self.judge.expectation.size_bytes).max(offset);
         let outside = inside.end..end;
-        match &extent.piece {
+        match &extent.data {
             // Where two writes, or two blocks of a reader, meet in foreign bytes, the bytes at the
             // border may agree by chance: no more of an end than such bytes anywhere else.
-            Piece::Seed { source, written: true }
+            ExtentData::Content { source, written: true }
                 if self.group.is_some()
                     && to_index(extent.length) <= GAP_BYTES_MAX
                     && *source == self.judge.expectation.source(offset) =>
@@ -171,7 +187,7 @@ impl Bench<'_> {
                 self.judge.content.fill(source.file, source.offset, right);
                 self.bytes(offset, right, inside.end);
             }
-            Piece::Seed { source, written } => {
+            ExtentData::Content { source, written } => {
                 self.close_group();
                 self.content_inside(inside, (*source, *written), found);
                 if !outside.is_empty() {
@@ -181,17 +197,17 @@ impl Bench<'_> {
                     self.extra(outside, class, actual, Some(source));
                 }
             }
-            Piece::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
+            ExtentData::Zeros if to_index(extent.length) >= ZERO_RANGE_BYTES_MIN => {
                 self.close_group();
                 self.zeros(inside);
                 self.extra(outside.clone(), Class::Zeroed, zero_head(outside), None);
             }
-            Piece::Zeros => {
+            ExtentData::Zeros => {
                 let zeros = [0; ZERO_RANGE_BYTES_MIN];
                 self.bytes(offset, &zeros[..to_index(extent.length)], inside.end);
             }
-            Piece::Bytes(bytes) => self.bytes(offset, bytes, inside.end),
-            Piece::Stored(stored) => match stored.load() {
+            ExtentData::Bytes(bytes) => self.bytes(offset, bytes, inside.end),
+            ExtentData::Stored(stored) => match stored.load() {
                 Ok(bytes) => self.bytes(offset, &bytes, inside.end),
                 Err(_) => self.unreadable(inside, outside),
             },

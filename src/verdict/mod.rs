@@ -25,7 +25,7 @@ mod judge;
 mod range;
 
 pub use class::Class;
-pub use judge::{Bench, Judge};
+pub use judge::{Judge, Judgement};
 pub use range::{HEAD_BYTES, Head, WrongRange};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.
@@ -56,7 +56,7 @@ impl Verdict {
 
 /// What became of the bytes of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ByteTally {
     /// Bytes that the file should have.
     pub expected: u64,
     /// Expected bytes that nobody wrote and that still read as expected.
@@ -71,7 +71,7 @@ pub struct Tally {
     pub extra: u64,
 }
 
-impl Tally {
+impl ByteTally {
     /// The tally of a file that nobody has written to.
     #[must_use]
     pub fn untouched(expected: u64) -> Self {

@@ -1,12 +1,14 @@
 //! What the tests of the program share: running it, and mounts that never outlive their test.
 
-#![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
+#![allow(dead_code, reason = "each test program uses a part of this")]
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
 )]
+
+pub(crate) mod storage;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};

@@ -117,6 +117,7 @@ const LAYERS: [Layer; 11] = [
         deviations: &[
             ("serde", "the status file of a node, and the state of a verification"),
             ("blake3", "chooses the files of a sample"),
+            ("rayon", "parts of a long buffer are judged at the same time"),
             ("serde_json", "the same"),
             ("thiserror", ERRORS),
             ("nix", "posix_fadvise, statvfs and the host's name, without unsafe"),

@@ -58,7 +58,7 @@ def run(
             **{"stdin": subprocess.DEVNULL, **options},
         )
     except FileNotFoundError as error:
-        raise Unable(f"{command[0]} is missing; scripts/install-tools installs it") from error
+        raise Unable(f"{command[0]} is missing; dev/install-tools installs it") from error
     except subprocess.TimeoutExpired as error:
         raise Failure(f"hangs: no end after {timeout_s} s: {shown(command)}") from error
     if done.returncode not in allowed:
@@ -85,12 +85,12 @@ def shown(command: Sequence[str]) -> str:
 
 
 def tool(name: str) -> str:
-    """The path of a program that scripts/install-tools built."""
+    """The path of a program that dev/install-tools built."""
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
     tools = os.environ.get("SEEDFS_TOOLS", os.path.join(target, "tools"))
     path = os.path.join(tools, "bin", name)
     if not os.access(path, os.X_OK):
-        raise Unable(f"there is no {path}; scripts/install-tools builds it")
+        raise Unable(f"there is no {path}; dev/install-tools builds it")
     return path
 
 

@@ -15,6 +15,7 @@ from typing import List, NamedTuple
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPTS = os.path.join(CHECKOUT, "scripts")
+DEV = os.path.join(CHECKOUT, "dev")
 sys.path.insert(0, SCRIPTS)
 
 STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stand_in_seedfs.py")

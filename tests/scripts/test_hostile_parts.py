@@ -1,4 +1,4 @@
-"""What scripts/test-hostile decides, on made-up answers: each check must be able to fail."""
+"""What dev/test-hostile decides, on made-up answers: each check must be able to fail."""
 
 from __future__ import annotations
 

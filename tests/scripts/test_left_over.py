@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from typing import List
 
-from support import SCRIPTS, ScriptCase
+from support import DEV, ScriptCase
 
 
 class LeftOverTest(ScriptCase):
@@ -16,7 +16,7 @@ class LeftOverTest(ScriptCase):
     def left_over(self, run: str, folder: str) -> List[str]:
         """What is named, a line each; the marks of the run that this test is in are not ours."""
         done = subprocess.run(
-            [os.path.join(SCRIPTS, "left-over"), run, folder],
+            [os.path.join(DEV, "left-over"), run, folder],
             capture_output=True, text=True, timeout=60, check=True,
         )
         return done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""What scripts/test-readme takes from a page, and which outputs it takes for the printed ones."""
+"""What dev/test-readme takes from a page, and which outputs it takes for the printed ones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import unittest
 from importlib.machinery import SourceFileLoader
 
-from support import SCRIPTS
+from support import DEV
 
 
 def load():
     """The script as a module: its name has no ending."""
-    loader = SourceFileLoader("test_readme", os.path.join(SCRIPTS, "test-readme"))
+    loader = SourceFileLoader("test_readme", os.path.join(DEV, "test-readme"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("test_readme", loader))
     loader.exec_module(module)
     return module

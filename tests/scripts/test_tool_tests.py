@@ -1,5 +1,5 @@
-"""What scripts/test-posix and scripts/test-copies decide, on results that are made up: each check
-must be able to fail. Whole runs with no mount are `scripts/test-posix --self-test` and the like.
+"""What dev/test-posix and dev/test-copies decide, on results that are made up: each check
+must be able to fail. Whole runs with no mount are `dev/test-posix --self-test` and the like.
 """
 
 from __future__ import annotations

@@ -1,60 +1,14 @@
 //! The options that shape the data.
 
 use super::{Errors, OptionValue};
-use crate::dataset::Percent;
-use crate::dataset::config::DatasetConfig;
+use crate::dataset::options::{DatasetConfig, FILE_PREFIX};
 use crate::dataset::shape::{ChangeRule, Dedup, Scope, Shape, Template};
-use crate::dataset::size::parse_size;
+use crate::dataset::{Percent, parse_size};
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
 const DEFAULT_BLOCK_BYTES: u64 = 4096;
 const MIN_BLOCK_BYTES: u64 = 512;
 const MAX_BLOCK_BYTES: u64 = 1 << 20;
-
-/// What a content begins with that is a local file.
-const FILE_PREFIX: &str = "file:";
-
-impl DatasetConfig {
-    /// The path of the local file whose bytes are needed, where the content is one.
-    #[must_use]
-    pub fn template_path(&self) -> Option<String> {
-        self.content.as_ref()?.to_string().strip_prefix(FILE_PREFIX).map(str::to_owned)
-    }
-
-    /// Says that the content is this local file.
-    pub fn set_template_path(&mut self, path: &str) {
-        self.content = Some(OptionValue::from(format!("{FILE_PREFIX}{path}")));
-    }
-}
-
-impl Shape {
-    /// Writes what is not the default into a configuration.
-    pub(in crate::dataset) fn describe(&self, config: &mut DatasetConfig) {
-        let Self { template, compress, dedup, change } = self;
-        let text = |text: &str| Some(OptionValue::from(text));
-        match template {
-            Template::Random => {}
-            Template::Zero => config.content = text("zero"),
-            Template::Text => config.content = text("text"),
-            Template::File(file) => {
-                config.set_template_path(file.path());
-                config.content_hash = text(&file.hash());
-            }
-        }
-        if *compress > Percent::ZERO {
-            config.compress = Some((*compress).into());
-        }
-        if let Some(Dedup { share, block_bytes, scope }) = dedup {
-            config.dedup = Some((*share).into());
-            config.dedup_block = Some(OptionValue::from(*block_bytes));
-            config.dedup_scope = text(scope.name());
-        }
-        if let Some(ChangeRule { share, block_bytes }) = change {
-            config.change = Some((*share).into());
-            config.change_block = Some(OptionValue::from(*block_bytes));
-        }
-    }
-}
 
 impl Errors {
     /// The shape. Where something in it is wrong that is noted, and the default stands for it.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dataset::{Coordinates, TemplateFile};
+use crate::dataset::{Coordinates, OPTIONS, TemplateFile};
 
 fn from_toml(text: &str) -> DatasetConfig {
     toml::from_str(text).expect("the test's TOML is well-formed")
@@ -297,6 +297,19 @@ fn the_command_line_wins_over_a_file() {
 }
 
 #[test]
+fn the_words_of_an_option_are_those_that_stand() {
+    for option in OPTIONS {
+        for (word, _) in option.words.iter().filter(|(word, _)| *word != "file:PATH") {
+            let mut typed = from_toml("dedup = 50");
+            *(option.get_mut)(&mut typed) = Some((*word).into());
+            let errors = typed.validate().err().map(|errors| errors.to_string());
+            let refused = format!("--{} '{word}'", option.name.replace('_', "-"));
+            assert!(!errors.unwrap_or_default().contains(&refused), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn an_unknown_field_is_refused_by_name() {
     let json = serde_json::from_str::<DatasetConfig>(r#"{"nodes": 2, "ndoes": 3}"#);
     let toml = toml::from_str::<DatasetConfig>("ndoes = 3");
@@ -377,31 +390,13 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_typed_is_accepted_or_refused(texts in prop::collection::vec(".{0,30}", 18)) {
-        let mut values = texts.into_iter().map(|text| Some(OptionValue::from(text)));
-        let mut next = || values.next().flatten();
-        let typed = DatasetConfig {
-            schema: None,
-            seed: next(),
-            nodes: next(),
-            processes: next(),
-            files: next(),
-            iterations: next(),
-            generation: next(),
-            size: next(),
-            grow: next(),
-            new_files: next(),
-            layout: next(),
-            content: next(),
-            content_hash: next(),
-            template: None,
-            compress: next(),
-            dedup: next(),
-            dedup_block: next(),
-            dedup_scope: next(),
-            change: next(),
-            change_block: next(),
-        };
+    fn whatever_is_typed_is_accepted_or_refused(
+        texts in prop::collection::vec(".{0,30}", OPTIONS.len()),
+    ) {
+        let mut typed = DatasetConfig::default();
+        for (option, text) in OPTIONS.iter().zip(texts) {
+            *(option.get_mut)(&mut typed) = Some(text.into());
+        }
         if let Err(errors) = typed.validate() {
             prop_assert!(errors.iter().count() > 0);
             let says_what = |message: &str| {

@@ -16,7 +16,7 @@ fn filesystem() -> Arc<Filesystem> {
     Arc::new(Filesystem::new(config.validate().unwrap(), Options::default()))
 }
 
-fn new(kind: Kind) -> NewNode<'static> {
+fn new(kind: InodeKind) -> NewNode<'static> {
     NewNode { kind, mode: 0o755, uid: 0, gid: 0, target: None }
 }
 
@@ -43,7 +43,7 @@ fn what_was_looked_up_stays_whenever_older_look_ups_are_forgotten() {
     schedules(4000, || {
         let filesystem = filesystem();
         let node = resolve(&filesystem, "node_0");
-        let made = filesystem.make(node, b"made", &new(Kind::File)).unwrap().inode;
+        let made = filesystem.make(node, b"made", &new(InodeKind::File)).unwrap().inode;
         let own = filesystem.look_up(node, b"process_0").unwrap().inode;
         let forgetting = Arc::clone(&filesystem);
         let using = Arc::clone(&filesystem);
@@ -78,9 +78,9 @@ fn a_reset_leaves_no_name_without_an_inode() {
         let [making, moving, resetting] = [(); 3].map(|()| Arc::clone(&filesystem));
         together(vec![
             Box::new(move || {
-                let inside = making.make(node, b"d", &new(Kind::Directory)).unwrap().inode;
-                let _ = making.make(inside, b"x", &new(Kind::File));
-                let _ = making.create(node, b"made", &new(Kind::File));
+                let inside = making.make(node, b"d", &new(InodeKind::Directory)).unwrap().inode;
+                let _ = making.make(inside, b"x", &new(InodeKind::File));
+                let _ = making.create(node, b"made", &new(InodeKind::File));
             }),
             Box::new(move || {
                 let own = moving.look_up(node, b"process_0").unwrap().inode;
@@ -169,7 +169,7 @@ fn what_was_found_is_there_or_its_name_is_gone() {
             let own = resolve(&filesystem, "node_0/process_0");
             filesystem.write(own, 0, b"mine").unwrap();
             if !is_first_change {
-                filesystem.make(node, b"made", &new(Kind::File)).unwrap();
+                filesystem.make(node, b"made", &new(InodeKind::File)).unwrap();
             }
             let [finding, removing] = [(); 2].map(|()| Arc::clone(&filesystem));
             together(vec![
@@ -191,7 +191,7 @@ fn a_name_of_the_dataset_is_found_before_a_reset_and_after_it() {
     schedules(1000, || {
         let filesystem = filesystem();
         let node = resolve(&filesystem, "node_0");
-        filesystem.make(node, b"made", &new(Kind::File)).unwrap();
+        filesystem.make(node, b"made", &new(InodeKind::File)).unwrap();
         filesystem.rename(node, b"made", node, b"process_0", RenameMode::Replace).unwrap();
         let [finding, resetting] = [(); 2].map(|()| Arc::clone(&filesystem));
         together(vec![

@@ -3,14 +3,14 @@
 
 use proptest::prelude::*;
 
-use super::super::budget::Limits;
+use super::super::budget::BudgetLimits;
 use super::*;
 use crate::dataset::Coordinates;
-use crate::overlay::Piece;
+use crate::overlay::ExtentData;
 use crate::overlay::extent::to_index;
 
 const FILES: usize = 3;
-const LIMITS: Limits = Limits { kept_bytes: 600, extents: 14 };
+const LIMITS: BudgetLimits = BudgetLimits { kept_bytes: 600, extents: 14 };
 const NOW: Timestamp = Timestamp { seconds: 1, nanoseconds: 0 };
 const NAMES: [&[u8]; 3] = [b"user.a", b"user.b", b"trusted.long"];
 
@@ -44,8 +44,8 @@ fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), B
         let base = Base { file: Coordinates::default(), size_bytes: 300 };
         return Ok((Record::new(budget, 0)?, Some(base)));
     }
-    let kind = if file == 1 { Kind::File } else { Kind::Symlink };
-    let target = (kind == Kind::Symlink).then(|| b"somewhere".as_slice().into());
+    let kind = if file == 1 { InodeKind::File } else { InodeKind::Symlink };
+    let target = (kind == InodeKind::Symlink).then(|| b"somewhere".as_slice().into());
     let created = Created { kind, mode: 0o644, uid: 0, gid: 0, time: NOW, target };
     Ok((Record::create(budget, 0, created)?, None))
 }
@@ -53,12 +53,14 @@ fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), B
 fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {
     let mut pieces = Vec::new();
     for (length, kind) in lengths {
-        let piece = match kind {
-            0 => Piece::Zeros,
-            1 => Piece::written(Source { file: Coordinates::default(), offset: 7000 - offset }),
-            _ => Piece::Bytes(vec![9; to_index(*length)][..].into()),
+        let data = match kind {
+            0 => ExtentData::Zeros,
+            1 => {
+                ExtentData::written(Source { file: Coordinates::default(), offset: 7000 - offset })
+            }
+            _ => ExtentData::Bytes(vec![9; to_index(*length)][..].into()),
         };
-        pieces.push((offset, Extent { length: *length, piece }));
+        pieces.push((offset, Extent { length: *length, data }));
         offset += length;
     }
     pieces
@@ -134,7 +136,7 @@ proptest! {
 
 #[test]
 fn a_link_with_no_room_for_its_target_takes_nothing() {
-    let budget = Arc::new(Budget::new(Limits { kept_bytes: 8, extents: 10 }, Arc::default()));
+    let budget = Arc::new(Budget::new(BudgetLimits { kept_bytes: 8, extents: 10 }, Arc::default()));
     assert_eq!(record(&budget, 2).unwrap_err(), BudgetFull::KeptBytes);
     assert_eq!(budget.usage(), Usage::default());
 }

@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// file. That is not done where it is freed, so such parts are kept by themselves. They are used
 /// again first: their blocks are there, also where the disk has no others.
 #[derive(Debug, Default)]
-pub(super) struct Space {
+pub(super) struct StoreSpace {
     /// Free, and still on the disk.
-    freed: Runs,
+    freed: FreeRuns,
     /// Free, and holes.
-    holes: Runs,
+    holes: FreeRuns,
     /// Where the blocks begin that were never used.
     end: u64,
     /// Blocks in use, in bytes.
     used_bytes: u64,
 }
 
-impl Space {
+impl StoreSpace {
     /// Takes the smallest free run that is large enough, or blocks that were never used.
     pub(super) fn take(&mut self, room: u64, limit_bytes: u64) -> Option<u64> {
         let used_bytes = self.used_bytes.checked_add(room).filter(|used| *used <= limit_bytes)?;
@@ -63,12 +63,12 @@ impl Space {
 
 /// Runs of bytes, none of which touch, found by where they are and by how long they are.
 #[derive(Debug, Default)]
-struct Runs {
+struct FreeRuns {
     by_offset: BTreeMap<u64, u64>,
     by_length: BTreeSet<(u64, u64)>,
 }
 
-impl Runs {
+impl FreeRuns {
     /// Adds a run, and joins it with those that it touches.
     fn add(&mut self, mut offset: u64, mut length: u64) {
         if let Some(next) = self.by_offset.get(&(offset + length)).copied() {
@@ -141,7 +141,7 @@ mod tests {
                 1..200
             )
         ) {
-            let mut space = Space::default();
+            let mut space = StoreSpace::default();
             let mut blocks = [Block::Hole; BLOCKS];
             let mut taken: Vec<(u64, u64)> = Vec::new();
             for (step, room, which) in steps {

@@ -1,0 +1,1 @@
+//! seedfs for Python.

@@ -1,0 +1,343 @@
+//! Names that differ from the dataset's: only the differences are kept.
+//!
+//! A directory of the dataset that nobody has changed is not here. The first change to it makes a
+//! [`ChangedDirectory`], which holds an entry for each name that was removed, added or replaced;
+//! all other names stay arithmetic. A directory that was made has all its names here.
+//!
+//! One lock for all names: an operation like rename looks at several directories at once, and none
+//! of them is held longer than it takes to move an entry.
+
+mod directory;
+mod places;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::attributes::InodeKind;
+use super::budget::{Budget, BudgetFull, Usage};
+use super::shrink::shrink;
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{RwLock, RwLockReadGuard};
+
+pub use directory::{ChangedDirectory, ChangedEntry};
+pub use places::DEPTH_MAX;
+
+use directory::{Position, name_extents};
+
+/// A name; any bytes but `/` and NUL.
+pub type Name = Arc<[u8]>;
+
+/// A name in a directory, and what it is to stand for.
+pub type NameChange<'a> = (Inode, &'a [u8], Option<(Inode, InodeKind)>);
+
+/// What a directory takes from the budget beside its names: itself, the tables that its first names
+/// are in, and where it is.
+const DIRECTORY_EXTENTS: u64 = 3;
+
+/// All names that differ from the dataset's.
+#[derive(Debug, Default)]
+pub struct ChangedNames {
+    directories: HashMap<Inode, ChangedDirectory>,
+    /// What all of them take from the budget.
+    extents: u64,
+    last_position: u64,
+    files_more: i64,
+}
+
+impl ChangedNames {
+    /// What a name in a directory stands for.
+    #[must_use]
+    pub fn lookup(
+        &self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+    ) -> Option<(Inode, InodeKind)> {
+        match self.directories.get(&parent).and_then(|directory| directory.entry(name)) {
+            Some(ChangedEntry::At(inode, kind)) => Some((inode, kind)),
+            Some(ChangedEntry::Removed) => None,
+            None => dataset_lookup(dataset, parent, name),
+        }
+    }
+
+    /// What differs in a directory.
+    #[must_use]
+    pub fn directory(&self, inode: Inode) -> Option<&ChangedDirectory> {
+        self.directories.get(&inode)
+    }
+
+    /// The directories in which anything differs, in no order.
+    pub fn directories(&self) -> impl Iterator<Item = (Inode, &ChangedDirectory)> {
+        self.directories.iter().map(|(inode, directory)| (*inode, directory))
+    }
+
+    /// The directory that a directory is in.
+    #[must_use]
+    pub fn parent(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
+        match self.directories.get(&directory).and_then(|directory| directory.place.as_ref()) {
+            Some((parent, _)) => Some(*parent),
+            None => dataset.namespace().parent(directory),
+        }
+    }
+
+    /// The directory that a directory was made in or moved to, and its name there; `None` for one
+    /// of the dataset.
+    fn place(&self, directory: Inode) -> Option<&(Inode, Name)> {
+        self.directories.get(&directory)?.place.as_ref()
+    }
+
+    /// The directory of the dataset whose name a directory has: itself, where it is one, because
+    /// those do not move.
+    ///
+    /// No dataset is deeper than its layout, so neither is the way back to one of its directories:
+    /// how deep a directory lies costs nothing.
+    #[must_use]
+    pub fn stands_for(&self, dataset: &Dataset, directory: Inode) -> Option<Inode> {
+        let namespace = dataset.namespace();
+        let depth_max = dataset.layout().depth();
+        let mut names: SmallVec<[&Name; 8]> = SmallVec::new();
+        let mut at = directory;
+        while let Some((parent, name)) = self.place(at) {
+            if names.len() == depth_max {
+                return None;
+            }
+            names.push(name);
+            at = *parent;
+        }
+        let inode =
+            names.into_iter().rev().try_fold(at, |parent, name| namespace.lookup(parent, name))?;
+        (namespace.entry(inode)? == DatasetEntry::Directory).then_some(inode)
+    }
+
+    /// The file of the dataset that a name in a directory is the name of.
+    #[must_use]
+    pub fn file_named(
+        &self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+    ) -> Option<(Inode, Coordinates)> {
+        let inode = dataset.namespace().lookup(self.stands_for(dataset, parent)?, name)?;
+        match dataset.namespace().entry(inode)? {
+            DatasetEntry::File(file) => Some((inode, file)),
+            DatasetEntry::Directory => None,
+        }
+    }
+
+    /// The name that an entry is kept under, to be shared.
+    #[must_use]
+    pub fn shared_name(&self, directory: Inode, name: &[u8]) -> Option<Name> {
+        let (name, _) = self.directories.get(&directory)?.entries.get_key_value(name)?;
+        Some(Arc::clone(name))
+    }
+
+    /// The position of the name that was made last: a listing that begins now ends there.
+    #[must_use]
+    pub fn last_position(&self) -> u64 {
+        self.last_position
+    }
+
+    /// Whether an inode of the dataset is found where the dataset has it.
+    #[must_use]
+    pub fn is_in_place(&self, dataset: &Dataset, inode: Inode) -> bool {
+        let namespace = dataset.namespace();
+        let mut name = String::new();
+        let mut at = inode;
+        while at != Inode::ROOT {
+            let Some(parent) = namespace.parent(at) else { return false };
+            name.clear();
+            namespace.name(at, &mut name);
+            if self.lookup(dataset, parent, name.as_bytes()).is_none_or(|(found, _)| found != at) {
+                return false;
+            }
+            at = parent;
+        }
+        true
+    }
+
+    /// How many names there are more than the dataset has, directories not counted.
+    #[must_use]
+    pub fn files_more(&self) -> i64 {
+        self.files_more
+    }
+
+    /// Whether a directory has no names.
+    #[must_use]
+    pub fn is_empty_directory(&self, dataset: &Dataset, directory: Inode) -> bool {
+        let dataset_names = dataset.namespace().entry_count(directory).unwrap_or(0);
+        match self.directories.get(&directory) {
+            None => dataset_names == 0,
+            Some(changed) => changed.removed == dataset_names && changed.added.is_empty(),
+        }
+    }
+
+    /// What all names take from the budget.
+    pub(super) fn extents(&self) -> u64 {
+        self.extents
+    }
+
+    /// The most that names take more from the budget after they are made to stand for something
+    /// else, with the directories that they make.
+    #[must_use]
+    pub fn growth(&self, dataset: &Dataset, changes: &[NameChange<'_>]) -> u64 {
+        let mut growth = 0;
+        let mut freed = 0;
+        for (at, (parent, name, to)) in changes.iter().enumerate() {
+            let directory = self.directories.get(parent);
+            let is_needed = *to != dataset_lookup(dataset, *parent, name);
+            if directory.is_some_and(|directory| directory.entry(name).is_some()) {
+                freed += name_extents(name);
+            }
+            if is_needed {
+                growth += name_extents(name);
+            }
+            let is_first = changes[..at].iter().all(|(before, ..)| before != parent);
+            if is_needed && is_first && directory.is_none() {
+                growth += DIRECTORY_EXTENTS;
+            }
+            if let Some((inode, InodeKind::Directory)) = to
+                && dataset.namespace().entry(*inode).is_none()
+                && !self.directories.contains_key(inode)
+            {
+                growth += DIRECTORY_EXTENTS;
+            }
+        }
+        growth.saturating_sub(freed)
+    }
+
+    /// Lets a name stand for an inode, or with `None` for nothing, whatever it stood for before.
+    pub fn set(
+        &mut self,
+        dataset: &Dataset,
+        parent: Inode,
+        name: &[u8],
+        to: Option<(Inode, InodeKind)>,
+    ) {
+        let old = self.lookup(dataset, parent, name);
+        let own = dataset_lookup(dataset, parent, name);
+        let before = self.extents_of(parent);
+        let directory = self.directories.entry(parent).or_default();
+        let count = |node: Option<(Inode, InodeKind)>| {
+            i64::from(matches!(node, Some((_, InodeKind::Directory))))
+        };
+        directory.subdirectories += count(to) - count(old);
+        let files = |node: Option<(Inode, InodeKind)>| {
+            i64::from(node.is_some_and(|(_, kind)| kind != InodeKind::Directory))
+        };
+        self.files_more += files(to) - files(old);
+        if let Some((inode, InodeKind::Directory)) = own
+            && to == own
+            && old != own
+        {
+            // It was emptied before it was removed: now its files are back.
+            let files = dataset.namespace().files_below(inode, None, None);
+            self.files_more += i64::try_from(files).unwrap_or(0);
+        }
+        if own.is_some() {
+            directory.removed -= u64::from(old.is_none());
+            directory.removed += u64::from(to.is_none());
+        }
+        if to == own {
+            // As the dataset has it: nothing to remember.
+            directory.forget(name);
+        } else if let Some((_, position)) = directory.entries.get(name).filter(|_| to.is_some()) {
+            let position = *position;
+            directory.insert(name.into(), to, position);
+        } else {
+            directory.forget(name);
+            let name: Name = name.into();
+            let position = if own.is_some() {
+                Position::Dataset
+            } else {
+                self.last_position += 1;
+                directory.added.insert(self.last_position, Arc::clone(&name));
+                Position::Added(self.last_position)
+            };
+            directory.insert(name, to, position);
+        }
+        if directory.entries.is_empty() && directory.place.is_none() {
+            // All as the dataset has it again.
+            self.directories.remove(&parent);
+            shrink(&mut self.directories);
+        }
+        self.extents = (self.extents + self.extents_of(parent)).saturating_sub(before);
+    }
+
+    fn extents_of(&self, directory: Inode) -> u64 {
+        self.directories.get(&directory).map_or(0, |it| DIRECTORY_EXTENTS + it.extents)
+    }
+
+    /// Says where a directory is that was made or moved.
+    pub fn set_place(&mut self, directory: Inode, parent: Inode, name: &[u8]) {
+        let before = self.extents_of(directory);
+        self.directories.entry(directory).or_default().place = Some((parent, name.into()));
+        self.extents = (self.extents + self.extents_of(directory)).saturating_sub(before);
+    }
+
+    /// Forgets a directory that is gone; it was empty.
+    pub fn forget_directory(&mut self, inode: Inode) {
+        self.extents = self.extents.saturating_sub(self.extents_of(inode));
+        self.directories.remove(&inode);
+        shrink(&mut self.directories);
+    }
+}
+
+/// What the dataset says of a name.
+#[must_use]
+pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, InodeKind)> {
+    let inode = dataset.namespace().lookup(parent, name)?;
+    Some((inode, dataset.namespace().entry(inode)?.into()))
+}
+
+/// The tree behind its lock.
+#[derive(Debug, Default)]
+pub(super) struct LockedNames {
+    tree: RwLock<ChangedNames>,
+    /// Whether there is anything in it: until then, nobody needs the lock.
+    changed: AtomicBool,
+}
+
+impl LockedNames {
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, ChangedNames> {
+        self.tree.read()
+    }
+
+    pub(super) fn change<T, E: From<BudgetFull>>(
+        &self,
+        budget: &Budget,
+        growth: impl FnOnce(&ChangedNames) -> u64,
+        change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tree = self.tree.write();
+        let grown = growth(&tree);
+        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: grown })?;
+        let before = tree.extents;
+        self.changed.store(true, Ordering::Release);
+        let outcome = change(&mut tree);
+        let surplus = (before + grown).saturating_sub(tree.extents);
+        budget.release(Usage { kept_bytes: 0, extents: surplus });
+        outcome
+    }
+
+    /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
+    /// the budget is the caller's to give back.
+    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> ChangedNames {
+        let mut tree = self.tree.write();
+        let empty = ChangedNames { last_position: tree.last_position, ..ChangedNames::default() };
+        meanwhile();
+        self.changed.store(false, Ordering::Release);
+        std::mem::replace(&mut tree, empty)
+    }
+}
+
+mod paths;
+
+#[cfg(test)]
+mod tests;

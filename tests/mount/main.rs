@@ -1,0 +1,24 @@
+//! Real mounts: what programs see through the kernel, and the life of a mount beside others.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on has failed; the numbers are small"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod dataset;
+mod kernel;
+mod life;
+mod privileges;
+mod reset;
+mod schemas;
+mod sizes;
+mod status;
+mod store;
+mod stress;
+mod sums;
+mod verdict;

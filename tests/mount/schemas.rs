@@ -1,0 +1,238 @@
+//! Every document under `.status`, in every state, is what its JSON Schema says; and the schemas
+//! refuse what is not.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::common::Mount;
+
+const DAMAGED: &str = "iteration_0/node_0/process_1";
+const DAMAGED_DOCUMENT: &str = "files/iteration_0/node_0/process_1.json";
+const RIGHT: &str = "iteration_0/node_0/process_0";
+const SHORT: &str = "iteration_1/node_1/process_0";
+
+fn validator(name: &str) -> Validator {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
+    let text = fs::read_to_string(&path).expect("the schema is there");
+    let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
+    jsonschema::draft202012::meta::validate(&schema)
+        .unwrap_or_else(|error| panic!("{name} is not a schema: {error}"));
+    jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn assert_valid(name: &str, document: &Value) {
+    let errors: Vec<String> = validator(name)
+        .iter_errors(document)
+        .map(|error| format!("{} at '{}'", error, error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{name}: {errors:#?}\n{document:#}");
+}
+
+fn mount() -> Mount {
+    Mount::new(&["--seed=42", "--nodes=2", "--processes=2", "--iterations=2", "--size=256K"])
+}
+
+fn write_at(mount: &Mount, path: &str, offset: u64, bytes: &[u8]) {
+    let file = OpenOptions::new().write(true).open(mount.join(path)).expect("it can be opened");
+    file.write_all_at(bytes, offset).expect("it can be written to");
+}
+
+/// One range of each class, and one past the end.
+fn damage(mount: &Mount) {
+    let right = fs::read(mount.join(DAMAGED)).expect("it can be read");
+    let other = fs::read(mount.join("iteration_0/node_1/process_0")).expect("it can be read");
+    let older = fs::read(mount.join("iteration_1/node_0/process_1")).expect("it can be read");
+    write_at(mount, DAMAGED, 1000, &other[5000..5200]);
+    write_at(mount, DAMAGED, 20_000, &older[20_000..20_300]);
+    write_at(mount, DAMAGED, 40_000, &[0; 5000]);
+    write_at(mount, DAMAGED, 60_001, &[right[60_001] ^ 0x10]);
+    write_at(mount, DAMAGED, 80_000, b"something that nobody generated");
+    write_at(mount, DAMAGED, right.len() as u64, b"tail");
+    fs::write(mount.join(".copy.tmp"), &other[..5000]).expect("it can be made");
+    fs::write(mount.join("notes"), b"something else\n").expect("it can be made");
+    fs::create_dir(mount.join("made")).expect("it can be made");
+    std::os::unix::fs::symlink("made", mount.join("link")).expect("it can be made");
+}
+
+fn classes(document: &Value) -> Vec<&str> {
+    let ranges = document["ranges"].as_array().expect("a list");
+    ranges.iter().map(|range| range["class"].as_str().expect("a name")).collect()
+}
+
+const EACH_CLASS: [&str; 6] = ["misplaced", "stale", "zeroed", "flipped", "foreign", "foreign"];
+
+fn assert_all_valid(mount: &Mount) {
+    for name in ["summary", "config", "mismatches", "others"] {
+        assert_valid(name, &mount.status(&format!("{name}.json")));
+    }
+    for node in 0..2 {
+        assert_valid("node", &mount.status(&format!("nodes/node_{node}.json")));
+    }
+    for path in [RIGHT, DAMAGED, SHORT] {
+        assert_valid("file", &mount.status(&format!("files/{path}.json")));
+    }
+}
+
+#[test]
+fn every_document_is_valid_in_every_state() {
+    let mount = mount();
+    assert_all_valid(&mount);
+    assert_eq!(mount.status("summary.json")["verdict"], "untouched");
+
+    let right = fs::read(mount.join(RIGHT)).expect("it can be read");
+    write_at(&mount, RIGHT, 0, &right);
+    let short = OpenOptions::new().write(true).open(mount.join(SHORT)).expect("it can be opened");
+    short.set_len(10_000).expect("it can be cut");
+    assert_all_valid(&mount);
+    assert_eq!(mount.status("summary.json")["verdict"], "incomplete");
+
+    damage(&mount);
+    assert_all_valid(&mount);
+    assert_eq!(mount.status("summary.json")["verdict"], "mismatch");
+    assert_eq!(classes(&mount.status(DAMAGED_DOCUMENT)), EACH_CLASS);
+    assert_eq!(classes(&mount.status("mismatches.json")), EACH_CLASS);
+}
+
+#[test]
+fn the_tallies_keep_their_sums() {
+    let mount = mount();
+    damage(&mount);
+    let short = OpenOptions::new().write(true).open(mount.join(SHORT)).expect("it can be opened");
+    short.set_len(10_000).expect("it can be cut");
+    let sum = |document: &Value, names: &[&str]| -> u64 {
+        names.iter().map(|name| document["bytes"][name].as_u64().expect("a count")).sum()
+    };
+    for path in [RIGHT, DAMAGED, SHORT] {
+        let document = mount.status(&format!("files/{path}.json"));
+        let parts = ["untouched", "matched", "missing", "wrong"];
+        assert_eq!(sum(&document, &parts), sum(&document, &["expected"]), "{document:#}");
+    }
+    for name in ["summary.json", "nodes/node_0.json", "nodes/node_1.json"] {
+        let document = mount.status(name);
+        let parts = ["matched", "missing", "wrong"];
+        assert_eq!(sum(&document, &parts), sum(&document, &["expected"]), "{document:#}");
+    }
+}
+
+#[test]
+fn a_document_without_iterations_and_with_a_node_id_is_valid() {
+    let mount = Mount::new(&["--size=1", "--node-id=7", "--layout={file:03}.bin", "--files=3"]);
+    let config = mount.status("config.json");
+    assert!(config.get("iterations").is_none(), "{config:#}");
+    assert_valid("config", &config);
+    let summary = mount.status("summary.json");
+    assert_eq!(summary["node_id"], 7);
+    assert_valid("summary", &summary);
+    assert_valid("file", &mount.status("files/002.bin.json"));
+}
+
+#[test]
+fn counts_beyond_64_bits_are_valid() {
+    let mount = Mount::new(&["--files=4294967296", "--processes=256", "--size=4P"]);
+    assert_valid("summary", &mount.status("summary.json"));
+    assert_valid("node", &mount.status("nodes/node_0.json"));
+}
+
+/// What the schemas must refuse: where in the document, and what is put there.
+const PLANTED: [(&str, &str, &str, &str); 12] = [
+    ("summary", "", "new_field", "1"),
+    ("summary", "/bytes", "new_field", "1"),
+    ("summary", "/kept", "new_field", "1"),
+    ("summary", "", "verdict", "\"fine\""),
+    ("summary", "/reads", "bytes", "-1"),
+    ("config", "", "new_field", "1"),
+    ("config", "", "size", "0"),
+    ("node", "/processes/0", "new_field", "1"),
+    ("file", "/ranges/0", "class", "\"odd\""),
+    ("file", "/ranges/0/source", "new_field", "1"),
+    ("file", "/ranges/0", "actual", "\"0\""),
+    ("mismatches", "/ranges/0", "new_field", "1"),
+];
+
+fn example(mount: &Mount, name: &str) -> Value {
+    match name {
+        "node" => mount.status("nodes/node_0.json"),
+        "file" => mount.status(DAMAGED_DOCUMENT),
+        other => mount.status(&format!("{other}.json")),
+    }
+}
+
+#[test]
+fn planted_violations_are_refused() {
+    let mount = mount();
+    damage(&mount);
+    for (name, place, field, value) in PLANTED {
+        let mut document = example(&mount, name);
+        assert_valid(name, &document);
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        document.pointer_mut(place).expect("it is there")[field] = value;
+        assert!(!validator(name).is_valid(&document), "{name} takes {field} in '{place}'");
+    }
+}
+
+/// Takes each field of a document out in turn, at every level, and lets `check` see the rest.
+fn without_each_field(document: &Value, check: &mut dyn FnMut(&str, &Value)) {
+    fn walk(at: &str, root: &Value, check: &mut dyn FnMut(&str, &Value)) {
+        let inside = root.pointer(at).expect("it is there");
+        let steps: Vec<String> = match inside {
+            Value::Object(fields) => fields.keys().cloned().collect(),
+            Value::Array(items) if !items.is_empty() => vec!["0".to_owned()],
+            _ => Vec::new(),
+        };
+        for step in steps {
+            let mut less = root.clone();
+            if let Some(Value::Object(fields)) = less.pointer_mut(at) {
+                fields.remove(&step);
+                check(&format!("{at}/{step}"), &less);
+            }
+            walk(&format!("{at}/{step}"), root, check);
+        }
+    }
+    walk("", document, check);
+}
+
+#[test]
+fn no_field_may_be_missing_but_iterations() {
+    let mount = mount();
+    damage(&mount);
+    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
+        let validator = validator(name);
+        without_each_field(&example(&mount, name), &mut |field, less| {
+            let may_be_missing = field == "/iterations";
+            assert_eq!(validator.is_valid(less), may_be_missing, "{name}: without {field}");
+        });
+    }
+}
+
+#[test]
+fn every_field_is_described() {
+    fn walk(name: &str, at: &str, schema: &Value) {
+        if let Some(properties) = schema["properties"].as_object() {
+            assert_eq!(schema["additionalProperties"], json!(false), "{name}: {at} is open");
+            for (field, property) in properties {
+                let described = property.get("description").or_else(|| property.get("$ref"));
+                assert!(described.is_some(), "{name}: {at}/{field} has no description");
+            }
+        }
+        match schema {
+            Value::Object(fields) => {
+                fields
+                    .iter()
+                    .for_each(|(field, inside)| walk(name, &format!("{at}/{field}"), inside));
+            }
+            Value::Array(items) => items.iter().for_each(|inside| walk(name, at, inside)),
+            _ => {}
+        }
+    }
+    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
+        let text = fs::read_to_string(path).expect("the schema is there");
+        walk(name, "", &serde_json::from_str(&text).expect("a schema is JSON"));
+    }
+}
