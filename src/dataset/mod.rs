@@ -39,6 +39,7 @@
 
 mod choice;
 mod coordinates;
+mod file_content;
 mod generations;
 mod option_value;
 mod options;
@@ -50,6 +51,7 @@ mod validate;
 
 pub use choice::{Choice, Purpose, RandomStream, below};
 pub use coordinates::Coordinates;
+pub use file_content::FileContent;
 pub use generations::Generations;
 pub use option_value::OptionValue;
 pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};

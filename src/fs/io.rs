@@ -6,11 +6,8 @@ use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
 use crate::content::StopCheck;
-use crate::dataset::Coordinates;
-use crate::dataset::Inode;
-use crate::overlay::{
-    Base, Expectation, Extent, ExtentData, ExtentMap, Recogniser, Record, Written,
-};
+use crate::dataset::{Coordinates, FileContent, Inode};
+use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
 use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
@@ -183,7 +180,7 @@ impl Filesystem {
     }
 
     /// What an inode that can be written to is before anybody does.
-    pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
+    pub(super) fn writable(&self, inode: Inode) -> Result<Option<FileContent>> {
         match self.resolve(inode)? {
             Resolved::File(base) => Ok(base),
             Resolved::Directory => Err(Error::IsDirectory),
@@ -192,8 +189,8 @@ impl Filesystem {
         }
     }
 
-    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
-        file.map(|file| Expectation { file, size_bytes: self.dataset.size_bytes(file) })
+    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<FileContent> {
+        file.map(|file| self.dataset.file_content(file))
     }
 
     /// Puts pieces into a file, and remembers what is wrong in them. Without a record to put them
@@ -201,8 +198,8 @@ impl Filesystem {
     pub(super) fn store(
         &self,
         record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
-        base: Option<Base>,
-        expectation: Option<Expectation>,
+        base: Option<FileContent>,
+        expectation: Option<FileContent>,
         pieces: &mut [(u64, Extent)],
         stop: StopCheck<'_>,
     ) -> Result<()> {
@@ -225,7 +222,7 @@ impl Filesystem {
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
     fn note_wrong(
         &self,
-        expectation: Expectation,
+        expectation: FileContent,
         pieces: &[(u64, Extent)],
         stop: StopCheck<'_>,
     ) -> Result<()> {
@@ -251,7 +248,7 @@ impl Filesystem {
     pub(super) fn refuse_growth(
         &self,
         inode: Inode,
-        base: Option<Base>,
+        base: Option<FileContent>,
         size_bytes: u64,
     ) -> Result<()> {
         let record = self.overlay.get(inode);
@@ -290,7 +287,7 @@ impl Filesystem {
 }
 
 /// Whether a write is one run of exactly what belongs there.
-fn is_right(expectation: Expectation, pieces: &[(u64, Extent)]) -> bool {
+fn is_right(expectation: FileContent, pieces: &[(u64, Extent)]) -> bool {
     match pieces {
         [] => true,
         [(offset, Extent { length, data: ExtentData::Content { source, .. } })] => {

@@ -28,8 +28,7 @@ use std::time::{Duration, Instant};
 
 use super::{CacheMode, Filesystem, ReadRequest, Resolved, Result};
 use crate::content::Content;
-use crate::dataset::Inode;
-use crate::overlay::Base;
+use crate::dataset::{FileContent, Inode};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, pool};
 
@@ -95,7 +94,7 @@ impl Filesystem {
     }
 
     /// What a file of the dataset shows, if nobody has changed anything about it.
-    fn untouched(&self, inode: Inode) -> Option<Base> {
+    fn untouched(&self, inode: Inode) -> Option<FileContent> {
         match self.resolve(inode) {
             Ok(Resolved::File(base)) if self.overlay.get(inode).is_none() => base,
             _ => None,
@@ -137,7 +136,7 @@ impl Serving<'_> {
     /// moment.
     pub(super) fn take(
         &self,
-        base: Base,
+        base: FileContent,
         offset: u64,
         size: usize,
         buffer: &mut Vec<u8>,
@@ -222,7 +221,7 @@ impl MakerJob {
     }
 
     /// Hands a piece to its stream, and says what to make next.
-    fn next(&mut self, made: Option<StreamPiece>) -> Option<(Base, StreamPiece)> {
+    fn next(&mut self, made: Option<StreamPiece>) -> Option<(FileContent, StreamPiece)> {
         let shared = Arc::clone(&self.ahead.0);
         let mut streams = shared.streams.lock();
         let next = streams.numbered(self.inode, self.number).and_then(|stream| {
@@ -270,8 +269,8 @@ mod tests {
 
     const SIZE: usize = 1 << 20;
 
-    fn base(file: u32) -> Base {
-        Base { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
+    fn base(file: u32) -> FileContent {
+        FileContent { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
     }
 
     /// Reads one piece, and says whether it was ready; the bytes are right in any case.
