@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::generations::MAX_GROWTH;
-use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
-use super::{
-    Choice, Dataset, DatasetConfig, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES,
-    Namespace, OptionValue, Origins, Percent, SHARED_START, Shape, Sizes, Template,
+use super::{DatasetConfig, OptionValue};
+use crate::dataset::generations::MAX_GROWTH;
+use crate::dataset::tree::{MAX_FILES, MAX_U16_DIMENSION};
+use crate::dataset::{
+    Choice, Dataset, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES, Namespace,
+    Origins, Percent, SHARED_START, Shape, Sizes, Template,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::shape::{Template, TemplateFile};
+use super::OptionValue;
 use super::validate::SCHEMA;
-use super::{Dataset, OptionValue, Percent};
+use crate::dataset::{Dataset, Percent, Template, TemplateFile};
 
 /// One option of a dataset.
 #[derive(Clone, Copy, Debug)]
