@@ -174,7 +174,7 @@ options! {
     grow {
         value_name: "PERCENT",
         default: "0",
-        canonical: |dataset| unless_zero(dataset.generations().grow),
+        canonical: |dataset| unless_zero(dataset.origins().sizes().grow()),
     }
 
     /// How many percent of their first number each generation adds to the files of a process: 0 to
