@@ -165,11 +165,11 @@ impl<W: Write> Report<'_, W> {
         let path = source.and_then(|source| {
             let namespace = self.dataset.namespace();
             let mut path = String::new();
-            let is_own = self.dataset.shared_block(source.offset).is_none();
+            let is_own = self.dataset.origins().shared_block(source.offset).is_none();
             let inode = namespace.inode(source.file).filter(|_| is_own)?;
             namespace.path(inode, &mut path).then_some(path)
         });
-        let shared = source.and_then(|source| self.dataset.shared_block(source.offset));
+        let shared = source.and_then(|source| self.dataset.origins().shared_block(source.offset));
         if self.json {
             let source = source.map(|Source { file: at, offset }| {
                 let mut source = json!({

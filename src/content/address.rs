@@ -1,6 +1,6 @@
 //! The address of a block, and of a byte.
 
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, FileContent};
 
 use super::BLOCK_BYTES;
 
@@ -83,6 +83,15 @@ pub struct Source {
     pub file: Coordinates,
     /// The byte of that content, counted from 0; below 2^52.
     pub offset: u64,
+}
+
+impl FileContent {
+    /// A byte of it.
+    #[inline]
+    #[must_use]
+    pub const fn source(self, offset: u64) -> Source {
+        Source { file: self.file, offset }
+    }
 }
 
 impl Source {

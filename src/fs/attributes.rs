@@ -110,7 +110,9 @@ impl Filesystem {
         let resolved = match kind {
             InodeKind::Directory => Resolved::Directory,
             InodeKind::File => match self.dataset.namespace().entry(inode) {
-                Some(DatasetEntry::File(file)) => Resolved::File(Some(self.base(file))),
+                Some(DatasetEntry::File(file)) => {
+                    Resolved::File(Some(self.dataset.file_content(file)))
+                }
                 _ => Resolved::File(None),
             },
             kind => Resolved::Special(kind),

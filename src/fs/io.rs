@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use super::asked::{CachePolicy, Opened, Seek};
+use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
 use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
 use crate::content::StopCheck;
-use crate::dataset::Coordinates;
-use crate::dataset::Inode;
-use crate::overlay::{
-    Base, Expectation, Extent, ExtentData, ExtentMap, Recogniser, Record, Written,
-};
+use crate::dataset::{Coordinates, FileContent, Inode};
+use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
 use crate::status::{StatusNode, WrongRanges};
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
@@ -25,8 +22,8 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
     /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
-    pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
-        self.open_unless(inode, for_writing, StopCheck::NEVER)
+    pub fn open(&self, inode: Inode, wanted: OpenFor) -> Result<Opened> {
+        self.open_unless(inode, wanted, StopCheck::NEVER)
     }
 
     /// The same; making a [document](Self::document_work) can be stopped.
@@ -37,11 +34,13 @@ impl Filesystem {
     pub fn open_unless(
         &self,
         inode: Inode,
-        for_writing: bool,
+        wanted: OpenFor,
         stop: StopCheck<'_>,
     ) -> Result<Opened> {
         match self.resolve(inode)? {
-            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
+            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest)
+                if wanted == OpenFor::Writing =>
+            {
                 Err(Error::ReadOnly)
             }
             Resolved::Status(StatusNode::Document(document)) => {
@@ -57,20 +56,24 @@ impl Filesystem {
             Resolved::Directory | Resolved::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
             Resolved::Special(_) => Err(Error::Invalid),
-            Resolved::File(_) => Ok(self.opened(inode, for_writing)),
+            Resolved::File(_) => Ok(self.opened(inode, wanted)),
         }
     }
 
     /// A file of the dataset, or one that was made, that is open now.
-    pub(super) fn opened(&self, inode: Inode, for_writing: bool) -> Opened {
+    pub(super) fn opened(&self, inode: Inode, wanted: OpenFor) -> Opened {
         let cache = match self.options.cache {
             CacheMode::Direct => CachePolicy::Direct,
             CacheMode::Page => CachePolicy::Page,
         };
-        if for_writing {
-            self.writers.open(inode);
-        }
-        Opened { handle: if for_writing { FOR_WRITING } else { 0 }, cache }
+        let handle = match wanted {
+            OpenFor::Reading => 0,
+            OpenFor::Writing => {
+                self.writers.open(inode);
+                FOR_WRITING
+            }
+        };
+        Opened { handle, cache }
     }
 
     /// Closes what [`open`](Self::open) opened.
@@ -95,7 +98,7 @@ impl Filesystem {
                 return self.read_status(handle, offset, out);
             }
             Resolved::Status(StatusNode::Manifest) => {
-                return self.read_manifest(handle, offset, out, true, &|| false);
+                return self.read_manifest(handle, offset, out, Fill::Whole, &|| false);
             }
             Resolved::Status(StatusNode::Control) => return Ok(0),
             Resolved::Special(_) => return Err(Error::Invalid),
@@ -123,17 +126,16 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the
-    /// set-id bits; says whether there were any.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep the set-id bits
+    /// [drops](Self::drop_set_id) them afterwards.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
-        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))?;
-        Ok(drop_set_id && self.drop_set_id(inode))
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
+        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))
     }
 
     /// Writes what the kernel had in its page cache because a program changed a shared mapping.
@@ -178,7 +180,7 @@ impl Filesystem {
     }
 
     /// What an inode that can be written to is before anybody does.
-    pub(super) fn writable(&self, inode: Inode) -> Result<Option<Base>> {
+    pub(super) fn writable(&self, inode: Inode) -> Result<Option<FileContent>> {
         match self.resolve(inode)? {
             Resolved::File(base) => Ok(base),
             Resolved::Directory => Err(Error::IsDirectory),
@@ -187,8 +189,8 @@ impl Filesystem {
         }
     }
 
-    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<Expectation> {
-        file.map(|file| Expectation { file, size_bytes: self.dataset.size_bytes(file) })
+    pub(super) fn expectation(&self, file: Option<Coordinates>) -> Option<FileContent> {
+        file.map(|file| self.dataset.file_content(file))
     }
 
     /// Puts pieces into a file, and remembers what is wrong in them. Without a record to put them
@@ -196,8 +198,8 @@ impl Filesystem {
     pub(super) fn store(
         &self,
         record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
-        base: Option<Base>,
-        expectation: Option<Expectation>,
+        base: Option<FileContent>,
+        expectation: Option<FileContent>,
         pieces: &mut [(u64, Extent)],
         stop: StopCheck<'_>,
     ) -> Result<()> {
@@ -220,7 +222,7 @@ impl Filesystem {
     /// Remembers what is wrong in a write, and refuses it where the mount does that.
     fn note_wrong(
         &self,
-        expectation: Expectation,
+        expectation: FileContent,
         pieces: &[(u64, Extent)],
         stop: StopCheck<'_>,
     ) -> Result<()> {
@@ -246,7 +248,7 @@ impl Filesystem {
     pub(super) fn refuse_growth(
         &self,
         inode: Inode,
-        base: Option<Base>,
+        base: Option<FileContent>,
         size_bytes: u64,
     ) -> Result<()> {
         let record = self.overlay.get(inode);
@@ -285,7 +287,7 @@ impl Filesystem {
 }
 
 /// Whether a write is one run of exactly what belongs there.
-fn is_right(expectation: Expectation, pieces: &[(u64, Extent)]) -> bool {
+fn is_right(expectation: FileContent, pieces: &[(u64, Extent)]) -> bool {
     match pieces {
         [] => true,
         [(offset, Extent { length, data: ExtentData::Content { source, .. } })] => {

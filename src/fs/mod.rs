@@ -39,14 +39,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode};
 use crate::overlay::{
-    Base, BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
+    BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
 use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNode};
 
 pub use crate::overlay::{GivenBack, InodeKind};
-pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
+pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
@@ -130,7 +130,7 @@ pub struct Filesystem {
 enum Resolved {
     Directory,
     /// A file, with what it is before anybody writes to it, where the dataset says that.
-    File(Option<Base>),
+    File(Option<FileContent>),
     /// A symbolic link, a pipe, a socket or a device.
     Special(InodeKind),
     Status(StatusNode),
@@ -197,7 +197,9 @@ impl Filesystem {
     fn resolve(&self, inode: Inode) -> Result<Resolved> {
         match self.dataset.namespace().entry(inode) {
             Some(DatasetEntry::Directory) => return Ok(Resolved::Directory),
-            Some(DatasetEntry::File(file)) => return Ok(Resolved::File(Some(self.base(file)))),
+            Some(DatasetEntry::File(file)) => {
+                return Ok(Resolved::File(Some(self.dataset.file_content(file))));
+            }
             None => {}
         }
         if let Some(node) = StatusNode::of(&self.dataset, inode) {
@@ -215,7 +217,7 @@ impl Filesystem {
     fn judged(
         &self,
         inode: Inode,
-        base: Option<Base>,
+        base: Option<FileContent>,
         record: Option<&Arc<Record>>,
     ) -> Option<Coordinates> {
         match record.map_or(JudgedBy::Number, |record| record.judged_by()) {
@@ -239,10 +241,6 @@ impl Filesystem {
             }
             JudgedBy::Nothing => None,
         }
-    }
-
-    fn base(&self, file: Coordinates) -> Base {
-        Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
     fn snapshot(&self) -> MountStatus<'_> {

@@ -7,8 +7,8 @@ use super::asked::Allocate;
 use super::attributes::FILE_BYTES_MAX;
 use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::StopCheck;
-use crate::dataset::Inode;
-use crate::overlay::{Base, Extent, ExtentData, Record, Written};
+use crate::dataset::{FileContent, Inode};
+use crate::overlay::{Extent, ExtentData, Record, Written};
 
 impl Filesystem {
     /// Changes a range without writing to it.
@@ -142,7 +142,7 @@ impl Filesystem {
 }
 
 /// How large a file is.
-fn size_of(base: Option<Base>, record: Option<&Arc<Record>>) -> u64 {
+fn size_of(base: Option<FileContent>, record: Option<&Arc<Record>>) -> u64 {
     let changed = record.and_then(|record| record.stat().size);
     changed.map_or_else(|| base.map_or(0, |base| base.size_bytes), |size| size.size_bytes)
 }

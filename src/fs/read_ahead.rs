@@ -26,10 +26,9 @@ mod stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CacheMode, Filesystem, Resolved, Result};
+use super::{CacheMode, Filesystem, ReadRequest, Resolved, Result};
 use crate::content::Content;
-use crate::dataset::Inode;
-use crate::overlay::Base;
+use crate::dataset::{FileContent, Inode};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, pool};
 
@@ -63,16 +62,15 @@ pub(super) struct Serving<'a> {
 
 impl Filesystem {
     /// Reads as [`read`](Self::read) does, hands the outcome to `answer`, and then has made what
-    /// comes next in a stream. The buffer grows to `size`, and may be exchanged for another one.
+    /// comes next in a stream. The buffer grows to the size that was asked for, and may be
+    /// exchanged for another one.
     pub fn serve_read(
         &self,
-        inode: Inode,
-        handle: u64,
-        offset: u64,
-        size: usize,
+        read: ReadRequest,
         buffer: &mut Vec<u8>,
         answer: impl FnOnce(Result<&[u8]>),
     ) {
+        let ReadRequest { inode, handle, offset, size } = read;
         // Through the page cache, the kernel reads ahead by itself.
         let is_direct = self.options.cache == CacheMode::Direct;
         let serving = self.read_ahead.serve(inode, size).filter(|_| is_direct);
@@ -97,7 +95,7 @@ impl Filesystem {
     }
 
     /// What a file of the dataset shows, if nobody has changed anything about it.
-    fn untouched(&self, inode: Inode) -> Option<Base> {
+    fn untouched(&self, inode: Inode) -> Option<FileContent> {
         match self.resolve(inode) {
             Ok(Resolved::File(base)) if self.overlay.get(inode).is_none() => base,
             _ => None,
@@ -139,7 +137,7 @@ impl Serving<'_> {
     /// moment.
     pub(super) fn take(
         &self,
-        base: Base,
+        base: FileContent,
         offset: u64,
         size: usize,
         buffer: &mut Vec<u8>,
@@ -224,7 +222,7 @@ impl MakerJob {
     }
 
     /// Hands a piece to its stream, and says what to make next.
-    fn next(&mut self, made: Option<StreamPiece>) -> Option<(Base, StreamPiece)> {
+    fn next(&mut self, made: Option<StreamPiece>) -> Option<(FileContent, StreamPiece)> {
         let shared = Arc::clone(&self.ahead.0);
         let mut streams = shared.streams.lock();
         let next = streams.numbered(self.inode, self.number).and_then(|stream| {
@@ -272,8 +270,8 @@ mod tests {
 
     const SIZE: usize = 1 << 20;
 
-    fn base(file: u32) -> Base {
-        Base { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
+    fn base(file: u32) -> FileContent {
+        FileContent { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
     }
 
     /// Reads one piece, and says whether it was ready; the bytes are right in any case.

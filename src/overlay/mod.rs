@@ -60,12 +60,12 @@ pub use cleared::Cleared;
 pub use extent::{Extent, ExtentData};
 pub use extent_map::ExtentMap;
 pub use kept_bytes::KeptBytes;
-pub use recognise::{Expectation, Recognised, Recogniser};
+pub use recognise::{Recognised, Recogniser};
 pub use record::Record;
 pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 pub use store::{Store, StoreError, StoreFailure, Stored};
-pub use written::{Base, Written, WrittenPart};
+pub use written::{Written, WrittenPart};
 
 /// What is left to be done after [`Overlay::give_back`].
 #[derive(Debug)]

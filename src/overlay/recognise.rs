@@ -12,24 +12,7 @@ use smallvec::SmallVec;
 use super::extent::{Extent, ExtentData};
 use super::runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 use crate::content::{Address, Content, Located, MAX_FILE_BYTES, Source};
-use crate::dataset::Coordinates;
-
-/// What belongs at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expectation {
-    /// The file whose content belongs there.
-    pub file: Coordinates,
-    /// Its size.
-    pub size_bytes: u64,
-}
-
-impl Expectation {
-    /// The byte that belongs at an offset.
-    #[must_use]
-    pub fn source(&self, offset: u64) -> Source {
-        Source { file: self.file, offset }
-    }
-}
+use crate::dataset::FileContent;
 
 /// The pieces of a write: file offsets and extents, in order, without gaps. One, where all is well.
 pub type Recognised = SmallVec<[(u64, Extent); 1]>;
@@ -51,7 +34,7 @@ impl Recogniser<'_> {
     #[must_use]
     pub fn recognise(
         &self,
-        expectation: Option<Expectation>,
+        expectation: Option<FileContent>,
         offset: u64,
         data: &[u8],
         continued: impl FnOnce() -> Option<Source>,
@@ -83,7 +66,7 @@ impl Recogniser<'_> {
     }
 
     /// Separates right from wrong in the bytes that have an expectation; the rest is wrong.
-    fn take_apart(&self, expectation: Option<Expectation>, inside: usize, pieces: &mut Pieces<'_>) {
+    fn take_apart(&self, expectation: Option<FileContent>, inside: usize, pieces: &mut Pieces<'_>) {
         let data = pieces.data;
         let offset = pieces.offset;
         let mut runs = Vec::new();
@@ -130,7 +113,7 @@ impl Recogniser<'_> {
     /// bits are flipped in them: filler agrees with that of any place.
     fn groups<'r>(
         &self,
-        expectation: Option<Expectation>,
+        expectation: Option<FileContent>,
         inside: usize,
         runs: &'r [Range<usize>],
         pieces: &Pieces<'_>,

@@ -12,9 +12,10 @@ use super::attributes::{
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::rare::Rare;
-use super::written::{Base, Written, WrittenPart};
+use super::written::{Written, WrittenPart};
 use super::xattrs::drop_capability;
 use crate::content::Source;
+use crate::dataset::FileContent;
 use crate::sync::Mutex;
 
 /// The record of one inode.
@@ -253,7 +254,7 @@ impl Record {
     /// [`BudgetFull`]: nothing was changed.
     pub fn write(
         &self,
-        base: Option<Base>,
+        base: Option<FileContent>,
         pieces: &[(u64, Extent)],
         now: Timestamp,
     ) -> Result<(), BudgetFull> {
@@ -282,7 +283,7 @@ impl Record {
     /// [`BudgetFull`] where cutting an extent in two is one too many; nothing was changed.
     pub fn punch(
         &self,
-        base: Option<Base>,
+        base: Option<FileContent>,
         range: Range<u64>,
         size_bytes: u64,
         now: Timestamp,
@@ -299,7 +300,7 @@ impl Record {
     /// `needed` is asked with what the range takes before.
     fn replace(
         &self,
-        base: Option<Base>,
+        base: Option<FileContent>,
         range: &Range<u64>,
         now: Timestamp,
         needed: impl FnOnce(Usage) -> Usage,
@@ -326,7 +327,7 @@ impl Record {
     }
 
     /// Grows the file by a hole, if it is smaller.
-    pub fn grow(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
+    pub fn grow(&self, base: Option<FileContent>, size_bytes: u64, now: Timestamp) {
         let state = &mut *self.state.lock();
         let written = state.written.get_or_insert_with(|| Written::of(base));
         if written.size_bytes < size_bytes {
@@ -336,7 +337,7 @@ impl Record {
     }
 
     /// Cuts the file to a size, or grows it by a hole.
-    pub fn resize(&self, base: Option<Base>, size_bytes: u64, now: Timestamp) {
+    pub fn resize(&self, base: Option<FileContent>, size_bytes: u64, now: Timestamp) {
         let state = &mut *self.state.lock();
         let counted = state.extents();
         let written = state.written.get_or_insert_with(|| Written::of(base));

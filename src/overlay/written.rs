@@ -5,17 +5,8 @@ use smallvec::SmallVec;
 use super::extent::{Extent, ExtentData, to_index};
 use super::extent_map::ExtentMap;
 use super::store::StoreFailure;
-use crate::content::{Content, Source};
-use crate::dataset::Coordinates;
-
-/// What a file is before anybody wrote to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Base {
-    /// The file whose content it shows.
-    pub file: Coordinates,
-    /// Its size.
-    pub size_bytes: u64,
-}
+use crate::content::Content;
+use crate::dataset::FileContent;
 
 /// What a file has: its size and its extents. Bytes past the last extent, or between two, are
 /// holes.
@@ -30,17 +21,14 @@ pub struct Written {
 impl Written {
     /// What a file has before anybody wrote to it; one that was made has nothing.
     #[must_use]
-    pub fn of(base: Option<Base>) -> Self {
+    pub fn of(base: Option<FileContent>) -> Self {
         let Some(base) = base else { return Self::default() };
         let mut extents = ExtentMap::default();
-        let source = Source { file: base.file, offset: 0 };
-        let data = ExtentData::Content { source, written: false };
+        let data = ExtentData::Content { source: base.source(0), written: false };
         extents.insert(0, Extent { length: base.size_bytes, data });
         Self { size_bytes: base.size_bytes, extents }
     }
-}
 
-impl Written {
     /// Reads bytes, holes as zeros. What lies past the size reads as zeros too.
     ///
     /// # Errors

@@ -287,7 +287,8 @@ impl MountStatus<'_> {
         };
         let tally = match &written {
             Some(written) => {
-                let judge = Judge { content: self.content, expectation: self.expectation(file) };
+                let judge =
+                    Judge { content: self.content, expectation: self.dataset.file_content(file) };
                 judge.judge(written, stop, &mut note).ok_or(Stopped)?
             }
             None => self.judge(file, &found, stop, &mut note)?,

@@ -92,7 +92,9 @@ impl MountStatus<'_> {
         let written = match (kind, self.found_at(inode, kind)) {
             (_, Found::Written(_, record)) => record.written().unwrap_or_default(),
             (_, Found::As(inode)) => match self.dataset.namespace().entry(inode) {
-                Some(DatasetEntry::File(file)) => Written::of(Some(self.base(file))),
+                Some(DatasetEntry::File(file)) => {
+                    Written::of(Some(self.dataset.file_content(file)))
+                }
                 _ => Written::default(),
             },
             _ => Written::default(),

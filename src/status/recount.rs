@@ -16,7 +16,7 @@ use super::judgement_cache::{RecordVersion, Subject};
 use super::{MountStatus, Stopped};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, DatasetEntry, Inode};
-use crate::overlay::{Base, ChangedEntry, Expectation, InodeKind, Name, Record, Written};
+use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
 
 /// What stands under a name of the dataset.
@@ -64,10 +64,6 @@ struct ChangedEntries {
 const STEPS: usize = 1024;
 
 impl MountStatus<'_> {
-    pub(super) fn expectation(&self, file: Coordinates) -> Expectation {
-        Expectation { file, size_bytes: self.dataset.size_bytes(file) }
-    }
-
     /// What stands under the name of a file of the dataset.
     pub(super) fn found(&self, file: Coordinates) -> Found {
         let namespace = self.dataset.namespace();
@@ -104,7 +100,8 @@ impl MountStatus<'_> {
     ) -> Result<ByteTally, Stopped> {
         let known = |subject, version: RecordVersion<'_>, written: &dyn Fn() -> Option<Written>| {
             let judge = |stop: StopCheck<'_>| {
-                let judge = Judge { content: self.content, expectation: self.expectation(file) };
+                let judge =
+                    Judge { content: self.content, expectation: self.dataset.file_content(file) };
                 judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
             };
             self.judged.tally((subject, file), version, stop, judge).ok_or(Stopped)
@@ -117,17 +114,13 @@ impl MountStatus<'_> {
             }
             Found::As(inode) => match self.dataset.namespace().entry(*inode) {
                 Some(DatasetEntry::File(own)) if own != file => {
-                    let written = || Some(Written::of(Some(self.base(own))));
+                    let written = || Some(Written::of(Some(self.dataset.file_content(own))));
                     known(Subject::Content(own), None, &written)
                 }
                 _ => self.judge(file, found, stop, &mut |_| {}),
             },
             Found::Missing | Found::NoFile => self.judge(file, found, stop, &mut |_| {}),
         }
-    }
-
-    pub(super) fn base(&self, file: Coordinates) -> Base {
-        Base { file, size_bytes: self.dataset.size_bytes(file) }
     }
 
     /// Holds what was found against what belongs there.
@@ -138,7 +131,7 @@ impl MountStatus<'_> {
         stop: StopCheck<'_>,
         range: &mut dyn FnMut(WrongRange),
     ) -> Result<ByteTally, Stopped> {
-        let expectation = self.expectation(file);
+        let expectation = self.dataset.file_content(file);
         let expected = expectation.size_bytes;
         let judge = Judge { content: self.content, expectation };
         let mut judged = |written: &Written| judge.judge(written, stop, range).ok_or(Stopped);
@@ -146,7 +139,9 @@ impl MountStatus<'_> {
             Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
             Found::As(inode) => match self.dataset.namespace().entry(*inode) {
                 Some(DatasetEntry::File(own)) if own == file => Ok(ByteTally::untouched(expected)),
-                Some(DatasetEntry::File(own)) => judged(&Written::of(Some(self.base(own)))),
+                Some(DatasetEntry::File(own)) => {
+                    judged(&Written::of(Some(self.dataset.file_content(own))))
+                }
                 _ => judged(&Written::default()),
             },
             Found::Missing => Ok(ByteTally { expected, missing: expected, ..ByteTally::default() }),

@@ -290,8 +290,8 @@ impl RangeView {
             source: range.source.map(|source| {
                 let mut view = SourceView::new(dataset, source);
                 if range.class == Class::Stale && view.shared_block.is_none() {
-                    view.last_generation =
-                        dataset.last_generation(source.file, source.offset, range.length);
+                    let same = source.offset..source.offset.saturating_add(range.length);
+                    view.last_generation = dataset.origins().last_generation(source.file, same);
                 }
                 view
             }),
@@ -301,7 +301,7 @@ impl RangeView {
 
 impl SourceView {
     fn new(dataset: &Dataset, source: Source) -> Self {
-        let shared_block = dataset.shared_block(source.offset);
+        let shared_block = dataset.origins().shared_block(source.offset);
         // No file has a shared block to itself, not even the one in whose content it stands.
         let inode = dataset.namespace().inode(source.file).filter(|_| shared_block.is_none());
         let path = inode.map(|inode| {

@@ -1,12 +1,12 @@
 //! Judging one file that is read from storage, or handed over in memory, part by part.
 
-use crate::dataset::Coordinates;
-use crate::overlay::{Expectation, Extent, ExtentData, ExtentMap, Recogniser};
+use crate::dataset::{Coordinates, FileContent};
+use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser};
 use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
 use crate::verdict::{ByteTally, Judgement, WrongRange};
 
 /// A file that is not there: nobody has written it.
-pub(super) fn absent(expectation: Expectation) -> JudgedFile {
+pub(super) fn absent(expectation: FileContent) -> JudgedFile {
     JudgedFile {
         file: expectation.file,
         size_bytes: 0,
@@ -22,7 +22,7 @@ pub(super) fn absent(expectation: Expectation) -> JudgedFile {
 /// Adds the extents that the next block of a file is made of to those before it.
 pub(super) fn recognise_block(
     recogniser: &Recogniser<'_>,
-    expectation: Expectation,
+    expectation: FileContent,
     extents: &mut ExtentMap,
     (offset, block): (u64, &[u8]),
 ) {

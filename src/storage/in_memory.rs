@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::file_judge::{FileJudge, recognise_block};
 use crate::content::{Address, Content, MAX_FILE_BYTES};
-use crate::dataset::{Coordinates, Dataset};
-use crate::overlay::{Expectation, ExtentMap, Recogniser};
+use crate::dataset::{Coordinates, Dataset, FileContent};
+use crate::overlay::{ExtentMap, Recogniser};
 use crate::status::JudgedFile;
 use crate::verdict::Judge;
 
@@ -62,7 +62,7 @@ pub fn judge_bytes(
 pub struct StreamJudge<'a> {
     dataset: &'a Dataset,
     content: &'a Content,
-    expectation: Expectation,
+    expectation: FileContent,
     /// Whether what is missing around the bytes does not count.
     is_part: bool,
     /// Where the next byte stands.
@@ -86,7 +86,7 @@ impl<'a> StreamJudge<'a> {
         offset: u64,
     ) -> Self {
         let offset = offset.min(MAX_FILE_BYTES);
-        let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
+        let expectation = dataset.file_content(file);
         let judge = FileJudge::new(Judge { content, expectation }.begin_part(offset));
         Self { dataset, content, expectation, is_part: true, offset, judge }
     }
@@ -118,7 +118,7 @@ impl<'a> StreamJudge<'a> {
     /// What became of the file, or of the part of it.
     #[must_use]
     pub fn finish(self) -> JudgedFile {
-        let Self { expectation: Expectation { file, .. }, offset, judge, is_part, .. } = self;
+        let Self { expectation: FileContent { file, .. }, offset, judge, is_part, .. } = self;
         if is_part { judge.finish_part(file, offset) } else { judge.finish(file, offset) }
     }
 }

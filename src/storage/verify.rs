@@ -23,9 +23,9 @@ use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
 use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
-use crate::overlay::{Expectation, ExtentMap, Recogniser};
+use crate::overlay::{ExtentMap, Recogniser};
 use crate::status::JudgedFile;
 use crate::sync::{Mutex, together};
 use crate::verdict::Judge;
@@ -141,7 +141,7 @@ enum FilesToJudge<'a> {
 /// A file that is being read.
 struct Reading<'a> {
     position: u64,
-    expectation: Expectation,
+    expectation: FileContent,
     file: OpenFile,
     length: u64,
     mark: Marks,
@@ -160,12 +160,11 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
         let index = self.index(position);
         let file = self.share.file(index);
-        let dataset = self.share.dataset();
         if !self.chosen.has(index) {
             self.finish(position, Outcome::NotChosen);
             return None;
         }
-        let expectation = Expectation { file, size_bytes: dataset.size_bytes(file) };
+        let expectation = self.share.dataset().file_content(file);
         match self.open_file(file) {
             Ok(Some((file, stat))) => {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));

@@ -1,8 +1,7 @@
 //! The kinds of wrong.
 
 use crate::content::{Content, Source, StopCheck};
-use crate::dataset::Coordinates;
-use crate::overlay::Expectation;
+use crate::dataset::{Coordinates, FileContent};
 
 /// What kind of wrong a run of bytes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +39,7 @@ impl Class {
     /// is.
     pub(super) fn of_content(
         content: &Content,
-        expectation: Expectation,
+        expectation: FileContent,
         offset: u64,
         source: Source,
     ) -> Self {

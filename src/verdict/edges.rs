@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::{HEAD_BYTES, Head};
 use crate::content::{Content, Source};
-use crate::overlay::Expectation;
+use crate::dataset::FileContent;
 
 /// Cuts the bytes off both ends of a range that agree by chance.
 pub(super) fn trim(
     content: &Content,
-    expectation: Expectation,
+    expectation: FileContent,
     range: Range<u64>,
     actual_at: impl Fn(u64, &mut [u8]),
 ) -> Range<u64> {

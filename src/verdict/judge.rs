@@ -8,7 +8,8 @@ use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
 use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
-use crate::overlay::{Expectation, Extent, ExtentData, GAP_BYTES_MAX, Written};
+use crate::dataset::FileContent;
+use crate::overlay::{Extent, ExtentData, GAP_BYTES_MAX, Written};
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub struct Judge<'a> {
     /// The generator of the seed.
     pub content: &'a Content,
     /// What belongs at the path.
-    pub expectation: Expectation,
+    pub expectation: FileContent,
 }
 
 impl<'a> Judge<'a> {

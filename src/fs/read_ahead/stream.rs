@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::dataset::Inode;
-use crate::overlay::Base;
+use crate::dataset::{FileContent, Inode};
 
 /// What the kernel asks for at most, unless its limit was raised.
 pub(super) const PIECE_BYTES_MAX: usize = 1 << 20;
@@ -26,7 +25,7 @@ pub(super) struct ReadStream {
     pub(super) inode: Inode,
     /// That of its first read: tells it from an earlier stream of the file.
     pub(super) number: u64,
-    pub(super) base: Base,
+    pub(super) base: FileContent,
     /// Where the reader goes on if it reads on.
     pub(super) next: u64,
     /// How often it has read on, one time after the other.
@@ -65,7 +64,13 @@ pub(super) struct StreamPiece {
 }
 
 impl ReadStream {
-    pub(super) fn new(inode: Inode, number: u64, base: Base, offset: u64, size: usize) -> Self {
+    pub(super) fn new(
+        inode: Inode,
+        number: u64,
+        base: FileContent,
+        offset: u64,
+        size: usize,
+    ) -> Self {
         let next = offset + size as u64;
         Self {
             inode,
@@ -145,7 +150,7 @@ impl ReadStream {
     }
 
     /// Begins the next piece, if any is wanted.
-    pub(super) fn begin(&mut self) -> Option<(Base, StreamPiece)> {
+    pub(super) fn begin(&mut self) -> Option<(FileContent, StreamPiece)> {
         let (offset, length) = self.wanted()?;
         self.maker = Maker::At(offset);
         self.end = offset + length as u64;

@@ -38,10 +38,10 @@ fn changes() -> impl Strategy<Value = (usize, Change)> {
 }
 
 /// The first is one of the dataset's, the others were made.
-fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<Base>), BudgetFull> {
+fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<FileContent>), BudgetFull> {
     let budget = Arc::clone(budget);
     if file == 0 {
-        let base = Base { file: Coordinates::default(), size_bytes: 300 };
+        let base = FileContent { file: Coordinates::default(), size_bytes: 300 };
         return Ok((Record::new(budget, 0)?, Some(base)));
     }
     let kind = if file == 1 { InodeKind::File } else { InodeKind::Symlink };
@@ -83,7 +83,7 @@ fn held(record: &Record) -> Usage {
     Usage { kept_bytes, extents: 1 + extents.max(1) + xattrs }
 }
 
-fn apply(record: &Record, base: Option<Base>, change: &Change) -> Result<(), BudgetFull> {
+fn apply(record: &Record, base: Option<FileContent>, change: &Change) -> Result<(), BudgetFull> {
     match change {
         Change::Write(offset, lengths) => record.write(base, &pieces(*offset, lengths), NOW),
         Change::Punch(start, length) => {
@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn the_budget_is_what_the_records_hold(changes in prop::collection::vec(changes(), 1..60)) {
         let budget = Arc::new(Budget::new(LIMITS, Arc::default()));
-        let mut records: [Option<(Record, Option<Base>)>; FILES] = Default::default();
+        let mut records: [Option<(Record, Option<FileContent>)>; FILES] = Default::default();
         for (file, change) in &changes {
             if matches!(change, Change::Drop) {
                 records[*file] = None;
