@@ -163,11 +163,8 @@ impl<W: Write> Report<'_, W> {
     fn print(&mut self, start: u64, end: u64, source: Option<Source>) -> io::Result<()> {
         let length = end - start;
         let path = source.and_then(|source| {
-            let namespace = self.dataset.namespace();
-            let mut path = String::new();
             let is_own = self.dataset.origins().shared_block(source.offset).is_none();
-            let inode = namespace.inode(source.file).filter(|_| is_own)?;
-            namespace.path(inode, &mut path).then_some(path)
+            self.dataset.namespace().path_of(source.file).filter(|_| is_own)
         });
         let shared = source.and_then(|source| self.dataset.origins().shared_block(source.offset));
         if self.json {
