@@ -23,12 +23,12 @@ use super::kernel_args::KernelArguments;
 use super::log::Log;
 use super::pool;
 use crate::dataset::{Dataset, OptionValue, parse_size};
+use crate::fs::STATUS_NAME;
 use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
 use crate::fuse::{
     self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
 use crate::overlay::{BudgetLimits, Store};
-use crate::status::STATUS_NAME;
 
 /// Mount a dataset
 ///

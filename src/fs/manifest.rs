@@ -4,10 +4,11 @@
 //! So the caller can ask beforehand whether an answer takes long, and stop it; and no lock is held
 //! meanwhile.
 
+use super::StatusNode;
 use super::attributes::FILE_BYTES_MAX;
 use super::{Error, Filesystem, Result};
 use crate::dataset::Inode;
-use crate::status::{Manifest, StatusNode};
+use crate::manifest::Manifest;
 
 /// The digits of a hash.
 pub(super) const HASH_DIGITS: usize = 64;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::attributes::InodeAttributes;
 use super::{Error, Filesystem, InodeKind, Opened, Resolved, Result, now};
+use super::{STATUS_NAME, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
-use crate::status::{STATUS_NAME, StatusNode};
 
 /// What is to be made.
 #[derive(Clone, Debug)]
