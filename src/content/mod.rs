@@ -109,7 +109,8 @@ impl Content {
     /// The content of a dataset, in its shape.
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
-        Self { key: Key::new(dataset.seed()), shaped: Shaped::of(dataset).map(Arc::new) }
+        let shaped = Shaped::new(dataset.origins()).map(Arc::new);
+        Self { key: Key::new(dataset.seed()), shaped }
     }
 
     /// The AES-128 key, with which other tools can make the same bytes.

@@ -1,7 +1,6 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::StatusNode;
-use super::{Error, Filesystem, InodeKind, Resolved, Result, now};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, StatusNode, now};
 use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 

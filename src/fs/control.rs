@@ -1,7 +1,6 @@
 //! `.status/control`: commands to the mount, one a write.
 
-use super::StatusNode;
-use super::{Error, Filesystem, InodeKind, Reset, Result};
+use super::{Error, Filesystem, InodeKind, Reset, Result, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, dataset_lookup};
 

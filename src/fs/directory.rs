@@ -1,7 +1,8 @@
 //! Names: from one to its inode, and through a directory.
 
-use super::{Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result};
-use super::{STATUS_NAME, StatusNode};
+use super::{
+    Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result, STATUS_NAME, StatusNode,
+};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames};
 

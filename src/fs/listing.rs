@@ -1,7 +1,6 @@
 //! Open directories: where the listing of each ends.
 
-use super::StatusNode;
-use super::{DirectoryEntry, Error, Filesystem, Resolved, Result};
+use super::{DirectoryEntry, Error, Filesystem, Resolved, Result, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
 use crate::sync::DashMap;

@@ -47,7 +47,7 @@ use crate::overlay::{
 use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
 
 pub use crate::overlay::{GivenBack, InodeKind};
-pub use asked::{Allocate, CachePolicy, Opened, QUICK_BYTES_MAX, Seek};
+pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;

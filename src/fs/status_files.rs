@@ -7,8 +7,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
-use super::StatusNode;
-use super::{Error, Filesystem, Result};
+use super::{Error, Filesystem, Result, StatusNode};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::manifest::KnownSum;

@@ -136,8 +136,8 @@ impl RangeView {
             source: range.source.map(|source| {
                 let mut view = SourceView::new(dataset, source);
                 if range.class == Class::Stale && view.shared_block.is_none() {
-                    view.last_generation =
-                        dataset.last_generation(source.file, source.offset, range.length);
+                    let same = source.offset..source.offset.saturating_add(range.length);
+                    view.last_generation = dataset.origins().last_generation(source.file, same);
                 }
                 view
             }),

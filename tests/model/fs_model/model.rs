@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Scope, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeKind, NewNode, Options, RenameMode, Seek, SetAttributes,
+    Allocate, Error, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode, Seek,
+    SetAttributes,
 };
 use serde_json::Value;
 
@@ -378,7 +379,7 @@ impl Checked {
         let inode = self.inode(name);
         for (index, part) in data.chunks(request).enumerate() {
             let offset = offset + (index * request) as u64;
-            self.filesystem.write(inode, offset, part, false).unwrap();
+            self.filesystem.write(inode, offset, part).unwrap();
         }
     }
 
@@ -676,7 +677,7 @@ fn random(seed: u64, length: usize) -> Vec<u8> {
 }
 
 fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
-    let opened = filesystem.open(inode, false).unwrap();
+    let opened = filesystem.open(inode, OpenFor::Reading).unwrap();
     let size = filesystem.attributes(inode).unwrap().size.size_bytes;
     assert_eq!(size, 0, "only making a document tells its size");
     let mut json = vec![0; filesystem.open_document_bytes() as usize + 10];
