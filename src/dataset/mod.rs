@@ -63,7 +63,7 @@ pub use shape::{
 };
 pub use sizes::{
     DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size,
-    parse_size,
+    parse_count, parse_size,
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 

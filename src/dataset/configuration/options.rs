@@ -129,7 +129,7 @@ options! {
         canonical: |dataset| Some(u64::from(dataset.dimensions().processes).into()),
     }
 
-    /// How many files each process has, 1 to 2^32
+    /// How many files each process has, 1 to 2^32; 1M is 10^6
     files {
         value_name: "N",
         default: "1",
