@@ -27,7 +27,6 @@ mod log;
 mod man;
 mod mount;
 mod mount_target;
-mod origin;
 mod pool;
 mod progress;
 mod reset;

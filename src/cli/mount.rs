@@ -21,12 +21,11 @@ use super::log::Log;
 use super::values::{THREADS_MAX, Words, number, size, word};
 use super::{Failure, both, pool};
 use crate::dataset::Dataset;
-use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
+use crate::fs::{CacheMode, Filesystem, OnMismatch, Options, STATUS_NAME};
 use crate::fuse::{
     self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
 use crate::overlay::{BudgetLimits, Store};
-use crate::status::STATUS_NAME;
 
 /// Mount a dataset
 ///

@@ -10,14 +10,14 @@ use clap::Args;
 
 use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
-use super::origin::origin;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
-use crate::status::{STATUS_NAME, Surroundings};
+use crate::fs::STATUS_NAME;
+use crate::report::{ByteTotals, SourceView, Surroundings};
 use crate::storage::{
     Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, verify,
 };
@@ -287,7 +287,7 @@ fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
         surroundings.unexpected_total,
         surroundings.failures_total,
     );
-    let [expected, matched, wrong, extra] = verification.bytes();
+    let ByteTotals { expected, matched, wrong, extra } = verification.bytes();
     let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
     let _ = writeln!(
         text,
@@ -340,9 +340,8 @@ fn describe_problem(text: &mut String, problem: &serde_json::Value) {
             count(&range["length"]),
             word(&range["class"]),
         );
-        let source = &range["source"];
-        if source.is_object() {
-            let _ = write!(text, ", from {}", origin(source));
+        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
+            let _ = write!(text, ", from {source}");
         }
         text.push('\n');
     }
