@@ -95,7 +95,7 @@ fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
         }
         Action::Write(number, offset, data) => {
             let inode = find(number).or_else(|| make(number, InodeKind::File))?;
-            filesystem.write(inode, offset.into(), data, false).ok()?;
+            filesystem.write(inode, offset.into(), data).ok()?;
         }
         Action::Cut(number, size) => {
             let set = SetAttributes { size_bytes: Some(size.into()), ..SetAttributes::default() };

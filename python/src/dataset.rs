@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use seedfs::content::{Address, Content};
 use seedfs::dataset::{Coordinates, Dataset as Files};
-use seedfs::status::source_document;
+use seedfs::report::SourceView;
 use seedfs::storage::{Share, read_template};
 
 use crate::buffer::Lent;
@@ -163,7 +163,9 @@ impl Dataset {
             let found = PyDict::new(py);
             found.set_item("offset", run.at)?;
             found.set_item("length", run.len)?;
-            found.set_item("source", to_python(py, &source_document(files, run.source))?)?;
+            let source = serde_json::to_value(SourceView::new(files, run.source));
+            let source = source.map_err(refuse)?;
+            found.set_item("source", to_python(py, &source)?)?;
             list.append(found)?;
         }
         Ok(list)

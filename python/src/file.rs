@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use seedfs::content::{Address, MAX_FILE_BYTES};
 use seedfs::dataset::Coordinates;
-use seedfs::status::{JudgedFile, RANGES_MAX};
+use seedfs::report::{JudgedFile, RANGES_MAX};
 use seedfs::storage::{StreamJudge, judge_bytes};
 use self_cell::self_cell;
 

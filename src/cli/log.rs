@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, fmt as lines};
+
+use crate::sync::Mutex;
 
 /// So many lines that say the same are written in a [`PERIOD`].
 const LINES_MAX: u64 = 10;
@@ -142,7 +144,7 @@ impl LineLimits {
             (callsite, text).hash(&mut hasher);
             hasher.finish()
         };
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let mut known = key(&text);
         if kinds.len() >= KINDS_MAX && !kinds.contains_key(&known) {
             known = key("");
@@ -153,12 +155,12 @@ impl LineLimits {
     }
 
     fn lose_line(&self) {
-        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.lost.lock() += 1;
     }
 
     /// Forgets the kinds whose period is over.
     fn take_over(&self, now: Instant) -> Vec<LineKind> {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let over: Vec<u64> = kinds
             .iter()
             .filter(|(_, kind)| now.saturating_duration_since(kind.began) >= PERIOD)
@@ -175,7 +177,7 @@ impl LineLimits {
                 say(level, count, &text);
             }
         }
-        let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        let lost = std::mem::take(&mut *self.lost.lock());
         if lost > 0 {
             say(Level::WARN, lost, "lines that could not be written as fast as they came");
         }
@@ -280,7 +282,7 @@ mod tests {
         let admitted = |kind: u32| limits.admits(&callsite(), Level::WARN, kind.to_string(), now);
         let lines = (0..100_000).filter(|kind| admitted(*kind)).count();
         assert_eq!(lines, KINDS_MAX + 10);
-        assert_eq!(limits.kinds.lock().unwrap().len(), KINDS_MAX + 1);
+        assert_eq!(limits.kinds.lock().len(), KINDS_MAX + 1);
         let wanted: u64 = limits.take_over(now + PERIOD).iter().map(|kind| kind.wanted).sum();
         assert_eq!(wanted, 100_000, "none is forgotten");
     }

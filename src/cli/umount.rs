@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::Failure;
 use super::mount_target::{self, Accepted};
+use crate::fuse::InUse;
 
 /// Unmount a dataset
 ///
@@ -34,7 +35,8 @@ pub(super) fn run(arguments: &UmountArguments) -> Result<ExitCode, Failure> {
     let fail = |reason: &dyn Display| {
         Failure::system(format!("cannot unmount '{}': {reason}", mounted.path().display()))
     };
-    mounted.unmount(arguments.lazy).map_err(|obstacle| fail(&obstacle))?;
+    let in_use = if arguments.lazy { InUse::Detach } else { InUse::Stays };
+    mounted.unmount(in_use).map_err(|obstacle| fail(&obstacle))?;
     let start = Instant::now();
     while mounted.is_there().map_err(Failure::system)? {
         if start.elapsed() >= PATIENCE {

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use clap::Args;
 
@@ -17,6 +16,7 @@ use crate::storage::{
     Existing, Progress, Root, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes,
     free_bytes, write,
 };
+use crate::sync::Mutex;
 
 /// Write the dataset's files into a real directory
 ///
@@ -28,11 +28,15 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
-  srun --ntasks-per-node=1 seedfs write --node-id auto --node-count auto -n 100 -s 1G /scratch/test
+  srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
 pub(super) struct WriteArguments {
+    /// The directory to write to, which is made if it does not exist
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -62,10 +66,6 @@ pub(super) struct WriteArguments {
 
     #[command(flatten)]
     progress: ProgressArguments,
-
-    /// Where to; it is made if it is not there
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
 }
 
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
@@ -98,15 +98,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let unsaid = Mutex::new(None);
     let each_second = || {
         let failed = keeper.update(&progress).err();
-        if let Ok(mut unsaid) = unsaid.lock() {
-            *unsaid = failed;
-        }
+        *unsaid.lock() = failed;
     };
     let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &each_second, || {
         write(&root, share, options, &progress, interruption.stop())
     });
-    if let Ok(Some(error)) = unsaid.into_inner() {
+    if let Some(error) = unsaid.into_inner() {
         let name = keeper.name().display();
         let _ = writeln!(io::stderr(), "seedfs: {name}, which says how far this is: {error}");
     }

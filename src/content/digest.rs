@@ -106,6 +106,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::sync::Mutex;
 
     #[test]
     fn it_is_the_hash_of_the_bytes() {
@@ -125,16 +126,16 @@ mod tests {
     #[test]
     fn what_can_be_stopped_is_hashed_in_the_background() {
         let content = Content::new("42");
-        let names = std::sync::Mutex::new(std::collections::BTreeSet::new());
+        let names = Mutex::new(std::collections::BTreeSet::new());
         let note = || {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
-            names.lock().unwrap().insert(name.split('-').next().unwrap().to_owned());
+            names.lock().insert(name.split('-').next().unwrap().to_owned());
             false
         };
         let file = Coordinates::default();
         let sum = content.blake3_unless(file, 40 * LEAF_BYTES, &note);
         assert_eq!(sum, Some(content.blake3(file, 40 * LEAF_BYTES)));
-        let mut names = names.into_inner().unwrap();
+        let mut names = names.into_inner();
         // This thread asks once, before it begins.
         names.remove(std::thread::current().name().unwrap());
         assert_eq!(names, ["background".to_owned()].into());

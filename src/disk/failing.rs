@@ -28,6 +28,30 @@ impl Failing {
         Self::between(number, number, fault)
     }
 
+    /// One after the other that lets the first call fail, the second, and so on, up to the first
+    /// that finds no call left: each is to be used before the next is asked for.
+    ///
+    /// ```
+    /// use seedfs::disk::{Disk, Failing, Fault};
+    ///
+    /// let opened = Failing::at_each_call(Fault::Before(5)).map(|failing| {
+    ///     Disk::new(failing).open_root("/".as_ref()).is_ok()
+    /// });
+    /// assert!(opened.eq([false, true]));
+    /// ```
+    pub fn at_each_call(fault: Fault) -> impl Iterator<Item = Self> {
+        let mut last: Option<Self> = None;
+        std::iter::from_fn(move || {
+            let number = match &last {
+                None => 0,
+                Some(last) if last.has_failed() => last.first + 1,
+                Some(_) => return None,
+            };
+            last = Some(Self::at(number, fault));
+            last.clone()
+        })
+    }
+
     /// Lets all calls from one on fail, as a disk that has died.
     #[must_use]
     pub fn from(number: u64, fault: Fault) -> Self {

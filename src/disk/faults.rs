@@ -50,6 +50,26 @@ pub enum Fault {
     Short,
 }
 
+impl Fault {
+    /// One of each kind that callers may tell apart.
+    pub const EACH: [Self; 8] = [
+        Self::Before(libc::EIO),
+        Self::Before(libc::ENOSPC),
+        Self::Before(libc::EDQUOT),
+        Self::Before(libc::ESTALE),
+        Self::After(libc::EIO),
+        Self::Before(libc::EINTR),
+        Self::After(libc::EINTR),
+        Self::Short,
+    ];
+
+    /// Whether the disk goes on by itself, so that nobody may notice.
+    #[must_use]
+    pub fn is_harmless(self) -> bool {
+        matches!(self, Self::Short | Self::Before(libc::EINTR) | Self::After(libc::EINTR))
+    }
+}
+
 /// Who is asked before each system call whether it is to fail.
 pub trait Faults: Clone + Debug + Send + Sync + 'static {
     /// What is to happen to this call; `None`: nothing.

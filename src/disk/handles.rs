@@ -54,6 +54,15 @@ pub enum Taken {
     Replace,
 }
 
+/// What a file has to be before it counts as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// In the kernel, which stores it by and by.
+    Later,
+    /// On the storage, with its name.
+    Synced,
+}
+
 /// What something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {

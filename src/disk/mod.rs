@@ -8,11 +8,12 @@
 //! after that happens below its descriptor. A new file is made with a random name that must be free
 //! ([`Disk::create_temporary`]), and never through a link. It gets its own name in one step
 //! ([`Disk::publish`]), which replaces what is there or refuses to. So nothing that somebody else
-//! has made is cut, and nothing is seen half written.
+//! has made is cut, and nothing is seen half written. The crate `tempfile` does as much by path: it
+//! knows no directory's descriptor, does not ask what closing says, and cannot be made to fail.
 //!
 //! *Errors that come late.* A file server may say only when a file is closed that it could not
-//! store it. [`Disk::flush`] asks that question before the file gets its name, while there is still
-//! something to be done about it.
+//! store it. [`Disk::publish`] asks that question ([`Disk::flush`]) before the file gets its name,
+//! while there is still something to be done about it.
 //!
 //! *Failures on purpose.* Every call asks [`Faults`] first. [`Sound`] never has one, and the
 //! compiler removes the question. [`Failing`] counts the calls and lets the n-th fail, so a test
@@ -36,5 +37,7 @@ mod whole;
 pub use calls::Disk;
 pub use failing::Failing;
 pub use faults::{Fault, Faults, Sound, SystemCall};
-pub use handles::{Access, FileType, Links, ListingEntry, OpenDirectory, OpenFile, Stat, Taken};
+pub use handles::{
+    Access, Durability, FileType, Links, ListingEntry, OpenDirectory, OpenFile, Stat, Taken,
+};
 pub use listing::Listing;

@@ -11,7 +11,9 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
-use super::{Access, Disk, Faults, FileType, Links, OpenDirectory, OpenFile, SystemCall, Taken};
+use super::{
+    Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, SystemCall, Taken,
+};
 
 /// How often a name that is taken is drawn again. That it is once takes an attacker who guesses.
 const DRAWS_MAX: u32 = 16;
@@ -73,12 +75,32 @@ impl<F: Faults> Disk<F> {
     }
 
     /// Gives a file that [`Disk::create_temporary`] made its name, in one step: whoever looks sees
-    /// the file before or this one, whole.
+    /// the file before or this one, whole. Everything is asked first that says what was not stored.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` where the name is taken and that is refused; else those of the system.
+    /// `AlreadyExists` where the name is taken and that is refused; else those of the system. The
+    /// temporary name may be there still.
     pub fn publish(
+        &self,
+        file: &OpenFile,
+        at: &OpenDirectory,
+        (temporary, name): (&OsStr, &OsStr),
+        (taken, durability): (Taken, Durability),
+    ) -> io::Result<()> {
+        if durability == Durability::Synced {
+            self.sync(file)?;
+        }
+        self.flush(file)?;
+        self.rename(file, at, (temporary, name), taken)?;
+        match durability {
+            Durability::Later => Ok(()),
+            // The name is part of what is to last.
+            Durability::Synced => self.sync_directory(at),
+        }
+    }
+
+    fn rename(
         &self,
         file: &OpenFile,
         at: &OpenDirectory,
@@ -132,8 +154,8 @@ impl<F: Faults> Disk<F> {
         matches!((self.stat(file), named), (Ok(own), Ok(named)) if own.is_same(&named))
     }
 
-    /// Replaces what a name stands for by a file of these bytes, in one step; with `lasting`, on
-    /// the storage. What cannot be done leaves everything as it was.
+    /// Replaces what a name stands for by a file of these bytes, in one step. What cannot be done
+    /// leaves everything as it was.
     ///
     /// # Errors
     ///
@@ -143,21 +165,16 @@ impl<F: Faults> Disk<F> {
         at: &OpenDirectory,
         name: &OsStr,
         bytes: &[u8],
-        (mode, lasting): (u32, bool),
+        (mode, durability): (u32, Durability),
     ) -> io::Result<()> {
         let (file, temporary) = self.create_temporary(at, (&prefix(name), ".tmp"), mode)?;
-        let whole = || {
-            self.write_all_at(&file, bytes, 0)?;
-            if lasting {
-                self.sync(&file)?;
-            }
-            self.flush(&file)?;
-            self.publish(&file, at, (&temporary, name), Taken::Replace)
-        };
-        whole().inspect_err(|_| {
-            let _ = self.unlink(at, &temporary);
-        })?;
-        if lasting { self.sync_directory(at) } else { Ok(()) }
+        self.write_all_at(&file, bytes, 0)
+            .and_then(|()| {
+                self.publish(&file, at, (&temporary, name), (Taken::Replace, durability))
+            })
+            .inspect_err(|_| {
+                let _ = self.unlink(at, &temporary);
+            })
     }
 
     /// Reads a regular file whole.

@@ -1,5 +1,16 @@
 //! What can be asked of an open file.
 
+use crate::dataset::Inode;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFor {
+    /// To be read only.
+    Reading,
+    /// To be written to, perhaps read as well.
+    Writing,
+}
+
 /// An open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
@@ -20,6 +31,28 @@ pub enum CachePolicy {
     Frozen,
     /// Not at all: what is written are commands, and closing waits until they are carried out.
     Commands,
+}
+
+/// The bytes that a read asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// The inode.
+    pub inode: Inode,
+    /// That of the open file.
+    pub handle: u64,
+    /// Where they begin.
+    pub offset: u64,
+    /// How many there are at the most.
+    pub size: usize,
+}
+
+/// How much of a piece of the manifest is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// All that was asked for: fewer bytes mean the end of the file.
+    Whole,
+    /// As many lines as do not keep the reader waiting.
+    ToLineEnd,
 }
 
 /// What to look for from an offset on.

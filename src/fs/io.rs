@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::asked::{CachePolicy, Opened, Seek};
+use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, StatusNode, now};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
-use crate::status::{StatusNode, WrongRanges};
+use crate::status::WrongRanges;
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 
@@ -22,8 +22,8 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`] for writing to a status
     /// file, and [`Error::TooManyOpen`] where the open documents hold as much as they may.
-    pub fn open(&self, inode: Inode, for_writing: bool) -> Result<Opened> {
-        self.open_unless(inode, for_writing, StopCheck::NEVER)
+    pub fn open(&self, inode: Inode, wanted: OpenFor) -> Result<Opened> {
+        self.open_unless(inode, wanted, StopCheck::NEVER)
     }
 
     /// The same; making a [document](Self::document_work) can be stopped.
@@ -34,11 +34,13 @@ impl Filesystem {
     pub fn open_unless(
         &self,
         inode: Inode,
-        for_writing: bool,
+        wanted: OpenFor,
         stop: StopCheck<'_>,
     ) -> Result<Opened> {
         match self.resolve(inode)? {
-            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest) if for_writing => {
+            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest)
+                if wanted == OpenFor::Writing =>
+            {
                 Err(Error::ReadOnly)
             }
             Resolved::Status(StatusNode::Document(document)) => {
@@ -54,20 +56,24 @@ impl Filesystem {
             Resolved::Directory | Resolved::Status(_) => Err(Error::IsDirectory),
             // The kernel opens those itself.
             Resolved::Special(_) => Err(Error::Invalid),
-            Resolved::File(_) => Ok(self.opened(inode, for_writing)),
+            Resolved::File(_) => Ok(self.opened(inode, wanted)),
         }
     }
 
     /// A file of the dataset, or one that was made, that is open now.
-    pub(super) fn opened(&self, inode: Inode, for_writing: bool) -> Opened {
+    pub(super) fn opened(&self, inode: Inode, wanted: OpenFor) -> Opened {
         let cache = match self.options.cache {
             CacheMode::Direct => CachePolicy::Direct,
             CacheMode::Page => CachePolicy::Page,
         };
-        if for_writing {
-            self.writers.open(inode);
-        }
-        Opened { handle: if for_writing { FOR_WRITING } else { 0 }, cache }
+        let handle = match wanted {
+            OpenFor::Reading => 0,
+            OpenFor::Writing => {
+                self.writers.open(inode);
+                FOR_WRITING
+            }
+        };
+        Opened { handle, cache }
     }
 
     /// Closes what [`open`](Self::open) opened.
@@ -92,7 +98,7 @@ impl Filesystem {
                 return self.read_status(handle, offset, out);
             }
             Resolved::Status(StatusNode::Manifest) => {
-                return self.read_manifest(handle, offset, out, true, &|| false);
+                return self.read_manifest(handle, offset, out, Fill::Whole, &|| false);
             }
             Resolved::Status(StatusNode::Control) => return Ok(0),
             Resolved::Special(_) => return Err(Error::Invalid),
@@ -120,17 +126,16 @@ impl Filesystem {
         Ok(length)
     }
 
-    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep them drops the
-    /// set-id bits; says whether there were any.
+    /// Writes all of `data`, or nothing. Whoever has not the privilege to keep the set-id bits
+    /// [drops](Self::drop_set_id) them afterwards.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`] for a wrong byte where mismatches are rejected, [`Error::NoSpace`] where
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
-    pub fn write(&self, inode: Inode, offset: u64, data: &[u8], drop_set_id: bool) -> Result<bool> {
-        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))?;
-        Ok(drop_set_id && self.drop_set_id(inode))
+    pub fn write(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
+        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))
     }
 
     /// Writes what the kernel had in its page cache because a program changed a shared mapping.

@@ -5,9 +5,9 @@
 //! meanwhile.
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Result};
+use super::{Error, Filesystem, Fill, Result, StatusNode};
 use crate::dataset::Inode;
-use crate::status::{Manifest, StatusNode};
+use crate::manifest::Manifest;
 
 /// The digits of a hash.
 pub(super) const HASH_DIGITS: usize = 64;
@@ -20,9 +20,9 @@ impl Filesystem {
         inode == StatusNode::Manifest.inode()
     }
 
-    /// Reads from the manifest, as [`read`](Self::read) does. Unless it is to be `whole`, fewer
-    /// bytes than asked for can come in the middle too: at the end of a line, where hashing what
-    /// belongs into the next ones would keep the reader waiting.
+    /// Reads from the manifest, as [`read`](Self::read) does. Where
+    /// `fill` allows it, fewer bytes than asked for can come in the middle too: at the end of a
+    /// line, where hashing what belongs into the next ones would keep the reader waiting.
     ///
     /// # Errors
     ///
@@ -32,11 +32,11 @@ impl Filesystem {
         handle: u64,
         offset: u64,
         out: &mut [u8],
-        whole: bool,
+        fill: Fill,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize> {
         let mut line = self.status_files.manifest_line(handle)?;
-        let read = self.manifest().read(offset, out, whole, &mut line, stop);
+        let read = self.manifest().read(offset, out, fill == Fill::Whole, &mut line, stop);
         self.status_files.set_manifest_line(handle, line);
         read.map_err(|_| Error::Interrupted)
     }

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::attributes::InodeAttributes;
-use super::{Error, Filesystem, InodeKind, Opened, Resolved, Result, now};
+use super::{
+    Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, STATUS_NAME, StatusNode, now,
+};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
-use crate::status::{STATUS_NAME, StatusNode};
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -24,6 +25,15 @@ pub struct NewNode<'a> {
     pub gid: u32,
     /// Where a symbolic link points.
     pub target: Option<&'a [u8]>,
+}
+
+/// What is removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// A name that is not a directory's.
+    Name,
+    /// An empty directory.
+    Directory,
 }
 
 /// A name in a directory.
@@ -103,7 +113,7 @@ impl Filesystem {
         new: &NewNode<'_>,
     ) -> Result<(InodeAttributes, Opened)> {
         let attributes = self.make(parent, name, new)?;
-        Ok((attributes, self.opened(attributes.inode, true)))
+        Ok((attributes, self.opened(attributes.inode, OpenFor::Writing)))
     }
 
     /// Gives an inode another name, for somebody who then remembers it once more.
@@ -167,7 +177,7 @@ impl Filesystem {
     /// [`Error::IsDirectory`], [`Error::NotFound`], [`Error::NotDirectory`] of the parent,
     /// [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`] where the removal cannot be noted.
     pub fn unlink(&self, parent: Inode, name: &[u8]) -> Result<()> {
-        self.remove_name(parent, name, false)
+        self.remove_name(parent, name, Removal::Name)
     }
 
     /// Removes an empty directory.
@@ -176,10 +186,10 @@ impl Filesystem {
     ///
     /// [`Error::NotEmpty`], [`Error::NotDirectory`], and as for [`unlink`](Self::unlink).
     pub fn remove_directory(&self, parent: Inode, name: &[u8]) -> Result<()> {
-        self.remove_name(parent, name, true)
+        self.remove_name(parent, name, Removal::Directory)
     }
 
-    fn remove_name(&self, parent: Inode, name: &[u8], directory: bool) -> Result<()> {
+    fn remove_name(&self, parent: Inode, name: &[u8], removal: Removal) -> Result<()> {
         self.check_directory(parent, name)?;
         let time = now();
         let growth = |tree: &ChangedNames| tree.growth(&self.dataset, &[(parent, name, None)]);
@@ -187,13 +197,16 @@ impl Filesystem {
         let _gone = self.overlay.change_names(growth, |tree| {
             let parent_record = self.changeable_directory(tree, parent)?;
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
-            match (kind == InodeKind::Directory, directory) {
-                (true, false) => return Err(Error::IsDirectory),
-                (false, true) => return Err(Error::NotDirectory),
-                (true, true) if !tree.is_empty_directory(&self.dataset, inode) => {
+            match (removal, kind) {
+                (Removal::Name, InodeKind::Directory) => return Err(Error::IsDirectory),
+                (Removal::Name, _) => {}
+                (Removal::Directory, InodeKind::Directory)
+                    if !tree.is_empty_directory(&self.dataset, inode) =>
+                {
                     return Err(Error::NotEmpty);
                 }
-                _ => {}
+                (Removal::Directory, InodeKind::Directory) => {}
+                (Removal::Directory, _) => return Err(Error::NotDirectory),
             }
             let record = self.overlay.get_or_insert(inode)?;
             tree.set(&self.dataset, parent, name, None);

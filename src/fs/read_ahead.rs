@@ -26,7 +26,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CacheMode, Filesystem, Resolved, Result};
+use super::{CacheMode, Filesystem, ReadRequest, Resolved, Result};
 use crate::content::Content;
 use crate::dataset::{FileContent, Inode};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -62,16 +62,15 @@ pub(super) struct Serving<'a> {
 
 impl Filesystem {
     /// Reads as [`read`](Self::read) does, hands the outcome to `answer`, and then has made what
-    /// comes next in a stream. The buffer grows to `size`, and may be exchanged for another one.
+    /// comes next in a stream. The buffer grows to the size that was asked for, and may be
+    /// exchanged for another one.
     pub fn serve_read(
         &self,
-        inode: Inode,
-        handle: u64,
-        offset: u64,
-        size: usize,
+        read: ReadRequest,
         buffer: &mut Vec<u8>,
         answer: impl FnOnce(Result<&[u8]>),
     ) {
+        let ReadRequest { inode, handle, offset, size } = read;
         // Through the page cache, the kernel reads ahead by itself.
         let is_direct = self.options.cache == CacheMode::Direct;
         let serving = self.read_ahead.serve(inode, size).filter(|_| is_direct);

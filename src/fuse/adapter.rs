@@ -22,9 +22,9 @@ use super::slow::{Slow, SlowRequests};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::fs::{
-    AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem,
-    InodeAttributes, InodeKind, NewNode, Opened, QUICK_BYTES_MAX, RenameMode, Result, Seek,
-    SetAttributes, SetXattr, TimeChange, XattrAnswer,
+    AccessMask, Allocate, CachePolicy, DirectoryEntry, DocumentWork, Error, Filesystem, Fill,
+    InodeAttributes, InodeKind, NewNode, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, RenameMode,
+    Result, Seek, SetAttributes, SetXattr, TimeChange, XattrAnswer,
 };
 use crate::overlay::Timestamp;
 use crate::sync::background;
@@ -117,13 +117,13 @@ impl Adapter {
     /// Reads the manifest, on another thread. What is mapped into memory must be whole: there the
     /// kernel takes what is missing from a page for the end of the file. Such a request has no
     /// owner of locks.
-    fn read_manifest(&self, pid: u32, read: (u64, u64, u32), mapped: bool, reply: ReplyData) {
+    fn read_manifest(&self, pid: u32, read: ReadRequest, fill: Fill, reply: ReplyData) {
         let filesystem = Arc::clone(&self.filesystem);
         self.slow.hashes.answer(pid, move |stop| {
             guarded("read", move || {
-                let (handle, offset, size) = read;
-                let mut out = vec![0; size as usize];
-                match filesystem.read_manifest(handle, offset, &mut out, mapped, stop) {
+                let ReadRequest { handle, offset, size, .. } = read;
+                let mut out = vec![0; size];
+                match filesystem.read_manifest(handle, offset, &mut out, fill, stop) {
                     Ok(length) => reply.data(&out[..length]),
                     Err(error) => reply.error(errno(error)),
                 }
@@ -159,7 +159,7 @@ impl Adapter {
         &self,
         work: DocumentWork,
         pid: u32,
-        (inode, for_writing): (Inode, bool),
+        (inode, wanted): (Inode, OpenFor),
         reply: ReplyOpen,
     ) {
         let filesystem = Arc::clone(&self.filesystem);
@@ -172,7 +172,7 @@ impl Adapter {
             answer!(
                 "open",
                 reply,
-                filesystem.open_unless(inode, for_writing, StopCheck::when(stop)),
+                filesystem.open_unless(inode, wanted, StopCheck::when(stop)),
                 send_opened
             );
         });
@@ -299,12 +299,15 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let for_writing = flags.acc_mode() != OpenAccMode::O_RDONLY;
+        let wanted = match flags.acc_mode() {
+            OpenAccMode::O_RDONLY => OpenFor::Reading,
+            OpenAccMode::O_WRONLY | OpenAccMode::O_RDWR => OpenFor::Writing,
+        };
         if let Some(work) = self.filesystem.document_work(inode(ino)) {
-            self.open_document(work, request.pid(), (inode(ino), for_writing), reply);
+            self.open_document(work, request.pid(), (inode(ino), wanted), reply);
             return;
         }
-        guarded("open", move || match self.filesystem.open(inode(ino), for_writing) {
+        guarded("open", move || match self.filesystem.open(inode(ino), wanted) {
             Ok(opened) => send_opened(reply, opened),
             Err(error) => reply.error(errno_by_number(error)),
         });
@@ -321,19 +324,19 @@ impl fuser::Filesystem for Adapter {
         lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        if self.filesystem.is_manifest(inode(ino)) {
-            let read = (handle.0, offset, size);
-            self.read_manifest(request.pid(), read, lock_owner.is_none(), reply);
+        let read = ReadRequest { inode: inode(ino), handle: handle.0, offset, size: size as usize };
+        if self.filesystem.is_manifest(read.inode) {
+            let fill = if lock_owner.is_none() { Fill::Whole } else { Fill::ToLineEnd };
+            self.read_manifest(request.pid(), read, fill, reply);
             return;
         }
         guarded("read", move || {
             BUFFER.with_borrow_mut(|buffer| {
-                let (inode, size) = (inode(ino), size as usize);
                 let answer = |outcome: Result<&[u8]>| match outcome {
                     Ok(bytes) => reply.data(bytes),
                     Err(error) => reply.error(errno(error)),
                 };
-                self.filesystem.serve_read(inode, handle.0, offset, size, buffer, answer);
+                self.filesystem.serve_read(read, buffer, answer);
             });
         });
     }
@@ -364,8 +367,11 @@ impl fuser::Filesystem for Adapter {
                 let inode = inode(ino);
                 if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
                     self.filesystem.write_back(inode, offset, data)?;
-                } else if self.filesystem.write(inode, offset, data, drop_set_id)? {
-                    self.commands.mode_changed(inode);
+                } else {
+                    self.filesystem.write(inode, offset, data)?;
+                    if drop_set_id && self.filesystem.drop_set_id(inode) {
+                        self.commands.mode_changed(inode);
+                    }
                 }
                 Ok(length)
             },

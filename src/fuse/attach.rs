@@ -25,7 +25,7 @@ use rustix::net::{
 use rustix::process::{getgid, getuid};
 
 use super::mount_options::MountWords;
-use super::mounted::{Mounted, Obstacle};
+use super::mounted::{InUse, Mounted, Obstacle};
 use super::mountpoint::Mountpoint;
 
 const DEVICE: &str = "/dev/fuse";
@@ -56,11 +56,11 @@ impl OwnMount {
         self.device.try_clone()
     }
 
-    /// Unmounts it; `lazily` also where it is in use.
-    pub(super) fn unmount(&self, lazily: bool) -> Result<(), Obstacle> {
+    /// Unmounts it.
+    pub(super) fn unmount(&self, in_use: InUse) -> Result<(), Obstacle> {
         match &self.mounted {
             Some(mounted) => {
-                mounted.unmount_if(lazily, || mounted.is_unique() || self.is_connected())
+                mounted.unmount_if(in_use, || mounted.is_unique() || self.is_connected())
             }
             None => Err(Obstacle::System("it is not known which mount is its own".to_owned())),
         }

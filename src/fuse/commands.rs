@@ -10,14 +10,15 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fuser::{INodeNo, Notifier, ReplyEmpty};
 
 use crate::dataset::Inode;
 use crate::fs::{Filesystem, Reset};
+use crate::sync::{Condvar, Mutex};
 
 /// How long the end of the session waits for what is under way: without a mount it fails at once.
 const END: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ impl Commands {
 
     /// Answers when the kernel knows of all that was handed over before.
     pub(super) fn answer(&self, reply: ReplyEmpty) {
-        if self.0.tasks().running {
+        if self.0.tasks.lock().running {
             self.add(Task::Answer(reply));
         } else {
             reply.ok();
@@ -86,7 +87,7 @@ impl Commands {
     }
 
     fn add(&self, task: Task) {
-        let mut tasks = self.0.tasks();
+        let mut tasks = self.0.tasks.lock();
         tasks.queue.push_back(task);
         if tasks.running {
             return;
@@ -97,7 +98,7 @@ impl Commands {
         let thread = thread::Builder::new().name("commands".to_owned());
         if let Err(error) = thread.spawn(move || shared.work()) {
             tracing::error!(%error, "cannot tell the kernel what has changed: it shows the old");
-            let mut tasks = self.0.tasks();
+            let mut tasks = self.0.tasks.lock();
             tasks.running = false;
             // The replies go with them, and were answered EIO.
             let lost = std::mem::take(&mut tasks.queue);
@@ -108,18 +109,13 @@ impl Commands {
 
     /// The mount is gone: returns when nothing is under way.
     pub(super) fn end(&self) {
-        let tasks = self.0.tasks();
-        // What it returns are the tasks, and whether that took too long.
-        let _ = self.0.done.wait_timeout_while(tasks, END, |tasks| tasks.running);
+        let deadline = Instant::now() + END;
+        let mut tasks = self.0.tasks.lock();
+        while tasks.running && !self.0.done.wait_until(&mut tasks, deadline).timed_out() {}
     }
 }
 
 impl CommandWorker {
-    /// No panic leaves the queue half changed.
-    fn tasks(&self) -> MutexGuard<'_, Tasks> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn work(&self) {
         while let Some(task) = self.next() {
             if catch_unwind(AssertUnwindSafe(|| self.run(task))).is_err() {
@@ -129,7 +125,7 @@ impl CommandWorker {
     }
 
     fn next(&self) -> Option<Task> {
-        let mut tasks = self.tasks();
+        let mut tasks = self.tasks.lock();
         let next = tasks.queue.pop_front();
         if next.is_none() {
             tasks.running = false;

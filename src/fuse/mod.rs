@@ -25,6 +25,6 @@ pub use connection::{
 };
 pub use descriptors::keep_descriptors_from_children;
 pub use mount_options::{OptionError, OptionWord};
-pub use mounted::{MountPlace, Mounted, Obstacle, mount_place, mounts};
+pub use mounted::{InUse, MountPlace, Mounted, Obstacle, mount_place, mounts};
 pub use mountpoint::{Mountpoint, MountpointError};
 pub use session::{MountError, MountOptions, serve, session_config};

@@ -45,6 +45,15 @@ pub enum MountPlace {
     Elsewhere,
 }
 
+/// What an unmount does where the mount is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InUse {
+    /// Nothing: it stays.
+    Stays,
+    /// It goes out of sight, and ends when nobody uses it any more.
+    Detach,
+}
+
 /// Why a mount stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
@@ -128,20 +137,20 @@ impl Mounted {
         MountTable::read().map(|table| self.find(&table).is_some())
     }
 
-    /// Unmounts it and nothing else; `lazily` also where it is in use. It is no failure if it has
+    /// Unmounts it and nothing else. It is no failure if it has
     /// gone already.
     ///
     /// # Errors
     ///
     /// Says what keeps it.
-    pub fn unmount(&self, lazily: bool) -> Result<(), Obstacle> {
-        self.unmount_if(lazily, || true)
+    pub fn unmount(&self, in_use: InUse) -> Result<(), Obstacle> {
+        self.unmount_if(in_use, || true)
     }
 
     /// `is_ours` is asked while the mount is held, so that its numbers are nobody else's.
     pub(super) fn unmount_if(
         &self,
-        lazily: bool,
+        in_use: InUse,
         is_ours: impl FnOnce() -> bool,
     ) -> Result<(), Obstacle> {
         let system = |error: &dyn std::fmt::Display| Obstacle::System(error.to_string());
@@ -165,7 +174,7 @@ impl Mounted {
         if !is_ours() || (self.unique.is_some() && unique_id(&held) != self.unique) {
             return Ok(());
         }
-        let unmounted = if lazily {
+        let unmounted = if in_use == InUse::Detach {
             rustix::mount::unmount(descriptor_path(&held), UnmountFlags::DETACH)
         } else {
             // Who holds it is in its way.
@@ -176,19 +185,19 @@ impl Mounted {
             // It has gone meanwhile.
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
             Err(Errno::BUSY) => Err(Obstacle::InUse),
-            Err(Errno::PERM) => unmount_as_user(mount, lazily),
+            Err(Errno::PERM) => unmount_as_user(mount, in_use),
             Err(error) => Err(system(&error)),
         }
     }
 }
 
 /// Only root may call umount(2): fusermount3 is set-uid root for this.
-fn unmount_as_user(mount: &Mount, lazily: bool) -> Result<(), Obstacle> {
+fn unmount_as_user(mount: &Mount, in_use: InUse) -> Result<(), Obstacle> {
     if let Some(owner) = mount.owner().filter(|owner| *owner != geteuid().as_raw()) {
         return Err(Obstacle::OfUser(owner));
     }
     let mut command = Command::new("fusermount3");
-    command.arg("-u").args(lazily.then_some("-z")).arg("--").arg(&mount.path);
+    command.arg("-u").args((in_use == InUse::Detach).then_some("-z")).arg("--").arg(&mount.path);
     match command.output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {

@@ -17,7 +17,7 @@ use super::attach::{self, Detached, OwnMount};
 use super::connection::{ConnectionOptions, set_read_ahead};
 use super::give_back::GivingBack;
 use super::mount_options::{MountWords, OptionWord};
-use super::mounted::Obstacle;
+use super::mounted::{InUse, Obstacle};
 use super::mountpoint::Mountpoint;
 use super::slow::Slow;
 use crate::fs::Filesystem;
@@ -97,7 +97,7 @@ pub fn serve(
         })
         .map_err(|error| {
             // It would be dead.
-            let _ = own.unmount(true);
+            let _ = own.unmount(InUse::Detach);
             MountError::Signals(error)
         })?;
     if let Some(mounted) = own.mounted() {
@@ -115,7 +115,7 @@ pub fn serve(
     // It has nothing to tell: a panic of it was logged when it happened.
     let _ = watcher.join();
     // Nearly always it has gone already. A connection that was aborted leaves its mount.
-    if let Err(obstacle) = own.unmount(true) {
+    if let Err(obstacle) = own.unmount(InUse::Detach) {
         tracing::warn!(%obstacle, "a dead mount stays");
     }
     tracing::info!(path = %path.display(), "unmounted");
@@ -144,7 +144,7 @@ fn begin(
             Ok(session) => Ok((session, own)),
             Err(error) => {
                 // It would be dead.
-                let _ = own.unmount(true);
+                let _ = own.unmount(InUse::Detach);
                 Err(error)
             }
         }
@@ -246,9 +246,9 @@ fn unmount_on_signal(mut signals: Signals, own: &OwnMount, leaving: impl Fn()) {
 }
 
 fn unmount_or_detach(own: &OwnMount) -> Result<(), Obstacle> {
-    own.unmount(false).or_else(|obstacle| match obstacle {
+    own.unmount(InUse::Stays).or_else(|obstacle| match obstacle {
         Obstacle::InUse => {
-            own.unmount(true)?;
+            own.unmount(InUse::Detach)?;
             tracing::warn!("files are open: detached, and serving them until they are closed");
             Ok(())
         }

@@ -278,6 +278,11 @@ mod tests {
         Pools::new(Topology::here(), placement)
     }
 
+    /// A byte that says where it belongs, and is not 0.
+    fn mark(place: usize) -> u8 {
+        u8::try_from(1 + place % 251).unwrap()
+    }
+
     #[test]
     fn every_byte_is_filled_once_whatever_the_pools() {
         let cpus: Vec<usize> = Topology::here().nodes()[0].cpus.clone();
@@ -292,10 +297,10 @@ mod tests {
                     };
                     pools.fill(by, &mut buffer, |at, part| {
                         for (byte, place) in part.iter_mut().zip(at..) {
-                            *byte = byte.wrapping_add(1 + (place % 251) as u8 / 2);
+                            *byte = byte.wrapping_add(mark(place));
                         }
                     });
-                    let right = |(place, byte): (usize, &u8)| *byte == 1 + (place % 251) as u8 / 2;
+                    let right = |(place, byte): (usize, &u8)| *byte == mark(place);
                     assert!(buffer.iter().enumerate().all(right), "{length} on {threads}");
                 }
             }

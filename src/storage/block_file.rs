@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::disk::{Access, Disk, Faults, Links, OpenDirectory, OpenFile, Taken};
+use crate::disk::{Access, Disk, Durability, Faults, Links, OpenDirectory, OpenFile, Taken};
 
 /// What is read or written in one call through the page cache: it fits the second-level cache,
 /// where it is made or compared, and a call costs little against it.
@@ -162,23 +162,18 @@ impl NewFile {
         disk.write_all_at(&self.file, &block[done..], offset + done as u64)
     }
 
-    /// Gives the file its name, after everything has been asked for that says what was not stored.
+    /// Gives the file its name.
     pub(super) fn finish<F: Faults>(
         &self,
         disk: &Disk<F>,
         at: &OpenDirectory,
         name: &OsStr,
-        (taken, lasting): (Taken, bool),
+        how: (Taken, Durability),
     ) -> io::Result<()> {
-        if lasting {
-            disk.sync(&self.file)?;
+        if let Some(direct) = &self.direct {
+            disk.flush(direct)?;
         }
-        for file in [Some(&self.file), self.direct.as_ref()].into_iter().flatten() {
-            disk.flush(file)?;
-        }
-        disk.publish(&self.file, at, (&self.temporary, name), taken)?;
-        // The name is part of what is to last.
-        if lasting { disk.sync_directory(at) } else { Ok(()) }
+        disk.publish(&self.file, at, (&self.temporary, name), how)
     }
 
     /// Removes it. What cannot be removed now, the next run removes.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::{Existing, FILES_LISTED_MAX, Progress, Root, Share, WriteOptions};
-use crate::disk::{Faults, Links, Sound};
+use crate::disk::{Durability, Faults, Links, Sound};
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
@@ -154,7 +154,7 @@ impl<'a, F: Faults> StatusKeeper<'a, F> {
         let mut json = serde_json::to_vec_pretty(&status)?;
         json.push(b'\n');
         let Root { disk, directory, .. } = self.root;
-        disk.replace(directory, &self.name, &json, (0o666, false))
+        disk.replace(directory, &self.name, &json, (0o666, Durability::Later))
     }
 
     /// The name of the file.

@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::target::is_trusted;
-use crate::disk::{Disk, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Taken};
+use crate::disk::{
+    Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Taken,
+};
 
 /// Where a file is to be, in a directory that stays open. A file is replaced in one step: it is
 /// whole, or the one before. What is no file, as a pipe or the link `/dev/stdout`, is written to.
@@ -62,7 +64,9 @@ impl<F: Faults> Output<F> {
     pub fn replace(&self, bytes: &[u8], mode: u32) -> io::Result<()> {
         match &self.stream {
             Some(path) => std::fs::write(path, bytes),
-            None => self.disk.replace(&self.directory, &self.name, bytes, (mode, true)),
+            None => {
+                self.disk.replace(&self.directory, &self.name, bytes, (mode, Durability::Synced))
+            }
         }
     }
 
@@ -111,9 +115,8 @@ impl<F: Faults> Growing<'_, F> {
     pub fn finish(mut self) -> io::Result<()> {
         let Output { disk, directory, name, .. } = self.output;
         if let To::File(file, temporary) = &self.to {
-            disk.sync(file)?;
-            disk.flush(file)?;
-            disk.publish(file, directory, (temporary, name), Taken::Replace)?;
+            let how = (Taken::Replace, Durability::Synced);
+            disk.publish(file, directory, (temporary, name), how)?;
         }
         self.to = To::Done;
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::str::FromStr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
@@ -14,8 +13,8 @@ use super::in_order::InOrder;
 use super::{Progress, Share, StopFlag};
 use crate::content::Content;
 use crate::dataset::Coordinates;
-use crate::status::{escaped_path, manifest_line};
-use crate::sync::together;
+use crate::manifest::{escaped_path, manifest_line};
+use crate::sync::{Mutex, together};
 
 /// A hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,9 +156,7 @@ pub fn sums(
             lines.bring(index, line, stop, |out, _, line| {
                 if let Err(error) = out.write_all(line.as_bytes()) {
                     stop.set();
-                    if let Ok(mut failure) = failure.lock() {
-                        failure.get_or_insert(error);
-                    }
+                    failure.lock().get_or_insert(error);
                 }
             });
         }
@@ -168,8 +165,8 @@ pub fn sums(
     // of the one that makes it, as a pool's stolen work may.
     together(threads, work);
     match failure.into_inner() {
-        Ok(Some(error)) => Err(error),
-        _ => Ok(()),
+        Some(error) => Err(error),
+        None => Ok(()),
     }
 }
 

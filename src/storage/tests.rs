@@ -16,20 +16,6 @@ use crate::verdict::Verdict;
 
 const SIZE_BYTES: usize = 9000;
 
-const FAULTS: [Fault; 6] = [
-    Fault::Before(libc::EIO),
-    Fault::Before(libc::ENOSPC),
-    Fault::After(libc::EIO),
-    Fault::Before(libc::EINTR),
-    Fault::After(libc::EINTR),
-    Fault::Short,
-];
-
-/// Whether nobody is to notice a fault.
-fn is_harmless(fault: Fault) -> bool {
-    matches!(fault, Fault::Short | Fault::Before(libc::EINTR) | Fault::After(libc::EINTR))
-}
-
 fn dataset() -> Dataset {
     let typed = DatasetConfig {
         nodes: Some(2.into()),
@@ -51,19 +37,16 @@ fn path(dataset: &Dataset, directory: &Path, index: u64) -> PathBuf {
     directory.join(share.path(share.file(index)))
 }
 
-/// Runs something on disks that fail at the first call, at the second, and so on, until there is
-/// no call left; says how many there were.
+/// Runs something on disks that fail at each of their calls, with every fault.
 fn with_every_fault(mut run: impl FnMut(Failing, Fault)) {
-    for fault in FAULTS {
-        for number in 0.. {
-            assert!(number < 2000, "it does not end");
-            let failing = Failing::at(number, fault);
-            run(failing.clone(), fault);
-            if !failing.has_failed() {
-                assert!(number > 5, "only {number} calls go through the disk");
-                break;
-            }
+    for fault in Fault::EACH {
+        let mut runs = 0;
+        for failing in Failing::at_each_call(fault).take(2000) {
+            run(failing, fault);
+            runs += 1;
         }
+        assert!(runs > 6, "only {runs} calls go through the disk");
+        assert!(runs < 2000, "it does not end");
     }
 }
 
@@ -175,7 +158,7 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
                 assert!(whole || now == *former, "file {index}, {case}");
                 assert!(whole || written.is_err(), "file {index}, {case}");
             }
-            assert!(written.is_ok() || !is_harmless(fault), "{case}");
+            assert!(written.is_ok() || !fault.is_harmless(), "{case}");
             let again = WriteOptions { existing: Existing::Resume, ..options };
             assert_eq!(write_on(Disk::real(), directory, &dataset, again), Ok(()), "{case}");
             // Nothing is left of the first run, either.
@@ -331,9 +314,9 @@ fn a_verification_is_never_false_whichever_call_fails() {
                             assert!(!verified || is_right && failed == 0, "{what}, {fault:?}");
                             let noticed = failed > 0 || !is_right;
                             assert!(verified || noticed, "{what}, {fault:?}: {verdict:?}");
-                            assert!(failed == 0 || !is_harmless(fault), "{what}, {fault:?}");
+                            assert!(failed == 0 || !fault.is_harmless(), "{what}, {fault:?}");
                         }
-                        Err(error) => assert!(!is_harmless(fault), "{what}, {fault:?}: {error}"),
+                        Err(error) => assert!(!fault.is_harmless(), "{what}, {fault:?}: {error}"),
                     }
                     assert_whole(place);
                 }
@@ -366,7 +349,7 @@ fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
         };
         update(Disk::new(Failing::never()), 1).unwrap();
         let updated = update(Disk::new(failing.clone()), 3);
-        assert!(updated.is_ok() || !is_harmless(fault), "{fault:?}: {updated:?}");
+        assert!(updated.is_ok() || !fault.is_harmless(), "{fault:?}: {updated:?}");
         let root = Root::open(Disk::real(), directory.path()).unwrap();
         let read = read_cluster_status(&root).unwrap().unwrap();
         assert_eq!(read.unreadable_total, 0, "{fault:?}");
@@ -379,7 +362,7 @@ fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
         if let Ok(Some(read)) = &read {
             assert!(read.unreadable_total == 1 || read.files_created > 0, "{fault:?}");
         }
-        assert!(!is_harmless(fault) || read.is_ok(), "{fault:?}: {read:?}");
+        assert!(!fault.is_harmless() || read.is_ok(), "{fault:?}: {read:?}");
     });
 }
 
@@ -405,7 +388,7 @@ fn a_manifest_is_whole_or_the_one_before_whichever_call_fails() {
         let written = manifest(Disk::new(failing), &path);
         let now = fs::read(&path).unwrap();
         assert!(now == right || written.is_err() && now == b"before", "{fault:?}: {written:?}");
-        assert!(written.is_ok() || !is_harmless(fault), "{fault:?}: {written:?}");
+        assert!(written.is_ok() || !fault.is_harmless(), "{fault:?}: {written:?}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{fault:?}");
     });
 }

@@ -17,7 +17,7 @@ use super::target::{Parents, split};
 use super::{Progress, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
-use crate::disk::{Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
+use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -296,8 +296,9 @@ impl<F: Faults> Writer<'_, F> {
             Existing::Refuse => Taken::Refuse,
             Existing::Resume | Existing::Overwrite => Taken::Replace,
         };
+        let durability = if self.options.fsync { Durability::Synced } else { Durability::Later };
         let disk = &self.root.disk;
-        new.finish(disk, parent, name, (taken, self.options.fsync)).map_err(|error| {
+        new.finish(disk, parent, name, (taken, durability)).map_err(|error| {
             new.discard(disk, parent);
             match error.kind() {
                 ErrorKind::AlreadyExists => already_there(),

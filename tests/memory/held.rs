@@ -202,7 +202,7 @@ impl Operation {
                 let bytes = foreign(length, file + offset);
                 for number in 0..count {
                     let offset = u64::from(offset) + u64::from(number) * u64::from(step);
-                    let _ = it.write(inode, offset, &bytes, false);
+                    let _ = it.write(inode, offset, &bytes);
                 }
             }
             Self::Nibble { file, permille, from_front } => {
@@ -320,7 +320,7 @@ fn nibble(mounted: &Mounted, file: u32, permille: u32, from_front: bool) {
     let Some(inode) = mounted.file(file) else { return };
     for number in 0..16 {
         let start = number * PIECE;
-        let _ = mounted.filesystem.write(inode, start, &foreign(64 << 10, file), false);
+        let _ = mounted.filesystem.write(inode, start, &foreign(64 << 10, file));
         let mut left = start..start + PIECE;
         while left.end - left.start > 64 {
             let cut = (left.end - left.start) * u64::from(permille) / 1000;

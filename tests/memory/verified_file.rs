@@ -26,8 +26,8 @@ fn a_verified_file_costs_less_than_300_bytes() {
         let mut bytes = [0; 64];
         content.fill(file, 0, &mut bytes);
         // Two writes, the second first: more than the shortest way to one extent.
-        filesystem.write(inode, 30, &bytes[30..], false).unwrap();
-        filesystem.write(inode, 0, &bytes[..30], false).unwrap();
+        filesystem.write(inode, 30, &bytes[30..]).unwrap();
+        filesystem.write(inode, 0, &bytes[..30]).unwrap();
     }
     let each = (held_bytes() - before) / u64::from(FILES);
     assert!(each < 300, "{each} bytes for each verified file");

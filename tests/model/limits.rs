@@ -75,7 +75,7 @@ const STEPS: [(&str, Step); 10] = [
         let inode = lookup(it, "node_0/process_0");
         it.set_xattr(inode, b"user.x", Some(b"value"), SetXattr::Any)
     }),
-    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes", false).map(drop)),
+    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes")),
     ("punch", |it| it.allocate(lookup(it, "node_0/process_0"), 30..40, Allocate::Hole)),
 ];
 
@@ -106,9 +106,9 @@ fn with_too_few_extents_it_is_all_or_nothing() {
 fn with_too_few_bytes_it_is_all_or_nothing() {
     let filesystem = filesystem(20, 100);
     let file = make(&filesystem, b"new", InodeKind::File).unwrap().inode;
-    filesystem.write(file, 0, b"thirteen byte", false).unwrap();
+    filesystem.write(file, 0, b"thirteen byte").unwrap();
     let before = contents(&filesystem, Inode::ROOT, "");
-    assert_eq!(filesystem.write(file, 5, b"too many, even over some", false), Err(Error::NoSpace));
+    assert_eq!(filesystem.write(file, 5, b"too many, even over some"), Err(Error::NoSpace));
     let set = filesystem.set_xattr(file, b"user.x", Some(b"value"), SetXattr::Any);
     assert_eq!(set, Err(Error::NoSpace));
     assert_eq!(filesystem.xattr_names(file).unwrap().len(), 0);
@@ -182,7 +182,7 @@ fn a_new_owner_or_content_takes_the_capabilities() {
         filesystem.set_attributes(file, &set).unwrap();
     };
     let write = || {
-        filesystem.write(file, 0, b"x", false).unwrap();
+        filesystem.write(file, 0, b"x").unwrap();
     };
     let owner = SetAttributes { uid: Some(7), ..SetAttributes::default() };
     let group = SetAttributes { gid: Some(7), ..SetAttributes::default() };
@@ -245,7 +245,7 @@ fn a_copy_of_very_many_extents_is_made_in_parts() {
     let [from, to] =
         [b"from", b"copy"].map(|it| make(&filesystem, it, InodeKind::File).unwrap().inode);
     for number in 0..EXTENTS {
-        filesystem.write(from, number * 3, &[7], false).unwrap();
+        filesystem.write(from, number * 3, &[7]).unwrap();
     }
     let length = (EXTENTS - 1) * 3 + 1;
     let mut done = 0;
@@ -281,15 +281,15 @@ fn what_is_free_is_what_can_be_written() {
         blake3::Hasher::new().finalize_xof().fill(&mut bytes);
         for part in 0..8_u64 {
             assert_eq!(it.space().blocks_free, free - part * 256);
-            it.write(file, part << 20, &bytes, false).unwrap();
+            it.write(file, part << 20, &bytes).unwrap();
         }
         assert_eq!((it.space().blocks, it.space().blocks_free), (dataset_blocks + free, 0));
-        assert_eq!(it.write(file, 8 << 20, b"one more", false), Err(Error::NoSpace));
+        assert_eq!(it.write(file, 8 << 20, b"one more"), Err(Error::NoSpace));
         // The dataset's content still goes in: it takes none.
         let own = it.dataset().namespace().inode(Coordinates::default()).unwrap();
         let mut right = vec![0; 100];
         it.read(own, 0, 0, &mut right).unwrap();
-        it.write(own, 0, &right, false).unwrap();
+        it.write(own, 0, &right).unwrap();
     }
 }
 
@@ -305,7 +305,7 @@ fn with_a_store_its_room_is_free_too() {
     let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
     let mut bytes = vec![0; 1 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
-    it.write(file, 0, &bytes, false).unwrap();
+    it.write(file, 0, &bytes).unwrap();
     // One block is the dataset's.
     assert_eq!((it.space().blocks, it.space().blocks_free), (9 * 256 + 1, 8 * 256));
 }

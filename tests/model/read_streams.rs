@@ -2,10 +2,14 @@
 
 use proptest::prelude::*;
 use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::fs::{Filesystem, Options};
+use seedfs::fs::{Filesystem, Options, ReadRequest};
 
 const SIZE: usize = 3 << 20;
 const REQUEST: usize = 128 << 10;
+
+fn request(inode: Inode, at: usize) -> ReadRequest {
+    ReadRequest { inode, handle: 0, offset: at as u64, size: REQUEST }
+}
 
 fn filesystem() -> Filesystem {
     let config = DatasetConfig { size: Some((SIZE as u64).into()), ..DatasetConfig::default() };
@@ -56,21 +60,18 @@ proptest! {
                         let right = model.get(at..).unwrap_or_default();
                         let right = &right[..right.len().min(REQUEST)];
                         let mut read = 0;
-                        filesystem.serve_read(
-                            inode, 0, at as u64, REQUEST, &mut buffer,
-                            |outcome| {
-                                let bytes = outcome.unwrap();
-                                read = bytes.len();
-                                assert!(bytes == right, "at {at}");
-                            },
-                        );
+                        filesystem.serve_read(request(inode, at), &mut buffer, |outcome| {
+                            let bytes = outcome.unwrap();
+                            read = bytes.len();
+                            assert!(bytes == right, "at {at}");
+                        });
                         at += read;
                     }
                 }
                 Step::Seek(to) => at = *to,
                 Step::Write(to, byte) => {
                     let to = (*to).min(model.len());
-                    filesystem.write(inode, to as u64, &[*byte], false).unwrap();
+                    filesystem.write(inode, to as u64, &[*byte]).unwrap();
                     model.resize(model.len().max(to + 1), 0);
                     model[to] = *byte;
                 }
@@ -99,7 +100,7 @@ fn streams_side_by_side_are_all_right() {
             scope.spawn(|| {
                 let mut buffer = Vec::new();
                 for at in (0..SIZE).step_by(REQUEST) {
-                    filesystem.serve_read(inode, 0, at as u64, REQUEST, &mut buffer, |outcome| {
+                    filesystem.serve_read(request(inode, at), &mut buffer, |outcome| {
                         assert!(outcome.unwrap() == &right[at..at + REQUEST]);
                     });
                 }

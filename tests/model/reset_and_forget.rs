@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use seedfs::dataset::{DatasetConfig, Inode};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes,
+    Allocate, Error, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode, SetAttributes,
 };
 
 const SIZE: usize = 64 << 10;
@@ -75,7 +75,7 @@ fn an_old_forget_leaves_what_was_looked_up_since() {
         // Evicted; the kernel has not said so when it finds the file again.
         let second = filesystem.look_up(node, name).unwrap().inode;
         assert_eq!(first, second);
-        filesystem.write(second, 0, b"written", false).unwrap();
+        filesystem.write(second, 0, b"written").unwrap();
         filesystem.unlink(node, name).unwrap();
         filesystem.forget(first, 1);
         assert_eq!(contents(&filesystem, second).unwrap()[..7], b"written"[..]);
@@ -122,12 +122,12 @@ fn nesting_has_no_price() {
         all.push(at);
     }
     let deep = make(&filesystem, at, "file", InodeKind::File);
-    filesystem.write(deep, 0, b"x", false).unwrap();
+    filesystem.write(deep, 0, b"x").unwrap();
     filesystem.rename(at, b"file", at, b"process_0", RenameMode::Replace).unwrap();
     // At the top, with all below.
     filesystem.rename(Inode::ROOT, b"d", Inode::ROOT, b"e", RenameMode::Replace).unwrap();
     let others = resolve(&filesystem, ".status/others.json");
-    let handle = filesystem.open(others, false).unwrap().handle;
+    let handle = filesystem.open(others, OpenFor::Reading).unwrap().handle;
     filesystem.release(others, handle);
     // Moving to where the way up is long is refused, not walked.
     let top = make(&filesystem, Inode::ROOT, "top", InodeKind::Directory);
@@ -187,7 +187,7 @@ fn a_directory_that_moves_moves_what_its_files_are_held_against() {
     filesystem.remove_directory(Inode::ROOT, b"node_0").unwrap();
     let made = make(&filesystem, Inode::ROOT, "made", InodeKind::Directory);
     let file = make(&filesystem, made, "process_1", InodeKind::File);
-    filesystem.write(file, 0, &right, false).unwrap();
+    filesystem.write(file, 0, &right).unwrap();
     let reserved = || filesystem.xattr(file, b"user.seedfs.verdict");
     assert_eq!(reserved(), Err(Error::NoAttribute));
     let rename = |from: &[u8], to: &[u8]| {
@@ -343,7 +343,7 @@ fn a_reset_is_before_or_after_a_change_of_a_file() {
     // One change after the other, seen from one thread: the second is not undone without the first.
     let in_order = |round: u64| {
         let mark = |inode: Inode| {
-            filesystem.write(inode, 0, &round.to_be_bytes(), false).unwrap();
+            filesystem.write(inode, 0, &round.to_be_bytes()).unwrap();
         };
         let is_marked =
             |inode: Inode| contents(&filesystem, inode).unwrap()[..8] == round.to_be_bytes();
@@ -364,7 +364,7 @@ fn what_is_written_back_late_is_from_before_the_reset() {
     let file = resolve(&filesystem, "node_0/process_0");
     let other = resolve(&filesystem, "node_1/process_0");
     for command in [&b"reset"[..], b"reset node_0"] {
-        filesystem.open(file, true).unwrap();
+        filesystem.open(file, OpenFor::Writing).unwrap();
         filesystem.write_back(file, 0, b"changed in memory").unwrap();
         assert_eq!(verdict(&filesystem, file), "mismatch");
         let mut reset = filesystem.control(command).unwrap();
@@ -376,7 +376,7 @@ fn what_is_written_back_late_is_from_before_the_reset() {
             filesystem.write_back(other, 0, b"elsewhere").unwrap();
             assert_eq!(verdict(&filesystem, other), "mismatch");
         }
-        filesystem.write(file, 0, b"by itself", false).unwrap();
+        filesystem.write(file, 0, b"by itself").unwrap();
         assert_eq!(verdict(&filesystem, file), "mismatch");
         reset.settle();
         filesystem.write_back(file, 0, b"now it counts").unwrap();
@@ -397,7 +397,7 @@ fn a_copy_has_no_zeros_of_a_cut() {
     };
     let cut_and_fill = || {
         filesystem.set_attributes(from, &cut(0)).unwrap();
-        filesystem.write(from, 0, &right, false).unwrap();
+        filesystem.write(from, 0, &right).unwrap();
     };
     race(copy, cut_and_fill);
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, DatasetConfig, Inode, TemplateFile};
-use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode};
+use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode};
 use serde_json::{Value, json};
 
 const SIZE: usize = 1 << 20;
@@ -40,7 +40,7 @@ impl Shown {
         let inode = self.inode(&path(generation, process));
         for (index, part) in data.chunks(128 << 10).enumerate() {
             let at = offset as u64 + index as u64 * (128 << 10);
-            self.filesystem.write(inode, at, part, false).unwrap();
+            self.filesystem.write(inode, at, part).unwrap();
         }
     }
 
@@ -256,7 +256,7 @@ fn a_temporary_copy_of_a_template_is_not_kept() {
         let made = shown.filesystem.make(parent, b"tmp", &new).unwrap().inode;
         let right = shown.bytes(5, 0);
         for (index, part) in right.chunks(65_536).enumerate() {
-            shown.filesystem.write(made, index as u64 * 65_536, part, false).unwrap();
+            shown.filesystem.write(made, index as u64 * 65_536, part).unwrap();
         }
         assert_eq!(shown.filesystem.usage().kept_bytes, 0, "{shape}");
     }
@@ -288,7 +288,7 @@ fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() 
         let mut data = right.clone();
         keystream.fill(Coordinates { generation: 0, ..at }, 4096, &mut data[4096..8192]);
         let inode = filesystem.make(directory, b"temporary", &new).unwrap().inode;
-        filesystem.write(inode, 0, &data, false).unwrap();
+        filesystem.write(inode, 0, &data).unwrap();
         let name = format!("file_{number}");
         let renamed = filesystem.rename(
             directory,
@@ -309,7 +309,7 @@ fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() 
 }
 
 fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
-    let opened = filesystem.open(inode, false).unwrap();
+    let opened = filesystem.open(inode, OpenFor::Reading).unwrap();
     let mut json = vec![0; 1 << 22];
     let read = filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
     filesystem.release(inode, opened.handle);

@@ -17,8 +17,8 @@ use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, Options,
-    RenameMode, SetAttributes, XattrAnswer,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, OpenFor,
+    Options, RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
 
@@ -64,8 +64,7 @@ impl Checked {
         let namespace = filesystem.dataset().namespace();
         let mut files = BTreeMap::new();
         for number in 1..=namespace.inode_count() {
-            let mut path = String::new();
-            assert!(namespace.path(Inode::new(number), &mut path));
+            let path = namespace.path(Inode::new(number)).unwrap();
             if let Some(file) = namespace.coordinates(&path) {
                 files.insert(path, file);
             }
@@ -134,7 +133,7 @@ impl Checked {
             Operation::Write { path, offset, length, data } => {
                 let inode = self.resolve(path)?;
                 let data = self.model.data(path, *offset, *length, data);
-                self.filesystem.write(inode, *offset as u64, &data, false).map(drop)
+                self.filesystem.write(inode, *offset as u64, &data)
             }
             Operation::Truncate(path, size) => {
                 let size_bytes = Some(*size as u64);
@@ -226,7 +225,7 @@ impl Checked {
 
     fn document(&self, path: &str) -> Value {
         let inode = self.resolve(&format!(".status/{path}")).unwrap();
-        let opened = self.filesystem.open(inode, false).unwrap();
+        let opened = self.filesystem.open(inode, OpenFor::Reading).unwrap();
         let mut json = vec![0; 1 << 16];
         let read = self.filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
         self.filesystem.release(inode, opened.handle);
@@ -301,11 +300,12 @@ impl Checked {
         let inode = self.resolve(".status/nodes/node_0.json").unwrap();
         assert_eq!(self.filesystem.attributes(inode).unwrap().size.size_bytes, 0);
         let opened: Vec<_> =
-            (0..3).map(|_| self.filesystem.open(inode, false).unwrap().handle).collect();
+            (0..3).map(|_| self.filesystem.open(inode, OpenFor::Reading).unwrap().handle).collect();
         let mut json = vec![0; 1 << 16];
         let read = self.filesystem.read(inode, opened[0], 0, &mut json).unwrap();
         assert_eq!(self.filesystem.open_document_bytes(), read as u64);
-        let stopped = self.filesystem.open_unless(inode, false, StopCheck::when(&|| true));
+        let stopped =
+            self.filesystem.open_unless(inode, OpenFor::Reading, StopCheck::when(&|| true));
         match stopped {
             Ok(last) => self.filesystem.release(inode, last.handle),
             Err(error) => assert_eq!(error, Error::Interrupted),
@@ -364,9 +364,7 @@ fn paths(layout: usize) -> Vec<String> {
     let namespace = dataset.namespace();
     let mut paths = Vec::new();
     for number in 2..=namespace.inode_count() {
-        let mut path = String::new();
-        namespace.path(Inode::new(number), &mut path);
-        paths.push(path);
+        paths.push(namespace.path(Inode::new(number)).unwrap());
     }
     let first = paths[0].clone();
     let below = paths.iter().filter_map(|path| path.strip_prefix(&format!("{first}/")));
@@ -571,7 +569,7 @@ impl Shown {
     /// A document, unless `stop` says so.
     fn document(&self, path: &str, stop: &(dyn Fn() -> bool + Sync)) -> Result<Value, Error> {
         let inode = self.resolve(&format!(".status/{path}"));
-        let opened = self.0.open_unless(inode, false, StopCheck::when(stop))?;
+        let opened = self.0.open_unless(inode, OpenFor::Reading, StopCheck::when(stop))?;
         let mut json = vec![0; self.0.open_document_bytes() as usize];
         let read = self.0.read(inode, opened.handle, 0, &mut json).unwrap();
         self.0.release(inode, opened.handle);
@@ -681,7 +679,7 @@ fn a_long_judgement_is_made_once_for_each_change() {
     let verdict = shown.0.xattr_now(file, b"user.seedfs.verdict").unwrap();
     assert_eq!(verdict, XattrAnswer::Now(b"mismatch".to_vec()));
     // A change is judged, once.
-    shown.0.write(file, 0, b"x", false).unwrap();
+    shown.0.write(file, 0, b"x").unwrap();
     assert!(asked("summary.json").1 > 10);
     assert!(asked("summary.json").1 <= 2);
     shown.0.control(b"reset").unwrap();
@@ -705,13 +703,13 @@ fn a_long_judgement_is_made_again_after_every_kind_of_change() {
         (summary["bytes"].clone(), count.into_inner())
     };
     // From here on it has a record, and a version.
-    shown.0.write(file, 0, b"x", false).unwrap();
+    shown.0.write(file, 0, b"x").unwrap();
     let changes: [Change; 4] = [
         ("write", |fs, file| {
             let mut right = vec![0; 5000];
             let own = Coordinates { process: 1, ..Coordinates::default() };
             Content::of(fs.dataset()).fill(own, 4 * MIB, &mut right);
-            fs.write(file, 4 * MIB, &right, false).unwrap();
+            fs.write(file, 4 * MIB, &right).unwrap();
         }),
         ("punch", |fs, file| fs.allocate(file, 8 * MIB..9 * MIB, Allocate::Hole).unwrap()),
         ("grow", |fs, file| {
@@ -764,7 +762,7 @@ fn an_exchange_meanwhile_is_seen_before_or_after() {
         let mut bytes = [0; 100];
         let file = Coordinates { process, ..Coordinates::default() };
         content.fill(file, 0, &mut bytes);
-        shown.0.write(inode, 0, &bytes, false).unwrap();
+        shown.0.write(inode, 0, &bytes).unwrap();
     }
     let done = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -804,7 +802,7 @@ fn open_documents_are_held_once_and_within_a_bound() {
     };
     let shown = Shown::new(typed);
     let inode = shown.resolve(".status/nodes/node_0.json");
-    let open = || shown.0.open(inode, false).map(|opened| opened.handle);
+    let open = || shown.0.open(inode, OpenFor::Reading).map(|opened| opened.handle);
     let mut handles: Vec<u64> = (0..60).map(|_| open().unwrap()).collect();
     let one = shown.0.open_document_bytes();
     assert!((8 << 20..20 << 20).contains(&one), "{one}");
@@ -812,7 +810,7 @@ fn open_documents_are_held_once_and_within_a_bound() {
     let mut refused = None;
     for process in 0..200 {
         let file = shown.resolve(&format!("node_0/process_{process}"));
-        shown.0.write(file, 0, b"x", false).unwrap();
+        shown.0.write(file, 0, b"x").unwrap();
         match open() {
             Ok(handle) => handles.push(handle),
             Err(error) => {
@@ -849,7 +847,7 @@ fn long_names_do_not_make_a_long_list() {
         names += 1;
     }
     let inode = shown.resolve(".status/others.json");
-    let opened = shown.0.open(inode, false).unwrap();
+    let opened = shown.0.open(inode, OpenFor::Reading).unwrap();
     assert!(shown.0.open_document_bytes() < 10 << 20, "{}", shown.0.open_document_bytes());
     shown.0.release(inode, opened.handle);
     let document = shown.document("others.json", &|| false).unwrap();

@@ -2,7 +2,7 @@
 
 use seedfs::content::Content;
 use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Error, Filesystem, InodeKind, NewNode, Options, XattrAnswer};
+use seedfs::fs::{Error, Filesystem, Fill, InodeKind, NewNode, OpenFor, Options, XattrAnswer};
 use seedfs::storage::{Algorithm, Progress, Share, StopFlag, sums};
 
 const BLAKE3: &[u8] = b"user.seedfs.blake3";
@@ -37,9 +37,9 @@ fn it_is_what_sums_writes_in_pieces_of_any_size() {
     let size_bytes = filesystem.attributes(inode).unwrap().size.size_bytes;
     assert_eq!(size_bytes, expected.len() as u64);
     assert!(filesystem.is_manifest(inode));
-    assert_eq!(filesystem.open(inode, true), Err(Error::ReadOnly));
+    assert_eq!(filesystem.open(inode, OpenFor::Writing), Err(Error::ReadOnly));
     for piece in [1, 13, 89, 90, 1000, 100_000] {
-        let handle = filesystem.open(inode, false).unwrap().handle;
+        let handle = filesystem.open(inode, OpenFor::Reading).unwrap().handle;
         let mut read = Vec::new();
         loop {
             let mut out = vec![0; piece];
@@ -58,11 +58,11 @@ fn it_is_what_sums_writes_in_pieces_of_any_size() {
 fn a_reader_can_be_stopped_and_closed() {
     let filesystem = Filesystem::new(dataset(), Options::default());
     let inode = manifest(&filesystem);
-    let handle = filesystem.open(inode, false).unwrap().handle;
+    let handle = filesystem.open(inode, OpenFor::Reading).unwrap().handle;
     let mut out = [0; 100];
-    let stopped = filesystem.read_manifest(handle, 0, &mut out, false, &|| true);
+    let stopped = filesystem.read_manifest(handle, 0, &mut out, Fill::ToLineEnd, &|| true);
     assert_eq!(stopped, Err(Error::Interrupted));
-    assert_eq!(filesystem.read_manifest(handle, 0, &mut out, false, &|| false), Ok(100));
+    assert_eq!(filesystem.read_manifest(handle, 0, &mut out, Fill::ToLineEnd, &|| false), Ok(100));
     filesystem.release(inode, handle);
     assert_eq!(filesystem.read(inode, handle, 0, &mut out), Err(Error::BadHandle));
 }
@@ -75,7 +75,7 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     let expected = blake3_hex(&Content::new(filesystem.dataset().seed()), file);
     assert_eq!(filesystem.xattr_now(inode, BLAKE3), Ok(XattrAnswer::Slow(64..=64)));
     assert_eq!(filesystem.xattr(inode, BLAKE3).unwrap(), expected);
-    filesystem.write(inode, 0, b"wrong", false).unwrap();
+    filesystem.write(inode, 0, b"wrong").unwrap();
     assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| false).unwrap(), expected);
     assert_eq!(filesystem.slow_xattr(inode, BLAKE3, &|| true), Err(Error::Interrupted));
     assert!(filesystem.xattr_names(inode).unwrap().iter().all(|name| **name != *BLAKE3));

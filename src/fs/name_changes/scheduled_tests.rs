@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Allocate, Options, RenameMode, SetAttributes};
+use super::super::{Allocate, OpenFor, Options, RenameMode, SetAttributes};
 use super::*;
 use crate::dataset::DatasetConfig;
 use crate::sync::{schedules, thread};
@@ -55,7 +55,7 @@ fn what_was_looked_up_stays_whenever_older_look_ups_are_forgotten() {
             Box::new(move || {
                 for name in [&b"made"[..], b"process_0"] {
                     let inode = using.look_up(node, name).unwrap().inode;
-                    using.write(inode, 0, b"mine", false).unwrap();
+                    using.write(inode, 0, b"mine").unwrap();
                     using.unlink(node, name).unwrap();
                     assert_eq!(read(&using, inode), b"mine");
                     assert_eq!(using.attributes(inode).unwrap().links, 0);
@@ -122,7 +122,7 @@ fn what_is_written_after_a_reset_stays_whenever_what_was_before_is_forgotten() {
             Box::new(move || {
                 drop(using.control(b"reset").unwrap());
                 assert_eq!(using.look_up(node, b"process_0").unwrap().inode, own);
-                using.write(own, 0, b"mine", false).unwrap();
+                using.write(own, 0, b"mine").unwrap();
                 using.forget(own, 1);
             }),
         ]);
@@ -136,7 +136,7 @@ fn a_change_of_a_file_is_before_a_reset_or_after_it() {
         let filesystem = filesystem();
         let file = resolve(&filesystem, "node_0/process_0");
         let cut = SetAttributes { size_bytes: Some(0), ..SetAttributes::default() };
-        filesystem.open(file, true).unwrap();
+        filesystem.open(file, OpenFor::Writing).unwrap();
         filesystem.set_attributes(file, &cut).unwrap();
         let [growing, writing, resetting] = [(); 3].map(|()| Arc::clone(&filesystem));
         together(vec![
@@ -167,7 +167,7 @@ fn what_was_found_is_there_or_its_name_is_gone() {
             let filesystem = filesystem();
             let node = resolve(&filesystem, "node_0");
             let own = resolve(&filesystem, "node_0/process_0");
-            filesystem.write(own, 0, b"mine", false).unwrap();
+            filesystem.write(own, 0, b"mine").unwrap();
             if !is_first_change {
                 filesystem.make(node, b"made", &new(InodeKind::File)).unwrap();
             }

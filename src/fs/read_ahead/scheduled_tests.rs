@@ -29,7 +29,8 @@ fn file(filesystem: &Filesystem, process: u32) -> Inode {
 
 /// One system call: it gets the bytes of the file, and as many as it asked for unless they end.
 fn read(filesystem: &Filesystem, inode: Inode, offset: u64, size: usize, buffer: &mut Vec<u8>) {
-    filesystem.serve_read(inode, 0, offset, size, buffer, |answer| {
+    let read = ReadRequest { inode, handle: 0, offset, size };
+    filesystem.serve_read(read, buffer, |answer| {
         let bytes = answer.unwrap();
         let left = usize::try_from(FILE_BYTES.saturating_sub(offset)).unwrap();
         assert_eq!(bytes.len(), size.min(left), "{size} bytes at {offset}");

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Scope, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeKind, NewNode, Options, RenameMode, Seek, SetAttributes,
+    Allocate, Error, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode, Seek,
+    SetAttributes,
 };
 use serde_json::Value;
 
@@ -227,8 +228,7 @@ impl Checked {
         };
         let mut names = Vec::new();
         for (home, file) in files.iter().enumerate() {
-            let mut path = String::new();
-            dataset.namespace().path(dataset.namespace().inode(*file).unwrap(), &mut path);
+            let path = dataset.namespace().path_of(*file).unwrap();
             let (directory, name) = path.rsplit_once('/').unwrap();
             let mut bytes = vec![0; dataset.size_bytes(*file) as usize];
             content.fill(*file, 0, &mut bytes);
@@ -378,7 +378,7 @@ impl Checked {
         let inode = self.inode(name);
         for (index, part) in data.chunks(request).enumerate() {
             let offset = offset + (index * request) as u64;
-            self.filesystem.write(inode, offset, part, false).unwrap();
+            self.filesystem.write(inode, offset, part).unwrap();
         }
     }
 
@@ -676,7 +676,7 @@ fn random(seed: u64, length: usize) -> Vec<u8> {
 }
 
 fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
-    let opened = filesystem.open(inode, false).unwrap();
+    let opened = filesystem.open(inode, OpenFor::Reading).unwrap();
     let size = filesystem.attributes(inode).unwrap().size.size_bytes;
     assert_eq!(size, 0, "only making a document tells its size");
     let mut json = vec![0; filesystem.open_document_bytes() as usize + 10];

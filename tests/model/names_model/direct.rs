@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use seedfs::dataset::{DatasetConfig, Inode};
 use seedfs::fs::{
-    self, Allocate, Error, Filesystem, NewNode, Options, RenameMode, Seek, SetAttributes,
+    self, Allocate, Error, Filesystem, NewNode, OpenFor, Options, RenameMode, Seek, SetAttributes,
     TimeChange,
 };
 use seedfs::overlay::{Timestamp, Usage};
@@ -170,7 +170,7 @@ impl Direct {
                 if !matches!(self.kind(inode), Kind::File | Kind::Directory) {
                     return Err(libc::ENXIO);
                 }
-                self.filesystem.open(inode, true).map(|_| inode).map_err(errno)
+                self.filesystem.open(inode, OpenFor::Writing).map(|_| inode).map_err(errno)
             }
         }
     }
@@ -367,7 +367,7 @@ impl World for Direct {
             }
             Operation::Write(target, offset, bytes) => {
                 let inode = self.open(target)?;
-                let written = self.filesystem.write(inode, *offset, bytes, false);
+                let written = self.filesystem.write(inode, *offset, bytes);
                 written.map(|_| Vec::new()).map_err(errno)
             }
             Operation::Read(target, offset, length) => {
