@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::common::storage::{Run, run, seedfs, verify, write};
+use crate::common::wait_for;
 
 const DATASET: &str = "--seed 42 --nodes 3 -n 4 -s 100001";
 
@@ -242,10 +243,7 @@ fn no_temporary_file_is_left_by_an_interruption_and_resume_goes_on() {
     let words = ["write"].into_iter().chain(dataset.split(' '));
     let child = seedfs(words).arg(directory.path()).stderr(Stdio::piped()).spawn().unwrap();
     let first = directory.path().join("node_0/process_0/file_1");
-    let start = Instant::now();
-    while !first.exists() && start.elapsed() < Duration::from_secs(60) {
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("the first file", || first.exists());
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let run = Run::from(child.wait_with_output().unwrap());
