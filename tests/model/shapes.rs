@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use seedfs::content::Content;
-use seedfs::dataset::{Coordinates, DatasetConfig, Inode, TemplateFile};
+use seedfs::dataset::{Coordinates, DatasetConfig, TemplateFile};
 use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode};
 use serde_json::{Value, json};
 
