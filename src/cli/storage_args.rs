@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use clap::Args;
+use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::dataset_args::{AUTO, DatasetArguments};
-use super::mount::{THREADS_MAX, whole_number};
+use super::values::{THREADS_MAX, number};
 use super::{Failure, INTERRUPTED, plain};
-use crate::dataset::{Dataset, OptionValue};
+use crate::dataset::{Dataset, parse_count};
 use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
 
 /// Which part of the work is this process's.
@@ -23,14 +24,14 @@ pub(super) struct PartArguments {
     /// Only the files of this node, counted from 0; auto asks the cluster's engine: Open MPI, PMI,
     /// Slurm, PBS or a Kubernetes indexed job [default: those of all nodes]
     #[arg(long, value_name = "K")]
-    node_id: Option<OptionValue>,
+    node_id: Option<String>,
 
     /// Threads, 1 to 1024 [default: one for each core]
     #[arg(
         short,
         long,
         value_name = "N",
-        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        value_parser = number(NonZeroUsize::MIN..=THREADS_MAX),
         allow_hyphen_values = true
     )]
     threads: Option<NonZeroUsize>,
@@ -49,7 +50,7 @@ impl PartArguments {
         base: Option<&Path>,
         quiet: bool,
     ) -> Result<(Dataset, Option<u16>), Failure> {
-        let typed_node = self.node_id.as_ref().map(OptionValue::to_string);
+        let typed_node = self.node_id.clone();
         let asks_node = typed_node.as_deref() == Some(AUTO);
         let rank = if asks_node || typed.asks_for_nodes() {
             let rank = find_rank(|name| std::env::var(name).ok()).map_err(|error| {
@@ -87,7 +88,8 @@ impl PartArguments {
 
 fn check_node(text: &str, dataset: &Dataset) -> Result<u16, Failure> {
     let nodes = dataset.dimensions().nodes;
-    text.parse::<u16>().ok().filter(|node| u32::from(*node) < nodes).ok_or_else(|| {
+    let node = parse_count(text).filter(|node| *node < nodes.into());
+    node.and_then(|node| node.try_into().ok()).ok_or_else(|| {
         Failure::usage(format!(
             "--node-id '{text}': the dataset has {nodes} nodes (--nodes); expected 0 to {}, or \
              {AUTO}",
@@ -102,7 +104,8 @@ fn announce(rank: &Rank, node: Option<u16>, dataset: &Dataset) {
     let _ = writeln!(io::stderr(), "seedfs: {node} of {nodes}, found by {}", rank.engine);
 }
 
-/// Waits for signals: the first asks the work to stop, the second ends the process.
+/// Waits for signals: the first asks the work to stop, the second ends the process. What was
+/// ignored when the process began, as nohup does with SIGHUP, stays ignored.
 pub(super) struct Interruption {
     stop: StopFlag,
     interrupted: Arc<AtomicBool>,
@@ -112,7 +115,13 @@ impl Interruption {
     pub(super) fn new() -> Result<Self, Failure> {
         let interruption =
             Self { stop: StopFlag::default(), interrupted: Arc::new(AtomicBool::new(false)) };
+        let ignored = Process::myself().and_then(|process| process.status());
+        // Where the system does not say, none is.
+        let ignored = ignored.map_or(0, |status| status.sigign);
         for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
             let flag = || Arc::clone(&interruption.interrupted);
             flag::register_conditional_shutdown(signal, INTERRUPTED.into(), flag())
                 .and_then(|_| flag::register(signal, flag()))

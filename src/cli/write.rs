@@ -28,11 +28,15 @@ use crate::sync::Mutex;
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
-  srun --ntasks-per-node=1 seedfs write --node-id auto --node-count auto -n 100 -s 1G /scratch/test
+  srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
 pub(super) struct WriteArguments {
+    /// The directory to write to, which is made if it does not exist
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -62,10 +66,6 @@ pub(super) struct WriteArguments {
 
     #[command(flatten)]
     progress: ProgressArguments,
-
-    /// Where to; it is made if it is not there
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
 }
 
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {

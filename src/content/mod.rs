@@ -72,7 +72,7 @@ use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
 pub use locate::Located;
-pub use stop_check::StopCheck;
+pub use stop_check::{StopCheck, Stopped};
 
 use compare::Plain;
 use key::Key;

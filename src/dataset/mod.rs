@@ -6,15 +6,16 @@
 //! and coordinates from one another, so that no table of files exists and a trillion files cost
 //! what one costs.
 //!
-//! What was typed becomes a dataset in one step and in one place:
+//! Each question has a room of its own, and none looks into another's arithmetic:
 //!
-//! ```text
-//!   command line ──┐
-//!                  ├─ merged_over ─→ DatasetConfig ── validate ─→ Dataset ── to_config ─┐
-//!   TOML or JSON ──┘    anything may stand in it        cannot be invalid               │
-//!         ↑                                                                             │
-//!         └─────────────────────────── .status/config.json ←────────────────────────────┘
-//! ```
+//! | room | answers |
+//! |---|---|
+//! | `configuration` | what was asked for, whether that can be, and how it is written down |
+//! | `tree` | which path and inode a file has, and which file a path or an inode |
+//! | `generations` | which generations there are, and how many files each has |
+//! | `sizes` | how large a file is, and many of them together |
+//! | `shape` | where each byte of a file was made |
+//! | `choice` | what is drawn by lot, the same on every machine |
 //!
 //! ```
 //! use seedfs::dataset::{Coordinates, DatasetConfig};
@@ -38,23 +39,23 @@
 //! verdict. Times, modes and owners are not its business.
 
 mod choice;
+mod configuration;
 mod coordinates;
 mod file_content;
 mod generations;
-mod option_value;
-mod options;
 mod percent;
 mod shape;
 mod sizes;
 mod tree;
-mod validate;
 
 pub use choice::{Choice, Purpose, RandomStream, below};
+pub use configuration::{
+    ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES, DatasetConfig, DatasetOption,
+    OPTIONS, OptionGroup, OptionValue,
+};
 pub use coordinates::Coordinates;
 pub use file_content::FileContent;
 pub use generations::Generations;
-pub use option_value::OptionValue;
-pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
 pub use percent::Percent;
 pub use shape::{
     ChangeRule, Dedup, FileOrigins, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
@@ -62,10 +63,9 @@ pub use shape::{
 };
 pub use sizes::{
     DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size,
-    parse_size,
+    parse_count, parse_size,
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
-pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.

@@ -1,9 +1,10 @@
 //! Names: from one to its inode, and through a directory.
 
-use super::{Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result};
+use super::{
+    Error, Filesystem, InodeAttributes, InodeKind, Resolved, Result, STATUS_NAME, StatusNode,
+};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames};
-use crate::status::{STATUS_NAME, StatusNode};
 
 /// One entry of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! Open directories: where the listing of each ends.
 
-use super::{DirectoryEntry, Error, Filesystem, Resolved, Result};
+use super::{DirectoryEntry, Error, Filesystem, Resolved, Result, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
-use crate::status::StatusNode;
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,9 +5,9 @@
 //! meanwhile.
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Fill, Result};
+use super::{Error, Filesystem, Fill, Result, StatusNode};
 use crate::dataset::Inode;
-use crate::status::{Manifest, StatusNode};
+use crate::manifest::Manifest;
 
 /// The digits of a hash.
 pub(super) const HASH_DIGITS: usize = 64;

@@ -32,6 +32,7 @@ mod rename;
 mod settle;
 mod space;
 mod status_files;
+mod status_tree;
 mod xattr;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,7 +44,7 @@ use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode};
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
-use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNode};
+use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
 
 pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
@@ -55,6 +56,7 @@ pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
 pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
+pub use status_tree::{STATUS_NAME, StatusNode};
 pub use xattr::{SetXattr, XattrAnswer};
 
 use listing::Listings;

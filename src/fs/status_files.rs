@@ -7,10 +7,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
-use super::{Error, Filesystem, Result};
+use super::{Error, Filesystem, Result, StatusNode};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::status::{Document, DocumentView, KnownSum, NoDocument, StatusNode};
+use crate::manifest::KnownSum;
+use crate::status::{Document, DocumentView, NoDocument};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 

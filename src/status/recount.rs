@@ -12,9 +12,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::MountStatus;
 use super::judgement_cache::{RecordVersion, Subject};
-use super::{MountStatus, Stopped};
-use crate::content::StopCheck;
+use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, DatasetEntry, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
@@ -71,8 +71,7 @@ impl MountStatus<'_> {
         if !self.overlay.names_changed() {
             return self.found_at(own, InodeKind::File);
         }
-        let mut path = String::new();
-        namespace.path(own, &mut path);
+        let path = namespace.path(own).unwrap_or_default();
         let found = self.overlay.with_names(|tree| {
             path.split('/').try_fold((Inode::ROOT, InodeKind::Directory), |(directory, _), name| {
                 tree.lookup(self.dataset, directory, name.as_bytes())

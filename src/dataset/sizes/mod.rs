@@ -13,4 +13,4 @@ mod units;
 pub use distribution::{Decimal, Sizes};
 pub use file_sizes::FileSizes;
 pub use totals::{DatasetPart, Total};
-pub use units::{MAX_SIZE_BYTES, SizeError, format_size, parse_size};
+pub use units::{MAX_SIZE_BYTES, SizeError, format_size, parse_count, parse_size};

@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::generations::MAX_GROWTH;
-use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
-use super::{
-    Choice, Dataset, DatasetConfig, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES,
-    Namespace, OptionValue, Origins, Percent, SHARED_START, Shape, Sizes, Template,
+use super::{DatasetConfig, OptionValue};
+use crate::dataset::generations::MAX_GROWTH;
+use crate::dataset::tree::{MAX_FILES, MAX_U16_DIMENSION};
+use crate::dataset::{
+    Choice, Dataset, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES, Namespace,
+    Origins, Percent, SHARED_START, Shape, Sizes, Template, parse_count,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -181,9 +182,7 @@ impl Errors {
         accepted: RangeInclusive<u64>,
     ) -> Option<u64> {
         let text = value.to_string();
-        // `parse` alone would take a plus sign.
-        let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+        let number = parse_count(&text).filter(|number| accepted.contains(number));
         if number.is_none() {
             let (min, max) = accepted.into_inner();
             self.add(option, text, format!("expected a whole number from {min} to {max}"));
