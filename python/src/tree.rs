@@ -65,7 +65,7 @@ pub(crate) fn verify(
 fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<serde_json::Value> {
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let said = error.kind().to_string();
-        PyOSError::new_err((error.raw_os_error(), said, directory.to_owned()))
+        PyOSError::new_err((error.raw_os_error(), said, directory.as_os_str().to_owned()))
     })?;
     let new = ResumeState::new(&root, share, &options)?;
     let progress = Progress::new(share.file_count(), 0);
