@@ -138,7 +138,6 @@ const LAYERS: [Layer; 13] = [
             ("clap_mangen", "`seedfs man`"),
             ("serde_json", "`--config`, `locate --json` and reading the status"),
             ("indicatif", "the progress bar"),
-            ("terminal_size", "the progress bar fits its line"),
             ("signal_hook", "Ctrl-C ends a command cleanly"),
             ("procfs", "which signals were ignored before the command began"),
             ("rayon", "`sums --threads`"),
