@@ -46,8 +46,9 @@ use crate::overlay::{
 };
 use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
 
-pub use crate::overlay::{GivenBack, InodeKind};
-pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
+pub use crate::manifest::Fill;
+pub use crate::overlay::{GivenBack, InodeKind, Seek};
+pub use asked::{Allocate, CachePolicy, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
