@@ -259,18 +259,8 @@ impl MountStatus<'_> {
         let found = self.found(file);
         let exists = !matches!(found, Found::Missing);
         // Of one moment, also where somebody goes on to write.
-        let written = match &found {
-            Found::Written(_, record) => Some(record.written().unwrap_or_default()),
-            Found::As(_) | Found::Missing | Found::NoFile => None,
-        };
-        let size_bytes = match (&written, &found) {
-            (Some(written), _) => written.size_bytes,
-            (None, Found::As(inode)) => match self.dataset.namespace().entry(*inode) {
-                Some(DatasetEntry::File(own)) => self.dataset.size_bytes(own),
-                _ => 0,
-            },
-            _ => 0,
-        };
+        let written = self.written(&found);
+        let is_written = matches!(found, Found::Written(..));
         let mut ranges = Vec::new();
         let mut ranges_total = 0;
         let mut note = |range: WrongRange| {
@@ -292,9 +282,12 @@ impl MountStatus<'_> {
             path: self.path(inode),
             verdict: tally.verdict().name(),
             coordinates: file.into(),
-            size_bytes,
+            size_bytes: written.as_ref().map_or(0, |written| written.size_bytes),
             exists,
-            extents: written.as_ref().map_or(0, |written| written.extents.len() as u64),
+            extents: written
+                .as_ref()
+                .filter(|_| is_written)
+                .map_or(0, |written| written.extents.len() as u64),
             kept_bytes: written.as_ref().map_or(0, kept_bytes),
             bytes: tally.into(),
             ranges_dropped: ranges_total - ranges.len() as u64,
