@@ -314,13 +314,11 @@ impl MountStatus<'_> {
     }
 
     fn path_of(&self, file: Coordinates) -> String {
-        self.dataset.namespace().inode(file).map_or_else(String::new, |inode| self.path(inode))
+        self.dataset.namespace().path_of(file).unwrap_or_default()
     }
 
     fn path(&self, inode: Inode) -> String {
-        let mut path = String::new();
-        self.dataset.namespace().path(inode, &mut path);
-        path
+        self.dataset.namespace().path(inode).unwrap_or_default()
     }
 }
 

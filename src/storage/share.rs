@@ -93,11 +93,7 @@ impl<'a> Share<'a> {
     /// The path of a file, relative to the dataset's root.
     #[must_use]
     pub fn path(&self, file: Coordinates) -> String {
-        let mut path = String::new();
-        if let Some(inode) = self.dataset.namespace().inode(file) {
-            self.dataset.namespace().path(inode, &mut path);
-        }
-        path
+        self.dataset.namespace().path_of(file).unwrap_or_default()
     }
 }
 

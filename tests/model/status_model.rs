@@ -64,8 +64,7 @@ impl Checked {
         let namespace = filesystem.dataset().namespace();
         let mut files = BTreeMap::new();
         for number in 1..=namespace.inode_count() {
-            let mut path = String::new();
-            assert!(namespace.path(Inode::new(number), &mut path));
+            let path = namespace.path(Inode::new(number)).unwrap();
             if let Some(file) = namespace.coordinates(&path) {
                 files.insert(path, file);
             }
@@ -365,9 +364,7 @@ fn paths(layout: usize) -> Vec<String> {
     let namespace = dataset.namespace();
     let mut paths = Vec::new();
     for number in 2..=namespace.inode_count() {
-        let mut path = String::new();
-        namespace.path(Inode::new(number), &mut path);
-        paths.push(path);
+        paths.push(namespace.path(Inode::new(number)).unwrap());
     }
     let first = paths[0].clone();
     let below = paths.iter().filter_map(|path| path.strip_prefix(&format!("{first}/")));

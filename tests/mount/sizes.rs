@@ -55,9 +55,7 @@ fn expected_sizes(dataset: &Dataset) -> BTreeMap<String, u64> {
     for number in 1..=namespace.inode_count() {
         let inode = seedfs::dataset::Inode::new(number);
         if let Some(DatasetEntry::File(file)) = namespace.entry(inode) {
-            let mut path = String::new();
-            assert!(namespace.path(inode, &mut path));
-            sizes.insert(path, dataset.size_bytes(file));
+            sizes.insert(namespace.path(inode).unwrap(), dataset.size_bytes(file));
         }
     }
     sizes
