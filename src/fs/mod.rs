@@ -246,7 +246,7 @@ impl Filesystem {
         }
     }
 
-    fn snapshot(&self) -> MountStatus<'_> {
+    fn status(&self) -> MountStatus<'_> {
         MountStatus {
             dataset: &self.dataset,
             content: &self.content,
@@ -254,7 +254,7 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
-            judged: &self.judgements,
+            judgements: &self.judgements,
             node_id: self.options.node_id,
         }
     }

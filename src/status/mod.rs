@@ -1,4 +1,4 @@
-//! The status: what is known, as JSON.
+//! The status of a mount: what is known, as JSON documents.
 //!
 //! A document is made when somebody opens it, whole, from the extents as they are at that moment,
 //! and does not change afterwards. Making one takes each record's lock for as long as it takes to
@@ -10,7 +10,7 @@
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
-//! (`judged`).
+//! (`judgement_cache`).
 
 mod counters;
 mod document;
@@ -62,7 +62,7 @@ pub struct MountStatus<'a> {
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
     /// What took long to judge.
-    pub judged: &'a JudgementCache,
+    pub judgements: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }

@@ -116,7 +116,7 @@ impl MountStatus<'_> {
     ) -> Result<ByteTally, Stopped> {
         let judge = |stop: StopCheck<'_>| self.judge(file, found, stop, &mut |_| {}).ok();
         let remembered = |subject, version: RecordVersion<'_>| {
-            self.judged.tally((subject, file), version, stop, judge)
+            self.judgements.tally((subject, file), version, stop, judge)
         };
         let tally = match found {
             // Where it changes now, it is remembered under a number that it does not have.
@@ -291,13 +291,13 @@ impl MountStatus<'_> {
 
 impl DifferingNames {
     /// Whether a file of the dataset is where the dataset has it.
-    fn has_in_place(&self, snapshot: &MountStatus<'_>, file: Inode) -> bool {
+    fn has_in_place(&self, status: &MountStatus<'_>, file: Inode) -> bool {
         if self.files.contains_key(&file) {
             return false;
         }
         let mut at = file;
         while !self.displaced.is_empty()
-            && let Some(parent) = snapshot.dataset.namespace().parent(at).filter(|it| *it != at)
+            && let Some(parent) = status.dataset.namespace().parent(at).filter(|it| *it != at)
         {
             if self.displaced.contains(&parent) {
                 return false;

@@ -33,7 +33,7 @@ pub struct SizeTotals {
     files: u64,
     next: AtomicU64,
     is_done: AtomicBool,
-    sums: Mutex<NodeTotals>,
+    summed: Mutex<NodeTotals>,
 }
 
 /// At most 65536 numbers.
@@ -52,7 +52,7 @@ impl SizeTotals {
             files: dataset.file_count(),
             next: AtomicU64::new(0),
             is_done: AtomicBool::new(false),
-            sums: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
+            summed: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
         };
         if totals.files <= SUMMED_AT_ONCE_MAX {
             while totals.step(dataset) {}
@@ -79,17 +79,17 @@ impl SizeTotals {
             Some((node, sum)) if *node == file.node => *sum += u128::from(size),
             _ => runs.push((file.node, u128::from(size))),
         });
-        let mut sums = self.sums.lock();
-        if sums.nodes.is_empty() {
-            sums.nodes = vec![0; dataset.dimensions().nodes as usize];
+        let mut summed = self.summed.lock();
+        if summed.nodes.is_empty() {
+            summed.nodes = vec![0; dataset.dimensions().nodes as usize];
         }
         for (node, sum) in runs {
-            if let Some(of_node) = sums.nodes.get_mut(usize::from(node)) {
+            if let Some(of_node) = summed.nodes.get_mut(usize::from(node)) {
                 *of_node += sum;
             }
         }
-        sums.files += end - start;
-        if sums.files == self.files {
+        summed.files += end - start;
+        if summed.files == self.files {
             self.is_done.store(true, Ordering::Release);
         }
         true
@@ -102,7 +102,7 @@ impl SizeTotals {
         if !self.is_done.load(Ordering::Acquire) {
             return self.estimate;
         }
-        Total { bytes: self.sums.lock().nodes.iter().sum(), estimated: false }
+        Total { bytes: self.summed.lock().nodes.iter().sum(), estimated: false }
     }
 
     /// The size of a node's files, and of those of each of its processes.
@@ -123,7 +123,7 @@ impl SizeTotals {
         let all = if is_summed {
             Total { bytes: each.iter().map(|total| total.bytes).sum(), estimated: false }
         } else if self.is_done.load(Ordering::Acquire) {
-            let bytes = self.sums.lock().nodes.get(usize::from(node)).copied();
+            let bytes = self.summed.lock().nodes.get(usize::from(node)).copied();
             Total { bytes: bytes.unwrap_or_default(), estimated: false }
         } else {
             dataset.total_bytes(part)
