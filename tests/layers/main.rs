@@ -140,6 +140,7 @@ const LAYERS: [Layer; 13] = [
             ("indicatif", "the progress bar"),
             ("terminal_size", "the progress bar fits its line"),
             ("signal_hook", "Ctrl-C ends a command cleanly"),
+            ("procfs", "which signals were ignored before the command began"),
             ("rayon", "`sums --threads`"),
             ("toml", "`--config`"),
             ("nix", "the daemon leaves its terminal; the owner of the mount"),
