@@ -83,8 +83,8 @@ impl<'a> Manifest<'a> {
     }
 
     /// Reads from an offset on and says how many bytes there were: none only at the end, and fewer
-    /// than `out` holds there, or at the end of a line with [`Fill::ToLineEnd`] where the files have
-    /// been [many bytes](HASHED_BYTES_MAX).
+    /// than `out` holds there, or with [`Fill::ToLineEnd`] at the end of a line where the files
+    /// have been [many bytes](HASHED_BYTES_MAX).
     ///
     /// # Errors
     ///
