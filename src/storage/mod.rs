@@ -65,7 +65,7 @@ pub use progress::{Progress, ProgressSnapshot};
 pub use rank::{Rank, RankError, find_rank};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
-pub use share::{SUMMED_FILES_MAX, Share};
+pub use share::Share;
 pub use sums::{Algorithm, sums};
 pub use target::Root;
 pub use verify::{VerifyOptions, verify};
