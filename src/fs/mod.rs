@@ -40,14 +40,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::content::Content;
 use std::sync::Arc;
 
-use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode, SizeTotals};
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
-use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
+use crate::status::{self, Counters, EventLog, MountStatus};
 
-pub use crate::overlay::{GivenBack, InodeKind};
-pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
+pub use crate::manifest::Fill;
+pub use crate::overlay::{GivenBack, InodeKind, Seek};
+pub use asked::{Allocate, CachePolicy, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
@@ -245,7 +246,7 @@ impl Filesystem {
         }
     }
 
-    fn snapshot(&self) -> MountStatus<'_> {
+    fn status(&self) -> MountStatus<'_> {
         MountStatus {
             dataset: &self.dataset,
             content: &self.content,
@@ -253,7 +254,7 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
-            judged: &self.judgements,
+            judgements: &self.judgements,
             node_id: self.options.node_id,
         }
     }

@@ -6,13 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::storage::{Run, run, seedfs, verify, write};
+use crate::common::wait_for;
 
 const DATASET: &str = "--seed 42 --nodes 3 -n 4 -s 100001";
 
@@ -242,10 +243,7 @@ fn what_cannot_be_written_or_read_is_named_and_the_rest_is_done() {
 fn signalled(command: &mut Command, signal: Signal, directory: &Path) -> Run {
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let second = directory.join("node_0/process_0/file_1");
-    let start = Instant::now();
-    while !second.exists() && start.elapsed() < Duration::from_secs(60) {
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("the second file", || second.exists());
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
     Run::from(child.wait_with_output().unwrap())
 }
