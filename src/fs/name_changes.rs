@@ -288,24 +288,6 @@ impl Filesystem {
         }
     }
 
-    /// The kernel has forgotten an inode as often as it was handed it in `lookups` answers. When
-    /// those were all, and it has no name either, nobody can come back to it.
-    pub fn forget(&self, inode: Inode, lookups: u64) {
-        if !self.lookups.forget(inode, lookups) {
-            return;
-        }
-        if self.overlay.get(inode).is_none_or(|record| record.links() > 0) {
-            return;
-        }
-        // Whoever finds it by a name looks at the names, and is counted meanwhile. The record is
-        // asked for again: after a reset it may be another one.
-        let _gone = self.overlay.with_names(|_| {
-            let record = self.overlay.get(inode)?;
-            let is_gone = record.links() == 0 && !self.lookups.is_remembered(inode);
-            if is_gone { self.overlay.remove(inode) } else { None }
-        });
-    }
-
     /// Where a symbolic link points.
     ///
     /// # Errors
