@@ -69,10 +69,12 @@
 //! |---|---|
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
+//! | [`manifest`] | the list of all files with their checksums |
 //! | [`disk`] | the system calls on real files, each of which a test can let fail |
 //! | [`overlay`] | what was written, as extents |
 //! | [`verdict`] | extents against expectation |
-//! | [`status`] | the verdict as JSON |
+//! | [`report`] | tallies over many files, as JSON; what `verify` found |
+//! | [`status`] | the documents of a mount |
 //! | [`fs`] | the filesystem's operations on plain types |
 //! | [`fuse`] | the kernel's side: convert, call, reply |
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
@@ -88,7 +90,9 @@ pub mod disk;
 pub mod fs;
 #[cfg(feature = "mount")]
 pub mod fuse;
+pub mod manifest;
 pub mod overlay;
+pub mod report;
 pub mod status;
 pub mod storage;
 mod sync;

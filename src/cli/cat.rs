@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::values::size;
 use super::{Failure, pool};
 use crate::content::Content;
-use crate::dataset::{Dataset, OptionValue, parse_size};
+use crate::dataset::Dataset;
 
 /// Write a file of the dataset to standard output, with no mount
 ///
@@ -22,11 +23,11 @@ pub(super) struct CatArguments {
 
     /// Begin at this byte, 0 to the file's size
     #[arg(long, value_name = "SIZE", default_value = "0", allow_hyphen_values = true)]
-    offset: OptionValue,
+    offset: String,
 
     /// Write this many bytes, or up to the end if there are fewer [default: all]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    length: Option<OptionValue>,
+    length: Option<String>,
 
     /// A path in the dataset, like node_2/process_1
     #[arg(value_name = "PATH")]
@@ -35,6 +36,9 @@ pub(super) struct CatArguments {
 
 /// How much is generated between two writes: enough to keep the cores busy, and no more memory.
 const PIECE_BYTES: usize = 4 << 20;
+
+/// What `--offset` and `--length` take.
+const SIZE: &str = "a size, like 4096 or 1M";
 
 pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
     let dataset = arguments.dataset.dataset()?;
@@ -47,7 +51,7 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
         ))
     })?;
     let size_bytes = dataset.size_bytes(file);
-    let start = size("--offset", &arguments.offset)?;
+    let start = size("--offset", &arguments.offset, &(0..=u64::MAX), SIZE)?;
     if start > size_bytes {
         return Err(Failure::usage(format!(
             "--offset '{}': past the end; expected 0 to {size_bytes}",
@@ -56,7 +60,7 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
     }
     let length = match &arguments.length {
         None => u64::MAX,
-        Some(length) => size("--length", length)?,
+        Some(length) => size("--length", length, &(0..=u64::MAX), SIZE)?,
     };
     let end = start.saturating_add(length).min(size_bytes);
     pool::start(None);
@@ -78,13 +82,6 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => Failure::output(&error),
     }
-}
-
-fn size(option: &str, value: &OptionValue) -> Result<u64, Failure> {
-    let text = value.to_string();
-    parse_size(&text).map_err(|error| {
-        Failure::usage(format!("{option} '{text}': {error}; expected a size, like 4096 or 1M"))
-    })
 }
 
 /// The first file there is, as an example.

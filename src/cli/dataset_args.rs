@@ -7,11 +7,11 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use nix::fcntl::OFlag;
 
 use super::Failure;
+use super::values::Suggested;
 use crate::dataset::{
     Dataset, DatasetConfig, DatasetOption, OPTIONS, OptionGroup, OptionValue, TemplateFile,
 };
@@ -71,7 +71,7 @@ fn argument(option: &DatasetOption) -> Arg {
     let argument = Arg::new(option.name)
         .long(option.name.replace('_', "-"))
         .value_name(option.value_name)
-        .value_parser(ValueParser::new(Words(option.words)))
+        .value_parser(Suggested(option.words))
         .allow_hyphen_values(true)
         .help_heading(heading(option.group))
         .help(help);
@@ -89,29 +89,6 @@ fn heading(group: OptionGroup) -> &'static str {
     match group {
         OptionGroup::Dataset => "Dataset",
         OptionGroup::Data => "Data",
-    }
-}
-
-/// Takes any text, and tells help and completions the words that have a meaning: what is refused is
-/// told by the validation, with all else that is wrong.
-#[derive(Clone, Copy)]
-struct Words(&'static [(&'static str, &'static str)]);
-
-impl TypedValueParser for Words {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        argument: Option<&Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, argument, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let words = self.0.iter().map(|(word, meaning)| PossibleValue::new(*word).help(*meaning));
-        if self.0.is_empty() { None } else { Some(Box::new(words)) }
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::Failure;
-use super::mount::whole_number;
-use crate::dataset::{OptionValue, parse_size};
+use super::values::{Words, number, size, word};
+use super::{Failure, both};
 use crate::fuse::{ConnectionOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
 
 /// What is agreed with the kernel.
@@ -16,14 +15,14 @@ pub(super) struct KernelArguments {
     /// The largest read or write that the kernel may send in one piece, 4K to 16M; it takes no more
     /// than /proc/sys/fs/fuse/max_pages_limit pages
     #[arg(long, value_name = "SIZE", default_value = "16M", allow_hyphen_values = true)]
-    max_request: OptionValue,
+    max_request: String,
 
     /// Reads ahead and asynchronous requests that the kernel may have under way, 1 to 65535
     #[arg(
         long,
         value_name = "N",
         default_value_t = ConnectionOptions::default().background,
-        value_parser = |text: &str| whole_number(text, &(1..=u16::MAX)),
+        value_parser = number(1..=u16::MAX),
         allow_hyphen_values = true
     )]
     max_background: u16,
@@ -31,12 +30,11 @@ pub(super) struct KernelArguments {
     /// How far the kernel reads ahead of a sequential reader with --cache page, 0 to 1G; more than
     /// the kernel's own needs root [default with --cache page as root: 1M; else the kernel's own]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    read_ahead: Option<OptionValue>,
+    read_ahead: Option<String>,
 
-    /// Whether directories are read with their files' attributes: auto where the kernel expects
-    /// them to be wanted, always or never
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
-    readdirplus: ReaddirplusArgument,
+    /// Whether directories are read with their files' attributes
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = word(READDIRPLUS))]
+    readdirplus: NamesWithAttributes,
 
     /// Mount without extended attributes: the kernel then asks for none, and ls -l, which asks for
     /// those of each file, is about ten times as fast
@@ -48,7 +46,7 @@ pub(super) struct KernelArguments {
         long,
         value_name = "SECONDS",
         default_value_t = seconds(REMEMBERED),
-        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        value_parser = number(0..=u32::MAX),
         allow_hyphen_values = true
     )]
     entry_timeout: u32,
@@ -59,18 +57,17 @@ pub(super) struct KernelArguments {
         long,
         value_name = "SECONDS",
         default_value_t = seconds(REMEMBERED),
-        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        value_parser = number(0..=u32::MAX),
         allow_hyphen_values = true
     )]
     attr_timeout: u32,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ReaddirplusArgument {
-    Auto,
-    Always,
-    Never,
-}
+const READDIRPLUS: Words<NamesWithAttributes> = &[
+    ("auto", "where the kernel expects them to be wanted", NamesWithAttributes::Auto),
+    ("always", "each time", NamesWithAttributes::Always),
+    ("never", "never: ls without -l is faster, all else slower", NamesWithAttributes::Never),
+];
 
 const REQUEST_BYTES_MIN: u32 = 4096;
 const READ_AHEAD_BYTES_MAX: u32 = 1 << 30;
@@ -84,55 +81,28 @@ impl KernelArguments {
         uses_page_cache: bool,
         is_root: bool,
     ) -> Result<ConnectionOptions, Failure> {
-        let request_bytes = sized(
+        let request_bytes = size(
             "--max-request",
             &self.max_request,
-            REQUEST_BYTES_MIN..=REQUEST_BYTES_MAX,
+            &(REQUEST_BYTES_MIN..=REQUEST_BYTES_MAX),
             "4K to 16M",
         );
         let read_ahead_bytes = match &self.read_ahead {
-            Some(value) => {
-                sized("--read-ahead", value, 0..=READ_AHEAD_BYTES_MAX, "0 to 1G").map(Some)
+            Some(text) => {
+                size("--read-ahead", text, &(0..=READ_AHEAD_BYTES_MAX), "0 to 1G").map(Some)
             }
             None => Ok((uses_page_cache && is_root).then_some(READ_AHEAD_BYTES)),
         };
-        let (request_bytes, read_ahead_bytes) = match (request_bytes, read_ahead_bytes) {
-            (Ok(request), Ok(read_ahead)) => (request, read_ahead),
-            (Err(first), Err(second)) => {
-                return Err(Failure::usage(format!("{first}\n{second}")));
-            }
-            (Err(error), _) | (_, Err(error)) => return Err(Failure::usage(error)),
-        };
+        let (request_bytes, read_ahead_bytes) = both(request_bytes, read_ahead_bytes)?;
         Ok(ConnectionOptions {
             request_bytes,
             background: self.max_background,
             read_ahead_bytes,
-            names_with_attributes: match self.readdirplus {
-                ReaddirplusArgument::Auto => NamesWithAttributes::Auto,
-                ReaddirplusArgument::Always => NamesWithAttributes::Always,
-                ReaddirplusArgument::Never => NamesWithAttributes::Never,
-            },
+            names_with_attributes: self.readdirplus,
             xattrs: !self.no_xattr,
             names_remembered: Duration::from_secs(self.entry_timeout.into()),
             attributes_remembered: Duration::from_secs(self.attr_timeout.into()),
         })
-    }
-}
-
-fn sized(
-    option: &str,
-    value: &OptionValue,
-    accepted: std::ops::RangeInclusive<u32>,
-    spelt: &str,
-) -> Result<u32, String> {
-    let text = value.to_string();
-    let refuse = |why: &str| format!("{option} '{text}': {why}expected {spelt}");
-    match parse_size(&text) {
-        Ok(bytes) => match u32::try_from(bytes) {
-            Ok(bytes) if accepted.contains(&bytes) => Ok(bytes),
-            _ => Err(refuse("")),
-        },
-        Err(error) => Err(refuse(&format!("{error}; "))),
     }
 }
 

@@ -11,7 +11,8 @@ use serde_json::json;
 use super::Failure;
 use super::dataset_args::DatasetArguments;
 use crate::content::{Address, Content, Source};
-use crate::dataset::{Coordinates, Dataset};
+use crate::dataset::Dataset;
+use crate::report::SourceView;
 
 /// Say where bytes come from
 ///
@@ -162,45 +163,14 @@ impl<W: Write> Report<'_, W> {
 
     fn print(&mut self, start: u64, end: u64, source: Option<Source>) -> io::Result<()> {
         let length = end - start;
-        let path = source.and_then(|source| {
-            let namespace = self.dataset.namespace();
-            let mut path = String::new();
-            let is_own = self.dataset.shared_block(source.offset).is_none();
-            let inode = namespace.inode(source.file).filter(|_| is_own)?;
-            namespace.path(inode, &mut path).then_some(path)
-        });
-        let shared = source.and_then(|source| self.dataset.shared_block(source.offset));
+        let source = source.map(|source| SourceView::new(self.dataset, source));
         if self.json {
-            let source = source.map(|Source { file: at, offset }| {
-                let mut source = json!({
-                    "path": path, "generation": at.generation, "node": at.node,
-                    "process": at.process, "file": at.file, "offset": offset,
-                });
-                if let Some(number) = shared {
-                    source["shared_block"] = number.into();
-                }
-                source
-            });
             let comma = if self.first { "" } else { "," };
             self.first = false;
             let range = json!({ "offset": start, "length": length, "source": source });
             return write!(self.out, "{comma}\n{range}");
         }
-        let source = match (source, path) {
-            (None, _) => "unknown".to_owned(),
-            (Some(source), Some(path)) => format!("{path} @ {}", source.offset),
-            (Some(source), None) if let Some(number) = shared => {
-                format!("shared block {number} of generation {}", source.file.generation)
-            }
-            (Some(source), None) => {
-                let Coordinates { generation, node, process, file } = source.file;
-                format!(
-                    "generation {generation} node {node} process {process} file {file} @ {} \
-                     (not in this dataset)",
-                    source.offset
-                )
-            }
-        };
+        let source = source.map_or_else(|| "unknown".to_owned(), |source| source.to_string());
         writeln!(self.out, "{start:>16} {length:>16}  {source}")
     }
 

@@ -27,7 +27,6 @@ mod log;
 mod man;
 mod mount;
 mod mount_target;
-mod origin;
 mod pool;
 mod progress;
 mod reset;
@@ -35,6 +34,7 @@ mod status;
 mod storage_args;
 mod sums;
 mod umount;
+mod values;
 mod verify;
 mod write;
 
@@ -70,7 +70,8 @@ const EXIT_CODES: &str = "Exit codes:
   3  the system failed; for write and verify, also where it failed for some files only
   130  it was interrupted
 
-Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.";
+Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.
+Numbers of anything else may end in K, M, G or T, which are decimal: 1M files are 10^6.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -111,6 +112,17 @@ impl Failure {
             return Ok(ExitCode::SUCCESS);
         }
         Err(Self::system(format!("cannot write to standard output: {error}")))
+    }
+}
+
+/// Two outcomes, or what is wrong with both.
+fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(Failure::Usage(first)), Err(Failure::Usage(second))) => {
+            Err(Failure::Usage(format!("{first}\n{second}")))
+        }
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
     }
 }
 

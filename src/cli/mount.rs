@@ -1,6 +1,5 @@
 //! `seedfs mount`
 
-use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
@@ -9,26 +8,24 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use std::str::FromStr;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
 use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
 use super::log::Log;
-use super::pool;
-use crate::dataset::{Dataset, OptionValue, parse_size};
-use crate::fs::{CacheMode, Filesystem, OnMismatch, Options};
+use super::values::{THREADS_MAX, Words, number, size, word};
+use super::{Failure, both, pool};
+use crate::dataset::Dataset;
+use crate::fs::{CacheMode, Filesystem, OnMismatch, Options, STATUS_NAME};
 use crate::fuse::{
     self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
 use crate::overlay::{BudgetLimits, Store};
-use crate::status::STATUS_NAME;
 
 /// Mount a dataset
 ///
@@ -37,6 +34,10 @@ use crate::status::STATUS_NAME;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct MountArguments {
+    /// An empty directory
+    #[arg(value_name = "MOUNTPOINT")]
+    mountpoint: PathBuf,
+
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -48,10 +49,6 @@ pub(super) struct MountArguments {
 
     #[command(flatten)]
     kernel: KernelArguments,
-
-    /// An empty directory
-    #[arg(value_name = "MOUNTPOINT")]
-    mountpoint: PathBuf,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -68,7 +65,7 @@ SEEDFS_LOG sets how much it says: error, warn, info (the default), debug, trace.
 struct JudgeArguments {
     /// Keep at most this many bytes that are nobody's content; a write past it fails with ENOSPC
     #[arg(long, value_name = "SIZE", default_value = "1G", allow_hyphen_values = true)]
-    keep: OptionValue,
+    keep: String,
 
     /// Keep pieces of 4 KiB and more in a file in this directory instead of in memory: a sparse
     /// file without a name that gives back what is freed, and goes with the mount
@@ -77,7 +74,7 @@ struct JudgeArguments {
 
     /// Let that file hold at most this much [default: what the disk has]
     #[arg(long, value_name = "SIZE", requires = "store", allow_hyphen_values = true)]
-    store_limit: Option<OptionValue>,
+    store_limit: Option<String>,
 
     /// Keep at most this many extents, 256 bytes of memory each, with records, names and attributes
     /// counted as extents; what needs more fails with ENOSPC
@@ -85,20 +82,20 @@ struct JudgeArguments {
         long,
         value_name = "N",
         default_value_t = BudgetLimits::default().extents,
-        value_parser = |text: &str| whole_number(text, &(0..=u64::MAX)),
+        value_parser = number(0..=u64::MAX),
         allow_hyphen_values = true
     )]
     extent_limit: u64,
 
-    /// What a write of wrong bytes does: succeed and be recorded, or fail with EIO
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "record")]
-    on_mismatch: OnMismatchArgument,
+    /// What a write of wrong bytes does
+    #[arg(long, value_name = "WHAT", default_value = "record", value_parser = word(ON_MISMATCH))]
+    on_mismatch: OnMismatch,
 
     /// This node's number in a cluster, shown in .status/summary.json
     #[arg(
         long,
         value_name = "K",
-        value_parser = |text: &str| whole_number(text, &(0..=u32::MAX)),
+        value_parser = number(0..=u32::MAX),
         allow_hyphen_values = true
     )]
     node_id: Option<u32>,
@@ -117,15 +114,15 @@ struct JudgeArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Mount")]
 struct AttachArguments {
-    /// Where reads go: each to seedfs, or through the kernel's page cache
-    #[arg(long, value_enum, value_name = "MODE", default_value = "direct")]
-    cache: CacheArgument,
+    /// Where reads go
+    #[arg(long, value_name = "MODE", default_value = "direct", value_parser = word(CACHE_MODES))]
+    cache: CacheMode,
 
     /// Event loops that answer the kernel, 1 to 1024 [default: one for each core]
     #[arg(
         long,
         value_name = "N",
-        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        value_parser = number(NonZeroUsize::MIN..=THREADS_MAX),
         allow_hyphen_values = true
     )]
     threads: Option<NonZeroUsize>,
@@ -153,31 +150,19 @@ struct AttachArguments {
     daemon: bool,
 }
 
-/// Far more than any machine has use for, and few enough that each gets its buffers.
-pub(super) const THREADS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+const ON_MISMATCH: Words<OnMismatch> = &[
+    ("record", "it succeeds and is recorded", OnMismatch::Record),
+    ("reject", "it fails with EIO", OnMismatch::Reject),
+];
 
-/// Reads a number, and says what is accepted where it is none.
-pub(super) fn whole_number<T: FromStr + PartialOrd + Display>(
-    text: &str,
-    accepted: &RangeInclusive<T>,
-) -> Result<T, String> {
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
-    let (min, max) = (accepted.start(), accepted.end());
-    number.ok_or_else(|| format!("expected a whole number from {min} to {max}"))
-}
+const CACHE_MODES: Words<CacheMode> = &[
+    ("direct", "each to seedfs", CacheMode::Direct),
+    ("page", "through the kernel's page cache", CacheMode::Page),
+];
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OnMismatchArgument {
-    Record,
-    Reject,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CacheArgument {
-    Direct,
-    Page,
-}
+/// What `--keep` and `--store-limit` take.
+const ANY_SIZE: RangeInclusive<u64> = 0..=u64::MAX;
+const SIZE: &str = "a size, like 0 or 1G";
 
 /// How much the log says.
 const LOG_VARIABLE: &str = "SEEDFS_LOG";
@@ -204,26 +189,15 @@ pub(super) fn run(arguments: &MountArguments) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Two outcomes, or what is wrong with both.
-fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok((a, b)),
-        (Err(Failure::Usage(first)), Err(Failure::Usage(second))) => {
-            Err(Failure::Usage(format!("{first}\n{second}")))
-        }
-        (Err(failure), _) | (_, Err(failure)) => Err(failure),
-    }
-}
-
 impl MountArguments {
     fn connection_options(&self) -> Result<ConnectionOptions, Failure> {
-        let uses_page_cache = matches!(self.mount.cache, CacheArgument::Page);
+        let uses_page_cache = self.mount.cache == CacheMode::Page;
         self.kernel.options(uses_page_cache, Uid::effective().is_root())
     }
 }
 
 impl JudgeArguments {
-    fn options(&self, cache: CacheArgument) -> Result<Options, Failure> {
+    fn options(&self, cache: CacheMode) -> Result<Options, Failure> {
         if let Some(directory) = self.store.as_ref().filter(|directory| !directory.is_dir()) {
             return Err(Failure::usage(format!(
                 "--store '{}': not a directory; expected an existing directory",
@@ -231,17 +205,11 @@ impl JudgeArguments {
             )));
         }
         self.store_limit_bytes()?;
-        let kept_bytes = size("--keep", &self.keep)?;
+        let kept_bytes = size("--keep", &self.keep, &ANY_SIZE, SIZE)?;
         Ok(Options {
             limits: BudgetLimits { kept_bytes, extents: self.extent_limit },
-            on_mismatch: match self.on_mismatch {
-                OnMismatchArgument::Record => OnMismatch::Record,
-                OnMismatchArgument::Reject => OnMismatch::Reject,
-            },
-            cache: match cache {
-                CacheArgument::Direct => CacheMode::Direct,
-                CacheArgument::Page => CacheMode::Page,
-            },
+            on_mismatch: self.on_mismatch,
+            cache,
             list_status: self.list_status,
             share_status: self.share_status,
             node_id: self.node_id,
@@ -251,7 +219,9 @@ impl JudgeArguments {
     }
 
     fn store_limit_bytes(&self) -> Result<u64, Failure> {
-        self.store_limit.as_ref().map_or(Ok(u64::MAX), |limit| size("--store-limit", limit))
+        self.store_limit
+            .as_ref()
+            .map_or(Ok(u64::MAX), |limit| size("--store-limit", limit, &ANY_SIZE, SIZE))
     }
 
     /// Makes the store, in the process that will use it.
@@ -262,13 +232,6 @@ impl JudgeArguments {
             Failure::system(format!("--store '{directory}': cannot make a file there: {error}"))
         })
     }
-}
-
-fn size(option: &str, value: &OptionValue) -> Result<u64, Failure> {
-    let text = value.to_string();
-    parse_size(&text).map_err(|error| {
-        Failure::usage(format!("{option} '{text}': {error}; expected a size, like 0 or 1G"))
-    })
 }
 
 fn serve(

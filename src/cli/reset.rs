@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::Failure;
 use super::mount_target::{self, Accepted, explained};
-use crate::status::STATUS_NAME;
+use crate::fs::STATUS_NAME;
 
 /// Put a mount back to untouched
 ///

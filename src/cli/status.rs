@@ -10,11 +10,11 @@ use clap::Args;
 use serde_json::Value;
 
 use super::mount_target::{self, Accepted, explained};
-use super::origin::origin;
 use super::{BAD_VERDICT, Failure, cluster_status};
 use crate::dataset::format_size;
+use crate::fs::STATUS_NAME;
 use crate::fuse::Mounted;
-use crate::status::STATUS_NAME;
+use crate::report::SourceView;
 
 /// Show the verdict and the totals of a mount, or how far the nodes of a write are
 ///
@@ -145,9 +145,8 @@ fn describe_latest(text: &mut String, mismatches: &Value) {
             count(&range["length"]),
             range["class"].as_str().unwrap_or("?"),
         );
-        let source = &range["source"];
-        if source.is_object() {
-            let _ = write!(text, ", from {}", origin(source));
+        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
+            let _ = write!(text, ", from {source}");
         }
         text.push('\n');
     }

@@ -12,9 +12,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::dataset_args::{AUTO, DatasetArguments};
-use super::mount::{THREADS_MAX, whole_number};
+use super::values::{THREADS_MAX, number};
 use super::{Failure, INTERRUPTED, plain};
-use crate::dataset::{Dataset, OptionValue};
+use crate::dataset::{Dataset, parse_count};
 use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
 
 /// Which part of the work is this process's.
@@ -23,14 +23,14 @@ pub(super) struct PartArguments {
     /// Only the files of this node, counted from 0; auto asks the cluster's engine: Open MPI, PMI,
     /// Slurm, PBS or a Kubernetes indexed job [default: those of all nodes]
     #[arg(long, value_name = "K")]
-    node_id: Option<OptionValue>,
+    node_id: Option<String>,
 
     /// Threads, 1 to 1024 [default: one for each core]
     #[arg(
         short,
         long,
         value_name = "N",
-        value_parser = |text: &str| whole_number(text, &(NonZeroUsize::MIN..=THREADS_MAX)),
+        value_parser = number(NonZeroUsize::MIN..=THREADS_MAX),
         allow_hyphen_values = true
     )]
     threads: Option<NonZeroUsize>,
@@ -49,7 +49,7 @@ impl PartArguments {
         base: Option<&Path>,
         quiet: bool,
     ) -> Result<(Dataset, Option<u16>), Failure> {
-        let typed_node = self.node_id.as_ref().map(OptionValue::to_string);
+        let typed_node = self.node_id.clone();
         let asks_node = typed_node.as_deref() == Some(AUTO);
         let rank = if asks_node || typed.asks_for_nodes() {
             let rank = find_rank(|name| std::env::var(name).ok()).map_err(|error| {
@@ -87,7 +87,8 @@ impl PartArguments {
 
 fn check_node(text: &str, dataset: &Dataset) -> Result<u16, Failure> {
     let nodes = dataset.dimensions().nodes;
-    text.parse::<u16>().ok().filter(|node| u32::from(*node) < nodes).ok_or_else(|| {
+    let node = parse_count(text).filter(|node| *node < nodes.into());
+    node.and_then(|node| node.try_into().ok()).ok_or_else(|| {
         Failure::usage(format!(
             "--node-id '{text}': the dataset has {nodes} nodes (--nodes); expected 0 to {}, or \
              {AUTO}",

@@ -9,6 +9,7 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments};
+use super::values::{Words, word};
 use super::{Failure, INTERRUPTED, pool};
 use crate::disk::Disk;
 use crate::storage::{Algorithm, Output, Progress, Share, sums};
@@ -28,8 +29,14 @@ pub(super) struct SumsArguments {
     #[command(flatten, next_help_heading = "Sums")]
     part: PartArguments,
 
-    /// blake3, sha256, sha512, md5, xxh3 (64 bits) or crc32c
-    #[arg(long, value_name = "NAME", default_value = "blake3", help_heading = "Sums")]
+    /// The hash
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "blake3",
+        value_parser = word(ALGORITHMS),
+        help_heading = "Sums"
+    )]
     algorithm: Algorithm,
 
     /// Write to a file, not to standard output
@@ -39,6 +46,15 @@ pub(super) struct SumsArguments {
     #[command(flatten)]
     progress: ProgressArguments,
 }
+
+const ALGORITHMS: Words<Algorithm> = &[
+    ("blake3", "for b3sum --check", Algorithm::Blake3),
+    ("sha256", "for sha256sum -c", Algorithm::Sha256),
+    ("sha512", "for sha512sum -c", Algorithm::Sha512),
+    ("md5", "for md5sum -c", Algorithm::Md5),
+    ("xxh3", "64 bits, for xxhsum -c", Algorithm::Xxh3),
+    ("crc32c", "for storage that speaks it", Algorithm::Crc32c),
+];
 
 pub(super) fn run(arguments: &SumsArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;

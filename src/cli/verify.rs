@@ -10,13 +10,14 @@ use clap::Args;
 
 use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
-use super::origin::origin;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
+use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
-use crate::status::{STATUS_NAME, Surroundings};
+use crate::fs::STATUS_NAME;
+use crate::report::{ByteTotals, SourceView, Surroundings};
 use crate::storage::{
     Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, verify,
 };
@@ -32,6 +33,10 @@ use crate::verdict::{Class, Verdict};
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
   seedfs verify --seed 42 -n 1000000 -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
+    /// Where the files are
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -61,7 +66,7 @@ pub(super) struct VerifyArguments {
     /// Only so many percent of the files, chosen by the seed, and at least one: the same files each
     /// time, and a larger sample holds the smaller one
     #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
-    sample: Option<f64>,
+    sample: Option<Sample>,
 
     /// Keep what is known in this file, and go on from there if it is there and files that were
     /// read before have not changed
@@ -69,21 +74,20 @@ pub(super) struct VerifyArguments {
     resume: Option<PathBuf>,
 
     /// Stop when this many files are wrong, missing or cannot be read
-    #[arg(long, value_name = "N", help_heading = "Verifying")]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number(NonZeroU64::MIN..=NonZeroU64::MAX),
+        help_heading = "Verifying"
+    )]
     stop_after: Option<NonZeroU64>,
 
     #[command(flatten)]
     progress: ProgressArguments,
-
-    /// Where the files are
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let sample = arguments.sample.map_or(Ok(Sample::ALL), Sample::new).map_err(|error| {
-        Failure::usage(format!("--sample '{}': {error}", arguments.sample.unwrap_or_default()))
-    })?;
+    let sample = arguments.sample.unwrap_or(Sample::ALL);
     let base = match &arguments.like {
         None => None,
         Some(path) => {
@@ -283,7 +287,7 @@ fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
         surroundings.unexpected_total,
         surroundings.failures_total,
     );
-    let [expected, matched, wrong, extra] = verification.bytes();
+    let ByteTotals { expected, matched, wrong, extra } = verification.bytes();
     let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
     let _ = writeln!(
         text,
@@ -336,9 +340,8 @@ fn describe_problem(text: &mut String, problem: &serde_json::Value) {
             count(&range["length"]),
             word(&range["class"]),
         );
-        let source = &range["source"];
-        if source.is_object() {
-            let _ = write!(text, ", from {}", origin(source));
+        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
+            let _ = write!(text, ", from {source}");
         }
         text.push('\n');
     }

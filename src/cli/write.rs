@@ -33,6 +33,10 @@ then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
 pub(super) struct WriteArguments {
+    /// The directory to write to, which is made if it does not exist
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -62,10 +66,6 @@ pub(super) struct WriteArguments {
 
     #[command(flatten)]
     progress: ProgressArguments,
-
-    /// Where to; it is made if it is not there
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
 }
 
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {

@@ -72,7 +72,7 @@ use crate::dataset::{Coordinates, Dataset};
 
 pub use address::{Address, Source};
 pub use locate::Located;
-pub use stop_check::StopCheck;
+pub use stop_check::{StopCheck, Stopped};
 
 use compare::Plain;
 use key::Key;
@@ -109,7 +109,8 @@ impl Content {
     /// The content of a dataset, in its shape.
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
-        Self { key: Key::new(dataset.seed()), shaped: Shaped::of(dataset).map(Arc::new) }
+        let shaped = Shaped::new(dataset.origins()).map(Arc::new);
+        Self { key: Key::new(dataset.seed()), shaped }
     }
 
     /// The AES-128 key, with which other tools can make the same bytes.

@@ -6,6 +6,10 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct StopCheck<'a>(&'a (dyn Fn() -> bool + Sync));
 
+/// Somebody has asked to stop, so there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
 impl<'a> StopCheck<'a> {
     /// Never.
     pub const NEVER: StopCheck<'static> = StopCheck(&|| false);

@@ -6,15 +6,16 @@
 //! and coordinates from one another, so that no table of files exists and a trillion files cost
 //! what one costs.
 //!
-//! What was typed becomes a dataset in one step and in one place:
+//! Each question has a room of its own, and none looks into another's arithmetic:
 //!
-//! ```text
-//!   command line ──┐
-//!                  ├─ merged_over ─→ DatasetConfig ── validate ─→ Dataset ── to_config ─┐
-//!   TOML or JSON ──┘    anything may stand in it        cannot be invalid               │
-//!         ↑                                                                             │
-//!         └─────────────────────────── .status/config.json ←────────────────────────────┘
-//! ```
+//! | room | answers |
+//! |---|---|
+//! | `configuration` | what was asked for, whether that can be, and how it is written down |
+//! | `tree` | which path and inode a file has, and which file a path or an inode |
+//! | `generations` | which generations there are, and how many files each has |
+//! | `sizes` | how large a file is, and many of them together |
+//! | `shape` | where each byte of a file was made |
+//! | `choice` | what is drawn by lot, the same on every machine |
 //!
 //! ```
 //! use seedfs::dataset::{Coordinates, DatasetConfig};
@@ -38,74 +39,46 @@
 //! verdict. Times, modes and owners are not its business.
 
 mod choice;
+mod configuration;
 mod coordinates;
 mod file_content;
 mod generations;
-mod option_value;
-mod options;
 mod percent;
 mod shape;
 mod sizes;
 mod tree;
-mod validate;
 
 pub use choice::{Choice, Purpose, RandomStream, below};
+pub use configuration::{
+    ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES, DatasetConfig, DatasetOption,
+    OPTIONS, OptionGroup, OptionValue,
+};
 pub use coordinates::Coordinates;
 pub use file_content::FileContent;
 pub use generations::Generations;
-pub use option_value::OptionValue;
-pub use options::{DatasetConfig, DatasetOption, OPTIONS, OptionGroup};
 pub use percent::Percent;
 pub use shape::{
-    ChangeRule, Dedup, FileChange, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
+    ChangeRule, Dedup, FileOrigins, LAST_CHANGE_BLOCKS_MAX, Origin, Origins, SHARED_START, Scope,
     Shape, Template, TemplateFile,
 };
 pub use sizes::{
-    DatasetPart, Decimal, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size, parse_size,
+    DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size,
+    parse_count, parse_size,
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
-pub use validate::{ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES};
-
-use shape::{Sharing, common_sharing};
 
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     seed: String,
-    choice: Choice,
-    sizes: Sizes,
-    /// Their mean in generation 0, in 1024ths of a byte.
-    mean_1024ths: u128,
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
-    shape: Shape,
-    /// How many blocks are shared, where that is the same for all files.
-    sharing: Option<Sharing>,
+    origins: Origins,
 }
 
 impl Dataset {
-    fn new(
-        seed: String,
-        sizes: Sizes,
-        has_iterations: bool,
-        namespace: Namespace,
-        shape: Shape,
-    ) -> Self {
-        let mean_1024ths = sizes.mean_1024ths();
-        let files = namespace.generations().files;
-        let dimensions = Dimensions { files, ..namespace.dimensions() };
-        let sharing = shape.dedup.and_then(|dedup| {
-            common_sharing(dedup, shape.change, &dimensions, |files| match sizes.equal() {
-                Some(size_bytes) => files * u128::from(size_bytes / dedup.block_bytes),
-                None => (files * mean_1024ths) / (u128::from(dedup.block_bytes) << 10),
-            })
-        });
-        let choice = Choice::new(&seed);
-        Self { seed, choice, sizes, mean_1024ths, has_iterations, namespace, shape, sharing }
-    }
-
     /// The text from which the content's key is derived.
     #[must_use]
     pub fn seed(&self) -> &str {
@@ -115,10 +88,10 @@ impl Dataset {
     /// What is drawn by lot under the seed.
     #[must_use]
     pub fn choice(&self) -> &Choice {
-        &self.choice
+        self.origins.sizes().choice()
     }
 
-    /// Which generations there are, and how they grow.
+    /// Which generations there are, and how many files each has.
     #[must_use]
     pub fn generations(&self) -> &Generations {
         self.namespace.generations()
@@ -127,13 +100,19 @@ impl Dataset {
     /// How the sizes of the files are distributed in generation 0.
     #[must_use]
     pub fn sizes(&self) -> &Sizes {
-        &self.sizes
+        self.origins.sizes().distribution()
     }
 
     /// How well its data compresses and deduplicates, and what it is made of.
     #[must_use]
     pub fn shape(&self) -> &Shape {
-        &self.shape
+        self.origins.shape()
+    }
+
+    /// Where the bytes of the files were made.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// How many there are along each axis.
@@ -170,26 +149,22 @@ impl Dataset {
     #[inline]
     #[must_use]
     pub fn size_bytes(&self, file: Coordinates) -> u64 {
-        self.generations().size_at(self.first_size_bytes(file), file.generation)
+        self.origins.sizes().of(file)
     }
 
-    /// Its size in generation 0.
-    #[inline]
-    fn first_size_bytes(&self, file: Coordinates) -> u64 {
-        if let Some(size) = self.sizes.equal() {
-            return size;
-        }
-        let first = Coordinates { generation: 0, ..file };
-        self.sizes.size(self.choice.stream(Purpose::Size, first).draw(0))
-    }
-
-    /// The last generation, up to its own, in which a file changed: its modification time.
+    /// The last generation, up to its own, in which a file changed in any way: a block of it or its
+    /// size did, or it was new. That is its modification time.
     #[must_use]
     pub fn last_change(&self, file: Coordinates) -> u16 {
-        if file.generation == 0 {
-            return 0;
+        let generation = file.generation;
+        let Some(change) = self.shape().change else { return generation };
+        let sizes = self.origins.sizes();
+        let grew = sizes.grow().last_growth(sizes.first(file), generation);
+        if grew == generation {
+            return grew;
         }
-        self.generations().last_change(self.choice, file, self.first_size_bytes(file))
+        let changed = change.of_file(self.choice(), file).last_change(generation, sizes.of(file));
+        changed.max(grew).max(self.generations().birth(file)).min(generation)
     }
 
     /// The last generation in which a directory of the dataset got another name.
@@ -211,7 +186,8 @@ impl Dataset {
         self.contains(now)
             && (block < self.size_bytes(now).div_ceil(16)
                 || self
+                    .origins
                     .shared_block(block.saturating_mul(16))
-                    .is_some_and(|number| self.has_shared_block(file, number)))
+                    .is_some_and(|number| self.origins.has_shared_block(file, number)))
     }
 }

@@ -52,16 +52,36 @@ impl Percent {
         whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths).map(Self)
     }
 
-    /// This share of a number for each of `times` steps, rounded down once.
+    /// This share of a number for each of some generations, rounded down once.
     #[must_use]
-    pub(super) fn of(self, number: u64, times: u16) -> u128 {
-        u128::from(number) * u128::from(times) * u128::from(self.0) / u128::from(BASIS_POINTS)
+    pub(super) fn of(self, number: u64, generations: u16) -> u128 {
+        u128::from(number) * u128::from(generations) * u128::from(self.0) / u128::from(BASIS_POINTS)
     }
 
-    /// The first step at which [`of`](Self::of) reaches `amount`; `None` if it never does.
-    pub(super) fn first_reaching(self, number: u64, amount: u128) -> Option<u128> {
+    /// A number that this share of it was added to in each generation; at most `u64::MAX`, which
+    /// validation refuses.
+    #[inline]
+    #[must_use]
+    pub(super) fn grown(self, number: u64, generation: u16) -> u64 {
+        if self == Self::ZERO || generation == 0 {
+            return number;
+        }
+        u64::try_from(u128::from(number) + self.of(number, generation)).unwrap_or(u64::MAX)
+    }
+
+    /// The first generation in which a number has grown by `amount`; `None` if there is none.
+    pub(super) fn first_adding(self, number: u64, amount: u128) -> Option<u16> {
         let each = u128::from(number) * u128::from(self.0);
-        (each > 0).then(|| (amount * u128::from(BASIS_POINTS)).div_ceil(each))
+        let first = (each > 0).then(|| (amount * u128::from(BASIS_POINTS)).div_ceil(each))?;
+        u16::try_from(first).ok()
+    }
+
+    /// The last generation up to `generation` in which a number grew; 0 if it never did.
+    pub(super) fn last_growth(self, number: u64, generation: u16) -> u16 {
+        match self.of(number, generation) {
+            0 => 0,
+            amount => self.first_adding(number, amount).unwrap_or(generation),
+        }
     }
 }
 
@@ -140,8 +160,7 @@ mod tests {
         ) {
             let percent = Percent::of_basis_points(basis_points);
             let amount = percent.of(number, steps);
-            if let Some(first) = percent.first_reaching(number, amount) {
-                let first = u16::try_from(first).unwrap();
+            if let Some(first) = percent.first_adding(number, amount) {
                 prop_assert!(first <= steps);
                 prop_assert_eq!(percent.of(number, first), amount);
                 prop_assert!(first == 0 || percent.of(number, first - 1) < amount);

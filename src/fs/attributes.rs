@@ -1,9 +1,8 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, InodeKind, Resolved, Result, now};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, StatusNode, now};
 use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
-use crate::status::StatusNode;
 
 /// What `stat` shows of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! `.status/control`: commands to the mount, one a write.
 
-use super::{Error, Filesystem, InodeKind, Reset, Result};
+use super::{Error, Filesystem, InodeKind, Reset, Result, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, dataset_lookup};
-use crate::status::StatusNode;
 
 /// A name in a directory, and what it is to stand for again.
 type NameReset = (Inode, Name, Option<(Inode, InodeKind)>);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, now};
+use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, StatusNode, now};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
-use crate::status::{StatusNode, WrongRanges};
+use crate::status::WrongRanges;
 use crate::sync::atomic::Ordering;
 use crate::verdict::Judge;
 

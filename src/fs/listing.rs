@@ -1,9 +1,8 @@
 //! Listing directories.
 
-use super::{Error, Filesystem, InodeKind, Resolved, Result};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, STATUS_NAME, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames};
-use crate::status::{STATUS_NAME, StatusNode};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 

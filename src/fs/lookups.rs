@@ -12,10 +12,9 @@
 use std::collections::HashMap;
 use std::ops::DerefMut;
 
-use super::{Error, Filesystem, InodeAttributes, Resolved, Result};
+use super::{Error, Filesystem, InodeAttributes, Resolved, Result, STATUS_NAME, StatusNode};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
-use crate::status::{STATUS_NAME, StatusNode};
 use crate::sync::Mutex;
 
 const SHARDS: usize = 64;

@@ -29,6 +29,8 @@
 //! * `sizes`, the sums of the sizes, and all that is free: `space`.
 //! * `counters`, `events` and `judgements` are for the documents of [`status`]; `io` counts.
 //!
+//! The names below `.status` are arithmetic too: `status_tree`.
+//!
 //! What is asked and answered stands beside its operation, or in `asked`; the errors are in
 //! `error`. What each operation does and which error it gives is written down in
 //! `docs/semantics.md`.
@@ -47,6 +49,7 @@ mod rename;
 mod settle;
 mod space;
 mod status_files;
+mod status_tree;
 mod xattr;
 
 use std::sync::Arc;
@@ -57,7 +60,7 @@ use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode};
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
-use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals, StatusNode};
+use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
 
 pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
@@ -69,6 +72,7 @@ pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
 pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
+pub use status_tree::{STATUS_NAME, StatusNode};
 pub use xattr::{SetXattr, XattrAnswer};
 
 use listing::Listings;

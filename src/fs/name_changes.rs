@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::attributes::InodeAttributes;
-use super::{Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, now};
+use super::{
+    Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, STATUS_NAME, StatusNode, now,
+};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
-use crate::status::{STATUS_NAME, StatusNode};
 
 /// What is to be made.
 #[derive(Clone, Debug)]

@@ -8,10 +8,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Fill, Result};
+use super::{Error, Filesystem, Fill, Result, StatusNode};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::status::{Document, DocumentView, KnownSum, Manifest, NoDocument, StatusNode};
+use crate::manifest::{KnownSum, Manifest};
+use crate::status::{Document, DocumentView, NoDocument};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
 

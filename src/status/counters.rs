@@ -2,10 +2,7 @@
 
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::verdict::Class;
 
 /// Counters of one mount, from its start on.
 #[derive(Debug)]
@@ -118,41 +115,6 @@ impl Meter {
         } else {
             slot.bytes.store(bytes, Ordering::Relaxed);
         }
-    }
-}
-
-/// Wrong ranges seen so far, by class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassCounts([u64; Class::ALL.len()]);
-
-impl ClassCounts {
-    /// Counts one range.
-    pub fn add(&mut self, class: Class) {
-        self.0[class as usize] += 1;
-    }
-
-    /// Counts all that another has counted.
-    pub fn add_all(&mut self, other: &Self) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count += more;
-        }
-    }
-
-    /// Whether counts that somebody else has written leave room to go on with.
-    pub(super) fn is_possible(&self) -> bool {
-        self.0.iter().all(|count| *count < 1 << 60)
-    }
-
-    /// How many of a class.
-    #[must_use]
-    pub fn get(&self, class: Class) -> u64 {
-        self.0[class as usize]
-    }
-
-    /// How many in all.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::counters::ClassCounts;
 use crate::dataset::Coordinates;
+use crate::report::ClassCounts;
 use crate::sync::Mutex;
 use crate::verdict::WrongRange;
 

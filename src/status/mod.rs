@@ -13,44 +13,38 @@
 //! (`judged`).
 
 mod counters;
+mod document;
 mod events;
 mod judgement_cache;
-mod manifest;
 mod others;
 mod recount;
 mod size_totals;
-mod tree;
-mod verification;
 mod views;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::content::{Content, StopCheck};
+use crate::content::{Content, StopCheck, Stopped};
 use crate::dataset::{Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode};
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
+use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA, write_json};
 use crate::verdict::{Judge, Verdict, WrongRange};
 
-pub use counters::{ClassCounts, Counters, Meter};
+pub use counters::{Counters, Meter};
+pub use document::Document;
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
-pub use manifest::{HASHED_BYTES_MAX, KnownSum, Manifest, Stopped, escaped_path, manifest_line};
 pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
-pub use tree::{Document, STATUS_NAME, StatusNode};
-pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
 
 use recount::{Changed, Found};
 use views::{
-    EventView, FileView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView,
-    RangeView, SCHEMA, SummaryView, Totals, WritesView,
+    EventView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView,
+    Totals, WritesView,
 };
 
 /// The verdict on a file with more extents than this may take long.
 const QUICK_EXTENTS_MAX: usize = 64;
-
-/// How many wrong ranges the document of one file lists.
-pub const RANGES_MAX: usize = 1000;
 
 /// Everything that a document is made from.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +181,7 @@ impl MountStatus<'_> {
         let limits = self.overlay.budget().limits();
         Ok(SummaryView {
             schema: SCHEMA,
-            verdict: totals.verdict(),
+            verdict: totals.verdict,
             node_id: self.node_id,
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.counters.uptime_s(),
@@ -343,15 +337,4 @@ fn kept_bytes(written: &Written) -> u64 {
         ExtentData::Content { .. } | ExtentData::Zeros => 0,
     };
     written.extents.iter().map(kept).sum()
-}
-
-/// Writes a view as people read it.
-fn write_json(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, view)?;
-    out.write_all(b"\n")
-}
-
-fn json(view: &impl Serialize) -> Option<Vec<u8>> {
-    let mut json = Vec::new();
-    write_json(view, &mut json).is_ok().then_some(json)
 }

@@ -1,11 +1,12 @@
 //! `others.json`: what has a name that the dataset does not have.
 
 use super::recount::Found;
-use super::views::{ExtentView, OtherView, OthersView, SCHEMA};
-use super::{MountStatus, Stopped, kept_bytes};
-use crate::content::StopCheck;
+use super::views::{ExtentView, OtherView, OthersView};
+use super::{MountStatus, kept_bytes};
+use crate::content::{StopCheck, Stopped};
 use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Written};
+use crate::report::SCHEMA;
 
 /// How many names `others.json` lists.
 const OTHERS_MAX: usize = 1000;

@@ -12,9 +12,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::MountStatus;
 use super::judgement_cache::{RecordVersion, Subject};
-use super::{MountStatus, Stopped};
-use crate::content::StopCheck;
+use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, DatasetEntry, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};

@@ -1,19 +1,12 @@
-//! What the documents look like: the fields of the JSON, in their order.
-//!
-//! These types are the interface that users' scripts read. They are made from the domain's types
-//! and are never used for anything else, so that neither can change the other by accident. The JSON
-//! Schemas under `docs/schema/` describe them; a test holds the two together.
+//! What only the documents of a mount say: the fields of the JSON, in their order. What they share
+//! with other reports is in [`report`](crate::report).
 
 use serde::Serialize;
 
-use super::counters::ClassCounts;
-use crate::content::Source;
-use crate::dataset::{Coordinates, Dataset, Total};
+use crate::dataset::{Dataset, Total};
 use crate::overlay::{Extent, ExtentData};
-use crate::verdict::{ByteTally, Class, FileTally, WrongRange};
-
-/// The version of the documents' form. Fields may be added under the same number.
-pub(super) const SCHEMA: u32 = 1;
+use crate::report::{ByteTotals, BytesView, FileTally, FilesView, RangeView, SeenView, SourceView};
+use crate::verdict::ByteTally;
 
 /// `summary.json`
 #[derive(Debug, Serialize)]
@@ -29,42 +22,6 @@ pub(super) struct SummaryView {
     pub(super) writes: WritesView,
     pub(super) kept: KeptView,
     pub(super) mismatches: SeenView,
-}
-
-/// Files by verdict.
-#[derive(Debug, Serialize)]
-pub(super) struct FilesView {
-    pub(super) total: u64,
-    pub(super) untouched: u64,
-    pub(super) incomplete: u64,
-    pub(super) verified: u64,
-    pub(super) mismatch: u64,
-}
-
-/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
-/// wrong`.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct BytesView {
-    pub(super) expected: u128,
-    /// Whether `expected`, and `missing` with it, is the number of files times the mean; left out
-    /// where it never is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) estimated: Option<bool>,
-    pub(super) matched: u128,
-    pub(super) missing: u128,
-    pub(super) wrong: u128,
-    pub(super) extra: u128,
-}
-
-/// Bytes of one file: `expected = untouched + matched + missing + wrong`.
-#[derive(Debug, Serialize)]
-pub(super) struct FileBytesView {
-    expected: u64,
-    untouched: u64,
-    matched: u64,
-    missing: u64,
-    wrong: u64,
-    extra: u64,
 }
 
 /// Operations of one kind.
@@ -95,17 +52,6 @@ pub(super) struct KeptView {
     pub(super) stored_bytes_limit: Option<u64>,
 }
 
-/// Wrong ranges seen in writes since the start, healed ones included.
-#[derive(Debug, Serialize)]
-pub(super) struct SeenView {
-    seen: u64,
-    misplaced: u64,
-    stale: u64,
-    zeroed: u64,
-    flipped: u64,
-    foreign: u64,
-}
-
 /// `nodes/node_<node>.json`
 #[derive(Debug, Serialize)]
 pub(super) struct NodeView {
@@ -124,30 +70,12 @@ pub(super) struct ProcessView {
     pub(super) totals: TotalsView,
 }
 
-/// The sums over some files, and the verdict on them.
+/// The totals of some files, and the verdict on them.
 #[derive(Debug, Serialize)]
 pub(super) struct TotalsView {
-    verdict: &'static str,
+    pub(super) verdict: &'static str,
     pub(super) files: FilesView,
     pub(super) bytes: BytesView,
-}
-
-/// `files/<path>.json`
-#[derive(Debug, Serialize)]
-pub(super) struct FileView {
-    pub(super) schema: u32,
-    pub(super) path: String,
-    pub(super) verdict: &'static str,
-    #[serde(flatten)]
-    pub(super) coordinates: CoordinatesView,
-    pub(super) size_bytes: u64,
-    pub(super) exists: bool,
-    pub(super) extents: u64,
-    pub(super) kept_bytes: u64,
-    pub(super) bytes: FileBytesView,
-    pub(super) ranges: Vec<RangeView>,
-    pub(super) ranges_total: u64,
-    pub(super) ranges_dropped: u64,
 }
 
 /// `others.json`
@@ -219,114 +147,12 @@ pub(super) struct EventView {
     pub(super) range: RangeView,
 }
 
-/// A wrong range.
-#[derive(Debug, Serialize)]
-pub(super) struct RangeView {
-    offset: u64,
-    length: u64,
-    class: &'static str,
-    expected: Option<String>,
-    actual: String,
-    source: Option<SourceView>,
-}
-
-/// Whose content a wrong range is.
-#[derive(Debug, Serialize)]
-struct SourceView {
-    path: Option<String>,
-    #[serde(flatten)]
-    coordinates: CoordinatesView,
-    offset: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shared_block: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_generation: Option<u16>,
-}
-
-/// Coordinates, as in a file's address.
-#[derive(Debug, Serialize)]
-pub(super) struct CoordinatesView {
-    generation: u16,
-    node: u16,
-    process: u16,
-    file: u32,
-}
-
-impl From<Coordinates> for CoordinatesView {
-    fn from(file: Coordinates) -> Self {
-        let Coordinates { generation, node, process, file } = file;
-        Self { generation, node, process, file }
-    }
-}
-
-impl From<ByteTally> for FileBytesView {
-    fn from(tally: ByteTally) -> Self {
-        let ByteTally { expected, untouched, matched, missing, wrong, extra } = tally;
-        Self { expected, untouched, matched, missing, wrong, extra }
-    }
-}
-
-impl From<ClassCounts> for SeenView {
-    fn from(counts: ClassCounts) -> Self {
-        Self {
-            seen: counts.total(),
-            misplaced: counts.get(Class::Misplaced),
-            stale: counts.get(Class::Stale),
-            zeroed: counts.get(Class::Zeroed),
-            flipped: counts.get(Class::Flipped),
-            foreign: counts.get(Class::Foreign),
-        }
-    }
-}
-
-impl RangeView {
-    pub(super) fn new(dataset: &Dataset, range: &WrongRange) -> Self {
-        Self {
-            offset: range.offset,
-            length: range.length,
-            class: range.class.name(),
-            expected: (!range.expected.is_empty()).then(|| hex::encode(&range.expected)),
-            actual: hex::encode(&range.actual),
-            source: range.source.map(|source| {
-                let mut view = SourceView::new(dataset, source);
-                if range.class == Class::Stale && view.shared_block.is_none() {
-                    view.last_generation =
-                        dataset.last_generation(source.file, source.offset, range.length);
-                }
-                view
-            }),
-        }
-    }
-}
-
-impl SourceView {
-    fn new(dataset: &Dataset, source: Source) -> Self {
-        let shared_block = dataset.shared_block(source.offset);
-        // No file has a shared block to itself, not even the one in whose content it stands.
-        let inode = dataset.namespace().inode(source.file).filter(|_| shared_block.is_none());
-        let path = inode.map(|inode| {
-            let mut path = String::new();
-            dataset.namespace().path(inode, &mut path);
-            path
-        });
-        Self {
-            path,
-            coordinates: source.file.into(),
-            offset: source.offset,
-            shared_block,
-            last_generation: None,
-        }
-    }
-}
-
-/// The sums over some files of the dataset: those that were written to, one by one, and the rest by
+/// The totals of some files of the dataset: those that were written to, one by one, and the rest by
 /// subtraction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     files: FileTally,
-    matched: u128,
-    wrong: u128,
-    extra: u128,
+    bytes: ByteTotals,
 }
 
 impl Totals {
@@ -337,9 +163,7 @@ impl Totals {
 
     pub(super) fn add(&mut self, tally: &ByteTally) {
         self.files.add(tally.verdict());
-        self.matched += u128::from(tally.matched);
-        self.wrong += u128::from(tally.wrong);
-        self.extra += u128::from(tally.extra);
+        self.bytes.add(tally);
     }
 
     /// The view, where there are `files` files of this size together.
@@ -347,24 +171,10 @@ impl Totals {
         let Total { bytes: expected, estimated } = total;
         let seen = self.files.incomplete + self.files.verified + self.files.mismatch;
         self.files.untouched = files.saturating_sub(seen);
-        let FileTally { untouched, incomplete, verified, mismatch } = self.files;
         TotalsView {
             verdict: self.files.verdict().name(),
-            files: FilesView { total: files, untouched, incomplete, verified, mismatch },
-            bytes: BytesView {
-                expected,
-                estimated: Some(estimated),
-                matched: self.matched,
-                missing: expected.saturating_sub(self.matched + self.wrong),
-                wrong: self.wrong,
-                extra: self.extra,
-            },
+            files: FilesView::new(files, self.files),
+            bytes: BytesView::new(ByteTotals { expected, ..self.bytes }, Some(estimated)),
         }
-    }
-}
-
-impl TotalsView {
-    pub(super) fn verdict(&self) -> &'static str {
-        self.verdict
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::dataset::{Coordinates, FileContent};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser};
-use crate::status::{ClassCounts, JudgedFile, RANGES_MAX};
+use crate::report::{ClassCounts, JudgedFile, RANGES_MAX};
 use crate::verdict::{ByteTally, Judgement, WrongRange};
 
 /// A file that is not there: nobody has written it.

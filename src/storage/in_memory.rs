@@ -7,7 +7,7 @@ use super::file_judge::{FileJudge, recognise_block};
 use crate::content::{Address, Content, MAX_FILE_BYTES};
 use crate::dataset::{Coordinates, Dataset, FileContent};
 use crate::overlay::{ExtentMap, Recogniser};
-use crate::status::JudgedFile;
+use crate::report::JudgedFile;
 use crate::verdict::Judge;
 
 /// What one thread takes at a time, as large as the kernel's requests.

@@ -27,7 +27,7 @@ use super::verify::VerifyOptions;
 use super::{FILES_LISTED_MAX, Output, ProgressSnapshot, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
 use crate::disk::{Access, Faults, FileType, Links, Stat};
-use crate::status::{Surroundings, Verification};
+use crate::report::{Surroundings, Verification};
 use crate::verdict::Verdict;
 
 /// Everything that is known so far: what a verification that takes days goes on with.
@@ -224,7 +224,7 @@ impl ResumeState {
     /// Whether the numbers could be those of a run. Whoever has made them up gets no verdict from
     /// them, and no panic.
     fn is_possible(&self, share: Share<'_>) -> bool {
-        let Some(judged) = self.verification.judged() else { return false };
+        let Some(judged) = self.verification.files().total() else { return false };
         let Some(done) = judged.checked_add(self.failed_total) else { return false };
         let fits =
             if self.work.sample == Sample::ALL { done == self.next } else { done <= self.next };
@@ -295,7 +295,7 @@ impl ResumeState {
         progress: ProgressSnapshot,
     ) -> Surroundings<'_> {
         let (unexpected, failures) = (self.unexpected(), self.failures(share));
-        let done = self.verification.judged().unwrap_or_default() + self.failed_total;
+        let done = self.verification.files().total().unwrap_or_default() + self.failed_total;
         Surroundings {
             verdict: self.verdict(share),
             directory: directory.display().to_string(),

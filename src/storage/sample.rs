@@ -1,5 +1,7 @@
 //! A part of the files, chosen by lot.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Share;
@@ -39,6 +41,15 @@ impl Sample {
     /// Whether a file that has drawn this number is chosen: a larger sample holds the smaller one.
     fn has(self, draw: u32) -> bool {
         f64::from(draw) < self.percent / 100.0 * 2f64.powi(32)
+    }
+}
+
+impl FromStr for Sample {
+    type Err = SampleError;
+
+    /// Reads how many percent.
+    fn from_str(text: &str) -> Result<Self, SampleError> {
+        text.parse().map_err(|_| SampleError).and_then(Self::new)
     }
 }
 

@@ -13,7 +13,7 @@ use super::in_order::InOrder;
 use super::{Progress, Share, StopFlag};
 use crate::content::Content;
 use crate::dataset::Coordinates;
-use crate::status::{escaped_path, manifest_line};
+use crate::manifest::{escaped_path, manifest_line};
 use crate::sync::{Mutex, together};
 
 /// A hash.

@@ -26,7 +26,7 @@ use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::overlay::{ExtentMap, Recogniser};
-use crate::status::JudgedFile;
+use crate::report::JudgedFile;
 use crate::sync::{Mutex, together};
 use crate::verdict::Judge;
 

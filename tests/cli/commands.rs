@@ -484,9 +484,9 @@ fn locate_names_each_piece_for_people() {
         let source = match source {
             None => "unknown".to_owned(),
             Some(("", offset)) => {
-                format!("generation 0 node 2 process 1 file 0 @ {offset} (not in this dataset)")
+                format!("generation 0 node 2 process 1 file 0 at {offset} (not in this dataset)")
             }
-            Some((path, offset)) => format!("{path} @ {offset}"),
+            Some((path, offset)) => format!("{path} at {offset}"),
         };
         assert!(line.starts_with(&offset.to_string()), "{said}");
         assert!(line.contains(&length.to_string()) && line.ends_with(&source), "{said}");

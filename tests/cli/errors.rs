@@ -64,6 +64,21 @@ fn counts() {
 }
 
 #[test]
+fn a_number_may_end_in_a_decimal_unit() {
+    let cat = |path: &str| run(&["cat", "--nodes=1.5K", "--files=1M", "--size=1", path]);
+    assert!(cat("node_1499/process_0/file_999999").status.success());
+    for path in ["node_1500/process_0/file_0", "node_0/process_0/file_1000000"] {
+        assert_refused(&cat(path), WRONG_USAGE, &["not a file of this dataset"]);
+    }
+    assert_mount_refused(&["--files=5G"], &["--files '5G'", "from 1 to 4294967296"]);
+    assert_mount_refused(&["--threads=2K"], &["'2K'", "--threads", "1 to 1024"]);
+    let stopped = run(&["verify", "--stop-after=1KiB", "/no/such/directory"]);
+    assert_refused(&stopped, WRONG_USAGE, &["--stop-after", "expected a whole number from 1"]);
+    let found = run(&["verify", "--stop-after=1K", "/no/such/directory"]);
+    assert_refused(&found, WRONG_USAGE, &["'/no/such/directory'"]);
+}
+
+#[test]
 fn too_many_files_together() {
     assert_mount_refused(
         &["--nodes=65536", "--processes=65536", "--files=4294967296"],

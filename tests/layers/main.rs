@@ -6,11 +6,12 @@
 
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use source::named_paths;
+use source::{NamedPath, Source};
 
 /// A layer, and what it may use beside the layers before it.
 struct Layer {
@@ -29,7 +30,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 13] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -58,6 +59,7 @@ const LAYERS: [Layer; 11] = [
         deviations: &[],
         touches_system: false,
     },
+    Layer { name: "manifest", crates: &["hex"], deviations: &[], touches_system: false },
     Layer {
         name: "disk",
         crates: &["nix"],
@@ -81,14 +83,12 @@ const LAYERS: [Layer; 11] = [
         touches_system: false,
     },
     Layer {
-        name: "status",
-        crates: &["serde_json"],
-        deviations: &[
-            ("serde", "the views are serialisable"),
-            ("hex", "the first bytes of a wrong range"),
-        ],
+        name: "report",
+        crates: &["serde", "serde_json"],
+        deviations: &[("hex", "the first bytes of a wrong range")],
         touches_system: false,
     },
+    Layer { name: "status", crates: &["serde"], deviations: &[], touches_system: false },
     Layer {
         name: "fs",
         crates: &[],
@@ -155,6 +155,9 @@ const SYSTEM_MODULES: [&str; 6] = ["env", "fs", "net", "os", "process", "thread"
 /// What the standard library has of `sync`. Layers that do not touch the system take it from there.
 const UNSCHEDULED: [&str; 6] = ["atomic", "Barrier", "Condvar", "Mutex", "RwLock", "mpsc"];
 
+/// Those of them that all layers take from there: no lock of this crate can be poisoned.
+const LOCKS: [&str; 3] = ["Condvar", "Mutex", "RwLock"];
+
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 const LINE_COLUMNS_MAX: usize = 100;
@@ -166,10 +169,33 @@ const LONG_FILES: [(&str, &str); 1] = [(
     "one `impl` of a trait of 35 operations, each argument of which has a line of its own",
 )];
 
-/// A source file: its path from the crate's root, and its text.
+/// A source file: its path from the crate's root, its text, and what is in it.
 struct File {
     path: String,
     text: String,
+    source: Source,
+}
+
+impl File {
+    fn new(path: String, text: String) -> Self {
+        let source = Source::read(&text);
+        Self { path, text, source }
+    }
+
+    /// Whether all of it is tests.
+    fn is_tests(&self) -> bool {
+        self.path.ends_with("tests.rs")
+    }
+
+    /// The paths that it names outside its tests.
+    fn paths(&self) -> impl Iterator<Item = &NamedPath> {
+        self.source.paths.iter().filter(|path| !path.in_tests && !self.is_tests())
+    }
+
+    /// How many lines it has without its tests.
+    fn own_lines(&self) -> usize {
+        if self.is_tests() { 0 } else { self.text.lines().count() - self.source.test_lines }
+    }
 }
 
 #[test]
@@ -189,7 +215,7 @@ fn the_table_says_no_more_than_the_code() {
         let used: BTreeSet<String> = sources()
             .iter()
             .filter(|file| layer_of(&file.path).is_some_and(|(_, of)| of.name == layer.name))
-            .flat_map(|file| named_paths(without_tests(file)))
+            .flat_map(File::paths)
             .map(|path| path.segments[0].clone())
             .collect();
         let listed = layer.crates.iter().chain(layer.deviations.iter().map(|(name, _)| name));
@@ -201,6 +227,12 @@ fn the_table_says_no_more_than_the_code() {
 }
 
 #[test]
+#[ignore = "names are still being told apart"]
+fn a_type_name_means_one_thing() {
+    report(with_two_meanings(sources()));
+}
+
+#[test]
 fn nothing_is_longer_than_a_reader_likes() {
     report(sources().iter().flat_map(too_long));
 }
@@ -208,9 +240,8 @@ fn nothing_is_longer_than_a_reader_likes() {
 #[test]
 fn every_long_file_is_still_long() {
     for (path, _) in LONG_FILES {
-        let files = sources();
-        let file = files.iter().find(|file| file.path == path).expect("it is there");
-        assert!(without_tests(file).lines().count() > FILE_LINES_MAX, "{path} is short again");
+        let file = sources().iter().find(|file| file.path == path).expect("it is there");
+        assert!(file.own_lines() > FILE_LINES_MAX, "{path} is short again");
     }
 }
 
@@ -225,10 +256,8 @@ fn report(violations: impl IntoIterator<Item = String>) {
 fn wrong_imports(file: &File) -> Vec<String> {
     let Some((position, layer)) = layer_of(&file.path) else { return Vec::new() };
     let mut wrong = Vec::new();
-    let own = without_tests(file).lines().count();
-    for path in named_paths(&file.text) {
-        // The module `tests` at a file's end is one step deeper.
-        let depth = module_depth(&file.path) + usize::from(path.line > own);
+    for path in &file.source.paths {
+        let depth = module_depth(&file.path) + path.depth;
         let Some(target) = name_in_crate(&path.segments, depth) else { continue };
         let known = LAYERS.iter().position(|layer| layer.name == target);
         if known.is_none_or(|target| target > position) {
@@ -257,7 +286,7 @@ fn wrong_crates(file: &File) -> Vec<String> {
     let Some((_, layer)) = layer_of(&file.path) else { return Vec::new() };
     let dependencies = dependencies();
     let mut wrong = Vec::new();
-    for path in named_paths(without_tests(file)) {
+    for path in file.paths() {
         let first = path.segments[0].as_str();
         let second = path.segments.get(1).map_or("", String::as_str);
         let allowed = layer.crates.contains(&first)
@@ -270,7 +299,7 @@ fn wrong_crates(file: &File) -> Vec<String> {
         let third = path.segments.get(2).map_or("", String::as_str);
         let system = system || first == "crate" && second == SYNC && third == "thread";
         let unscheduled = first == "std" && second == "sync" && UNSCHEDULED.contains(&third);
-        let unscheduled = unscheduled && !layer.touches_system;
+        let unscheduled = unscheduled && (!layer.touches_system || LOCKS.contains(&third));
         if dependencies.contains(first) && !allowed
             || system && !layer.touches_system
             || unscheduled
@@ -289,51 +318,29 @@ fn too_long(file: &File) -> Vec<String> {
             wrong.push(format!("{}:{number}: over {LINE_COLUMNS_MAX} columns", file.path));
         }
     }
-    let own = without_tests(file);
-    let lines = own.lines().count();
+    let lines = file.own_lines();
     let max = if file.path == "src/main.rs" { MAIN_LINES_MAX - 1 } else { FILE_LINES_MAX };
     let excused = LONG_FILES.iter().any(|(path, _)| *path == file.path);
-    if lines > max && !excused && !file.path.ends_with("tests.rs") {
+    if lines > max && !excused {
         wrong.push(format!("{}: {lines} lines without its tests, over {max}", file.path));
     }
-    for (line, length) in functions(own) {
-        if length > FUNCTION_LINES_MAX {
-            wrong.push(format!("{}:{line}: a function of {length} lines", file.path));
-        }
+    let functions = file.source.functions.iter().filter(|_| !file.is_tests());
+    for (line, length) in functions.filter(|(_, length)| *length > FUNCTION_LINES_MAX) {
+        wrong.push(format!("{}:{line}: a function of {length} lines", file.path));
     }
     wrong
 }
 
-/// Where each function begins and how many lines it has, by its indentation, as rustfmt leaves it.
-fn functions(text: &str) -> Vec<(usize, usize)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut functions = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let code = line.trim_start();
-        let indent = &line[..line.len() - code.len()];
-        let is_function = !code.starts_with("//")
-            && code.split(' ').take_while(|word| is_before_name(word)).any(|word| word == "fn");
-        if is_function {
-            let ends = |line: &&str| {
-                line.strip_prefix(indent).is_some_and(|rest| rest == "}" || rest == ");")
-            };
-            let length = lines[at + 1..].iter().position(ends).map_or(0, |end| end + 2);
-            functions.push((at + 1, if code.ends_with(['}', ';']) { 1 } else { length }));
+/// The names that stand for more than one type, with the places that declare them.
+fn with_two_meanings(files: &[File]) -> Vec<String> {
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for file in files.iter().filter(|file| !file.is_tests()) {
+        for (line, name) in &file.source.types {
+            places.entry(name).or_default().push(format!("{}:{line}", file.path));
         }
     }
-    functions
-}
-
-fn is_before_name(word: &str) -> bool {
-    word.starts_with("pub") || matches!(word, "const" | "async" | "unsafe" | "extern" | "fn")
-}
-
-/// The part of a file that is not its tests.
-fn without_tests(file: &File) -> &str {
-    if file.path.ends_with("tests.rs") {
-        return "";
-    }
-    file.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
+    places.retain(|_, places| places.len() > 1);
+    places.iter().map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
 }
 
 fn layer_of(path: &str) -> Option<(usize, &'static Layer)> {
@@ -355,11 +362,15 @@ fn dependencies() -> BTreeSet<String> {
     dependencies.keys().map(|name| name.replace('-', "_")).collect()
 }
 
-fn sources() -> Vec<File> {
-    let mut files = Vec::new();
-    collect(&root().join("src"), &mut files);
-    assert!(files.len() > 40, "only {} sources found", files.len());
-    files
+/// Read once: all tests ask for them.
+fn sources() -> &'static [File] {
+    static SOURCES: LazyLock<Vec<File>> = LazyLock::new(|| {
+        let mut files = Vec::new();
+        collect(&root().join("src"), &mut files);
+        assert!(files.len() > 40, "only {} sources found", files.len());
+        files
+    });
+    &SOURCES
 }
 
 fn collect(directory: &Path, files: &mut Vec<File>) {
@@ -369,10 +380,8 @@ fn collect(directory: &Path, files: &mut Vec<File>) {
             collect(&path, files);
         } else {
             let name = path.strip_prefix(root()).expect("below the root").to_str().expect("plain");
-            files.push(File {
-                path: name.to_owned(),
-                text: std::fs::read_to_string(&path).expect("sources are text"),
-            });
+            let text = std::fs::read_to_string(&path).expect("sources are text");
+            files.push(File::new(name.to_owned(), text));
         }
     }
 }
@@ -386,7 +395,7 @@ mod planted {
     use super::*;
 
     fn file(path: &str, text: &str) -> File {
-        File { path: path.to_owned(), text: text.to_owned() }
+        File::new(path.to_owned(), text.to_owned())
     }
 
     #[test]
@@ -430,6 +439,7 @@ mod planted {
             ("src/overlay/mod.rs", "use std::sync::{Arc, Mutex};"),
             ("src/fs/io.rs", "use std::sync::atomic::Ordering;"),
             ("src/fs/io.rs", "use crate::sync::{Mutex, thread};"),
+            ("src/fuse/commands.rs", "use std::sync::{Arc, Condvar};"),
         ] {
             assert_eq!(wrong_crates(&file(path, text)).len(), 1, "{text}");
         }
@@ -438,19 +448,33 @@ mod planted {
     }
 
     #[test]
+    fn a_type_name_with_two_meanings() {
+        let files = |last: &str| {
+            let first = file("src/fs/io.rs", "struct Part;\nimpl T for Part { type Error = E; }");
+            [first, file("src/overlay/mod.rs", last)]
+        };
+        for second in ["pub(crate) enum Part {}", "type Part = u64;", "mod m { trait Part {} }"] {
+            assert_eq!(with_two_meanings(&files(second)).len(), 1, "{second}");
+        }
+        let in_tests = "enum Error {}\n#[cfg(test)]\nmod tests { struct Part; }";
+        assert_eq!(with_two_meanings(&files(in_tests)), [""; 0]);
+    }
+
+    #[test]
     fn what_is_too_long() {
-        let long_line = "x".repeat(LINE_COLUMNS_MAX + 1);
+        let long_line = format!("//{}", "x".repeat(LINE_COLUMNS_MAX));
         let long_function = format!("pub(super) fn f() {{\n{}}}\n", "    a();\n".repeat(69));
-        let long_file = "a();\n".repeat(FILE_LINES_MAX + 1);
+        let long_file = "use a;\n".repeat(FILE_LINES_MAX + 1);
         for text in [long_line, long_function, long_file] {
             assert_eq!(too_long(&file("src/fs/io.rs", &text)).len(), 1);
         }
-        assert_eq!(too_long(&file("src/main.rs", &"a();\n".repeat(25))).len(), 1);
+        assert_eq!(too_long(&file("src/main.rs", &"use a;\n".repeat(25))).len(), 1);
 
         let as_long_as_allowed =
             format!("fn f() {{\n{}}}\n\nfn g() {{}}\n", "    a();\n".repeat(68));
         assert_eq!(too_long(&file("src/fs/io.rs", &as_long_as_allowed)), [""; 0]);
-        let in_tests = format!("fn f() {{}}\n\n#[cfg(test)]\nmod tests {{\n{}", "a\n".repeat(500));
+        let in_tests =
+            format!("fn f() {{}}\n\n#[cfg(test)]\nmod tests {{\n{}}}", "use a;\n".repeat(500));
         assert_eq!(too_long(&file("src/fs/io.rs", &in_tests)), [""; 0]);
     }
 }

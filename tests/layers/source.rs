@@ -1,141 +1,192 @@
-//! Rust source, read just far enough to see which paths it names.
+//! What a source file names and declares.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Block, Item, ItemMod, Macro, Meta, Signature, UseTree};
 
 /// A path as the source names it, like `crate::dataset::Inode`, groups written out.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct NamedPath {
     pub(crate) line: usize,
     pub(crate) segments: Vec<String>,
+    /// How many modules of the file itself stand around it.
+    pub(crate) depth: usize,
+    pub(crate) in_tests: bool,
 }
 
-/// A word, `::`, or one character of punctuation. What literals hold is left out.
-#[derive(Debug, PartialEq, Eq)]
-struct Token {
-    line: usize,
-    text: String,
+/// A file, read. What stands in its test modules is left out where nothing else is said.
+#[derive(Default)]
+pub(crate) struct Source {
+    /// Every path of two or more segments, and those of one that `use` or `extern crate` names;
+    /// those of tests too.
+    pub(crate) paths: Vec<NamedPath>,
+    /// The line and the name of each struct, enum, union, trait and type alias.
+    pub(crate) types: Vec<(usize, String)>,
+    /// Where each function begins, and how many lines it has.
+    pub(crate) functions: Vec<(usize, usize)>,
+    /// How many lines the test modules have.
+    pub(crate) test_lines: usize,
+    depth: usize,
+    in_tests: bool,
 }
 
-/// Every path of two or more segments, and those of one that `use` or `extern crate` names.
-pub(crate) fn named_paths(source: &str) -> Vec<NamedPath> {
-    let tokens = tokens(source);
-    let mut paths = Vec::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        let before = |by: usize| at.checked_sub(by).map_or("", |at| tokens[at].text.as_str());
-        let imports = before(1) == "use" || (before(1) == "crate" && before(2) == "extern");
-        let word = tokens[at].text.as_str();
-        if !imports && (before(1) == "::" || !is_word(word) || word == "use") {
-            at += 1;
-            continue;
+impl Source {
+    pub(crate) fn read(text: &str) -> Self {
+        let mut source = Self::default();
+        source.visit_file(&syn::parse_file(text).expect("the compiler has read it"));
+        source
+    }
+
+    /// Adds a path, given as far as it goes before its last segment.
+    fn add(&mut self, before: &[&Ident], last: &str, line: usize) {
+        let segments = before.iter().map(ToString::to_string).chain([last.to_owned()]).collect();
+        let Self { depth, in_tests, .. } = *self;
+        self.paths.push(NamedPath { line, segments, depth, in_tests });
+    }
+
+    fn add_idents(&mut self, idents: &[&Ident]) {
+        if let [before @ .., last] = idents
+            && !before.is_empty()
+        {
+            self.add(before, &last.to_string(), line_of(idents[0]));
         }
-        let mut found = Vec::new();
-        at = read_path(&tokens, at, &[], &mut found).max(at + 1);
-        paths.extend(found.into_iter().filter(|path| imports || path.segments.len() > 1));
     }
-    paths
-}
 
-/// Reads the path or the group at a token, below `prefix`, and returns the token after it.
-fn read_path(
-    tokens: &[Token],
-    mut at: usize,
-    prefix: &[String],
-    paths: &mut Vec<NamedPath>,
-) -> usize {
-    let mut segments = prefix.to_vec();
-    let line = tokens[at].line;
-    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
-    if text(at) == "::" {
-        at += 1;
-    }
-    loop {
-        if text(at) == "{" {
-            at += 1;
-            while at < tokens.len() && text(at) != "}" {
-                at = if text(at) == "," { at + 1 } else { read_path(tokens, at, &segments, paths) };
+    fn read_use<'a>(&mut self, tree: &'a UseTree, before: &mut Vec<&'a Ident>) {
+        match tree {
+            UseTree::Path(path) => {
+                before.push(&path.ident);
+                self.read_use(&path.tree, before);
+                before.pop();
             }
-            return at + 1;
-        }
-        if !is_word(text(at)) && text(at) != "*" {
-            return at + 1;
-        }
-        segments.push(text(at).to_owned());
-        at += 1;
-        if text(at) != "::" || !(is_word(text(at + 1)) || matches!(text(at + 1), "{" | "*")) {
-            break;
-        }
-        at += 1;
-    }
-    paths.push(NamedPath { line, segments });
-    if text(at) == "as" { at + 2 } else { at }
-}
-
-fn is_word(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-fn tokens(source: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut rest = source;
-    let mut line = 1;
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if let Some(length) = literal_length(rest) {
-            length
-        } else {
-            let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-            let length = match word.unwrap_or(rest.len()) {
-                0 if rest.starts_with("::") => 2,
-                0 => first.len_utf8(),
-                word => word,
-            };
-            if !first.is_whitespace() {
-                tokens.push(Token { line, text: rest[..length].to_owned() });
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.read_use(tree, before);
+                }
             }
-            length
+            UseTree::Name(name) => self.add(before, &name.ident.to_string(), line_of(&name.ident)),
+            UseTree::Rename(name) => {
+                self.add(before, &name.ident.to_string(), line_of(&name.ident));
+            }
+            UseTree::Glob(glob) => self.add(before, "*", glob.star_token.span.start().line),
+        }
+    }
+
+    /// What is given to a macro is only a row of tokens.
+    fn read_tokens(&mut self, tokens: TokenStream) {
+        let (mut path, mut colons): (Vec<Ident>, _) = (Vec::new(), 0);
+        for token in tokens {
+            if let TokenTree::Punct(punct) = &token
+                && punct.as_char() == ':'
+            {
+                colons += 1;
+                continue;
+            }
+            if colons != 2 || !matches!(token, TokenTree::Ident(_)) {
+                self.add_idents(&path.iter().collect::<Vec<_>>());
+                path.clear();
+            }
+            colons = 0;
+            match token {
+                TokenTree::Ident(ident) => path.push(ident),
+                TokenTree::Group(group) => self.read_tokens(group.stream()),
+                _ => {}
+            }
+        }
+        self.add_idents(&path.iter().collect::<Vec<_>>());
+    }
+
+    fn add_function(&mut self, signature: &Signature, body: &Block) {
+        if !self.in_tests {
+            let first = signature.fn_token.span.start().line;
+            let last = body.brace_token.span.close().start().line;
+            self.functions.push((first, last - first + 1));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Source {
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let idents: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
+        self.add_idents(&idents);
+        visit::visit_path(self, path);
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.read_use(&item.tree, &mut Vec::new());
+    }
+
+    fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        self.add(&[], &item.ident.to_string(), line_of(&item.ident));
+    }
+
+    fn visit_macro(&mut self, called: &'ast Macro) {
+        visit::visit_macro(self, called);
+        self.read_tokens(called.tokens.clone());
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        visit::visit_attribute(self, attribute);
+        if let Meta::List(list) = &attribute.meta {
+            self.read_tokens(list.tokens.clone());
+        }
+    }
+
+    fn visit_item_mod(&mut self, module: &'ast ItemMod) {
+        let Some((braces, _)) = &module.content else { return };
+        let in_tests = self.in_tests;
+        if let Some(test) = module.attrs.iter().find(|attribute| is_cfg_test(attribute)) {
+            let first = test.pound_token.span.start().line;
+            self.test_lines += braces.span.close().start().line - first + 1;
+            self.in_tests = true;
+        }
+        self.depth += 1;
+        visit::visit_item_mod(self, module);
+        self.depth -= 1;
+        self.in_tests = in_tests;
+    }
+
+    fn visit_item(&mut self, item: &'ast Item) {
+        let name = match item {
+            Item::Struct(item) => Some(&item.ident),
+            Item::Enum(item) => Some(&item.ident),
+            Item::Union(item) => Some(&item.ident),
+            Item::Trait(item) => Some(&item.ident),
+            Item::Type(item) => Some(&item.ident),
+            _ => None,
         };
-        line += rest[..length].matches('\n').count();
-        rest = &rest[length..];
+        if !self.in_tests {
+            self.types.extend(name.map(|name| (line_of(name), name.to_string())));
+        }
+        visit::visit_item(self, item);
     }
-    tokens
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.add_function(&item.sig, &item.block);
+        visit::visit_item_fn(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.add_function(&item.sig, &item.block);
+        visit::visit_impl_item_fn(self, item);
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        if let Some(body) = &item.default {
+            self.add_function(&item.sig, body);
+        }
+        visit::visit_trait_item_fn(self, item);
+    }
 }
 
-/// The length of a literal at the beginning of the text: a string, raw or not, or a character.
-fn literal_length(text: &str) -> Option<usize> {
-    let unprefixed = text.trim_start_matches(['b', 'r', 'c']);
-    let prefix = text.len() - unprefixed.len();
-    if prefix <= 2 && text[..prefix].contains('r') {
-        let hashes = unprefixed.len() - unprefixed.trim_start_matches('#').len();
-        if unprefixed[hashes..].starts_with('"') {
-            let end = format!("\"{}", &unprefixed[..hashes]);
-            let begin = prefix + hashes + 1;
-            return Some(text[begin..].find(&end).map_or(text.len(), |at| begin + at + end.len()));
-        }
-    }
-    if prefix <= 1 && unprefixed.starts_with('"') {
-        return Some(prefix + closing(unprefixed, '"')?);
-    }
-    // A lifetime has no closing quote within the next characters; a character has.
-    let is_character = unprefixed.starts_with('\'')
-        && (unprefixed[1..].starts_with('\\') || unprefixed.chars().nth(2) == Some('\''));
-    if prefix <= 1 && is_character { Some(prefix + closing(unprefixed, '\'')?) } else { None }
+fn line_of(ident: &Ident) -> usize {
+    ident.span().start().line
 }
 
-/// The length of a text that begins with a quote, up to and with the one that closes it.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if escaped {
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == quote {
-            return Some(at + 1);
-        }
-    }
-    None
+fn is_cfg_test(attribute: &Attribute) -> bool {
+    let Meta::List(list) = &attribute.meta else { return false };
+    let condition = list.tokens.to_string();
+    list.path.is_ident("cfg") && condition.contains("test") && !condition.contains("not")
 }
 
 #[cfg(test)]
@@ -143,42 +194,37 @@ mod tests {
     use super::*;
 
     fn paths(source: &str) -> Vec<String> {
-        named_paths(source).into_iter().map(|path| path.segments.join("::")).collect()
+        Source::read(source).paths.into_iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
     fn imports_are_seen_with_their_groups() {
-        assert_eq!(paths("use crate::fs::Error;"), ["crate::fs::Error"]);
         assert_eq!(
             paths("use crate::{dataset, fs::{self, io::*}, cli as c};"),
             ["crate::dataset", "crate::fs::self", "crate::fs::io::*", "crate::cli"]
         );
-        assert_eq!(paths("use fuser;"), ["fuser"]);
-        assert_eq!(paths("use ::fuser::Errno;"), ["fuser::Errno"]);
-        assert_eq!(paths("use {clap, nix::unistd};"), ["clap", "nix::unistd"]);
-        assert_eq!(paths("extern crate libc as l;"), ["libc"]);
-        assert_eq!(paths("use crate as root;"), ["crate"]);
+        assert_eq!(paths("use fuser; use ::fuser::Errno;"), ["fuser", "fuser::Errno"]);
+        assert_eq!(paths("extern crate libc as l; use crate as root;"), ["libc", "crate"]);
     }
 
     #[test]
     fn paths_inside_code_are_seen() {
-        let code = "fn f(a: &crate::fs::A) -> B { tracing::info!(x = %y); Vec::<u8>::new(); a.b }";
-        assert_eq!(paths(code), ["crate::fs::A", "tracing::info"]);
+        let code = "fn f(a: &crate::fs::A) { tracing::info!(x = %a::B::<c::D>::e(), { g::h }); }";
+        assert_eq!(paths(code), ["crate::fs::A", "tracing::info", "a::B", "c::D", "g::h"]);
         assert_eq!(paths("#[derive(thiserror::Error)] struct A;"), ["thiserror::Error"]);
-        assert_eq!(paths("match a { A::B { c } => D::e(c), _ => f }"), ["A::B", "D::e"]);
+        assert_eq!(paths("macro_rules! m { () => { a::b; 'c: loop {} } }"), ["a::b"]);
     }
 
     #[test]
-    fn comments_and_literals_are_not_code() {
-        assert_eq!(paths("// use crate::cli;\n/* fuser::x */ use a::b;"), ["a::b"]);
-        assert_eq!(paths(r##"f("a::b \" c::d", r#"e::f"#, b"g::h", '"', 'x'); i::j"##), ["i::j"]);
-        assert_eq!(paths("fn f<'a>(a: &'a str) { g::h('\\'') }"), ["g::h"]);
-    }
-
-    #[test]
-    fn lines_are_counted() {
-        let lines: Vec<_> =
-            named_paths("a::b;\n\"x\ny\";\n// z\nc::d;").iter().map(|path| path.line).collect();
-        assert_eq!(lines, [1, 5]);
+    fn what_is_declared_is_seen_and_what_tests_declare_is_not() {
+        let source = Source::read(
+            "struct A;\nimpl T for A {\n    type Error = B;\n    fn f() {\n    }\n}\n\
+             #[cfg(all(test, x))]\nmod tests {\n    enum C {}\n    fn g() { a::b() }\n}",
+        );
+        assert_eq!(source.types, [(1, "A".to_owned())]);
+        assert_eq!(source.functions, [(4, 2)]);
+        assert_eq!(source.test_lines, 5);
+        let path = source.paths.last().expect("a::b");
+        assert_eq!((path.line, path.depth, path.in_tests), (10, 1, true));
     }
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::content::StopCheck;
-use crate::dataset::Origins;
+use crate::dataset::FileOrigins;
 
 /// So many steps are made between two questions whether to stop: 100 µs at the most.
 const STEPS: u32 = 512;
@@ -60,7 +60,7 @@ impl<'a> AgreementRuns<'a> {
     }
 
     /// Two places whose bytes were made somewhere.
-    pub(super) fn of_origins(&mut self, places: &[(Origins, u64); 2], length: u64) {
+    pub(super) fn of_origins(&mut self, places: &[(FileOrigins, u64); 2], length: u64) {
         let [(one, one_offset), (other, other_offset)] = places;
         let mut done = 0;
         while done < length && !self.is_over() {

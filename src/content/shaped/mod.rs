@@ -1,7 +1,7 @@
 //! Content in a shape: the same few ways to make bytes, at the places where they were made.
 //!
 //! A byte of a file was made somewhere: in an earlier generation, or in a block that others show
-//! too; [`Origins`] says where. What was made there is keystream, keystream under filler, or words.
+//! too; [`Origins`] say where. What was made there is keystream, keystream under filler, or words.
 //! Templates that all files share have no such place: they are zeros, or a local file's bytes.
 
 mod agreement;
@@ -16,37 +16,37 @@ use super::cipher::{Counter, CounterRun};
 use super::compare::Right;
 use super::key::Key;
 use super::{Coordinates, StopCheck, compare, keystream};
-use crate::dataset::{Dataset, Origin, Origins, Template};
+use crate::dataset::{FileOrigins, Origin, Origins, Template};
 use agreement::AgreementRuns;
 use filler::Filler;
 
 /// How a dataset's content differs from the plain one.
 #[derive(Debug)]
 pub(super) struct Shaped {
-    dataset: Dataset,
-    kept: Option<Filler>,
+    origins: Origins,
+    filler: Option<Filler>,
     /// Whether a template has many zeros in a row, once somebody has asked.
     has_zeros: OnceLock<bool>,
 }
 
 impl Shaped {
     /// `None` where it does not.
-    pub(super) fn of(dataset: &Dataset) -> Option<Self> {
-        if dataset.shape().is_plain() {
+    pub(super) fn new(origins: &Origins) -> Option<Self> {
+        if origins.shape().is_plain() {
             return None;
         }
-        let kept = Filler::new(dataset.shape().compress);
-        Some(Self { dataset: dataset.clone(), kept, has_zeros: OnceLock::new() })
+        let filler = Filler::new(origins.shape().compress);
+        Some(Self { origins: origins.clone(), filler, has_zeros: OnceLock::new() })
     }
 
     pub(super) fn fill(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
-        match &self.dataset.shape().template {
+        match &self.origins.shape().template {
             Template::Zero => out.fill(0),
             Template::File(template) => repeat(template.bytes(), offset, out),
             Template::Random => self.fill_random(key, file, offset, out),
             Template::Text => {
                 let mut left = out;
-                for made in Segments::new(&self.dataset, file, offset, left.len() as u64) {
+                for made in Segments::new(self.origins.of(file), offset, left.len() as u64) {
                     // No longer than what is left.
                     let (out, rest) = left.split_at_mut(to_index(made.length));
                     text::fill(key, made.file, made.offset, out);
@@ -59,7 +59,7 @@ impl Shaped {
     /// Keystream from where it was made, in batches that stay in the first-level cache until their
     /// filler is laid over them.
     fn fill_random(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
-        let origins = self.dataset.origins(file);
+        let origins = self.origins.of(file);
         let mut batch = Batch::default();
         let mut offset = offset;
         let mut left = out;
@@ -90,7 +90,7 @@ impl Shaped {
         let (out, rest) = out.split_at_mut(batch.bytes);
         let parts = &batch.parts[..batch.count];
         key.fill_runs(parts, out);
-        if self.kept.is_some() {
+        if self.filler.is_some() {
             let mut left = out;
             for part in parts {
                 let (out, rest) = left.split_at_mut(part.bytes);
@@ -103,8 +103,8 @@ impl Shaped {
     }
 
     fn lay(&self, offset: u64, content: &mut [u8]) {
-        if let Some(kept) = &self.kept {
-            kept.lay(offset, content);
+        if let Some(filler) = &self.filler {
+            filler.lay(offset, content);
         }
     }
 
@@ -116,11 +116,11 @@ impl Shaped {
         offset: u64,
         data: &[u8],
     ) -> Option<usize> {
-        if self.kept.is_some() || !self.can_be_located() {
+        if self.filler.is_some() || !self.can_be_located() {
             return compare::difference_in_pieces(&mut self.right(key, file), offset, data);
         }
         let mut at = 0;
-        for made in Segments::new(&self.dataset, file, offset, data.len() as u64) {
+        for made in Segments::new(self.origins.of(file), offset, data.len() as u64) {
             let end = at + to_index(made.length);
             let difference = compare::first_difference(key, made.file, made.offset, &data[at..end]);
             if let Some(difference) = difference {
@@ -138,30 +138,30 @@ impl Shaped {
 
     /// Whether a block of it tells where it was made.
     pub(super) fn can_be_located(&self) -> bool {
-        self.dataset.shape().template == Template::Random
+        self.origins.shape().template == Template::Random
     }
 
     /// Whether all files hold the same.
     pub(super) fn is_common(&self) -> bool {
-        !self.dataset.shape().template.differs_by_file()
+        !self.origins.shape().template.differs_by_file()
     }
 
     /// See [`Content::content_bytes`](super::Content::content_bytes).
     pub(super) fn content_bytes(&self, file: Coordinates, range: Range<u64>) -> u64 {
         let length = range.end - range.start;
-        match &self.kept {
-            Some(kept) if length <= RIGHT_BYTES as u64 => {
-                Segments::new(&self.dataset, file, range.start, length)
-                    .map(|made| kept.content_bytes(made.offset, made.length))
+        match &self.filler {
+            Some(filler) if length <= RIGHT_BYTES as u64 => {
+                Segments::new(self.origins.of(file), range.start, length)
+                    .map(|made| filler.content_bytes(made.offset, made.length))
                     .sum()
             }
             _ => length,
         }
     }
 
-    /// See [`Dataset::last_generation`].
+    /// See [`Origins::last_generation`].
     pub(super) fn last_generation(&self, file: Coordinates, range: Range<u64>) -> Option<u16> {
-        self.dataset.last_generation(file, range.start, range.end - range.start)
+        self.origins.last_generation(file, range)
     }
 
     /// See [`Content::agreement`](super::Content::agreement).
@@ -173,13 +173,13 @@ impl Shaped {
         run: &mut dyn FnMut(Range<u64>, bool),
     ) -> bool {
         let mut runs = AgreementRuns::new(stop, run);
-        match &self.dataset.shape().template {
+        match &self.origins.shape().template {
             Template::Zero => runs.add(length, true),
             Template::File(file) => {
                 runs.of_bytes(file.bytes(), [one.offset, other.offset], length);
             }
             Template::Random | Template::Text => {
-                let places = [one, other].map(|it| (self.dataset.origins(it.file), it.offset));
+                let places = [one, other].map(|it| (self.origins.of(it.file), it.offset));
                 runs.of_origins(&places, length);
             }
         }
@@ -188,12 +188,12 @@ impl Shaped {
 
     /// Whether all bytes are zeros.
     pub(super) fn is_zeros(&self) -> bool {
-        self.dataset.shape().template == Template::Zero
+        self.origins.shape().template == Template::Zero
     }
 
     /// See [`Content::has_zeros`](super::Content::has_zeros).
     pub(super) fn has_zeros(&self) -> bool {
-        match &self.dataset.shape().template {
+        match &self.origins.shape().template {
             Template::Zero => true,
             Template::File(template) => {
                 *self.has_zeros.get_or_init(|| agreement::has_zeros(template.bytes()))
@@ -259,7 +259,7 @@ impl Right for ShapedRight<'_> {
 
 /// The places where the bytes of a range were made, each as long as it goes on.
 struct Segments {
-    origins: Origins,
+    origins: FileOrigins,
     offset: u64,
     left: u64,
     /// The place that was seen to be another one, behind the last.
@@ -267,8 +267,8 @@ struct Segments {
 }
 
 impl Segments {
-    fn new(dataset: &Dataset, file: Coordinates, offset: u64, length: u64) -> Self {
-        Self { origins: dataset.origins(file), offset, left: length, next: None }
+    fn new(origins: FileOrigins, offset: u64, length: u64) -> Self {
+        Self { origins, offset, left: length, next: None }
     }
 }
 

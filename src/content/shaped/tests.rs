@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::super::{Content, Source};
 use super::*;
-use crate::dataset::{Choice, DatasetConfig, Purpose, SHARED_START, Scope, TemplateFile, below};
+use crate::dataset::{
+    Choice, Dataset, DatasetConfig, Purpose, SHARED_START, Scope, TemplateFile, below,
+};
 
 const TEMPLATE: &[u8] = b"a template of 23 bytes\0";
 
@@ -249,7 +251,7 @@ proptest! {
             0 => SHARED_START - 10_000 + offset % 20_000,
             _ => offset,
         };
-        let origins = [one, other].map(|file| dataset.origins(file));
+        let origins = [one, other].map(|file| dataset.origins().of(file));
         let mut done = 0;
         while done < length {
             let (at, other_at) = (offset + done, offset + done + delta);
@@ -325,7 +327,7 @@ proptest! {
 fn a_shape_that_is_none_is_plain() {
     for toml in ["", "compress = 0\ndedup = 0\nchange = 100", "content = 'random'"] {
         let config: DatasetConfig = toml::from_str(toml).unwrap();
-        assert!(Shaped::of(&config.validate().unwrap()).is_none(), "{toml}");
+        assert!(Shaped::new(config.validate().unwrap().origins()).is_none(), "{toml}");
     }
 }
 

@@ -5,14 +5,15 @@
 //! the same in two generations, and which of the shared blocks two places show. Both are draws,
 //! which nothing but making them tells; one costs some nanoseconds.
 
-use super::origin::{CONTENT_END, Origins, SHARED_START, SharedBlocks};
+use super::origin::{CONTENT_END, FileOrigins};
+use super::sharing::{SHARED_START, SharedBlocks};
 use crate::dataset::Coordinates;
 
 /// A run of two places: how many bytes, at least one, and whether they were made in the same place
 /// all along or nowhere.
 type Together = (u64, bool);
 
-impl Origins {
+impl FileOrigins {
     /// What can be said at once of the bytes from two offsets on: of how many, at least one, and
     /// whether they were made in the same place. Neighbouring runs may say the same.
     #[inline]
@@ -31,7 +32,7 @@ impl Origins {
             (Some(first), Some(second))
                 if first.can_meet(one, second, two)
                     // Each generation has shared blocks of its own.
-                    && (self.rhythm.is_some() || self.file.generation == other.file.generation) =>
+                    && (self.change.is_some() || self.file.generation == other.file.generation) =>
             {
                 self.shared_together([first, second], other, [one, two])
             }
@@ -52,7 +53,7 @@ impl Origins {
         if generations[0] == generations[1] {
             return (left, true);
         }
-        let Some(rhythm) = &self.rhythm else { return (left, false) };
+        let Some(change) = &self.change else { return (left, false) };
         // In one generation the file may end before the other's last shared block does.
         let ends = [&self.shared, &other.shared].map(|it| it.map_or(0, |it| it.whole_end));
         let (first, last) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
@@ -60,11 +61,11 @@ impl Origins {
             return self.made_together(offset, other, offset);
         }
         let border = if offset < first { first - offset } else { left };
-        if rhythm.blocks.is_still() {
+        if change.is_still() {
             return (border.min(left), true);
         }
-        let length = rhythm.block_end(offset) - offset;
-        (length.min(border).min(left), rhythm.is_same(generations, offset))
+        let length = change.block_end(offset) - offset;
+        (length.min(border).min(left), change.is_same(generations, offset))
     }
 
     /// Two places in which the same shared block may stand.
@@ -77,7 +78,7 @@ impl Origins {
     ) -> Together {
         let [one, two] = offsets;
         let generation = self.file.generation;
-        if self.rhythm.is_none() {
+        if self.change.is_none() {
             return both[0].run_with(both[1], generation, offsets);
         }
         let length = both[0].left(one);
@@ -85,7 +86,7 @@ impl Origins {
             return (length, false);
         }
         let (mut length, mut generations) = (length, [self.file.generation, other.file.generation]);
-        if let (Some(first), Some(second)) = (&self.rhythm, &other.rhythm) {
+        if let (Some(first), Some(second)) = (&self.change, &other.change) {
             length = length.min(first.block_end(one) - one).min(second.block_end(two) - two);
             generations = [first.made(generations[0], one), second.made(generations[1], two)];
         }

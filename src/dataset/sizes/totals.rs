@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::dataset::{Coordinates, Dataset};
+use crate::dataset::{Coordinates, Dataset, Percent};
 
 /// The size of many files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,25 +65,19 @@ impl Dataset {
     #[must_use]
     pub fn total_bytes(&self, part: DatasetPart) -> Total {
         let processes = u128::from(self.processes_of(part));
-        let sizes = self.sizes().equal();
+        let (generations, sizes) = (self.generations(), self.origins().sizes());
         // In 1024ths of a byte: below 2^61 files of at most 2^52 bytes.
         let in_generation = |generation: u16| {
-            let generations = self.generations();
-            let files = u128::from(generations.files_at(generation));
-            let each = if let Some(size) = sizes {
-                u128::from(generations.size_at(size, generation)) << 10
-            } else {
-                let grown = generations.grow.of(1 << 20, generation);
-                self.mean_1024ths + ((self.mean_1024ths * grown) >> 20)
-            };
-            files * each
+            u128::from(generations.files_at(generation)) * sizes.mean_1024ths(generation)
         };
-        let sum = if self.generations().is_still() {
-            in_generation(self.generations().first()) * u128::from(self.generations().count)
+        let all_are_alike = !generations.differ_in_files() && sizes.grow() == Percent::ZERO;
+        let sum = if all_are_alike {
+            in_generation(generations.first()) * u128::from(generations.count)
         } else {
-            self.generations().all().map(in_generation).sum()
+            generations.all().map(in_generation).sum()
         };
-        Total { bytes: (sum * processes) >> 10, estimated: sizes.is_none() }
+        let estimated = sizes.distribution().equal().is_none();
+        Total { bytes: (sum * processes) >> 10, estimated }
     }
 
     /// The sum of the sizes of some of a part's files, by their numbers.

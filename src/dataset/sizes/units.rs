@@ -1,4 +1,5 @@
-//! Sizes as people write and read them: binary units throughout, `G` is `GiB`.
+//! Sizes and counts as people write and read them. The units of a size are binary throughout, `G`
+//! is `GiB`; those of a count are decimal.
 
 use bytesize::ByteSize;
 use thiserror::Error;
@@ -59,6 +60,31 @@ fn is_unit(text: &str) -> bool {
     }
 }
 
+/// Reads how many of something there are: `1000`, `64K`, `1.5M`.
+///
+/// `K`, `M`, `G` and `T` are 10^3, 10^6, 10^9 and 10^12, in either case. `None` for anything else,
+/// signs, spaces and what is not whole among it.
+#[must_use]
+pub fn parse_count(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let zeros = match unit {
+        "" => 0,
+        "k" | "K" => 3,
+        "m" | "M" => 6,
+        "g" | "G" => 9,
+        "t" | "T" => 12,
+        _ => return None,
+    };
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = decimals.len() <= zeros;
+    if !is_number(whole) || !is_whole || (number.contains('.') && !is_number(decimals)) {
+        return None;
+    }
+    format!("{whole}{decimals:0<zeros$}").parse().ok()
+}
+
 /// Writes a size for people: `10.0 GiB`, `512 B`.
 ///
 /// It is rounded; a size that a program shall read is written in bytes.
@@ -111,6 +137,49 @@ mod tests {
         }
         for text in ["16E", "18446744073709551616", "99999999999999999999999999999P"] {
             assert_eq!(parse_size(text), Err(SizeError::TooLarge), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn units_of_a_count_are_decimal() {
+        for (text, count) in [
+            ("0", 0),
+            ("007", 7),
+            ("1k", 1000),
+            ("64K", 64_000),
+            ("1M", 1_000_000),
+            ("1.5m", 1_500_000),
+            ("0.25G", 250_000_000),
+            ("2T", 2_000_000_000_000),
+            ("1.234K", 1234),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_count(text), Some(count), "{text}");
+        }
+        for text in [
+            "",
+            "K",
+            ".5K",
+            "1.K",
+            "1.",
+            "1.0",
+            "1.5",
+            "1.2345K",
+            "1.2.3M",
+            "-1",
+            "+1",
+            " 1",
+            "1 K",
+            "1KiB",
+            "1KB",
+            "1P",
+            "1e3",
+            "1_000",
+            "٣",
+            "18446744073709551616",
+            "99999999T",
+        ] {
+            assert_eq!(parse_count(text), None, "{text:?}");
         }
     }
 

@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::generations::MAX_GROWTH;
-use super::tree::{MAX_FILES, MAX_U16_DIMENSION};
-use super::{
-    ChangeRule, Dataset, DatasetConfig, Dimensions, Generations, Layout, MAX_SIZE_BYTES, Namespace,
-    OptionValue, Percent, SHARED_START, Shape, Sizes, Template,
+use super::{DatasetConfig, OptionValue};
+use crate::dataset::generations::MAX_GROWTH;
+use crate::dataset::tree::{MAX_FILES, MAX_U16_DIMENSION};
+use crate::dataset::{
+    Choice, Dataset, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES, Namespace,
+    Origins, Percent, SHARED_START, Shape, Sizes, Template, parse_count,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -22,6 +23,8 @@ pub const DEFAULT_SEED: &str = "0";
 /// The version of [`DatasetConfig`].
 pub(super) const SCHEMA: u64 = 1;
 const MAX_SEED_BYTES: usize = 1024;
+/// What a generation may add.
+const NONE_TO_MOST: (Percent, Percent) = (Percent::ZERO, MAX_GROWTH);
 /// A longer value is cut when it is shown.
 const MAX_SHOWN_CHARS: usize = 80;
 
@@ -87,7 +90,8 @@ impl DatasetConfig {
         let shown = errors.shown(self.iterations.as_ref(), self.generation.as_ref());
         let shape = errors.shape(self);
         let sizes = errors.sizes(self.size.as_ref(), &shape);
-        let generations = errors.generations(self, shown, files, shape.change);
+        let grow = errors.percent("--grow", self.grow.as_ref(), NONE_TO_MOST);
+        let generations = errors.generations(self, shown, files);
         let has_iterations = self.iterations.is_some();
         let has_several_files = files.is_some_and(|files| files > 1)
             || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
@@ -105,7 +109,7 @@ impl DatasetConfig {
             files: generations.files_at(generations.last()),
         };
         if let Some(sizes) = &sizes {
-            errors.growth(&generations, sizes, &shape);
+            errors.growth(generations.last(), grow, sizes, &shape);
         }
         let layout = layout?;
         let mut checked = layout.check(&dimensions);
@@ -119,7 +123,11 @@ impl DatasetConfig {
         let namespace = Namespace::new(layout, dimensions, generations)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        Some(Dataset::new(seed?, sizes?, has_iterations, namespace, shape))
+        let seed = seed?;
+        let sizes = FileSizes::new(Choice::new(&seed), sizes?, grow);
+        let in_first = Dimensions { files: namespace.generations().files, ..dimensions };
+        let origins = Origins::new(shape, sizes, &in_first);
+        Some(Dataset { seed, has_iterations, namespace, origins })
     }
 }
 
@@ -174,9 +182,7 @@ impl Errors {
         accepted: RangeInclusive<u64>,
     ) -> Option<u64> {
         let text = value.to_string();
-        // `parse` alone would take a plus sign.
-        let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| is_digits && accepted.contains(number));
+        let number = parse_count(&text).filter(|number| accepted.contains(number));
         if number.is_none() {
             let (min, max) = accepted.into_inner();
             self.add(option, text, format!("expected a whole number from {min} to {max}"));
@@ -224,17 +230,14 @@ impl Errors {
         Some((u16::try_from(first).ok()?, 1))
     }
 
-    /// All that says how generations differ.
+    /// All that says how the numbers of files differ.
     fn generations(
         &mut self,
         typed: &DatasetConfig,
         shown: Option<(u16, u32)>,
         files: Option<u64>,
-        change: Option<ChangeRule>,
     ) -> Option<Generations> {
-        let none_to_most = (Percent::ZERO, MAX_GROWTH);
-        let grow = self.percent("--grow", typed.grow.as_ref(), none_to_most);
-        let new_files = self.percent("--new-files", typed.new_files.as_ref(), none_to_most);
+        let new_files = self.percent("--new-files", typed.new_files.as_ref(), NONE_TO_MOST);
         let (first, count) = shown?;
         let files = files?;
         let last = u32::from(first) + count - 1;
@@ -246,21 +249,20 @@ impl Errors {
             self.add("--new-files", new_files.to_string(), message);
             return None;
         }
-        Some(Generations::new((first, count), files, change, (grow, new_files)))
+        Some(Generations::new((first, count), files, new_files))
     }
 
     /// Whether the last generation's largest file still has addresses.
-    fn growth(&mut self, generations: &Generations, sizes: &Sizes, shape: &Shape) {
-        let last = generations.last();
-        let most = generations.size_at(sizes.largest(), last);
+    fn growth(&mut self, last: u16, grow: Percent, sizes: &Sizes, shape: &Shape) {
+        let most = grow.grown(sizes.largest(), last);
         let (limit, power) =
             if shape.dedup.is_some() { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
-        if generations.grow > Percent::ZERO && most > limit {
+        if grow > Percent::ZERO && most > limit {
             let message = format!(
                 "files of generation {last} have up to {most} bytes; expected at most {limit} \
                  (2^{power}): a smaller --size, or max=SIZE in it"
             );
-            self.add("--grow", generations.grow.to_string(), message);
+            self.add("--grow", grow.to_string(), message);
         }
     }
 

@@ -5,7 +5,7 @@
 //! steps for the largest dataset. What costs is the hash of the file in the line, so the line made
 //! last is remembered for the next piece, which mostly begins in it.
 
-use crate::content::Content;
+use crate::content::{Content, Stopped};
 use crate::dataset::{Coordinates, Dataset, DatasetPart};
 
 /// A line as `b3sum` and the tools of coreutils read it, with its newline.
@@ -31,10 +31,6 @@ pub const HASHED_BYTES_MAX: u64 = 1 << 28;
 
 /// A file's hash, which a reader remembers: its number among the files, and the hash.
 pub type KnownSum = (u64, [u8; 32]);
-
-/// Somebody has asked to stop, and not a byte was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
 
 /// The manifest.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@
 use std::fmt::Write as _;
 
 use crate::dataset::{Dataset, DatasetEntry, Inode};
+use crate::status::Document;
 
 /// The name of the directory, at the root of the mount.
 pub const STATUS_NAME: &str = ".status";
@@ -19,23 +20,6 @@ const STATUS: u64 = 1 << 63;
 const NODES: u64 = STATUS | 1 << 32;
 const MIRROR: u64 = STATUS | 1 << 62;
 const SUFFIX: &str = ".json";
-
-/// One of the files under `.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Document {
-    /// `summary.json`
-    Summary,
-    /// `config.json`
-    Config,
-    /// `mismatches.json`
-    Mismatches,
-    /// `others.json`
-    Others,
-    /// `nodes/node_<node>.json`
-    Node(u16),
-    /// `files/<path>.json`
-    File(Inode),
-}
 
 /// What an inode number under `.status` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::shape::{Template, TemplateFile};
+use super::OptionValue;
 use super::validate::SCHEMA;
-use super::{Dataset, OptionValue, Percent};
+use crate::dataset::{Dataset, Percent, Template, TemplateFile};
 
 /// One option of a dataset.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +129,7 @@ options! {
         canonical: |dataset| Some(u64::from(dataset.dimensions().processes).into()),
     }
 
-    /// How many files each process has, 1 to 2^32
+    /// How many files each process has, 1 to 2^32; 1M is 10^6
     files {
         value_name: "N",
         default: "1",
@@ -174,7 +174,7 @@ options! {
     grow {
         value_name: "PERCENT",
         default: "0",
-        canonical: |dataset| unless_zero(dataset.generations().grow),
+        canonical: |dataset| unless_zero(dataset.origins().sizes().grow()),
     }
 
     /// How many percent of their first number each generation adds to the files of a process: 0 to

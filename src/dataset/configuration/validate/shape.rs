@@ -1,9 +1,8 @@
 //! The options that shape the data.
 
 use super::{Errors, OptionValue};
-use crate::dataset::options::{DatasetConfig, FILE_PREFIX};
-use crate::dataset::shape::{ChangeRule, Dedup, Scope, Shape, Template};
-use crate::dataset::{Percent, parse_size};
+use crate::dataset::configuration::options::{DatasetConfig, FILE_PREFIX};
+use crate::dataset::{ChangeRule, Dedup, Percent, Scope, Shape, Template, parse_size};
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
 const DEFAULT_BLOCK_BYTES: u64 = 4096;

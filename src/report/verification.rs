@@ -1,12 +1,13 @@
-//! The document of a verification: what was found on real storage, in the words of `.status`.
+//! The document of a verification: what was found on real storage, in the words of the status.
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::ClassCounts;
+use super::totals::{ByteTotals, ClassCounts, FileTally};
 use super::views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
+use super::write_json;
 use crate::dataset::{Coordinates, Dataset};
-use crate::verdict::{ByteTally, FileTally, Verdict, WrongRange};
+use crate::verdict::{ByteTally, Verdict, WrongRange};
 
 /// How many wrong ranges a verification lists, over all files.
 pub const VERIFICATION_RANGES_MAX: usize = 100_000;
@@ -56,37 +57,21 @@ impl JudgedFile {
     }
 }
 
-/// The sums over the files that were judged, and the documents of those that are not verified.
+/// The totals of the files that were judged, and the documents of those that are not verified.
 ///
 /// It can be stored and gone on with.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verification {
-    files: Files,
+    files: FileTally,
     bytes: ByteTotals,
     classes: ClassCounts,
     ranges_listed: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Files {
-    untouched: u64,
-    incomplete: u64,
-    verified: u64,
-    mismatch: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct ByteTotals {
-    expected: u128,
-    matched: u128,
-    wrong: u128,
-    extra: u128,
-}
-
-/// What the document says beside the sums.
+/// What the document says beside the totals.
 #[derive(Clone, Debug, Serialize)]
 pub struct Surroundings<'a> {
-    /// The verdict, which is not that of the sums where not everything was reached.
+    /// The verdict, which is not that of the totals where not everything was reached.
     #[serde(serialize_with = "name")]
     pub verdict: Verdict,
     /// The directory.
@@ -138,7 +123,8 @@ impl Verification {
     /// Adds a file, and returns its document where it is not verified.
     pub fn add(&mut self, dataset: &Dataset, path: String, judged: &JudgedFile) -> Option<Value> {
         let verdict = judged.tally.verdict();
-        self.count(verdict, &judged.tally);
+        self.files.add(verdict);
+        self.bytes.add(&judged.tally);
         self.classes.add_all(&judged.classes);
         if verdict == Verdict::Verified {
             return None;
@@ -148,41 +134,16 @@ impl Verification {
         Some(judged.document(dataset, path, room))
     }
 
-    fn count(&mut self, verdict: Verdict, tally: &ByteTally) {
-        *match verdict {
-            Verdict::Untouched => &mut self.files.untouched,
-            Verdict::Incomplete => &mut self.files.incomplete,
-            Verdict::Verified => &mut self.files.verified,
-            Verdict::Mismatch => &mut self.files.mismatch,
-        } += 1;
-        self.bytes.expected += u128::from(tally.expected);
-        self.bytes.matched += u128::from(tally.matched);
-        self.bytes.wrong += u128::from(tally.wrong);
-        self.bytes.extra += u128::from(tally.extra);
-    }
-
     /// Files by verdict.
     #[must_use]
     pub fn files(&self) -> FileTally {
-        let Files { untouched, incomplete, verified, mismatch } = self.files;
-        FileTally { untouched, incomplete, verified, mismatch }
+        self.files
     }
 
-    /// How many files were judged; `None` where sums that somebody else has written cannot be.
-    #[must_use]
-    pub fn judged(&self) -> Option<u64> {
-        let Files { untouched, incomplete, verified, mismatch } = self.files;
-        untouched.checked_add(incomplete)?.checked_add(verified)?.checked_add(mismatch)
-    }
-
-    /// Whether sums that somebody else has written leave room to go on with.
+    /// Whether totals that somebody else has written leave room to go on with.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        const LARGE: u128 = 1 << 126;
-        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
-        let judged = matched.checked_add(wrong);
-        [expected, matched, wrong, extra].iter().all(|bytes| *bytes < LARGE)
-            && judged.is_some_and(|judged| judged <= expected)
+        self.bytes.is_possible()
             && self.classes.is_possible()
             && self.ranges_listed <= VERIFICATION_RANGES_MAX
     }
@@ -190,7 +151,7 @@ impl Verification {
     /// The verdict on all files, those that are none of the dataset's included.
     #[must_use]
     pub fn verdict(&self, unexpected_total: u64) -> Verdict {
-        if unexpected_total > 0 { Verdict::Mismatch } else { self.files().verdict() }
+        if unexpected_total > 0 { Verdict::Mismatch } else { self.files.verdict() }
     }
 
     /// Wrong ranges by class.
@@ -199,34 +160,26 @@ impl Verification {
         self.classes
     }
 
-    /// Expected, matched and wrong bytes, and those past the expected ends.
+    /// What became of the bytes.
     #[must_use]
-    pub fn bytes(&self) -> [u128; 4] {
-        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
-        [expected, matched, wrong, extra]
+    pub fn bytes(&self) -> ByteTotals {
+        self.bytes
     }
 
     /// The document, as JSON with a newline at its end.
     #[must_use]
     pub fn document(&self, surroundings: &Surroundings<'_>) -> Vec<u8> {
-        let FileTally { untouched, incomplete, verified, mismatch } = self.files();
-        let total = untouched + incomplete + verified + mismatch;
-        let ByteTotals { expected, matched, wrong, extra } = self.bytes;
         let view = VerificationView {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            files: FilesView { total, untouched, incomplete, verified, mismatch },
-            bytes: BytesView {
-                expected,
-                estimated: None,
-                matched,
-                missing: expected.saturating_sub(matched + wrong),
-                wrong,
-                extra,
-            },
+            files: FilesView::new(self.files.total().unwrap_or(u64::MAX), self.files),
+            bytes: BytesView::new(self.bytes, None),
             mismatches: self.classes.into(),
             surroundings,
         };
-        super::json(&view).unwrap_or_default()
+        let mut json = Vec::new();
+        // Memory takes all that is written.
+        let _ = write_json(&view, &mut json);
+        json
     }
 }

@@ -1,0 +1,28 @@
+//! Reports: what was found, as users read it.
+//!
+//! A verdict is about one file. A report is about many: tallies that add up, and views that say
+//! them as JSON. The documents of a mount ([`status`](crate::status)) and the report of
+//! `seedfs verify` say the same things in the same words because both are made of these.
+
+mod source;
+mod totals;
+mod verification;
+mod views;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use source::SourceView;
+pub use totals::{ByteTotals, ClassCounts, FileTally};
+pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
+pub(crate) use views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
+
+/// How many wrong ranges a report lists of one file.
+pub const RANGES_MAX: usize = 1000;
+
+/// Writes a view as people read it, with a newline at its end.
+pub(crate) fn write_json(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, view)?;
+    out.write_all(b"\n")
+}

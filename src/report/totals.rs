@@ -1,0 +1,118 @@
+//! Tallies over many files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::{ByteTally, Class, Verdict};
+
+/// How many files have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileTally {
+    /// Files that nobody has written to.
+    pub untouched: u64,
+    /// Files that are right as far as they go.
+    pub incomplete: u64,
+    /// Files that are whole and right.
+    pub verified: u64,
+    /// Files with something wrong.
+    pub mismatch: u64,
+}
+
+impl FileTally {
+    /// Counts one more file.
+    pub fn add(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Untouched => &mut self.untouched,
+            Verdict::Incomplete => &mut self.incomplete,
+            Verdict::Verified => &mut self.verified,
+            Verdict::Mismatch => &mut self.mismatch,
+        } += 1;
+    }
+
+    /// How many files there are; `None` where numbers that somebody else has written have no sum.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        let Self { untouched, incomplete, verified, mismatch } = *self;
+        untouched.checked_add(incomplete)?.checked_add(verified)?.checked_add(mismatch)
+    }
+
+    /// The verdict on all of them: the worst, where some verified and some untouched files are
+    /// together what one such file would be, incomplete.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.mismatch > 0 {
+            Verdict::Mismatch
+        } else if self.incomplete > 0 || (self.untouched > 0 && self.verified > 0) {
+            Verdict::Incomplete
+        } else if self.verified > 0 {
+            Verdict::Verified
+        } else {
+            Verdict::Untouched
+        }
+    }
+}
+
+/// What became of the bytes of many files. All that has not arrived is neither matched nor wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByteTotals {
+    /// Bytes that the files should have.
+    pub expected: u128,
+    /// Expected bytes that were written and are right.
+    pub matched: u128,
+    /// Expected bytes that were written and are wrong.
+    pub wrong: u128,
+    /// Bytes past the expected ends.
+    pub extra: u128,
+}
+
+impl ByteTotals {
+    /// Adds one file.
+    pub fn add(&mut self, tally: &ByteTally) {
+        self.expected += u128::from(tally.expected);
+        self.matched += u128::from(tally.matched);
+        self.wrong += u128::from(tally.wrong);
+        self.extra += u128::from(tally.extra);
+    }
+
+    /// Whether totals that somebody else has written leave room to go on with.
+    pub(super) fn is_possible(&self) -> bool {
+        const LARGE: u128 = 1 << 126;
+        let Self { expected, matched, wrong, extra } = *self;
+        [expected, matched, wrong, extra].iter().all(|bytes| *bytes < LARGE)
+            && matched + wrong <= expected
+    }
+}
+
+/// Wrong ranges seen so far, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCounts([u64; Class::ALL.len()]);
+
+impl ClassCounts {
+    /// Counts one range.
+    pub fn add(&mut self, class: Class) {
+        self.0[class as usize] += 1;
+    }
+
+    /// Counts all that another has counted.
+    pub fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+
+    /// Whether counts that somebody else has written leave room to go on with.
+    pub(super) fn is_possible(&self) -> bool {
+        self.0.iter().all(|count| *count < 1 << 60)
+    }
+
+    /// How many of a class.
+    #[must_use]
+    pub fn get(&self, class: Class) -> u64 {
+        self.0[class as usize]
+    }
+
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}

@@ -1,0 +1,146 @@
+//! What a report says of files, bytes and wrong ranges: the fields of the JSON, in their order.
+//!
+//! These types are the interface that users' scripts read. They are made from the domain's types
+//! and are never used for anything else, so that neither can change the other by accident. The JSON
+//! Schemas under `docs/schema/` describe them; a test holds the two together.
+
+use serde::Serialize;
+
+use super::source::{CoordinatesView, SourceView};
+use super::totals::{ByteTotals, ClassCounts, FileTally};
+use crate::dataset::Dataset;
+use crate::verdict::{ByteTally, Class, WrongRange};
+
+/// The version of the documents' form. Fields may be added under the same number.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Files by verdict.
+#[derive(Debug, Serialize)]
+pub(crate) struct FilesView {
+    total: u64,
+    untouched: u64,
+    incomplete: u64,
+    verified: u64,
+    mismatch: u64,
+}
+
+/// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
+/// wrong`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BytesView {
+    expected: u128,
+    /// Whether `expected`, and `missing` with it, is the number of files times the mean; left out
+    /// where it never is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated: Option<bool>,
+    matched: u128,
+    missing: u128,
+    wrong: u128,
+    extra: u128,
+}
+
+/// Bytes of one file: `expected = untouched + matched + missing + wrong`.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileBytesView {
+    expected: u64,
+    untouched: u64,
+    matched: u64,
+    missing: u64,
+    wrong: u64,
+    extra: u64,
+}
+
+/// Wrong ranges seen in writes since the start, healed ones included.
+#[derive(Debug, Serialize)]
+pub(crate) struct SeenView {
+    seen: u64,
+    misplaced: u64,
+    stale: u64,
+    zeroed: u64,
+    flipped: u64,
+    foreign: u64,
+}
+
+/// `files/<path>.json`
+#[derive(Debug, Serialize)]
+pub(crate) struct FileView {
+    pub(crate) schema: u32,
+    pub(crate) path: String,
+    pub(crate) verdict: &'static str,
+    #[serde(flatten)]
+    pub(crate) coordinates: CoordinatesView,
+    pub(crate) size_bytes: u64,
+    pub(crate) exists: bool,
+    pub(crate) extents: u64,
+    pub(crate) kept_bytes: u64,
+    pub(crate) bytes: FileBytesView,
+    pub(crate) ranges: Vec<RangeView>,
+    pub(crate) ranges_total: u64,
+    pub(crate) ranges_dropped: u64,
+}
+
+/// A wrong range.
+#[derive(Debug, Serialize)]
+pub(crate) struct RangeView {
+    offset: u64,
+    length: u64,
+    class: &'static str,
+    expected: Option<String>,
+    actual: String,
+    source: Option<SourceView>,
+}
+
+impl FilesView {
+    pub(crate) fn new(total: u64, tally: FileTally) -> Self {
+        let FileTally { untouched, incomplete, verified, mismatch } = tally;
+        Self { total, untouched, incomplete, verified, mismatch }
+    }
+}
+
+impl BytesView {
+    pub(crate) fn new(totals: ByteTotals, estimated: Option<bool>) -> Self {
+        let ByteTotals { expected, matched, wrong, extra } = totals;
+        let missing = expected.saturating_sub(matched + wrong);
+        Self { expected, estimated, matched, missing, wrong, extra }
+    }
+}
+
+impl From<ByteTally> for FileBytesView {
+    fn from(tally: ByteTally) -> Self {
+        let ByteTally { expected, untouched, matched, missing, wrong, extra } = tally;
+        Self { expected, untouched, matched, missing, wrong, extra }
+    }
+}
+
+impl From<ClassCounts> for SeenView {
+    fn from(counts: ClassCounts) -> Self {
+        Self {
+            seen: counts.total(),
+            misplaced: counts.get(Class::Misplaced),
+            stale: counts.get(Class::Stale),
+            zeroed: counts.get(Class::Zeroed),
+            flipped: counts.get(Class::Flipped),
+            foreign: counts.get(Class::Foreign),
+        }
+    }
+}
+
+impl RangeView {
+    pub(crate) fn new(dataset: &Dataset, range: &WrongRange) -> Self {
+        Self {
+            offset: range.offset,
+            length: range.length,
+            class: range.class.name(),
+            expected: (!range.expected.is_empty()).then(|| hex::encode(&range.expected)),
+            actual: hex::encode(&range.actual),
+            source: range.source.map(|source| {
+                let mut view = SourceView::new(dataset, source);
+                if range.class == Class::Stale && view.shared_block.is_none() {
+                    let same = source.offset..source.offset.saturating_add(range.length);
+                    view.last_generation = dataset.origins().last_generation(source.file, same);
+                }
+                view
+            }),
+        }
+    }
+}
