@@ -28,7 +28,7 @@ pub struct NewNode<'a> {
 }
 
 /// What is removed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Removal {
     /// A name that is not a directory's.
     Name,
@@ -197,16 +197,13 @@ impl Filesystem {
         let _gone = self.overlay.change_names(growth, |tree| {
             let parent_record = self.changeable_directory(tree, parent)?;
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
-            match (removal, kind) {
-                (Removal::Name, InodeKind::Directory) => return Err(Error::IsDirectory),
-                (Removal::Name, _) => {}
-                (Removal::Directory, InodeKind::Directory)
-                    if !tree.is_empty_directory(&self.dataset, inode) =>
-                {
+            match (removal, kind == InodeKind::Directory) {
+                (Removal::Name, true) => return Err(Error::IsDirectory),
+                (Removal::Directory, false) => return Err(Error::NotDirectory),
+                (Removal::Directory, true) if !tree.is_empty_directory(&self.dataset, inode) => {
                     return Err(Error::NotEmpty);
                 }
-                (Removal::Directory, InodeKind::Directory) => {}
-                (Removal::Directory, _) => return Err(Error::NotDirectory),
+                _ => {}
             }
             let record = self.overlay.get_or_insert(inode)?;
             tree.set(&self.dataset, parent, name, None);

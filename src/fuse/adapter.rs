@@ -491,8 +491,9 @@ impl fuser::Filesystem for Adapter {
     ) {
         answer("create", reply, || {
             let new = new_node(request, InodeKind::File, mode, None);
-            let (made, opened) = self.filesystem.create(inode(parent), name.as_bytes(), &new)?;
-            Ok((self.told(&made), opened))
+            let (attributes, opened) =
+                self.filesystem.create(inode(parent), name.as_bytes(), &new)?;
+            Ok((self.told(&attributes), opened))
         });
     }
 

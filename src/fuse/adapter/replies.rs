@@ -68,7 +68,7 @@ replies! {
         let (handle, flags) = (FileHandle(opened.handle), open_flags(opened.cache));
         // One time for both: the shorter.
         let remembered = it.name_remembered.min(it.attr_remembered);
-        reply.created(&remembered, &it.attr, GENERATION, handle, flags)
+        reply.created(&remembered, &it.attr, GENERATION, handle, flags);
     };
     (reply: ReplyXattr, XattrValue(value, room) => XattrValue) match u32::try_from(value.len()) {
         Ok(length) if room == 0 => reply.size(length),
