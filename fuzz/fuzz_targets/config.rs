@@ -39,8 +39,7 @@ fn check(dataset: &Dataset) {
     let first = Coordinates { generation: generations.first(), ..Coordinates::default() };
     for file in [first, last] {
         let inode = dataset.namespace().inode(file).unwrap();
-        let mut path = String::new();
-        assert!(dataset.namespace().path(inode, &mut path));
+        let path = dataset.namespace().path_of(file).unwrap();
         let names = path.split('/');
         let found = names.fold(Some(Inode::ROOT), |parent, name| {
             dataset.namespace().lookup(parent?, name.as_bytes())

@@ -86,10 +86,5 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
 
 /// The first file there is, as an example.
 fn first_path(dataset: &Dataset) -> String {
-    let namespace = dataset.namespace();
-    let mut path = String::new();
-    if let Some(inode) = namespace.inode(crate::dataset::Coordinates::default()) {
-        namespace.path(inode, &mut path);
-    }
-    path
+    dataset.namespace().path_of(crate::dataset::Coordinates::default()).unwrap_or_default()
 }

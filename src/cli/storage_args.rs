@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use clap::Args;
+use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -103,7 +104,8 @@ fn announce(rank: &Rank, node: Option<u16>, dataset: &Dataset) {
     let _ = writeln!(io::stderr(), "seedfs: {node} of {nodes}, found by {}", rank.engine);
 }
 
-/// Waits for signals: the first asks the work to stop, the second ends the process.
+/// Waits for signals: the first asks the work to stop, the second ends the process. What was
+/// ignored when the process began, as nohup does with SIGHUP, stays ignored.
 pub(super) struct Interruption {
     stop: StopFlag,
     interrupted: Arc<AtomicBool>,
@@ -113,7 +115,13 @@ impl Interruption {
     pub(super) fn new() -> Result<Self, Failure> {
         let interruption =
             Self { stop: StopFlag::default(), interrupted: Arc::new(AtomicBool::new(false)) };
+        let ignored = Process::myself().and_then(|process| process.status());
+        // Where the system does not say, none is.
+        let ignored = ignored.map_or(0, |status| status.sigign);
         for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
             let flag = || Arc::clone(&interruption.interrupted);
             flag::register_conditional_shutdown(signal, INTERRUPTED.into(), flag())
                 .and_then(|_| flag::register(signal, flag()))

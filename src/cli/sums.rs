@@ -19,9 +19,9 @@ use crate::storage::{Algorithm, Output, Progress, Share, sums};
 /// The hash and the path of each file, in the form that b3sum --check, sha256sum -c, sha512sum -c,
 /// md5sum -c and xxhsum -c read.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:
+#[command(after_long_help = "Examples:
   seedfs sums --seed 42 -n 100 -s 1G > manifest
-  cd /scratch/test && b3sum --check manifest")]
+  (cd /scratch/test && b3sum --check) < manifest")]
 pub(super) struct SumsArguments {
     #[command(flatten)]
     dataset: DatasetArguments,

@@ -31,7 +31,7 @@ use crate::verdict::{Class, Verdict};
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
-  seedfs verify --seed 42 -n 1000000 -s 1M --resume verify.state /archive")]
+  seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     /// Where the files are
     #[arg(value_name = "DIR")]

@@ -28,7 +28,7 @@ use crate::sync::Mutex;
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
-  srun --ntasks-per-node=1 seedfs write --node-id auto --node-count auto -n 100 -s 1G /scratch/test
+  srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]

@@ -254,8 +254,7 @@ impl Content {
     /// or fillers, happen to agree.
     pub fn agreement(
         &self,
-        one: Source,
-        other: Source,
+        [one, other]: [Source; 2],
         length: u64,
         stop: StopCheck<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),

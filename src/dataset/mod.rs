@@ -62,8 +62,8 @@ pub use shape::{
     Shape, Template, TemplateFile,
 };
 pub use sizes::{
-    DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, Sizes, Total, format_size,
-    parse_count, parse_size,
+    DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, SizeTotals, Sizes, Total,
+    format_size, parse_count, parse_size,
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 

@@ -56,11 +56,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::content::Content;
-use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode, SizeTotals};
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
-use crate::status::{self, Counters, EventLog, MountStatus, SizeTotals};
+use crate::status::{self, Counters, EventLog, MountStatus};
 
 pub use crate::overlay::{GivenBack, InodeKind};
 pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};

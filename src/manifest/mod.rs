@@ -6,7 +6,7 @@
 //! last is remembered for the next piece, which mostly begins in it.
 
 use crate::content::{Content, Stopped};
-use crate::dataset::{Coordinates, Dataset, DatasetPart};
+use crate::dataset::{Dataset, DatasetPart};
 
 /// A line as `b3sum` and the tools of coreutils read it, with its newline.
 #[must_use]
@@ -108,7 +108,10 @@ impl<'a> Manifest<'a> {
                 }
             };
             *known = Some((line, sum));
-            let text = manifest_line(&hex::encode(sum), &self.path(file));
+            let text = manifest_line(
+                &hex::encode(sum),
+                &self.dataset.namespace().path_of(file).unwrap_or_default(),
+            );
             let rest = text.as_bytes().get(skipped..).unwrap_or_default();
             let length = rest.len().min(out.len() - done);
             out[done..done + length].copy_from_slice(&rest[..length]);
@@ -120,14 +123,6 @@ impl<'a> Manifest<'a> {
             }
         }
         Ok(done)
-    }
-
-    fn path(&self, file: Coordinates) -> String {
-        let mut path = String::new();
-        if let Some(inode) = self.dataset.namespace().inode(file) {
-            self.dataset.namespace().path(inode, &mut path);
-        }
-        path
     }
 }
 
@@ -156,9 +151,7 @@ mod tests {
             let file = dataset.file(DatasetPart::ALL, index);
             let mut bytes = vec![0; usize::try_from(dataset.size_bytes(file)).unwrap()];
             content.fill(file, 0, &mut bytes);
-            let mut path = String::new();
-            let inode = dataset.namespace().inode(file).unwrap();
-            assert!(dataset.namespace().path(inode, &mut path));
+            let path = dataset.namespace().path_of(file).unwrap();
             text += &manifest_line(blake3::hash(&bytes).to_hex().as_str(), &path);
         }
         text.into_bytes()

@@ -42,12 +42,7 @@ impl SourceView {
     pub fn new(dataset: &Dataset, source: Source) -> Self {
         let shared_block = dataset.origins().shared_block(source.offset);
         // No file has a shared block to itself, not even the one in whose content it stands.
-        let inode = dataset.namespace().inode(source.file).filter(|_| shared_block.is_none());
-        let path = inode.map(|inode| {
-            let mut path = String::new();
-            dataset.namespace().path(inode, &mut path);
-            path
-        });
+        let path = dataset.namespace().path_of(source.file).filter(|_| shared_block.is_none());
         Self {
             path,
             coordinates: source.file.into(),

@@ -18,7 +18,6 @@ mod events;
 mod judgement_cache;
 mod others;
 mod recount;
-mod size_totals;
 mod views;
 
 use std::io::{self, Write};
@@ -26,7 +25,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::content::{Content, StopCheck, Stopped};
-use crate::dataset::{Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode};
+use crate::dataset::{
+    Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
+};
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
 use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA, write_json};
 use crate::verdict::{Judge, Verdict, WrongRange};
@@ -35,7 +36,6 @@ pub use counters::{Counters, Meter};
 pub use document::Document;
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
-pub use size_totals::{SUMMED_AT_ONCE_MAX, SUMMED_MAX, SizeTotals};
 
 use recount::{Changed, Found};
 use views::{
@@ -321,13 +321,11 @@ impl MountStatus<'_> {
     }
 
     fn path_of(&self, file: Coordinates) -> String {
-        self.dataset.namespace().inode(file).map_or_else(String::new, |inode| self.path(inode))
+        self.dataset.namespace().path_of(file).unwrap_or_default()
     }
 
     fn path(&self, inode: Inode) -> String {
-        let mut path = String::new();
-        self.dataset.namespace().path(inode, &mut path);
-        path
+        self.dataset.namespace().path(inode).unwrap_or_default()
     }
 }
 

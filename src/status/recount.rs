@@ -71,8 +71,7 @@ impl MountStatus<'_> {
         if !self.overlay.names_changed() {
             return self.found_at(own, InodeKind::File);
         }
-        let mut path = String::new();
-        namespace.path(own, &mut path);
+        let path = namespace.path(own).unwrap_or_default();
         let found = self.overlay.with_names(|tree| {
             path.split('/').try_fold((Inode::ROOT, InodeKind::Directory), |(directory, _), name| {
                 tree.lookup(self.dataset, directory, name.as_bytes())

@@ -47,7 +47,8 @@ impl Class {
         let file = Coordinates { generation, ..expectation.file };
         let mut same_place = false;
         let shown = Source { file, offset };
-        content.agreement(shown, source, 1, StopCheck::NEVER, &mut |_, agrees| same_place = agrees);
+        let mut note = |_, agrees| same_place = agrees;
+        content.agreement([shown, source], 1, StopCheck::NEVER, &mut note);
         if generation != expectation.file.generation && same_place {
             Self::Stale
         } else {

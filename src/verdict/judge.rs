@@ -244,7 +244,7 @@ impl Judgement<'_> {
         }
         let expected = self.judge.expectation.source(range.start);
         let (content, stop) = (self.judge.content, self.stop);
-        let whole = content.agreement(source, expected, length, stop, &mut |part, agrees| {
+        let whole = content.agreement([source, expected], length, stop, &mut |part, agrees| {
             let length = part.end - part.start;
             if self.is_over(STEP_BYTES) {
                 return;

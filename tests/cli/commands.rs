@@ -5,30 +5,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Mount, code, is_mounted, run, seedfs, text};
-
-/// Longer than anything here takes on a busy machine: so long is waited for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits for a condition, and fails where it does not come about.
-fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "{what} did not come about");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn write_at(mount: &Mount, path: &str, offset: u64, bytes: &[u8]) {
-    let file = fs::OpenOptions::new().write(true).open(mount.join(path)).expect("it can be opened");
-    file.write_all_at(bytes, offset).expect("it can be written to");
-}
+use crate::common::{Mount, code, is_mounted, run, seedfs, text, wait_for};
 
 fn path_of(mount: &Mount) -> &str {
     mount.path().to_str().expect("a plain name")
@@ -295,14 +276,14 @@ fn status_tells_people_programs_and_shells() {
     for node in 0..2 {
         let path = format!("node_{node}/process_0");
         let right = fs::read(mount.join(&path)).expect("it can be read");
-        write_at(&mount, &path, 0, &right);
+        mount.write_at(&path, 0, &right);
         let expected = if node == 0 { (1, "incomplete") } else { (0, "verified") };
         let (code, said) = verdict(&[]);
         assert_eq!(code, expected.0, "{said}");
         assert!(said.starts_with(&headline(expected.1)), "{said}");
     }
 
-    write_at(&mount, "node_1/process_0", 1000, &[0; 100]);
+    mount.write_at("node_1/process_0", 1000, &[0; 100]);
     let (code, said) = verdict(&[]);
     assert_eq!(code, 1);
     assert!(said.starts_with(&headline("mismatch")), "{said}");

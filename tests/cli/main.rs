@@ -11,4 +11,5 @@ mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod errors;
+mod examples;
 mod man_pages;

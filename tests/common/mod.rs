@@ -9,9 +9,13 @@
 )]
 
 pub(crate) mod storage;
+pub(crate) mod unmounted;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,6 +40,25 @@ pub(crate) fn code(status: ExitStatus) -> i32 {
 /// What was written to a pipe.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("the program writes UTF-8")
+}
+
+/// Longer than anything in a test takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for a condition, and fails where it does not come about.
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Bytes that no dataset has, other ones for each seed.
+pub(crate) fn foreign(seed: u8, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
+    bytes
 }
 
 /// A mounted seedfs on a directory of its own; unmounted when dropped, also by a panic.
@@ -71,6 +94,12 @@ impl Mount {
     /// A path in the mount.
     pub(crate) fn join(&self, path: &str) -> PathBuf {
         self.path().join(path)
+    }
+
+    /// Writes into a file that is there.
+    pub(crate) fn write_at(&self, path: &str, offset: u64, bytes: &[u8]) {
+        let file = File::options().write(true).open(self.join(path)).expect("a file to write to");
+        file.write_all_at(bytes, offset).expect("it is accepted");
     }
 
     /// A document under `.status`, as it is now.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use seedfs::dataset::{DatasetConfig, Inode};
+use seedfs::dataset::Inode;
 use seedfs::fs::{
     Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
 };
 use seedfs::overlay::{BudgetLimits, Store};
 
+use crate::common::unmounted;
 use crate::{ALONE, held_bytes};
 
 /// What one of `--extent-limit` stands for.
@@ -30,13 +31,11 @@ struct Mounted {
 
 impl Mounted {
     fn new(limits: BudgetLimits, store: Option<Store>) -> Self {
-        let config = DatasetConfig {
-            nodes: Some(NODES.into()),
-            processes: Some(25.into()),
-            size: Some("1M".into()),
-            ..DatasetConfig::default()
-        };
-        let dataset = config.validate().unwrap();
+        let dataset = unmounted::dataset(&format!(
+            "nodes = {NODES}
+processes = 25
+size = '1M'"
+        ));
         let before = held_bytes();
         let options = Options { limits, ..Options::default() };
         Self { filesystem: Filesystem::with_store(dataset, options, store), before }

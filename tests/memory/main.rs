@@ -11,6 +11,8 @@
     reason = "a test that cannot go on has failed; the numbers are small"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod held;
 mod verified_file;
 

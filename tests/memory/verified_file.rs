@@ -1,9 +1,10 @@
 //! What a verified file costs.
 
 use seedfs::content::Content;
-use seedfs::dataset::{Coordinates, DatasetConfig};
+use seedfs::dataset::Coordinates;
 use seedfs::fs::{Filesystem, Options};
 
+use crate::common::unmounted;
 use crate::{ALONE, held_bytes};
 
 const FILES: u32 = 300_000;
@@ -11,12 +12,10 @@ const FILES: u32 = 300_000;
 #[test]
 fn a_verified_file_costs_less_than_300_bytes() {
     let _alone = ALONE.lock();
-    let config = DatasetConfig {
-        files: Some(u64::from(FILES).into()),
-        size: Some("64".into()),
-        ..DatasetConfig::default()
-    };
-    let dataset = config.validate().unwrap();
+    let dataset = unmounted::dataset(&format!(
+        "files = {FILES}
+size = 64"
+    ));
     let content = Content::new(dataset.seed());
     let filesystem = Filesystem::new(dataset, Options::default());
     let before = held_bytes();

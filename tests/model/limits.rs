@@ -1,27 +1,27 @@
 //! What happens at the limits: ENOSPC, with nothing half done, and nothing lost of what was there.
 
-use seedfs::dataset::{Coordinates, DatasetConfig, Inode};
+use seedfs::dataset::{Coordinates, Inode};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, Options, RenameMode,
-    SetAttributes, SetXattr,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, RenameMode, SetAttributes,
+    SetXattr,
 };
 use seedfs::overlay::{BudgetLimits, Store};
 
+use crate::common::unmounted::{limited, new_node, resolve};
+
 fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
-    let config = DatasetConfig {
-        nodes: Some(2.into()),
-        processes: Some(2.into()),
-        size: Some(100.into()),
-        ..DatasetConfig::default()
-    };
     let limits = BudgetLimits { kept_bytes, extents };
-    Filesystem::new(config.validate().unwrap(), Options { limits, ..Options::default() })
+    limited(
+        "nodes = 2
+processes = 2
+size = 100",
+        limits,
+        None,
+    )
 }
 
 fn make(filesystem: &Filesystem, name: &[u8], kind: InodeKind) -> Result<InodeAttributes, Error> {
-    let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
-    let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
-    filesystem.make(Inode::ROOT, name, &new)
+    filesystem.make(Inode::ROOT, name, &new_node(kind))
 }
 
 /// Everything below a directory: paths, attributes and bytes.
@@ -50,10 +50,6 @@ fn contents(
     found
 }
 
-fn lookup(filesystem: &Filesystem, path: &str) -> Inode {
-    path.split('/').fold(Inode::ROOT, |at, name| filesystem.lookup(at, name.as_bytes()).unwrap())
-}
-
 /// Each of these may need room.
 type Step = fn(&Filesystem) -> Result<(), Error>;
 
@@ -61,22 +57,22 @@ const STEPS: [(&str, Step); 10] = [
     ("create", |it| make(it, b"new", InodeKind::File).map(drop)),
     ("mkdir", |it| make(it, b"new", InodeKind::Directory).map(drop)),
     ("symlink", |it| make(it, b"new", InodeKind::Symlink).map(drop)),
-    ("link", |it| it.link(lookup(it, "node_0/process_0"), Inode::ROOT, b"new").map(drop)),
-    ("unlink", |it| it.unlink(lookup(it, "node_0"), b"process_0")),
+    ("link", |it| it.link(resolve(it, "node_0/process_0"), Inode::ROOT, b"new").map(drop)),
+    ("unlink", |it| it.unlink(resolve(it, "node_0"), b"process_0")),
     ("rename", |it| {
-        let node = lookup(it, "node_0");
+        let node = resolve(it, "node_0");
         it.rename(node, b"process_0", Inode::ROOT, b"new", RenameMode::Replace)
     }),
     ("exchange", |it| {
-        let (one, two) = (lookup(it, "node_0"), lookup(it, "node_1"));
+        let (one, two) = (resolve(it, "node_0"), resolve(it, "node_1"));
         it.rename(one, b"process_0", two, b"process_1", RenameMode::Exchange)
     }),
     ("xattr", |it| {
-        let inode = lookup(it, "node_0/process_0");
+        let inode = resolve(it, "node_0/process_0");
         it.set_xattr(inode, b"user.x", Some(b"value"), SetXattr::Any)
     }),
-    ("write", |it| it.write(lookup(it, "node_0/process_0"), 30, b"foreign bytes")),
-    ("punch", |it| it.allocate(lookup(it, "node_0/process_0"), 30..40, Allocate::Hole)),
+    ("write", |it| it.write(resolve(it, "node_0/process_0"), 30, b"foreign bytes")),
+    ("punch", |it| it.allocate(resolve(it, "node_0/process_0"), 30..40, Allocate::Hole)),
 ];
 
 #[test]
@@ -146,7 +142,7 @@ fn a_full_mount_can_be_emptied() {
     filesystem.rename(root, b"renamed", root, second, RenameMode::Exchange).unwrap();
     filesystem.rename(root, second, root, b"renamed", RenameMode::Replace).unwrap();
     for (name, _) in &names[2..] {
-        let inode = lookup(&filesystem, name);
+        let inode = resolve(&filesystem, name);
         filesystem.unlink(root, name.as_bytes()).unwrap();
         // Whoever made it remembers it once.
         filesystem.forget(inode, 1);
@@ -157,7 +153,7 @@ fn a_full_mount_can_be_emptied() {
 #[test]
 fn the_sizes_of_an_attribute_are_those_of_linux() {
     let filesystem = filesystem(1 << 20, 100);
-    let file = lookup(&filesystem, "node_0/process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     let set = |name: &[u8], length| {
         filesystem.set_xattr(file, name, Some(&vec![7; length]), SetXattr::Any)
     };
@@ -177,7 +173,7 @@ fn the_sizes_of_an_attribute_are_those_of_linux() {
 fn a_new_owner_or_content_takes_the_capabilities() {
     const CAPABILITY: &[u8] = b"security.capability";
     let filesystem = filesystem(1 << 20, 100);
-    let file = lookup(&filesystem, "node_0/process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     let set = |set| {
         filesystem.set_attributes(file, &set).unwrap();
     };
@@ -200,7 +196,7 @@ fn a_new_owner_or_content_takes_the_capabilities() {
 #[test]
 fn what_is_not_a_command_changes_nothing() {
     let filesystem = filesystem(1 << 20, 100);
-    filesystem.unlink(lookup(&filesystem, "node_0"), b"process_0").unwrap();
+    filesystem.unlink(resolve(&filesystem, "node_0"), b"process_0").unwrap();
     for wrong in ["", "rest", "reset-all", "resetnode_0", "status node_0"] {
         assert_eq!(filesystem.control(wrong.as_bytes()).unwrap_err(), Error::Invalid, "{wrong:?}");
     }
@@ -210,21 +206,21 @@ fn what_is_not_a_command_changes_nothing() {
         assert_eq!(filesystem.control(command.as_bytes()).unwrap_err(), Error::NotFound);
     }
     assert_eq!(
-        filesystem.lookup(lookup(&filesystem, "node_0"), b"process_0"),
+        filesystem.lookup(resolve(&filesystem, "node_0"), b"process_0"),
         Err(Error::NotFound)
     );
     let reset = filesystem.control(b" reset  /node_0/process_0/ \n").unwrap();
     assert_eq!(reset.names().count(), 1);
-    lookup(&filesystem, "node_0/process_0");
+    resolve(&filesystem, "node_0/process_0");
 }
 
 /// What a reset reports is what a kernel would still remember wrongly.
 #[test]
 fn a_reset_names_what_it_has_changed() {
     let filesystem = filesystem(1 << 20, 100);
-    let (node, file) = (lookup(&filesystem, "node_0"), lookup(&filesystem, "node_0/process_0"));
+    let (node, file) = (resolve(&filesystem, "node_0"), resolve(&filesystem, "node_0/process_0"));
     filesystem.rename(node, b"process_0", Inode::ROOT, b"away", RenameMode::Replace).unwrap();
-    let other = lookup(&filesystem, "node_1/process_1");
+    let other = resolve(&filesystem, "node_1/process_1");
     let set = SetAttributes { mode: Some(0), ..SetAttributes::default() };
     filesystem.set_attributes(other, &set).unwrap();
     let reset = filesystem.control(b"reset node_0/process_0").unwrap();
@@ -270,10 +266,8 @@ fn what_is_free_is_what_can_be_written() {
     let block = 4096;
     let keep = 8_u64 << 20;
     for (size, dataset_blocks) in [("100", 1), ("10G", (10 << 30) / block)] {
-        let config = DatasetConfig { size: Some(size.into()), ..DatasetConfig::default() };
         let limits = BudgetLimits { kept_bytes: keep, extents: 1000 };
-        let options = Options { limits, ..Options::default() };
-        let it = Filesystem::new(config.validate().unwrap(), options);
+        let it = limited(&format!("size = '{size}'"), limits, None);
         let free = keep / block;
         assert_eq!((it.space().blocks, it.space().blocks_free), (dataset_blocks + free, free));
         let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
@@ -297,10 +291,8 @@ fn what_is_free_is_what_can_be_written() {
 fn with_a_store_its_room_is_free_too() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::create(directory.path(), 8 << 20).unwrap();
-    let config = DatasetConfig { size: Some("100".into()), ..DatasetConfig::default() };
     let limits = BudgetLimits { kept_bytes: 1 << 20, extents: 1000 };
-    let options = Options { limits, ..Options::default() };
-    let it = Filesystem::with_store(config.validate().unwrap(), options, Some(store));
+    let it = limited("size = 100", limits, Some(store));
     assert_eq!(it.space().blocks_free, 9 * 256);
     let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
     let mut bytes = vec![0; 1 << 20];

@@ -1,8 +1,10 @@
 //! Reading on, without a mount: what is made ahead is never anything else than what the file shows.
 
 use proptest::prelude::*;
-use seedfs::dataset::{DatasetConfig, Inode};
-use seedfs::fs::{Filesystem, Options, ReadRequest};
+use seedfs::dataset::Inode;
+use seedfs::fs::{Filesystem, ReadRequest};
+
+use crate::common::unmounted;
 
 const SIZE: usize = 3 << 20;
 const REQUEST: usize = 128 << 10;
@@ -12,13 +14,11 @@ fn request(inode: Inode, at: usize) -> ReadRequest {
 }
 
 fn filesystem() -> Filesystem {
-    let config = DatasetConfig { size: Some((SIZE as u64).into()), ..DatasetConfig::default() };
-    Filesystem::new(config.validate().unwrap(), Options::default())
+    unmounted::filesystem(&format!("size = {SIZE}"))
 }
 
 fn file(filesystem: &Filesystem) -> Inode {
-    let node = filesystem.lookup(Inode::ROOT, b"node_0").unwrap();
-    filesystem.lookup(node, b"process_0").unwrap()
+    unmounted::resolve(filesystem, "node_0/process_0")
 }
 
 #[derive(Clone, Debug)]

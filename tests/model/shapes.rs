@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use seedfs::content::Content;
-use seedfs::dataset::{Coordinates, DatasetConfig, Inode, TemplateFile};
-use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode};
+use seedfs::dataset::{Coordinates, DatasetConfig, TemplateFile};
+use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode};
 use serde_json::{Value, json};
+
+use crate::common::foreign;
+use crate::common::unmounted::{self, document, new_node, resolve};
 
 const SIZE: usize = 1 << 20;
 
@@ -24,12 +27,6 @@ impl Shown {
         Self { filesystem: Filesystem::new(dataset, Options::default()), content }
     }
 
-    fn inode(&self, path: &str) -> Inode {
-        path.split('/').fold(Inode::ROOT, |parent, name| {
-            self.filesystem.lookup(parent, name.as_bytes()).unwrap()
-        })
-    }
-
     fn bytes(&self, generation: u16, process: u16) -> Vec<u8> {
         let mut bytes = vec![0; SIZE];
         self.content.fill(file(generation, process), 0, &mut bytes);
@@ -37,7 +34,7 @@ impl Shown {
     }
 
     fn write(&self, generation: u16, process: u16, offset: usize, data: &[u8]) {
-        let inode = self.inode(&path(generation, process));
+        let inode = resolve(&self.filesystem, &path(generation, process));
         for (index, part) in data.chunks(128 << 10).enumerate() {
             let at = offset as u64 + index as u64 * (128 << 10);
             self.filesystem.write(inode, at, part).unwrap();
@@ -46,8 +43,7 @@ impl Shown {
 
     /// What the file's document says.
     fn document(&self, generation: u16, process: u16) -> Value {
-        let inode = self.inode(&format!(".status/files/{}.json", path(generation, process)));
-        read_document(&self.filesystem, inode)
+        document(&self.filesystem, &format!("files/{}.json", path(generation, process)))
     }
 
     /// The wrong ranges after `data` was written over the right bytes, healed before the next.
@@ -87,12 +83,6 @@ fn path(generation: u16, process: u16) -> String {
     format!("iteration_{generation}/node_0/process_{process}")
 }
 
-fn foreign(length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    Content::new("foreign").fill(Coordinates::default(), 0, &mut bytes);
-    bytes
-}
-
 const SHAPES: [&str; 9] = [
     "compress = 50",
     "compress = 95",
@@ -115,7 +105,7 @@ fn right_bytes_are_verified_in_every_shape() {
         assert_eq!(document["verdict"], "verified", "{shape}");
         assert_eq!(document["kept_bytes"], 0, "{shape}");
         let mut read = vec![0; SIZE];
-        let inode = shown.inode(&path(5, 0));
+        let inode = resolve(&shown.filesystem, &path(5, 0));
         assert_eq!(shown.filesystem.read(inode, 0, 0, &mut read), Ok(SIZE));
         assert!(read == right, "{shape}");
     }
@@ -132,7 +122,7 @@ fn each_wrong_thing_is_one_range_of_its_class() {
         let one = |range, class: &str| vec![(range, class.to_owned())];
         assert_eq!(shown.wrong(70_000, &flipped), one(70_000..70_001, "flipped"), "{shape}");
 
-        let found = shown.wrong(65_536, &foreign(4096));
+        let found = shown.wrong(65_536, &foreign(0, 4096));
         assert_eq!(found.len(), 1, "{shape}: {found:?}");
         assert_eq!(found[0].1, "foreign", "{shape}");
         assert!(found[0].0.len() > 4060, "{shape}: {found:?}");
@@ -179,7 +169,10 @@ fn an_older_generation_is_stale_exactly_where_it_changed() {
             let shown = Shown::new(shape);
             let (old, new) = (shown.bytes(2, 0), shown.bytes(5, 0));
             if by_extents {
-                let (from, to) = (shown.inode(&path(2, 0)), shown.inode(&path(5, 0)));
+                let (from, to) = (
+                    resolve(&shown.filesystem, &path(2, 0)),
+                    resolve(&shown.filesystem, &path(5, 0)),
+                );
                 let copied = shown.filesystem.copy_range((from, 0), (to, 0), SIZE as u64);
                 assert_eq!(copied, Ok(SIZE as u64));
             } else {
@@ -236,7 +229,7 @@ fn a_shared_block_is_named() {
 fn zeros_are_right_where_the_content_is_zeros() {
     for (shape, wrong) in [("content = 'zero'", 0), ("content = 'file:t'", 50_000)] {
         let shown = Shown::new(shape);
-        let inode = shown.inode(&path(5, 0));
+        let inode = resolve(&shown.filesystem, &path(5, 0));
         let zeros = Allocate::Zeros { keep_size: true };
         shown.filesystem.allocate(inode, 50_000..150_000, zeros).unwrap();
         let document = shown.document(5, 0);
@@ -251,7 +244,7 @@ fn zeros_are_right_where_the_content_is_zeros() {
 fn a_temporary_copy_of_a_template_is_not_kept() {
     for shape in ["content = 'zero'", "content = 'file:t'", "compress = 50", "dedup = 50"] {
         let shown = Shown::new(shape);
-        let parent = shown.inode("iteration_5/node_0");
+        let parent = resolve(&shown.filesystem, "iteration_5/node_0");
         let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
         let made = shown.filesystem.make(parent, b"tmp", &new).unwrap().inode;
         let right = shown.bytes(5, 0);
@@ -269,18 +262,12 @@ fn a_temporary_copy_of_a_template_is_not_kept() {
 fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() {
     let toml = "seed = 42\niterations = 3\nfiles = 300\nsize = 4196\ngrow = 50\nchange = 30\n\
                 dedup = 50";
-    let config: DatasetConfig = toml::from_str(toml).unwrap();
-    let dataset = config.validate().unwrap();
+    let dataset = unmounted::dataset(toml);
     let content = Content::of(&dataset);
     let keystream = Content::new("42");
     let filesystem = Filesystem::new(dataset, Options::default());
-    let directory = ["iteration_2", "node_0", "process_0"]
-        .iter()
-        .fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name.as_bytes()).unwrap());
-    let status = [".status", "files", "iteration_2", "node_0", "process_0"]
-        .iter()
-        .fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name.as_bytes()).unwrap());
-    let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+    let directory = resolve(&filesystem, "iteration_2/node_0/process_0");
+    let new = new_node(InodeKind::File);
     for number in 0..300 {
         let at = Coordinates { generation: 2, file: number, ..Coordinates::default() };
         let mut right = vec![0; 8392];
@@ -301,17 +288,12 @@ fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() 
         let mut read = vec![0; data.len()];
         assert_eq!(filesystem.read(inode, 0, 0, &mut read), Ok(data.len()));
         assert!(read == data, "file {number} reads back as something else");
-        let document = filesystem.lookup(status, format!("{name}.json").as_bytes()).unwrap();
-        let verdict = read_document(&filesystem, document)["verdict"].clone();
+        let verdict = document(
+            &filesystem,
+            &format!("files/iteration_2/node_0/process_0/{name}.json"),
+        )["verdict"]
+            .clone();
         let expected = if data == right { "verified" } else { "mismatch" };
         assert_eq!(verdict, expected, "file {number}");
     }
-}
-
-fn read_document(filesystem: &Filesystem, inode: Inode) -> Value {
-    let opened = filesystem.open(inode, OpenFor::Reading).unwrap();
-    let mut json = vec![0; 1 << 22];
-    let read = filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
-    filesystem.release(inode, opened.handle);
-    serde_json::from_slice(&json[..read]).unwrap()
 }

@@ -17,10 +17,12 @@ use proptest::test_runner::FileFailurePersistence;
 use seedfs::content::{Content, StopCheck};
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, OPEN_BYTES_MAX, OpenFor,
-    Options, RenameMode, SetAttributes, XattrAnswer,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, OPEN_BYTES_MAX, OpenFor, Options,
+    RenameMode, SetAttributes, XattrAnswer,
 };
 use serde_json::Value;
+
+use crate::common::unmounted::{self, new_node, resolve};
 
 const SEED: &str = "names";
 
@@ -34,18 +36,15 @@ const LAYOUTS: [(&str, u64, Option<u64>); 4] = [
 
 fn dataset(layout: usize) -> Dataset {
     let (template, files, iterations) = LAYOUTS[layout];
-    DatasetConfig {
-        seed: Some(SEED.into()),
-        nodes: Some(2.into()),
-        processes: Some(2.into()),
-        files: Some(files.into()),
-        iterations: iterations.map(Into::into),
-        size: Some((SIZE as u64).into()),
-        layout: (files > 1).then(|| template.into()),
-        ..DatasetConfig::default()
+    let mut toml =
+        format!("seed = '{SEED}'\nnodes = 2\nprocesses = 2\nfiles = {files}\nsize = {SIZE}\n");
+    if let Some(iterations) = iterations {
+        toml += &format!("iterations = {iterations}\n");
     }
-    .validate()
-    .unwrap()
+    if files > 1 {
+        toml += &format!("layout = '{template}'\n");
+    }
+    unmounted::dataset(&toml)
 }
 
 /// The filesystem and the model of it.
@@ -64,8 +63,7 @@ impl Checked {
         let namespace = filesystem.dataset().namespace();
         let mut files = BTreeMap::new();
         for number in 1..=namespace.inode_count() {
-            let mut path = String::new();
-            assert!(namespace.path(Inode::new(number), &mut path));
+            let path = namespace.path(Inode::new(number)).unwrap();
             if let Some(file) = namespace.coordinates(&path) {
                 files.insert(path, file);
             }
@@ -91,9 +89,7 @@ impl Checked {
 
     fn make(&self, path: &str, kind: InodeKind) -> Outcome {
         let (parent, name) = self.parent(path)?;
-        let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
-        let new = NewNode { kind, mode: 0o755, uid: 0, gid: 0, target };
-        self.filesystem.make(parent, name, &new).map(|made| self.forgotten(made))
+        self.filesystem.make(parent, name, &new_node(kind)).map(|made| self.forgotten(made))
     }
 
     /// Nobody remembers what was made: it goes with its last name.
@@ -225,12 +221,7 @@ impl Checked {
     }
 
     fn document(&self, path: &str) -> Value {
-        let inode = self.resolve(&format!(".status/{path}")).unwrap();
-        let opened = self.filesystem.open(inode, OpenFor::Reading).unwrap();
-        let mut json = vec![0; 1 << 16];
-        let read = self.filesystem.read(inode, opened.handle, 0, &mut json).unwrap();
-        self.filesystem.release(inode, opened.handle);
-        serde_json::from_slice(&json[..read]).unwrap()
+        unmounted::document(&self.filesystem, path)
     }
 
     /// One file's document against what stands under its name.
@@ -365,9 +356,7 @@ fn paths(layout: usize) -> Vec<String> {
     let namespace = dataset.namespace();
     let mut paths = Vec::new();
     for number in 2..=namespace.inode_count() {
-        let mut path = String::new();
-        namespace.path(Inode::new(number), &mut path);
-        paths.push(path);
+        paths.push(namespace.path(Inode::new(number)).unwrap());
     }
     let first = paths[0].clone();
     let below = paths.iter().filter_map(|path| path.strip_prefix(&format!("{first}/")));
@@ -555,13 +544,12 @@ fn what_is_put_back_is_no_longer_listed_as_wrong() {
 struct Shown(Filesystem);
 
 impl Shown {
-    fn new(typed: DatasetConfig) -> Self {
-        Self(Filesystem::new(typed.validate().unwrap(), Options::default()))
+    fn new(toml: &str) -> Self {
+        Self(unmounted::filesystem(toml))
     }
 
     fn resolve(&self, path: &str) -> Inode {
-        path.split('/')
-            .fold(Inode::ROOT, |parent, name| self.0.lookup(parent, name.as_bytes()).unwrap())
+        resolve(&self.0, path)
     }
 
     fn rename(&self, directory: &str, from: &str, to: &str, mode: RenameMode) {
@@ -580,11 +568,6 @@ impl Shown {
     }
 }
 
-fn two_processes(size: &str) -> DatasetConfig {
-    let processes = Some(2.into());
-    DatasetConfig { processes, size: Some(size.into()), ..DatasetConfig::default() }
-}
-
 /// Asks how often it was asked.
 fn counting(count: &AtomicUsize, stop_at: usize) -> impl Fn() -> bool + Sync + '_ {
     move || count.fetch_add(1, Ordering::Relaxed) >= stop_at
@@ -593,10 +576,7 @@ fn counting(count: &AtomicUsize, stop_at: usize) -> impl Fn() -> bool + Sync + '
 /// Each of these took hours, on an event loop and for a `stat`.
 #[test]
 fn what_takes_hours_can_be_stopped_and_stat_does_not_ask() {
-    let mut typed = two_processes("2P");
-    typed.nodes = Some(2.into());
-    typed.dedup = Some("50".into());
-    let shown = Shown::new(typed);
+    let shown = Shown::new("nodes = 2\nprocesses = 2\nsize = '2P'\ndedup = 50");
     shown.rename("node_0", "process_0", "process_1", RenameMode::Replace);
     for path in ["summary.json", "nodes/node_0.json", "files/node_0/process_1.json"] {
         let inode = shown.resolve(&format!(".status/{path}"));
@@ -619,28 +599,34 @@ fn what_takes_hours_can_be_stopped_and_stat_does_not_ask() {
 /// Arithmetic says all of these, whatever the size.
 #[test]
 fn what_arithmetic_says_does_not_cost_by_the_block() {
-    let with = |set: fn(&mut DatasetConfig)| {
-        let mut typed = two_processes("1P");
-        set(&mut typed);
-        Shown::new(typed)
+    let with = |shape: &str| {
+        Shown::new(&format!(
+            "processes = 2
+size = '1P'
+{shape}"
+        ))
     };
+    let mut templated: DatasetConfig = toml::from_str(
+        "processes = 2
+size = '1P'
+content = 'file:t'",
+    )
+    .unwrap();
+    templated.template = TemplateFile::new("t".to_owned(), b"no zeros here".to_vec());
     let shapes = [
-        with(|_| {}),
-        with(|typed| typed.compress = Some("50".into())),
-        with(|typed| typed.content = Some("text".into())),
-        with(|typed| typed.content = Some("zero".into())),
-        with(|typed| {
-            typed.dedup = Some("50".into());
-            typed.dedup_scope = Some("file".into());
-        }),
-        with(|typed| {
-            typed.change = Some("5".into());
-            typed.iterations = Some(2.into());
-        }),
-        with(|typed| {
-            typed.content = Some("file:t".into());
-            typed.template = TemplateFile::new("t".to_owned(), b"no zeros here".to_vec());
-        }),
+        with(""),
+        with("compress = 50"),
+        with("content = 'text'"),
+        with("content = 'zero'"),
+        with(
+            "dedup = 50
+dedup_scope = 'file'",
+        ),
+        with(
+            "change = 5
+iterations = 2",
+        ),
+        Shown(Filesystem::new(templated.validate().unwrap(), Options::default())),
     ];
     for (shape, shown) in shapes.iter().enumerate() {
         let directory = if shape == 5 { "iteration_0/node_0" } else { "node_0" };
@@ -663,9 +649,7 @@ fn what_arithmetic_says_does_not_cost_by_the_block() {
 /// Every one of them was judged again for each document.
 #[test]
 fn a_long_judgement_is_made_once_for_each_change() {
-    let mut typed = two_processes("4G");
-    typed.dedup = Some("50".into());
-    let shown = Shown::new(typed);
+    let shown = Shown::new("processes = 2\nsize = '4G'\ndedup = 50");
     shown.rename("node_0", "process_0", "process_1", RenameMode::Replace);
     let asked = |path: &str| {
         let count = AtomicUsize::new(0);
@@ -695,9 +679,7 @@ fn a_long_judgement_is_made_once_for_each_change() {
 fn a_long_judgement_is_made_again_after_every_kind_of_change() {
     const MIB: u64 = 1 << 20;
     type Change = (&'static str, fn(&Filesystem, Inode));
-    let mut typed = two_processes("4G");
-    typed.dedup = Some("50".into());
-    let shown = Shown::new(typed);
+    let shown = Shown::new("processes = 2\nsize = '4G'\ndedup = 50");
     shown.rename("node_0", "process_0", "process_1", RenameMode::Replace);
     let file = shown.resolve("node_0/process_1");
     let verdict = || {
@@ -738,9 +720,7 @@ fn a_long_judgement_is_made_again_after_every_kind_of_change() {
 /// Ten threads, one judgement.
 #[test]
 fn many_who_ask_at_once_wait_for_one_judgement() {
-    let mut typed = two_processes("8G");
-    typed.dedup = Some("50".into());
-    let shown = Shown::new(typed);
+    let shown = Shown::new("processes = 2\nsize = '8G'\ndedup = 50");
     shown.rename("node_0", "process_0", "process_1", RenameMode::Replace);
     let counts: Vec<AtomicUsize> = (0..10).map(|_| AtomicUsize::new(0)).collect();
     std::thread::scope(|scope| {
@@ -758,7 +738,7 @@ fn many_who_ask_at_once_wait_for_one_judgement() {
 /// twice or not at all.
 #[test]
 fn an_exchange_meanwhile_is_seen_before_or_after() {
-    let shown = Shown::new(two_processes("100"));
+    let shown = Shown::new("processes = 2\nsize = 100");
     let content = Content::new(shown.0.dataset().seed());
     for process in 0..2 {
         let inode = shown.resolve(&format!("node_0/process_{process}"));
@@ -798,12 +778,10 @@ fn an_exchange_meanwhile_is_seen_before_or_after() {
 /// 60 opens held 60 times as much, and any number any amount.
 #[test]
 fn open_documents_are_held_once_and_within_a_bound() {
-    let typed = DatasetConfig {
-        processes: Some(32_768.into()),
-        size: Some("4K".into()),
-        ..DatasetConfig::default()
-    };
-    let shown = Shown::new(typed);
+    let shown = Shown::new(
+        "processes = 32768
+size = 4096",
+    );
     let inode = shown.resolve(".status/nodes/node_0.json");
     let open = || shown.0.open(inode, OpenFor::Reading).map(|opened| opened.handle);
     let mut handles: Vec<u64> = (0..60).map(|_| open().unwrap()).collect();
@@ -835,17 +813,17 @@ fn open_documents_are_held_once_and_within_a_bound() {
 /// 3,000 nested names of 255 bytes made a document of 387 MB.
 #[test]
 fn long_names_do_not_make_a_long_list() {
-    let shown = Shown::new(two_processes("4K"));
-    let new = |kind| NewNode { kind, mode: 0o755, uid: 0, gid: 0, target: None };
+    let shown = Shown::new("processes = 2\nsize = 4096");
     let mut directory = Inode::ROOT;
     let mut names = 0;
     for _ in 0..100 {
         for number in 0..30 {
             let name = format!("{number:\u{1}>255}");
-            shown.0.make(directory, name.as_bytes(), &new(InodeKind::File)).unwrap();
+            shown.0.make(directory, name.as_bytes(), &new_node(InodeKind::File)).unwrap();
             names += 1;
         }
-        let made = shown.0.make(directory, "d".repeat(255).as_bytes(), &new(InodeKind::Directory));
+        let made =
+            shown.0.make(directory, "d".repeat(255).as_bytes(), &new_node(InodeKind::Directory));
         directory = made.unwrap().inode;
         names += 1;
     }

@@ -4,16 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use seedfs::dataset::{DatasetConfig, Inode};
+use seedfs::dataset::Inode;
 use seedfs::disk::{Disk, Failing, Fault, SystemCall};
-use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, NewNode, Options, SetAttributes};
+use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, SetAttributes};
 use seedfs::overlay::{BudgetLimits, Store};
 
-fn foreign(seed: u8, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
-    bytes
-}
+use crate::common::foreign;
+use crate::common::unmounted::{limited, new_node};
 
 /// A filesystem with a store that may fail, and what its one file must have.
 struct Checked {
@@ -31,13 +28,9 @@ impl Checked {
     fn new(directory: &Path, failing: &Failing, fault: Fault) -> Option<Self> {
         // To make the file may fail too: then there is no mount.
         let store = Store::create_on(Disk::new(failing.clone()), directory, 1 << 20).ok()?;
-        let config = DatasetConfig { size: Some(100.into()), ..DatasetConfig::default() };
-        let options = Options {
-            limits: BudgetLimits { kept_bytes: 4096, extents: 1000 },
-            ..Options::default()
-        };
-        let filesystem = Filesystem::with_store(config.validate().unwrap(), options, Some(store));
-        let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+        let limits = BudgetLimits { kept_bytes: 4096, extents: 1000 };
+        let filesystem = limited("size = 100", limits, Some(store));
+        let new = new_node(InodeKind::File);
         let make = |name: &[u8]| filesystem.make(Inode::ROOT, name, &new).unwrap().inode;
         let files = [make(b"one"), make(b"two")];
         let expected = [Vec::new(), Vec::new()];

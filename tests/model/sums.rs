@@ -1,27 +1,25 @@
 //! The manifest and the hashes of a filesystem without a mount.
 
 use seedfs::content::Content;
-use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Error, Filesystem, Fill, InodeKind, NewNode, OpenFor, Options, XattrAnswer};
+use seedfs::dataset::{Dataset, Inode};
+use seedfs::fs::{Error, Filesystem, Fill, InodeKind, OpenFor, Options, XattrAnswer};
 use seedfs::storage::{Algorithm, Progress, Share, StopFlag, sums};
+
+use crate::common::unmounted;
 
 const BLAKE3: &[u8] = b"user.seedfs.blake3";
 
 fn dataset() -> Dataset {
-    let typed = DatasetConfig {
-        nodes: Some(2.into()),
-        processes: Some(2.into()),
-        files: Some(11.into()),
-        size: Some(5001.into()),
-        ..DatasetConfig::default()
-    };
-    typed.validate().unwrap()
+    unmounted::dataset(
+        "nodes = 2
+processes = 2
+files = 11
+size = 5001",
+    )
 }
 
 fn manifest(filesystem: &Filesystem) -> Inode {
-    [&b".status"[..], b"sums", b"blake3"]
-        .into_iter()
-        .fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name).unwrap())
+    unmounted::resolve(filesystem, ".status/sums/blake3")
 }
 
 #[test]
@@ -82,7 +80,7 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     let mismatch = XattrAnswer::Now(b"mismatch".to_vec());
     assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(mismatch));
 
-    let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+    let new = unmounted::new_node(InodeKind::File);
     let other = filesystem.make(Inode::ROOT, b"other", &new).unwrap().inode;
     for none in [other, Inode::ROOT, manifest(&filesystem)] {
         assert_eq!(filesystem.xattr(none, BLAKE3), Err(Error::NoAttribute));

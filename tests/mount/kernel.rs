@@ -15,12 +15,9 @@ fn mount(log: &tempfile::NamedTempFile, options: &[&str]) -> Mount {
 
 /// What the daemon has logged, as soon as `expected` is in it: a thread of its own writes that.
 fn logged(log: &tempfile::NamedTempFile, expected: &str) -> String {
-    for _ in 0..500 {
-        if fs::read_to_string(log.path()).unwrap().contains(expected) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    common::wait_for("a line in the log", || {
+        fs::read_to_string(log.path()).unwrap().contains(expected)
+    });
     fs::read_to_string(log.path()).unwrap()
 }
 

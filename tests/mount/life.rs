@@ -8,25 +8,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::mount::UnmountFlags;
 use tempfile::TempDir;
 
-use crate::common::{code, seedfs, text};
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "{what} did not come about");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
+use crate::common::{code, seedfs, text, wait_for};
 
 fn command(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();
@@ -110,14 +99,8 @@ impl Place {
 
     /// Waits until a daemon has ended, and gives its exit code.
     fn end(&mut self, daemon: usize) -> i32 {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.daemons[daemon].try_wait().unwrap() {
-                return code(status);
-            }
-            assert!(start.elapsed() < PATIENCE, "the daemon does not end: {}", self.log());
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_for("the daemon's end", || self.has_ended(daemon));
+        code(self.daemons[daemon].wait().unwrap())
     }
 
     fn has_ended(&mut self, daemon: usize) -> bool {

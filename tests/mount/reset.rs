@@ -320,11 +320,7 @@ fn what_a_listing_has_shown_is_remembered_until_it_is_forgotten() {
     }
     // The record of the directory, its table, and a name each: of the files nothing.
     let left = 2 + 3 + 300;
-    let start = Instant::now();
-    while extents() != left && start.elapsed() < HANGS {
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(extents(), left);
+    common::wait_for("the end of what the files held", || extents() == left);
     assert_eq!(fs::read_dir(directory).unwrap().count(), 0);
 }
 

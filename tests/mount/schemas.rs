@@ -2,7 +2,6 @@
 //! refuse what is not.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use jsonschema::Validator;
@@ -37,22 +36,17 @@ fn mount() -> Mount {
     Mount::new(&["--seed=42", "--nodes=2", "--processes=2", "--iterations=2", "--size=256K"])
 }
 
-fn write_at(mount: &Mount, path: &str, offset: u64, bytes: &[u8]) {
-    let file = OpenOptions::new().write(true).open(mount.join(path)).expect("it can be opened");
-    file.write_all_at(bytes, offset).expect("it can be written to");
-}
-
 /// One range of each class, and one past the end.
 fn damage(mount: &Mount) {
     let right = fs::read(mount.join(DAMAGED)).expect("it can be read");
     let other = fs::read(mount.join("iteration_0/node_1/process_0")).expect("it can be read");
     let older = fs::read(mount.join("iteration_1/node_0/process_1")).expect("it can be read");
-    write_at(mount, DAMAGED, 1000, &other[5000..5200]);
-    write_at(mount, DAMAGED, 20_000, &older[20_000..20_300]);
-    write_at(mount, DAMAGED, 40_000, &[0; 5000]);
-    write_at(mount, DAMAGED, 60_001, &[right[60_001] ^ 0x10]);
-    write_at(mount, DAMAGED, 80_000, b"something that nobody generated");
-    write_at(mount, DAMAGED, right.len() as u64, b"tail");
+    mount.write_at(DAMAGED, 1000, &other[5000..5200]);
+    mount.write_at(DAMAGED, 20_000, &older[20_000..20_300]);
+    mount.write_at(DAMAGED, 40_000, &[0; 5000]);
+    mount.write_at(DAMAGED, 60_001, &[right[60_001] ^ 0x10]);
+    mount.write_at(DAMAGED, 80_000, b"something that nobody generated");
+    mount.write_at(DAMAGED, right.len() as u64, b"tail");
     fs::write(mount.join(".copy.tmp"), &other[..5000]).expect("it can be made");
     fs::write(mount.join("notes"), b"something else\n").expect("it can be made");
     fs::create_dir(mount.join("made")).expect("it can be made");
@@ -85,7 +79,7 @@ fn every_document_is_valid_in_every_state() {
     assert_eq!(mount.status("summary.json")["verdict"], "untouched");
 
     let right = fs::read(mount.join(RIGHT)).expect("it can be read");
-    write_at(&mount, RIGHT, 0, &right);
+    mount.write_at(RIGHT, 0, &right);
     let short = OpenOptions::new().write(true).open(mount.join(SHORT)).expect("it can be opened");
     short.set_len(10_000).expect("it can be cut");
     assert_all_valid(&mount);

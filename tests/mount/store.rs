@@ -3,18 +3,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::common::{self, Mount};
-
-fn foreign(seed: u8, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
-    bytes
-}
+use crate::common::{self, Mount, foreign, wait_for};
 
 /// The store is on a mount whose daemon is killed: each call fails from then on.
 #[test]
@@ -26,10 +19,7 @@ fn a_store_that_is_gone_is_an_errno_for_callers_and_a_line_in_the_log() {
     let file = File::create_new(mount.join("new")).unwrap();
     file.write_all_at(&foreign(1, 300_000), 0).unwrap();
     kill(Pid::from_raw(common::daemon(&disk).pid()), Signal::SIGKILL).unwrap();
-    let until = Instant::now() + Duration::from_secs(10);
-    while fs::metadata(disk.path()).is_ok() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the end of the disk", || fs::metadata(disk.path()).is_err());
     let errno = |error: std::io::Error| error.raw_os_error().unwrap();
     for _ in 0..5 {
         let written = file.write_at(&foreign(2, 100_000), 0).map_err(errno);
@@ -68,13 +58,6 @@ fn memory_goes_back_when_foreign_bytes_are_removed() {
     for number in 0..4 {
         fs::remove_file(mount.join(&format!("file_{number}"))).unwrap();
     }
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        let now = common::resident_bytes(&mount).saturating_sub(before);
-        if now < 32 << 20 {
-            break println!("{now} bytes stay of {}", full - before);
-        }
-        assert!(Instant::now() < until, "{now} bytes stay of {}", full - before);
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let held = || common::resident_bytes(&mount).saturating_sub(before);
+    wait_for("the return of nearly all memory", || held() < 32 << 20);
 }

@@ -324,13 +324,7 @@ fn stress(options: &[&str]) {
     fs::remove_dir_all(&root).unwrap();
     // The kernel forgets in its own time; what is left after that is a leak: more than the records
     // of the root, from which a directory was removed.
-    let patience = Instant::now() + Duration::from_secs(30);
-    while held(&mount) > (0, 2) && Instant::now() < patience {
-        thread::sleep(Duration::from_millis(100));
-    }
-    let (bytes, extents) = held(&mount);
-    assert_eq!(bytes, 0, "bytes of files that are gone");
-    assert!(extents <= 2, "{extents} records and extents of files that are gone");
+    common::wait_for("the end of what removed files held", || held(&mount) <= (0, 2));
     fs::write(mount.join(".status/control"), "reset\n").unwrap();
     assert_eq!(held(&mount), (0, 0));
     assert_eq!(mount.status("summary.json")["files"]["untouched"], 2);

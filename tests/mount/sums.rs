@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::common::{self, Mount};
 
@@ -167,19 +167,14 @@ fn it_is_a_status_file_like_the_others() {
 struct Children(Vec<Child>);
 
 impl Children {
-    /// Returns when all have ended; false where one has not, soon.
-    fn kill(&mut self) -> bool {
+    /// Returns when all have ended, which must be soon.
+    fn kill(&mut self) {
         for child in &mut self.0 {
             child.kill().unwrap();
         }
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(20) {
-            if self.0.iter_mut().all(|child| child.try_wait().unwrap().is_some()) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        false
+        common::wait_for("the end of all", || {
+            self.0.iter_mut().all(|child| child.try_wait().unwrap().is_some())
+        });
     }
 }
 
@@ -219,7 +214,7 @@ fn nobody_waits_for_a_hash_but_its_reader_who_can_be_killed() {
     assert_eq!(xattr::list(&path).unwrap().count(), 3);
 
     // One of those that wait, and one that runs.
-    assert!(readers.kill(), "all can be killed");
+    readers.kill();
     drop(readers);
     // Nothing is left of them: the mount is not busy, and serves the next.
     let small = Command::new("sh")
@@ -244,5 +239,5 @@ fn the_end_of_the_mount_ends_its_readers() {
     assert!(!mount.unmount().status.success(), "it is in use");
     let lazily = common::seedfs().args(["umount", "--lazy"]).arg(mount.path()).output().unwrap();
     assert!(lazily.status.success());
-    assert!(readers.kill(), "all can be killed");
+    readers.kill();
 }

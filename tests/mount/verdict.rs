@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -383,10 +382,6 @@ fn a_store_keeps_bytes_on_disk_and_gives_the_space_back() {
     fs::write(mount.join(".status/control"), "reset").unwrap();
     assert_eq!(mount.status("summary.json")["kept"]["stored_bytes"], 0);
     // That is done a moment later.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while used() >= 200_000 {
-        assert!(Instant::now() < deadline, "{} bytes on disk", used());
-        thread::sleep(Duration::from_millis(10));
-    }
+    common::wait_for("the return of the disk's room", || used() < 200_000);
     drop(open);
 }

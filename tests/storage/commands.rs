@@ -3,13 +3,17 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::storage::{Run, run, seedfs, verify, write};
+use crate::common::wait_for;
 
 const DATASET: &str = "--seed 42 --nodes 3 -n 4 -s 100001";
 
@@ -235,20 +239,35 @@ fn what_cannot_be_written_or_read_is_named_and_the_rest_is_done() {
     assert_eq!(document["files"]["verified"], 5);
 }
 
+/// Runs a command that writes, and signals it when its second file is there.
+fn signalled(command: &mut Command, signal: Signal, directory: &Path) -> Run {
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let second = directory.join("node_0/process_0/file_1");
+    wait_for("the second file", || second.exists());
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+    Run::from(child.wait_with_output().unwrap())
+}
+
+/// As nohup does it.
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let plain = seedfs(["write", "--seed=42", "--files=20", "--size=20M"]);
+    for (start, code) in [("--ignore-signal=HUP", 0), ("--default-signal=HUP", 130)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("env");
+        command.arg(start).arg(plain.get_program()).args(plain.get_args()).arg(directory.path());
+        let run = signalled(&mut command, Signal::SIGHUP, directory.path());
+        assert_eq!(run.code, Some(code), "{start}: {}", run.stderr);
+    }
+}
+
 #[test]
 fn no_temporary_file_is_left_by_an_interruption_and_resume_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let dataset = "--seed 42 -n 40 -s 20M";
     let words = ["write"].into_iter().chain(dataset.split(' '));
-    let child = seedfs(words).arg(directory.path()).stderr(Stdio::piped()).spawn().unwrap();
-    let first = directory.path().join("node_0/process_0/file_1");
-    let start = Instant::now();
-    while !first.exists() && start.elapsed() < Duration::from_secs(60) {
-        thread::sleep(Duration::from_millis(5));
-    }
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let run = Run::from(child.wait_with_output().unwrap());
+    // Not SIGINT: a shell without job control starts what is in its background with that ignored.
+    let run = signalled(seedfs(words).arg(directory.path()), Signal::SIGTERM, directory.path());
     assert_eq!(run.code, Some(130), "{}", run.stderr);
     assert!(run.stderr.contains("--resume"), "{}", run.stderr);
     let (code, document) = verify(dataset, &[], directory.path());

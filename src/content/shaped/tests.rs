@@ -220,7 +220,7 @@ proptest! {
         let mut end = 0;
         let one = Source { file: one, offset };
         let other = Source { file: other, offset: other_offset };
-        content.agreement(one, other, length, StopCheck::NEVER, &mut |run, agrees| {
+        content.agreement([one, other], length, StopCheck::NEVER, &mut |run, agrees| {
             assert_eq!(run.start, end);
             end = run.end;
             let run = to_index(run.start)..to_index(run.end);

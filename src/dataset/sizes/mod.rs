@@ -7,10 +7,12 @@
 
 mod distribution;
 mod file_sizes;
+mod size_totals;
 mod totals;
 mod units;
 
 pub use distribution::{Decimal, Sizes};
 pub use file_sizes::FileSizes;
+pub use size_totals::SizeTotals;
 pub use totals::{DatasetPart, Total};
 pub use units::{MAX_SIZE_BYTES, SizeError, format_size, parse_count, parse_size};

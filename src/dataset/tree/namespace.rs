@@ -166,21 +166,27 @@ impl Namespace {
         true
     }
 
-    /// Appends the path of an inode below the root, which for the root is empty; false if it is
-    /// not the dataset's.
-    pub fn path(&self, inode: Inode, path: &mut String) -> bool {
-        let Some(at) = self.index_of(inode) else {
-            return false;
-        };
+    /// The path of a file below the root; `None` if the dataset has no such file.
+    #[must_use]
+    pub fn path_of(&self, file: Coordinates) -> Option<String> {
+        self.path(self.inode(file)?)
+    }
+
+    /// The path of an inode below the root, which for the root is empty; `None` if it is not the
+    /// dataset's.
+    #[must_use]
+    pub fn path(&self, inode: Inode) -> Option<String> {
+        let at = self.index_of(inode)?;
+        let mut path = String::new();
         let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
         for (depth, level) in self.levels.iter().take(at.depth + 1).enumerate().skip(1) {
             if depth > 1 {
                 path.push('/');
             }
             below /= level.names.fan_out();
-            level.names.write(at.index / below % level.names.fan_out(), path);
+            level.names.write(at.index / below % level.names.fan_out(), &mut path);
         }
-        true
+        Some(path)
     }
 
     /// The file that a path below the root names; only the dataset's own spelling is read.

@@ -159,10 +159,7 @@ mod tests {
             for index in 0..dataset.file_count() {
                 prop_assert_eq!(dataset.namespace().path_bytes(index), sum, "{} files", index);
                 let file = dataset.file(crate::dataset::DatasetPart::ALL, index);
-                let mut path = String::new();
-                let inode = dataset.namespace().inode(file).unwrap();
-                prop_assert!(dataset.namespace().path(inode, &mut path));
-                sum += path.len() as u128;
+                sum += dataset.namespace().path_of(file).unwrap().len() as u128;
             }
             prop_assert_eq!(dataset.namespace().path_bytes(u64::MAX), sum);
         }

@@ -25,11 +25,7 @@ impl ChangedNames {
             names.push(Name::clone(name));
             directory = *parent;
         }
-        let mut path = String::new();
-        if !dataset.namespace().path(directory, &mut path) {
-            return None;
-        }
-        let mut path = path.into_bytes();
+        let mut path = dataset.namespace().path(directory)?.into_bytes();
         for name in names.iter().rev() {
             if !path.is_empty() {
                 path.push(b'/');

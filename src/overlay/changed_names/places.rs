@@ -27,13 +27,9 @@ impl ChangedNames {
                 break;
             }
         }
-        let mut top = String::new();
-        if length <= PATH_BYTES_MAX {
-            if !dataset.namespace().path(at, &mut top) {
-                return None;
-            }
-            names.extend((!top.is_empty()).then_some(top.as_bytes()));
-        }
+        let is_whole = length <= PATH_BYTES_MAX;
+        let top = if is_whole { dataset.namespace().path(at)? } else { String::new() };
+        names.extend((!top.is_empty()).then_some(top.as_bytes()));
         names.reverse();
         Some(names.join(&b'/'))
     }

@@ -228,8 +228,7 @@ impl Checked {
         };
         let mut names = Vec::new();
         for (home, file) in files.iter().enumerate() {
-            let mut path = String::new();
-            dataset.namespace().path(dataset.namespace().inode(*file).unwrap(), &mut path);
+            let path = dataset.namespace().path_of(*file).unwrap();
             let (directory, name) = path.rsplit_once('/').unwrap();
             let mut bytes = vec![0; dataset.size_bytes(*file) as usize];
             content.fill(*file, 0, &mut bytes);

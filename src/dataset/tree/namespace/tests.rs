@@ -112,11 +112,6 @@ fn dataset(layout: Option<&str>, dimensions: Dimensions) -> Option<Dataset> {
     typed.validate().ok()
 }
 
-fn path_of(namespace: &Namespace, inode: Inode) -> Option<String> {
-    let mut path = String::new();
-    namespace.path(inode, &mut path).then_some(path)
-}
-
 fn assert_is_model(template: &str, dataset: &Dataset) {
     let namespace = dataset.namespace();
     let model = Model::new(template, dataset);
@@ -134,7 +129,7 @@ fn assert_is_model(template: &str, dataset: &Dataset) {
     for (inode, path, file) in &model.nodes {
         let inode = *inode;
         let (parent, name) = split(path);
-        assert_eq!(path_of(namespace, inode).as_ref(), Some(path), "{template}");
+        assert_eq!(namespace.path(inode).as_ref(), Some(path), "{template}");
         assert_eq!(namespace.resolve(path), Some(inode), "{path}");
         assert_eq!(namespace.coordinates(path), *file, "{path}");
         assert_eq!(
@@ -221,7 +216,7 @@ fn assert_is_stranger(namespace: &Namespace, inode: Inode) {
     assert_eq!(namespace.entry_at(inode, 0, &mut text), None);
     assert_eq!(namespace.subdirectory_count(inode), 0);
     assert!(!namespace.name(inode, &mut text));
-    assert!(!namespace.path(inode, &mut text));
+    assert_eq!(namespace.path(inode), None);
     assert_eq!(text, "");
 }
 
@@ -355,7 +350,7 @@ fn assert_spans(dataset: &Dataset, last_path: &str) {
     let last_inode = Inode::new(namespace.inode_count());
     assert_eq!(namespace.inode(last), Some(last_inode));
     assert_eq!(namespace.entry(last_inode), Some(DatasetEntry::File(last)));
-    assert_eq!(path_of(namespace, last_inode).as_deref(), Some(last_path));
+    assert_eq!(namespace.path(last_inode).as_deref(), Some(last_path));
     assert_eq!(namespace.coordinates(last_path), Some(last));
     let directory = namespace.parent(last_inode).expect("it has one");
     let count = namespace.entry_count(directory).expect("it is a directory");
@@ -515,7 +510,7 @@ proptest! {
                 prop_assert_eq!(namespace.lookup(inode, text.as_bytes()), Some(found));
                 prop_assert_eq!(namespace.entry(found), Some(node));
             }
-            if let Some(path) = path_of(namespace, inode) {
+            if let Some(path) = namespace.path(inode) {
                 prop_assert_eq!(namespace.resolve(&path), Some(inode));
             }
         }

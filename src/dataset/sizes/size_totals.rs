@@ -1,7 +1,7 @@
-//! How large the files of a dataset are together, where their sizes are drawn.
+//! How large many files are together, where their sizes are drawn.
 //!
 //! ```text
-//!   files              of the dataset                        of a process
+//!   files              of a mounted dataset                  of a process
 //!   up to 10^5         summed before the mount answers       summed when its node's document is
 //!                                                            opened, where the node has up to 2^20
 //!   up to 2^32         summed in the background, by node;    files; their number times the mean
@@ -9,31 +9,38 @@
 //!   more               an estimate for ever
 //! ```
 //!
-//! An estimate is the number of files times the mean, and is marked as one wherever it is shown.
-//! No verdict depends on it.
+//! `write` and `verify` wait for the sum of up to 2^30 files before they begin, and work with an
+//! estimate of more. An estimate is the number of files times the mean, and is marked as one
+//! wherever it is shown. No verdict depends on it.
 
 use crate::dataset::{Dataset, DatasetPart, Total};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, together};
 
 /// The most files whose sizes are summed before the mount answers: a millisecond.
-pub const SUMMED_AT_ONCE_MAX: u64 = 100_000;
-/// The most files whose sizes are summed at all: some minutes of one core.
-pub const SUMMED_MAX: u64 = 1 << 32;
+const SUMMED_AT_ONCE_MAX: u64 = 100_000;
+/// The most files whose sizes are summed in the background: some minutes of one core.
+const SUMMED_LATER_MAX: u64 = 1 << 32;
+/// The most files whose sizes are summed before work on all of them begins: some ten seconds of one
+/// core, against hours of work.
+const SUMMED_BEFORE_WORK_MAX: u64 = 1 << 30;
 /// The most files of a node whose sizes are summed each time its document is opened: some 10 ms.
 const SUMMED_ON_OPEN_MAX: u64 = 1 << 20;
 /// How many files are summed at a time: less than a millisecond.
 const STEP_FILES: u64 = 1 << 16;
 
-/// The sizes, as far as they are summed.
+/// The sizes of the files of a dataset or of a part of it, as far as they are summed.
 #[derive(Debug)]
 pub struct SizeTotals {
+    part: DatasetPart,
     /// What is shown until all is summed.
     estimate: Total,
     files: u64,
+    /// Whether they are to be summed at all.
+    is_wanted: bool,
     next: AtomicU64,
     is_done: AtomicBool,
-    sums: Mutex<NodeTotals>,
+    summed: Mutex<NodeTotals>,
 }
 
 /// At most 65536 numbers.
@@ -47,25 +54,43 @@ impl SizeTotals {
     /// The sizes of a dataset; those of a small one are summed right away.
     #[must_use]
     pub fn new(dataset: &Dataset) -> Self {
-        let totals = Self {
-            estimate: dataset.total_bytes(DatasetPart::ALL),
-            files: dataset.file_count(),
-            next: AtomicU64::new(0),
-            is_done: AtomicBool::new(false),
-            sums: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
-        };
+        let totals = Self::up_to(SUMMED_LATER_MAX, dataset, DatasetPart::ALL);
         if totals.files <= SUMMED_AT_ONCE_MAX {
             while totals.step(dataset) {}
         }
         totals
     }
 
+    /// The size of a part, summed on so many threads where it has to be, or estimated where that
+    /// would take too long.
+    #[must_use]
+    pub fn of_part(dataset: &Dataset, part: DatasetPart, threads: usize) -> Total {
+        let totals = Self::up_to(SUMMED_BEFORE_WORK_MAX, dataset, part);
+        if totals.is_wanted {
+            let steps = usize::try_from(totals.files.div_ceil(STEP_FILES)).unwrap_or(usize::MAX);
+            together(steps.min(threads), || while totals.step(dataset) {});
+        }
+        totals.total(dataset)
+    }
+
+    fn up_to(files_max: u64, dataset: &Dataset, part: DatasetPart) -> Self {
+        let (estimate, files) = (dataset.total_bytes(part), dataset.file_count_of(part));
+        Self {
+            part,
+            estimate,
+            files,
+            is_wanted: estimate.estimated && files <= files_max,
+            next: AtomicU64::new(0),
+            is_done: AtomicBool::new(false),
+            summed: Mutex::new(NodeTotals { nodes: Vec::new(), files: 0 }),
+        }
+    }
+
     /// Sums the sizes of some more files, less than a millisecond's work; false where there is no
     /// more to do. Any number of threads may call it.
     pub fn step(&self, dataset: &Dataset) -> bool {
-        let is_wanted = self.estimate.estimated && self.files <= SUMMED_MAX;
         // Looked at first, so that the number cannot wrap around however often this is asked.
-        if !is_wanted || self.next.load(Ordering::Relaxed) >= self.files {
+        if !self.is_wanted || self.next.load(Ordering::Relaxed) >= self.files {
             return false;
         }
         let start = self.next.fetch_add(STEP_FILES, Ordering::Relaxed);
@@ -75,21 +100,21 @@ impl SizeTotals {
         let end = self.files.min(start + STEP_FILES);
         // As they are counted, those of a node follow one another.
         let mut runs: Vec<(u16, u128)> = Vec::new();
-        dataset.each_size(DatasetPart::ALL, start..end, |file, size| match runs.last_mut() {
+        dataset.each_size(self.part, start..end, |file, size| match runs.last_mut() {
             Some((node, sum)) if *node == file.node => *sum += u128::from(size),
             _ => runs.push((file.node, u128::from(size))),
         });
-        let mut sums = self.sums.lock();
-        if sums.nodes.is_empty() {
-            sums.nodes = vec![0; dataset.dimensions().nodes as usize];
+        let mut summed = self.summed.lock();
+        if summed.nodes.is_empty() {
+            summed.nodes = vec![0; dataset.dimensions().nodes as usize];
         }
         for (node, sum) in runs {
-            if let Some(of_node) = sums.nodes.get_mut(usize::from(node)) {
+            if let Some(of_node) = summed.nodes.get_mut(usize::from(node)) {
                 *of_node += sum;
             }
         }
-        sums.files += end - start;
-        if sums.files == self.files {
+        summed.files += end - start;
+        if summed.files == self.files {
             self.is_done.store(true, Ordering::Release);
         }
         true
@@ -98,15 +123,17 @@ impl SizeTotals {
     /// The size of all files together.
     #[must_use]
     pub fn total(&self, dataset: &Dataset) -> Total {
-        debug_assert_eq!(dataset.file_count(), self.files, "it is asked about its own dataset");
+        let files = dataset.file_count_of(self.part);
+        debug_assert_eq!(files, self.files, "it is asked about its own dataset");
         if !self.is_done.load(Ordering::Acquire) {
             return self.estimate;
         }
-        Total { bytes: self.sums.lock().nodes.iter().sum(), estimated: false }
+        Total { bytes: self.summed.lock().nodes.iter().sum(), estimated: false }
     }
 
     /// The size of a node's files, and of those of each of its processes.
-    pub(super) fn node(&self, dataset: &Dataset, node: u16) -> (Total, Vec<Total>) {
+    #[must_use]
+    pub fn node(&self, dataset: &Dataset, node: u16) -> (Total, Vec<Total>) {
         let part = DatasetPart { node: Some(node), process: None };
         let processes = u16::try_from(dataset.dimensions().processes - 1).unwrap_or(u16::MAX);
         let is_summed =
@@ -123,7 +150,7 @@ impl SizeTotals {
         let all = if is_summed {
             Total { bytes: each.iter().map(|total| total.bytes).sum(), estimated: false }
         } else if self.is_done.load(Ordering::Acquire) {
-            let bytes = self.sums.lock().nodes.get(usize::from(node)).copied();
+            let bytes = self.summed.lock().nodes.get(usize::from(node)).copied();
             Total { bytes: bytes.unwrap_or_default(), estimated: false }
         } else {
             dataset.total_bytes(part)
@@ -193,10 +220,23 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_summed_on_any_number_of_threads() {
+        let dataset = dataset(70_000);
+        for part in [DatasetPart::ALL, DatasetPart { node: Some(1), process: None }] {
+            let bytes = dataset.sum_bytes(part, 0..dataset.file_count_of(part));
+            for threads in [1, 2, 7] {
+                let total = SizeTotals::of_part(&dataset, part, threads);
+                assert_eq!(total, Total { bytes, estimated: false });
+            }
+        }
+    }
+
+    #[test]
     fn more_files_than_can_be_summed_stay_an_estimate() {
         let dataset = dataset(1 << 31);
         let totals = SizeTotals::new(&dataset);
         assert!(!totals.step(&dataset));
         assert!(totals.total(&dataset).estimated);
+        assert!(SizeTotals::of_part(&dataset, DatasetPart::ALL, 2).estimated);
     }
 }
