@@ -186,7 +186,7 @@ impl Filesystem {
     }
 
     pub(super) fn open_status(&self, document: Document, stop: StopCheck<'_>) -> Result<u64> {
-        let view = self.snapshot().document(document, stop).map_err(|error| match error {
+        let view = self.status().document(document, stop).map_err(|error| match error {
             NoDocument::Missing => Error::NotFound,
             NoDocument::Stopped => Error::Interrupted,
         })?;
@@ -216,7 +216,7 @@ impl Filesystem {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize> {
         let mut line = self.status_files.manifest_line(handle)?;
-        let read = self.manifest().read(offset, out, fill == Fill::Whole, &mut line, stop);
+        let read = self.manifest().read(offset, out, fill, &mut line, stop);
         self.status_files.set_manifest_line(handle, line);
         read.map_err(|_| Error::Interrupted)
     }

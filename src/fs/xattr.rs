@@ -80,7 +80,7 @@ impl Filesystem {
         if computed.is_some() || name == BLAKE3.as_bytes() {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
             return Ok(match computed {
-                Some(VERDICT) => match self.snapshot().quick_verdict(file) {
+                Some(VERDICT) => match self.status().quick_verdict(file) {
                     Some(verdict) => XattrAnswer::Now(verdict.name().into()),
                     None => XattrAnswer::Slow(VERDICT_BYTES),
                 },
@@ -115,7 +115,7 @@ impl Filesystem {
             let sum = self.content.blake3_unless(file, self.dataset.size_bytes(file), stop);
             return Ok(hex::encode(sum.ok_or(Error::Interrupted)?).into_bytes());
         }
-        let verdict = self.snapshot().verdict(file, StopCheck::when(stop));
+        let verdict = self.status().verdict(file, StopCheck::when(stop));
         Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }
 

@@ -238,7 +238,6 @@ fn the_table_says_no_more_than_the_code() {
 }
 
 #[test]
-#[ignore = "names are still being told apart"]
 fn a_type_name_means_one_thing() {
     report(with_two_meanings(sources()));
 }
