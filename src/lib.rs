@@ -67,6 +67,7 @@
 //!
 //! | layer | what lives there |
 //! |---|---|
+//! | [`numa`] | processors near memory, and threads that stay there |
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
 //! | [`manifest`] | the list of all files with their checksums |
@@ -91,6 +92,7 @@ pub mod fs;
 #[cfg(feature = "mount")]
 pub mod fuse;
 pub mod manifest;
+pub mod numa;
 pub mod overlay;
 pub mod report;
 pub mod status;

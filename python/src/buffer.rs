@@ -100,8 +100,7 @@ impl Lent {
         let Some(length) = length.filter(|_| bits.is_multiple_of(8)) else {
             return Err(PyBufferError::new_err("the tensor's elements are not whole bytes"));
         };
-        // SAFETY: the data begins so far behind the pointer, in the same allocation.
-        let start = unsafe { tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset) };
+        let start = tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset);
         let start = NonNull::new(start).unwrap_or(NonNull::dangling());
         Ok(Self { start, length, _owner: Owner::Tensor(capsule.unbind()) })
     }

@@ -4,17 +4,14 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{self, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use nix::fcntl::OFlag;
 
 use super::Failure;
 use super::values::Suggested;
-use crate::dataset::{
-    Dataset, DatasetConfig, DatasetOption, OPTIONS, OptionGroup, OptionValue, TemplateFile,
-};
+use crate::dataset::{Dataset, DatasetConfig, DatasetOption, OPTIONS, OptionGroup, OptionValue};
+use crate::storage::read_template;
 
 /// The dataset, as it was typed.
 #[derive(Clone, Debug)]
@@ -112,7 +109,7 @@ impl DatasetArguments {
         if let Some(path) = self.config.as_deref().or(base) {
             config = config.merged_over(read_config(path)?);
         }
-        read_template(&mut config)?;
+        read_template(&mut config).map_err(Failure::usage)?;
         config.validate().map_err(Failure::usage)
     }
 
@@ -149,39 +146,4 @@ fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
         let expected = "JSON was expected, or TOML in a file whose name ends in .toml";
         serde_json::from_str(&text).map_err(|error| refuse(&format!("{error}; {expected}")))
     }
-}
-
-/// The longest file that is a template: it is held in memory.
-const TEMPLATE_BYTES_MAX: u64 = 1 << 30;
-
-/// Reads the local file that a configuration names as content, where it does. Its path is made
-/// absolute, so that it means the same to whoever reads the configuration later.
-pub(super) fn read_template(config: &mut DatasetConfig) -> Result<(), Failure> {
-    let Some(typed) = config.template_path() else { return Ok(()) };
-    let refuse = |reason: &str| {
-        Failure::usage(format!(
-            "--content 'file:{typed}': {reason}; expected a file of 1 byte to 1 GiB"
-        ))
-    };
-    let path = path::absolute(&typed).map_err(|error| refuse(&error.to_string()))?;
-    // A pipe would wait for somebody who writes to it.
-    let mut file = File::options();
-    file.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let file = file.open(&path).map_err(|error| refuse(&error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| refuse(&error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refuse("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(TEMPLATE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refuse(&error.to_string()))?;
-    if bytes.len() as u64 > TEMPLATE_BYTES_MAX {
-        return Err(refuse("it is longer"));
-    }
-    let Some(path) = path.to_str() else { return Err(refuse("its path is not UTF-8")) };
-    let template = TemplateFile::new(path.to_owned(), bytes);
-    config.template = Some(template.ok_or_else(|| refuse("it is empty"))?);
-    config.set_template_path(path);
-    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
+use super::asked::{CachePolicy, OpenFor, Opened};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, StatusNode, now};
+use super::{
+    CacheMode, Error, Filesystem, Fill, OnMismatch, Resolved, Result, Seek, StatusNode, now,
+};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
@@ -276,11 +278,14 @@ impl Filesystem {
     /// what is not a file of the dataset.
     pub fn seek(&self, inode: Inode, offset: u64, seek: Seek) -> Result<u64> {
         let Resolved::File(base) = self.resolve(inode)? else { return Err(Error::NotSupported) };
-        let data = seek == Seek::Data;
-        let written = self.overlay.get(inode).and_then(|record| record.seek(offset, data));
+        let written = self.overlay.get(inode).and_then(|record| record.seek(offset, seek));
         let found = written.unwrap_or_else(|| {
             let size_bytes = base.map_or(0, |base| base.size_bytes);
-            (offset < size_bytes).then_some(if data { offset } else { size_bytes })
+            let next = match seek {
+                Seek::Data => offset,
+                Seek::Hole => size_bytes,
+            };
+            (offset < size_bytes).then_some(next)
         });
         found.ok_or(Error::PastEnd)
     }

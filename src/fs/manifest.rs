@@ -36,7 +36,7 @@ impl Filesystem {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize> {
         let mut line = self.status_files.manifest_line(handle)?;
-        let read = self.manifest().read(offset, out, fill == Fill::Whole, &mut line, stop);
+        let read = self.manifest().read(offset, out, fill, &mut line, stop);
         self.status_files.set_manifest_line(handle, line);
         read.map_err(|_| Error::Interrupted)
     }

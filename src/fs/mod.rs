@@ -46,8 +46,9 @@ use crate::overlay::{
 };
 use crate::status::{self, Counters, EventLog, MountStatus};
 
-pub use crate::overlay::{GivenBack, InodeKind};
-pub use asked::{Allocate, CachePolicy, Fill, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest, Seek};
+pub use crate::manifest::Fill;
+pub use crate::overlay::{GivenBack, InodeKind, Seek};
+pub use asked::{Allocate, CachePolicy, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use directory::DirectoryEntry;
 pub use error::Error;
@@ -245,7 +246,7 @@ impl Filesystem {
         }
     }
 
-    fn snapshot(&self) -> MountStatus<'_> {
+    fn status(&self) -> MountStatus<'_> {
         MountStatus {
             dataset: &self.dataset,
             content: &self.content,
@@ -253,7 +254,7 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
-            judged: &self.judgements,
+            judgements: &self.judgements,
             node_id: self.options.node_id,
         }
     }

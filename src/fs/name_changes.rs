@@ -78,7 +78,7 @@ impl Filesystem {
                 tree.set_place(inode, parent, name);
             }
             record.set_judged_by(self.judged_at(tree, parent, name, (inode, new.kind)));
-            record.add_link(true, time);
+            record.add_link(time);
             touch(&directory, time);
             self.lookups.remember(inode);
             Ok::<_, Error>(record)
@@ -143,7 +143,7 @@ impl Filesystem {
             if self.judged_in(tree, inode, &record).is_none() {
                 record.set_judged_by(self.judged_at(tree, parent, name, (inode, kind)));
             }
-            record.add_link(true, time);
+            record.add_link(time);
             touch(&directory, time);
             self.lookups.remember(inode);
             Ok(record)
@@ -273,7 +273,7 @@ impl Filesystem {
         record: &Arc<Record>,
         time: Timestamp,
     ) {
-        record.add_link(false, time);
+        record.remove_link(time);
         if record.links() == 0 || self.is_judged_at(tree, at, inode, record) {
             record.set_judged_by(JudgedBy::Nothing);
         }

@@ -148,7 +148,7 @@ impl Filesystem {
     }
 
     pub(super) fn open_status(&self, document: Document, stop: StopCheck<'_>) -> Result<u64> {
-        let view = self.snapshot().document(document, stop).map_err(|error| match error {
+        let view = self.status().document(document, stop).map_err(|error| match error {
             NoDocument::Missing => Error::NotFound,
             NoDocument::Stopped => Error::Interrupted,
         })?;

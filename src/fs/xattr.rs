@@ -78,7 +78,7 @@ impl Filesystem {
         if computed.is_some() || name == BLAKE3.as_bytes() {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
             return Ok(match computed {
-                Some(VERDICT) => match self.snapshot().quick_verdict(file) {
+                Some(VERDICT) => match self.status().quick_verdict(file) {
                     Some(verdict) => XattrAnswer::Now(verdict.name().into()),
                     None => XattrAnswer::Slow(VERDICT_BYTES),
                 },
@@ -112,7 +112,7 @@ impl Filesystem {
             return self.blake3_xattr(inode, stop);
         }
         let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
-        let verdict = self.snapshot().verdict(file, StopCheck::when(stop));
+        let verdict = self.status().verdict(file, StopCheck::when(stop));
         Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }
 

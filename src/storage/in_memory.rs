@@ -102,7 +102,9 @@ impl<'a> StreamJudge<'a> {
             } else {
                 vec![part((0, round))]
             };
-            parts.iter().for_each(|extents| self.judge.add(extents));
+            for extents in &parts {
+                self.judge.add(extents);
+            }
             self.offset += round.len() as u64;
         }
     }

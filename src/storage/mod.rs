@@ -45,6 +45,7 @@ mod sample;
 mod share;
 mod sums;
 mod target;
+mod template;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -68,6 +69,7 @@ pub use sample::{Sample, SampleError};
 pub use share::Share;
 pub use sums::{Algorithm, sums};
 pub use target::Root;
+pub use template::{TemplateError, read_template};
 pub use verify::{VerifyOptions, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
