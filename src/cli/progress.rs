@@ -1,15 +1,13 @@
 //! Progress: a bar for people, lines for logs, JSON for machines.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use terminal_size::{Width, terminal_size_of};
 
 use crate::dataset::format_size;
 use crate::storage::{Progress, ProgressSnapshot};
@@ -71,7 +69,7 @@ impl ProgressArguments {
         let now = progress.snapshot();
         match self.form() {
             Form::Nothing => {}
-            Form::Json => json_line(name, progress, &now, &now, true),
+            Form::Json => json_line(name, progress, &now, None),
             Form::Bar | Form::Lines => {
                 let line = format!(
                     "{what} {} files, {} bytes in {:.2} s: {:.2} GB/s, {:.0} files/s",
@@ -109,7 +107,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Returns when the other end of the channel is gone.
     fn run(&self, until_done: &Receiver<()>) {
-        let bar = (self.form == Form::Bar).then(bar);
+        let bar = (self.form == Form::Bar).then(|| bar(self.name, self.progress));
         let mut shown = Instant::now();
         let mut second = Instant::now();
         let mut last = self.progress.snapshot();
@@ -132,11 +130,11 @@ impl Watch<'_> {
             let now = self.progress.snapshot();
             match &bar {
                 Some(bar) => {
-                    bar.set_message(bar_line(columns(), self.name, self.progress, &now));
-                    bar.tick();
+                    bar.set_message(rates(self.progress, &now, &now));
+                    bar.set_position(now.bytes);
                 }
                 None if self.form == Form::Json => {
-                    json_line(self.name, self.progress, &now, &last, false);
+                    json_line(self.name, self.progress, &now, Some(&last));
                 }
                 None => self.line(&now, &last),
             }
@@ -148,67 +146,29 @@ impl Watch<'_> {
     }
 
     fn line(&self, now: &ProgressSnapshot, last: &ProgressSnapshot) {
-        let mut line = format!("{}{:.1} %", self.name, percent(self.progress, now));
-        let _ = write!(
-            line,
-            ", {} of {}, {}",
-            format_size(now.bytes),
-            format_size(u64::try_from(self.progress.bytes_total).unwrap_or(u64::MAX)),
-            rates(self.progress, now, &now.since(last)),
-        );
-        let _ = writeln!(io::stderr(), "{line}");
+        let rates = rates(self.progress, now, &now.since(last));
+        let percent = percent(self.progress, now);
+        let _ = writeln!(io::stderr(), "{}{percent:.1} %, {rates}", self.name);
     }
 }
 
-/// A line that is drawn again and again, and goes in the end.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{msg}") {
-        Ok(style) => bar.with_style(style),
+/// A bar that is drawn again and again, as wide as its words leave room on the terminal, and goes
+/// in the end.
+fn bar(name: &str, progress: &Progress) -> ProgressBar {
+    let total = u64::try_from(progress.bytes_total).unwrap_or(u64::MAX);
+    let bar = ProgressBar::new(total).with_prefix(name.to_owned());
+    match ProgressStyle::with_template("{prefix}[{wide_bar}] {percent} %, {msg}") {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
     }
 }
 
-/// The width of the terminal.
-fn columns() -> usize {
-    terminal_size_of(io::stderr()).map_or(80, |(Width(columns), _)| columns.into())
-}
-
-/// The widest that is drawn of a bar, and the narrowest.
-const BAR_COLUMNS: (usize, usize) = (25, 8);
-
-/// What fits into one line of so many columns: in less of them with less words, and the bar itself
-/// in what is left. A line that is too long would leave its first half behind on the terminal.
-fn bar_line(columns: usize, name: &str, progress: &Progress, now: &ProgressSnapshot) -> String {
-    let room = columns.saturating_sub(1);
-    let percent = format!("{:.0} %", percent(progress, now).min(100.0).floor());
-    let total = format_size(u64::try_from(progress.bytes_total).unwrap_or(u64::MAX));
-    let files = format!("{}/{} files", now.files, progress.files_total);
-    let (speed, rate) = (now.gb_per_s(), now.files_per_s());
-    let left = duration(seconds_left(progress, now));
-    let done = format_size(now.bytes);
-    let texts = [
-        format!(
-            "{percent}, {done} of {total}, {files}, {speed:.2} GB/s, {rate:.0} files/s, {left} left"
-        ),
-        format!("{percent} of {total}, {files}, {speed:.2} GB/s, {rate:.0} files/s, {left} left"),
-        format!("{percent} of {total}, {files}, {speed:.2} GB/s, {rate:.0}/s, {left}"),
-    ];
-    let width = |text: &str| name.chars().count() + text.chars().count();
-    let text = texts.iter().find(|text| width(text) <= room).unwrap_or(&texts[2]);
-    let bar = room.saturating_sub(width(text) + "[] ".len()).min(BAR_COLUMNS.0);
-    if bar < BAR_COLUMNS.1 {
-        return format!("{name}{text}").chars().take(room).collect();
-    }
-    let share = u128::from(now.bytes).min(progress.bytes_total) * bar as u128;
-    let full = usize::try_from(share / progress.bytes_total.max(1)).unwrap_or(bar);
-    format!("{name}[{:<bar$}] {text}", "=".repeat(full))
-}
-
-/// Files, rates, and the time that is left if it goes on like this.
+/// What is done, how fast, and the time that is left if it goes on like this.
 fn rates(progress: &Progress, now: &ProgressSnapshot, of_late: &ProgressSnapshot) -> String {
     format!(
-        "{}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
+        "{} of {}, {}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
+        format_size(now.bytes),
+        format_size(u64::try_from(progress.bytes_total).unwrap_or(u64::MAX)),
         now.files,
         progress.files_total,
         of_late.gb_per_s(),
@@ -240,14 +200,14 @@ fn percent(progress: &Progress, now: &ProgressSnapshot) -> f64 {
     now.bytes as f64 / (progress.bytes_total as f64).max(1.0) * 100.0
 }
 
+/// One line of JSON: rates since the `last` one, and at the end all in all.
 fn json_line(
     name: &str,
     progress: &Progress,
     now: &ProgressSnapshot,
-    last: &ProgressSnapshot,
-    done: bool,
+    last: Option<&ProgressSnapshot>,
 ) {
-    let of_late = if done { *now } else { now.since(last) };
+    let of_late = last.map_or(*now, |last| now.since(last));
     let line = json!({
         "schema": 1,
         "node": name.trim_end_matches(": "),
@@ -259,7 +219,7 @@ fn json_line(
         "seconds": now.seconds,
         "gb_per_s": of_late.gb_per_s(),
         "files_per_s": of_late.files_per_s(),
-        "done": done,
+        "done": last.is_none(),
     });
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -269,30 +229,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_fits_its_line_and_says_what_there_is_room_for() {
-        let large = Progress::new(1_000_000, 3 << 50);
-        for (progress, files, bytes) in
-            [(Progress::new(8, 8 << 30), 3, 3 << 30), (large, 999_999, 3 << 50)]
-        {
-            let now = ProgressSnapshot { files, bytes, failed: 0, seconds: 100_000.0 };
-            for name in ["", "node-17: "] {
-                for columns in 1..200 {
-                    let line = bar_line(columns, name, &progress, &now);
-                    assert!(line.chars().count() < columns.max(2), "{columns}: {line}");
-                    // The time, and that at the end, are what is cut off first.
-                    for word in [name, " % of ", " files, ", " GB/s, ", "/s, "] {
-                        let long = line.replace("%, 3.0 GiB of", "% of");
-                        let long = long.replace("%, 3.0 PiB of", "% of");
-                        assert!(columns < 80 || long.contains(word), "{columns}, {word}: {line}");
-                    }
-                }
-            }
-        }
-        let half = ProgressSnapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 1.0 };
-        let line = |columns| bar_line(columns, "", &Progress::new(2, 2 << 30), &half);
-        let wide = line(120);
-        assert!(wide.starts_with("[====") && wide.ends_with("1 s left"), "{wide}");
-        assert_eq!(line(62), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1 files/s, 1 s left");
-        assert_eq!(line(50), "50 % of 2.0 GiB, 1/2 files, 1.07 GB/s, 1/s, 1 s");
+    fn a_line_says_how_far_how_fast_and_how_long() {
+        let half = ProgressSnapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 2.0 };
+        let of_late = ProgressSnapshot { files: 1, bytes: 1 << 29, failed: 0, seconds: 0.5 };
+        assert_eq!(
+            rates(&Progress::new(2, 2 << 30), &half, &of_late),
+            "1.0 GiB of 2.0 GiB, 1/2 files, 1.07 GB/s, 2 files/s, 2 s left"
+        );
+        let nothing = ProgressSnapshot { files: 0, bytes: 0, failed: 0, seconds: 0.0 };
+        assert_eq!(
+            rates(&Progress::new(0, 0), &nothing, &nothing),
+            "0 B of 0 B, 0/0 files, 0.00 GB/s, 0 files/s, 0 s left"
+        );
     }
 }

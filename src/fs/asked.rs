@@ -46,24 +46,6 @@ pub struct ReadRequest {
     pub size: usize,
 }
 
-/// How much of a piece of the manifest is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fill {
-    /// All that was asked for: fewer bytes mean the end of the file.
-    Whole,
-    /// As many lines as do not keep the reader waiting.
-    ToLineEnd,
-}
-
-/// What to look for from an offset on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seek {
-    /// The next byte that is not in a hole.
-    Data,
-    /// The next hole; the end of the file is one.
-    Hole,
-}
-
 /// What `fallocate` does to a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allocate {

@@ -157,7 +157,7 @@ impl Filesystem {
                 tree.forget_directory(inode);
             }
             let Some(record) = self.overlay.get(inode) else { continue };
-            record.add_link(false, super::now());
+            record.remove_link(super::now());
             if record.judged_by() == JudgedBy::Name(at.0, at.1) {
                 record.set_judged_by(JudgedBy::Nothing);
             }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::asked::{CachePolicy, Fill, OpenFor, Opened, Seek};
+use super::asked::{CachePolicy, OpenFor, Opened};
 use super::attributes::FILE_BYTES_MAX;
-use super::{CacheMode, Error, Filesystem, OnMismatch, Resolved, Result, StatusNode, now};
+use super::{
+    CacheMode, Error, Filesystem, Fill, OnMismatch, Resolved, Result, Seek, StatusNode, now,
+};
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
@@ -48,7 +50,7 @@ impl Filesystem {
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
             Resolved::Status(StatusNode::Manifest) => {
-                Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
+                Ok(Opened { handle: self.status_files.open_manifest(), cache: CachePolicy::Frozen })
             }
             Resolved::Status(StatusNode::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Commands })
@@ -81,7 +83,7 @@ impl Filesystem {
         if handle == FOR_WRITING {
             self.writers.close(inode);
         } else {
-            self.close_status(handle);
+            self.status_files.close(handle);
         }
         self.read_ahead.forget(inode);
     }
@@ -95,7 +97,7 @@ impl Filesystem {
         let base = match self.resolve(inode)? {
             Resolved::File(base) => base,
             Resolved::Status(StatusNode::Document(_)) => {
-                return self.read_status(handle, offset, out);
+                return self.status_files.read(handle, offset, out);
             }
             Resolved::Status(StatusNode::Manifest) => {
                 return self.read_manifest(handle, offset, out, Fill::Whole, &|| false);
@@ -276,11 +278,14 @@ impl Filesystem {
     /// what is not a file of the dataset.
     pub fn seek(&self, inode: Inode, offset: u64, seek: Seek) -> Result<u64> {
         let Resolved::File(base) = self.resolve(inode)? else { return Err(Error::NotSupported) };
-        let data = seek == Seek::Data;
-        let written = self.overlay.get(inode).and_then(|record| record.seek(offset, data));
+        let written = self.overlay.get(inode).and_then(|record| record.seek(offset, seek));
         let found = written.unwrap_or_else(|| {
             let size_bytes = base.map_or(0, |base| base.size_bytes);
-            (offset < size_bytes).then_some(if data { offset } else { size_bytes })
+            let next = match seek {
+                Seek::Data => offset,
+                Seek::Hole => size_bytes,
+            };
+            (offset < size_bytes).then_some(next)
         });
         found.ok_or(Error::PastEnd)
     }

@@ -32,6 +32,15 @@ pub const HASHED_BYTES_MAX: u64 = 1 << 28;
 /// A file's hash, which a reader remembers: its number among the files, and the hash.
 pub type KnownSum = (u64, [u8; 32]);
 
+/// How much of a piece of the manifest is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// All that was asked for: fewer bytes mean the end of the file.
+    Whole,
+    /// As many lines as do not keep the reader waiting.
+    ToLineEnd,
+}
+
 /// The manifest.
 #[derive(Clone, Copy, Debug)]
 pub struct Manifest<'a> {
@@ -74,7 +83,7 @@ impl<'a> Manifest<'a> {
     }
 
     /// Reads from an offset on and says how many bytes there were: none only at the end, and fewer
-    /// than `out` holds there, or at the end of a line if `whole` is not asked for and the files
+    /// than `out` holds there, or with [`Fill::ToLineEnd`] at the end of a line where the files
     /// have been [many bytes](HASHED_BYTES_MAX).
     ///
     /// # Errors
@@ -84,7 +93,7 @@ impl<'a> Manifest<'a> {
         &self,
         offset: u64,
         out: &mut [u8],
-        whole: bool,
+        wanted: Fill,
         known: &mut Option<KnownSum>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize, Stopped> {
@@ -102,7 +111,7 @@ impl<'a> Manifest<'a> {
                     hashed_bytes = size_bytes.saturating_add(hashed_bytes);
                     match self.content.blake3_unless(file, size_bytes, stop) {
                         Some(sum) => sum,
-                        None if done > 0 && !whole => break,
+                        None if done > 0 && wanted == Fill::ToLineEnd => break,
                         None => return Err(Stopped),
                     }
                 }
@@ -118,7 +127,7 @@ impl<'a> Manifest<'a> {
             done += length;
             skipped = 0;
             line += 1;
-            if hashed_bytes >= HASHED_BYTES_MAX && !whole {
+            if hashed_bytes >= HASHED_BYTES_MAX && wanted == Fill::ToLineEnd {
                 break;
             }
         }
@@ -157,6 +166,10 @@ mod tests {
         text.into_bytes()
     }
 
+    fn fills() -> impl Strategy<Value = Fill> {
+        prop_oneof![Just(Fill::Whole), Just(Fill::ToLineEnd)]
+    }
+
     const LAYOUTS: [&str; 3] =
         ["node_{node}/file_{file}", "{file:03}-{node}.dat", "a\\b/{node}\\{file}"];
 
@@ -165,7 +178,7 @@ mod tests {
         fn any_pieces_are_the_whole(
             layout in 0..LAYOUTS.len(),
             files in 1_u64..130,
-            reads in prop::collection::vec((0_u64..40_000, 0_usize..500, any::<bool>()), 1..40),
+            reads in prop::collection::vec((0_u64..40_000, 0_usize..500, fills()), 1..40),
         ) {
             let content = Content::new("42");
             let dataset = dataset(files, "100", LAYOUTS[layout]);
@@ -173,9 +186,9 @@ mod tests {
             let manifest = Manifest::new(&dataset, &content);
             prop_assert_eq!(manifest.size_bytes(), expected.len() as u128);
             let mut known = None;
-            for (offset, length, whole) in reads {
+            for (offset, length, fill) in reads {
                 let mut out = vec![0; length];
-                let count = manifest.read(offset, &mut out, whole, &mut known, &|| false).unwrap();
+                let count = manifest.read(offset, &mut out, fill, &mut known, &|| false).unwrap();
                 let start = expected.len().min(usize::try_from(offset).unwrap());
                 let end = expected.len().min(start + length);
                 prop_assert_eq!(&out[..count], &expected[start..end]);
@@ -190,16 +203,16 @@ mod tests {
         let manifest = Manifest::new(&dataset, &content);
         let mut known = None;
         let mut out = [0; 1000];
-        let count = manifest.read(0, &mut out, false, &mut known, &|| false).unwrap();
+        let count = manifest.read(0, &mut out, Fill::ToLineEnd, &mut known, &|| false).unwrap();
         assert_eq!(out[..count].split(|byte| *byte == b'\n').count(), 2);
         assert_eq!(out[count - 1], b'\n');
         // What is known is not hashed again.
-        let again = manifest.read(0, &mut out, false, &mut known.clone(), &|| true);
+        let again = manifest.read(0, &mut out, Fill::ToLineEnd, &mut known.clone(), &|| true);
         assert_eq!(again, Ok(count));
         // What is mapped into memory must be whole: where it stops, there is nothing.
-        assert_eq!(manifest.read(0, &mut out, true, &mut known, &|| true), Err(Stopped));
+        assert_eq!(manifest.read(0, &mut out, Fill::Whole, &mut known, &|| true), Err(Stopped));
         assert_eq!(
-            manifest.read(count as u64, &mut out, false, &mut known, &|| true),
+            manifest.read(count as u64, &mut out, Fill::ToLineEnd, &mut known, &|| true),
             Err(Stopped)
         );
     }

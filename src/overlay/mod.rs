@@ -65,7 +65,7 @@ pub use record::Record;
 pub use returns::Returns;
 pub use runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
 pub use store::{Store, StoreError, StoreFailure, Stored};
-pub use written::{Written, WrittenPart};
+pub use written::{Seek, Written, WrittenPart};
 
 /// What is left to be done after [`Overlay::give_back`].
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::attributes::{
 use super::budget::{Budget, BudgetFull, Usage};
 use super::extent::Extent;
 use super::rare::Rare;
-use super::written::{Written, WrittenPart};
+use super::written::{Seek, Written, WrittenPart};
 use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::dataset::FileContent;
@@ -120,11 +120,20 @@ impl Record {
         self.state.lock().rare.as_ref().map_or(1, |rare| rare.links)
     }
 
-    /// Counts a name more, or one less.
-    pub fn add_link(&self, more: bool, time: Timestamp) {
+    /// Counts one more name.
+    pub fn add_link(&self, time: Timestamp) {
+        self.change_links(time, |links| links.saturating_add(1));
+    }
+
+    /// Counts one name less.
+    pub fn remove_link(&self, time: Timestamp) {
+        self.change_links(time, |links| links.saturating_sub(1));
+    }
+
+    fn change_links(&self, time: Timestamp, change: impl FnOnce(u32) -> u32) {
         let state = &mut *self.state.lock();
         let rare = state.rare.get_or_insert_default();
-        rare.links = if more { rare.links.saturating_add(1) } else { rare.links.saturating_sub(1) };
+        rare.links = change(rare.links);
         state.attributes.changed = Some(time);
     }
 
@@ -175,16 +184,15 @@ impl Record {
     /// The next byte that is data, or that is in a hole, from an offset on; `Some(None)` where the
     /// file ends before, `None` where nobody ever wrote to the file.
     #[must_use]
-    pub fn seek(&self, offset: u64, data: bool) -> Option<Option<u64>> {
+    pub fn seek(&self, offset: u64, seek: Seek) -> Option<Option<u64>> {
         let state = self.state.lock();
         let written = state.written.as_ref()?;
         if offset >= written.size_bytes {
             return Some(None);
         }
-        Some(if data {
-            written.extents.next_data(offset)
-        } else {
-            Some(written.extents.next_hole(offset).min(written.size_bytes))
+        Some(match seek {
+            Seek::Data => written.extents.next_data(offset),
+            Seek::Hole => Some(written.extents.next_hole(offset).min(written.size_bytes)),
         })
     }
 

@@ -8,6 +8,15 @@ use super::store::StoreFailure;
 use crate::content::Content;
 use crate::dataset::FileContent;
 
+/// What to look for from an offset on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seek {
+    /// The next byte that is not in a hole.
+    Data,
+    /// The next hole; the end of the file is one.
+    Hole,
+}
+
 /// What a file has: its size and its extents. Bytes past the last extent, or between two, are
 /// holes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

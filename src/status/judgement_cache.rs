@@ -71,7 +71,7 @@ impl JudgementCache {
             if let Some(tally) = self.known(question, version) {
                 return Some(tally);
             }
-            let turn = Turn { judged: self, question, asked: false.into(), mine: false.into() };
+            let turn = Turn { cache: self, question, asked: false.into(), mine: false.into() };
             let tally = judge(StopCheck::when(&|| !turn.is_mine() || stop.is_now()));
             if turn.mine.load(Ordering::Relaxed) {
                 if let Some(tally) = tally {
@@ -127,7 +127,7 @@ impl JudgementCache {
 
 /// The right to make a judgement that takes long; given back when it is dropped.
 struct Turn<'a> {
-    judged: &'a JudgementCache,
+    cache: &'a JudgementCache,
     question: Question,
     /// Whether it took long enough to ask for a turn.
     asked: AtomicBool,
@@ -138,7 +138,7 @@ impl Turn<'_> {
     /// Takes the turn when it is asked for the first time.
     fn is_mine(&self) -> bool {
         if !self.asked.swap(true, Ordering::Relaxed) {
-            let is_mine = self.judged.state.lock().under_way.insert(self.question);
+            let is_mine = self.cache.state.lock().under_way.insert(self.question);
             self.mine.store(is_mine, Ordering::Relaxed);
         }
         self.mine.load(Ordering::Relaxed)
@@ -148,8 +148,8 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.mine.load(Ordering::Relaxed) {
-            self.judged.state.lock().under_way.remove(&self.question);
-            self.judged.ended.notify_all();
+            self.cache.state.lock().under_way.remove(&self.question);
+            self.cache.ended.notify_all();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The status: what is known, as JSON.
+//! The status of a mount: what is known, as JSON documents.
 //!
 //! A document is made when somebody opens it, whole, from the extents as they are at that moment,
 //! and does not change afterwards. Making one takes each record's lock for as long as it takes to
@@ -10,7 +10,7 @@
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
-//! (`judged`).
+//! (`judgement_cache`).
 
 mod counters;
 mod document;
@@ -62,7 +62,7 @@ pub struct MountStatus<'a> {
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
     /// What took long to judge.
-    pub judged: &'a JudgementCache,
+    pub judgements: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
 }
@@ -259,18 +259,8 @@ impl MountStatus<'_> {
         let found = self.found(file);
         let exists = !matches!(found, Found::Missing);
         // Of one moment, also where somebody goes on to write.
-        let written = match &found {
-            Found::Written(_, record) => Some(record.written().unwrap_or_default()),
-            Found::As(_) | Found::Missing | Found::NoFile => None,
-        };
-        let size_bytes = match (&written, &found) {
-            (Some(written), _) => written.size_bytes,
-            (None, Found::As(inode)) => match self.dataset.namespace().entry(*inode) {
-                Some(DatasetEntry::File(own)) => self.dataset.size_bytes(own),
-                _ => 0,
-            },
-            _ => 0,
-        };
+        let written = self.written(&found);
+        let is_written = matches!(found, Found::Written(..));
         let mut ranges = Vec::new();
         let mut ranges_total = 0;
         let mut note = |range: WrongRange| {
@@ -292,9 +282,12 @@ impl MountStatus<'_> {
             path: self.path(inode),
             verdict: tally.verdict().name(),
             coordinates: file.into(),
-            size_bytes,
+            size_bytes: written.as_ref().map_or(0, |written| written.size_bytes),
             exists,
-            extents: written.as_ref().map_or(0, |written| written.extents.len() as u64),
+            extents: written
+                .as_ref()
+                .filter(|_| is_written)
+                .map_or(0, |written| written.extents.len() as u64),
             kept_bytes: written.as_ref().map_or(0, kept_bytes),
             bytes: tally.into(),
             ranges_dropped: ranges_total - ranges.len() as u64,

@@ -1,11 +1,10 @@
 //! `others.json`: what has a name that the dataset does not have.
 
-use super::recount::Found;
 use super::views::{ExtentView, OtherView, OthersView};
 use super::{MountStatus, kept_bytes};
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::{DatasetEntry, Inode};
-use crate::overlay::{ChangedEntry, InodeKind, Written};
+use crate::dataset::Inode;
+use crate::overlay::{ChangedEntry, InodeKind};
 use crate::report::SCHEMA;
 
 /// How many names `others.json` lists.
@@ -90,16 +89,7 @@ impl MountStatus<'_> {
     }
 
     fn other(&self, path: &[u8], inode: Inode, kind: InodeKind) -> OtherView {
-        let written = match (kind, self.found_at(inode, kind)) {
-            (_, Found::Written(_, record)) => record.written().unwrap_or_default(),
-            (_, Found::As(inode)) => match self.dataset.namespace().entry(inode) {
-                Some(DatasetEntry::File(file)) => {
-                    Written::of(Some(self.dataset.file_content(file)))
-                }
-                _ => Written::default(),
-            },
-            _ => Written::default(),
-        };
+        let written = self.written(&self.found_at(inode, kind)).unwrap_or_default();
         OtherView {
             path: String::from_utf8_lossy(path).into_owned(),
             kind: kind.name(),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::MountStatus;
 use super::judgement_cache::{RecordVersion, Subject};
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::{Coordinates, DatasetEntry, Inode};
+use crate::dataset::{Coordinates, DatasetEntry, FileContent, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
 
@@ -90,6 +90,23 @@ impl MountStatus<'_> {
         }
     }
 
+    /// What a file has that was found, also where nobody wrote to it; `None` where none is there.
+    pub(super) fn written(&self, found: &Found) -> Option<Written> {
+        match found {
+            Found::Written(_, record) => Some(record.written().unwrap_or_default()),
+            Found::As(inode) => Some(Written::of(self.own(*inode))),
+            Found::Missing | Found::NoFile => None,
+        }
+    }
+
+    /// The content that the dataset has for an inode; `None` for one that was made.
+    pub(super) fn own(&self, inode: Inode) -> Option<FileContent> {
+        match self.dataset.namespace().entry(inode)? {
+            DatasetEntry::File(file) => Some(self.dataset.file_content(file)),
+            DatasetEntry::Directory => None,
+        }
+    }
+
     /// What becomes of the bytes of a file. A judgement that takes long is remembered.
     pub(super) fn tally(
         &self,
@@ -97,29 +114,22 @@ impl MountStatus<'_> {
         found: &Found,
         stop: StopCheck<'_>,
     ) -> Result<ByteTally, Stopped> {
-        let known = |subject, version: RecordVersion<'_>, written: &dyn Fn() -> Option<Written>| {
-            let judge = |stop: StopCheck<'_>| {
-                let judge =
-                    Judge { content: self.content, expectation: self.dataset.file_content(file) };
-                judge.judge(&written().unwrap_or_default(), stop, &mut |_| {})
-            };
-            self.judged.tally((subject, file), version, stop, judge).ok_or(Stopped)
+        let judge = |stop: StopCheck<'_>| self.judge(file, found, stop, &mut |_| {}).ok();
+        let remembered = |subject, version: RecordVersion<'_>| {
+            self.judgements.tally((subject, file), version, stop, judge)
         };
-        match found {
+        let tally = match found {
+            // Where it changes now, it is remembered under a number that it does not have.
             Found::Written(inode, record) => {
-                // Where it changes now, it is remembered under a number that it does not have.
-                let version = record.version();
-                known(Subject::Record(*inode), Some((record, version)), &|| record.written())
+                remembered(Subject::Record(*inode), Some((record, record.version())))
             }
-            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
-                Some(DatasetEntry::File(own)) if own != file => {
-                    let written = || Some(Written::of(Some(self.dataset.file_content(own))));
-                    known(Subject::Content(own), None, &written)
-                }
-                _ => self.judge(file, found, stop, &mut |_| {}),
+            Found::As(inode) => match self.own(*inode) {
+                Some(own) if own.file != file => remembered(Subject::Content(own.file), None),
+                _ => judge(stop),
             },
-            Found::Missing | Found::NoFile => self.judge(file, found, stop, &mut |_| {}),
-        }
+            Found::Missing | Found::NoFile => judge(stop),
+        };
+        tally.ok_or(Stopped)
     }
 
     /// Holds what was found against what belongs there.
@@ -132,19 +142,17 @@ impl MountStatus<'_> {
     ) -> Result<ByteTally, Stopped> {
         let expectation = self.dataset.file_content(file);
         let expected = expectation.size_bytes;
-        let judge = Judge { content: self.content, expectation };
-        let mut judged = |written: &Written| judge.judge(written, stop, range).ok_or(Stopped);
         match found {
-            Found::Written(_, record) => judged(&record.written().unwrap_or_default()),
-            Found::As(inode) => match self.dataset.namespace().entry(*inode) {
-                Some(DatasetEntry::File(own)) if own == file => Ok(ByteTally::untouched(expected)),
-                Some(DatasetEntry::File(own)) => {
-                    judged(&Written::of(Some(self.dataset.file_content(own))))
-                }
-                _ => judged(&Written::default()),
-            },
+            Found::As(inode) if self.own(*inode) == Some(expectation) => {
+                Ok(ByteTally::untouched(expected))
+            }
             Found::Missing => Ok(ByteTally { expected, missing: expected, ..ByteTally::default() }),
             Found::NoFile => Ok(ByteTally { expected, wrong: expected, ..ByteTally::default() }),
+            Found::As(_) | Found::Written(..) => {
+                let written = self.written(found).unwrap_or_default();
+                let judge = Judge { content: self.content, expectation };
+                judge.judge(&written, stop, range).ok_or(Stopped)
+            }
         }
     }
 
@@ -283,13 +291,13 @@ impl MountStatus<'_> {
 
 impl DifferingNames {
     /// Whether a file of the dataset is where the dataset has it.
-    fn has_in_place(&self, snapshot: &MountStatus<'_>, file: Inode) -> bool {
+    fn has_in_place(&self, status: &MountStatus<'_>, file: Inode) -> bool {
         if self.files.contains_key(&file) {
             return false;
         }
         let mut at = file;
         while !self.displaced.is_empty()
-            && let Some(parent) = snapshot.dataset.namespace().parent(at).filter(|it| *it != at)
+            && let Some(parent) = status.dataset.namespace().parent(at).filter(|it| *it != at)
         {
             if self.displaced.contains(&parent) {
                 return false;

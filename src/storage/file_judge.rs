@@ -84,7 +84,7 @@ impl<'a> FileJudge<'a> {
 
     /// The end of the file, which has this size.
     pub(super) fn finish(self, file: Coordinates, size_bytes: u64) -> JudgedFile {
-        self.conclude(file, size_bytes, |bench| bench.finish(size_bytes))
+        self.conclude(file, size_bytes, |judgement| judgement.finish(size_bytes))
     }
 
     /// The end of a part of a file, which has this size up to there.

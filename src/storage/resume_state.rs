@@ -39,7 +39,7 @@ pub struct ResumeState {
     pub next: u64,
     /// The attributes of those before it, together.
     pub(super) marks: Marks,
-    /// The sums.
+    /// The totals.
     pub verification: Verification,
     /// Files that are not verified.
     pub problems: Findings<Value>,
@@ -286,7 +286,7 @@ impl ResumeState {
         if verdict == Verdict::Verified && !whole { Verdict::Incomplete } else { verdict }
     }
 
-    /// What a report says beside the sums: of a run below `directory` that has come so far.
+    /// What a report says beside the totals: of a run below `directory` that has come so far.
     #[must_use]
     pub fn surroundings(
         &self,

@@ -85,6 +85,6 @@ impl Judgement<'_> {
     /// Wrong bytes that `bytes` had counted as matched until they were gathered.
     fn kept_wrong(&mut self, range: Range<u64>, class: Class, actual: Head) {
         self.tally.matched -= range.end - range.start;
-        self.wrong(range.clone(), range.end - range.start, class, actual, None);
+        self.wrong(range, class, actual, None);
     }
 }

@@ -279,7 +279,7 @@ impl Judgement<'_> {
         let source = source.advance(wrong.start - range.start);
         let actual = content_head(self.judge.content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
-        self.wrong(wrong, length, class, actual, Some(source));
+        self.wrong(wrong, class, actual, Some(source));
     }
 
     /// Many zeros.
@@ -299,7 +299,8 @@ impl Judgement<'_> {
         let length = range.end - range.start;
         let Judge { content, expectation } = self.judge;
         let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
-        self.wrong(wrong.clone(), length, Class::Zeroed, zero_head(wrong), None);
+        self.tally.matched += length - (wrong.end - wrong.start);
+        self.wrong(wrong.clone(), Class::Zeroed, zero_head(wrong), None);
     }
 
     /// The same where the content itself has zeros.
@@ -339,28 +340,25 @@ impl Judgement<'_> {
     /// are shown as zeros.
     fn unreadable(&mut self, inside: Range<u64>, outside: Range<u64>) {
         self.close_group();
-        let length = inside.end - inside.start;
-        self.wrong(inside.clone(), length, Class::Foreign, zero_head(inside), None);
+        self.wrong(inside.clone(), Class::Foreign, zero_head(inside), None);
         self.extra(outside.clone(), Class::Foreign, zero_head(outside), None);
     }
 
-    /// `length` bytes were written, and those in the range are wrong.
+    /// The bytes in the range are wrong.
     pub(super) fn wrong(
         &mut self,
         range: Range<u64>,
-        length: u64,
         class: Class,
         actual: Head,
         source: Option<Source>,
     ) {
-        let wrong = range.end - range.start;
-        self.tally.wrong += wrong;
-        self.tally.matched += length - wrong;
-        if wrong > 0 {
+        let length = range.end - range.start;
+        self.tally.wrong += length;
+        if length > 0 {
             let expected = self.judge.expectation.source(range.start);
             let expected = content_head(self.judge.content, range.clone(), expected);
             let offset = range.start;
-            self.found.push(WrongRange { offset, length: wrong, class, expected, actual, source });
+            self.found.push(WrongRange { offset, length, class, expected, actual, source });
         }
     }
 
