@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use seedfs::dataset::Dataset;
 use seedfs::disk::Disk;
+use seedfs::numa::Placement;
 use seedfs::storage::{
     self, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
 };
@@ -50,6 +51,7 @@ pub(crate) fn verify(
     let stop_after = how.stop_after.map(NonZeroU64::try_from).transpose();
     let options = VerifyOptions {
         threads,
+        placement: Placement::Auto,
         transfer: if how.direct_io { Transfer::Direct } else { Transfer::Cached },
         drop_cache: how.drop_cache,
         sample: Sample::new(how.sample).map_err(|error| refuse(format!("sample: {error}")))?,

@@ -107,7 +107,7 @@ CALLS = {
     "uniform, range": lambda of: (
         floats(of.generate_uniform(100_000, -2.0, 5.0)).min().round(1),
         floats(of.generate_uniform(100_000, -2.0, 5.0)).max().round(1),
-        floats(of.generate_uniform(100_000, -2.0, 5.0)).mean().round(0),
+        (floats(of.generate_uniform(100_000, -2.0, 5.0)).mean() - 0.5).round(0),
     ),
     "uniform, none": lambda of: len(of.generate_uniform(0)),
     "uniform, empty range": lambda of: of.generate_uniform(5, 3.0, 3.0),
