@@ -12,8 +12,9 @@
 //!   cargo test --lib --features shuttle scheduled_tests
 //! ```
 //!
-//! What is only ever a count or a flag for somebody outside (signal handlers, progress) may stay
-//! with the standard library. `Arc` may as well: shuttle has none of its own.
+//! All locks are from here. What is only ever a count or a flag for somebody outside (signal
+//! handlers, progress) may stay with the standard library. `Arc` may as well: shuttle has none of
+//! its own.
 //!
 //! [shuttle]: https://docs.rs/shuttle
 

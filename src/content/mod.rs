@@ -49,7 +49,8 @@
 //! the content.
 //!
 //! This layer keeps nothing but a thread's one hash buffer, never reads a clock or a file, and does
-//! not know which files a dataset has: every address has content.
+//! not know which files a dataset has: every address has content. Of a dataset it holds the seed's
+//! key and the origins of the bytes, and every shape is in `shaped`.
 
 mod address;
 mod cipher;

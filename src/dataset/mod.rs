@@ -174,7 +174,7 @@ impl Dataset {
         if grew == generation {
             return grew;
         }
-        let changed = change.of_file(self.choice(), file).last_change(generation, sizes.of(file));
+        let changed = change.of_file(*self.choice(), file).last_change(generation, sizes.of(file));
         changed.max(grew).max(self.generations().birth(file)).min(generation)
     }
 

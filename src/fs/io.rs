@@ -50,7 +50,7 @@ impl Filesystem {
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
             Resolved::Status(StatusNode::Manifest) => {
-                Ok(Opened { handle: self.open_manifest(), cache: CachePolicy::Frozen })
+                Ok(Opened { handle: self.status_files.open_manifest(), cache: CachePolicy::Frozen })
             }
             Resolved::Status(StatusNode::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Commands })
@@ -83,7 +83,7 @@ impl Filesystem {
         if handle == FOR_WRITING {
             self.writers.close(inode);
         } else {
-            self.close_status(handle);
+            self.status_files.close(handle);
         }
         self.read_ahead.forget(inode);
     }
@@ -97,7 +97,7 @@ impl Filesystem {
         let base = match self.resolve(inode)? {
             Resolved::File(base) => base,
             Resolved::Status(StatusNode::Document(_)) => {
-                return self.read_status(handle, offset, out);
+                return self.status_files.read(handle, offset, out);
             }
             Resolved::Status(StatusNode::Manifest) => {
                 return self.read_manifest(handle, offset, out, Fill::Whole, &|| false);

@@ -1,4 +1,4 @@
-//! What the kernel remembers: how often each inode was handed to it.
+//! From a name to its inode, and what the kernel remembers: how often each inode was handed to it.
 //!
 //! Every answer that carries an inode is counted here, and the kernel gives all of them back by and
 //! by (`FORGET`, with a number). It sends that whenever it likes, and several threads read what it
@@ -12,7 +12,9 @@
 use std::collections::HashMap;
 use std::ops::DerefMut;
 
+use super::{Error, Filesystem, InodeAttributes, Resolved, Result, STATUS_NAME, StatusNode};
 use crate::dataset::Inode;
+use crate::overlay::ChangedNames;
 use crate::sync::Mutex;
 
 const SHARDS: usize = 64;
@@ -125,6 +127,136 @@ fn run(inode: Inode) -> u64 {
 fn slot(inode: Inode) -> usize {
     // Less than 32.
     usize::try_from(inode.get() % RUN as u64).unwrap_or_default()
+}
+
+impl Filesystem {
+    /// The inode of a name in a directory; also of `.` and `..`, by which a server that exports the
+    /// mount finds its way back to an inode that the kernel has forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::NameTooLong`], and [`Error::NotDirectory`] where the parent is
+    /// none.
+    pub fn lookup(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
+        self.overlay.look(|tree| self.lookup_in(tree, parent, name))
+    }
+
+    /// Looks a name up for somebody who remembers the inode until [`forget`](Self::forget) says
+    /// that he does no more: until then it can be used, also when its last name is gone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`lookup`](Self::lookup).
+    pub fn look_up(&self, parent: Inode, name: &[u8]) -> Result<InodeAttributes> {
+        loop {
+            let resets = self.overlay.resets();
+            let inode = self.remember(parent, name)?;
+            match self.attributes(inode) {
+                Ok(attributes) => return Ok(attributes),
+                Err(error) => {
+                    self.forget(inode, 1);
+                    // Where a reset came in between, the name stands for something else.
+                    if self.overlay.resets() == resets {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds a name, and counts that its inode is remembered before the name can go.
+    fn remember(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
+        if !self.overlay.names_changed() {
+            let inode = self.lookup_in(&ChangedNames::default(), parent, name)?;
+            self.lookups.remember(inode);
+            if !self.overlay.names_changed() {
+                return Ok(inode);
+            }
+            self.forget(inode, 1);
+        }
+        self.overlay.with_names(|tree| {
+            let inode = self.lookup_in(tree, parent, name)?;
+            self.lookups.remember(inode);
+            Ok(inode)
+        })
+    }
+
+    fn lookup_in(&self, tree: &ChangedNames, parent: Inode, name: &[u8]) -> Result<Inode> {
+        let resolved = self.resolve(parent)?;
+        match name {
+            b"." if self.has_name(tree, parent, resolved) => return Ok(parent),
+            b".." if self.has_name(tree, parent, resolved) => {
+                return Ok(self.parent(tree, parent, resolved));
+            }
+            b"." | b".." => return Err(Error::NotFound),
+            _ if name.len() > 255 => return Err(Error::NameTooLong),
+            _ => {}
+        }
+        let found = match resolved {
+            Resolved::File(_)
+            | Resolved::Special(_)
+            | Resolved::Status(
+                StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest,
+            ) => {
+                return Err(Error::NotDirectory);
+            }
+            Resolved::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
+            Resolved::Directory if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() => {
+                Some(StatusNode::Root.inode())
+            }
+            Resolved::Directory if self.is_removed(parent) => None,
+            Resolved::Directory => tree.lookup(&self.dataset, parent, name).map(|(inode, _)| inode),
+        };
+        found.ok_or(Error::NotFound)
+    }
+
+    /// The kernel has forgotten an inode as often as it was handed it in `lookups` answers. When
+    /// those were all, and it has no name either, nobody can come back to it.
+    pub fn forget(&self, inode: Inode, lookups: u64) {
+        if !self.lookups.forget(inode, lookups) {
+            return;
+        }
+        if self.overlay.get(inode).is_none_or(|record| record.links() > 0) {
+            return;
+        }
+        // Whoever finds it by a name looks at the names, and is counted meanwhile. The record is
+        // asked for again: after a reset it may be another one.
+        let _gone = self.overlay.with_names(|_| {
+            let record = self.overlay.get(inode)?;
+            let is_gone = record.links() == 0 && !self.lookups.is_remembered(inode);
+            if is_gone { self.overlay.remove(inode) } else { None }
+        });
+    }
+
+    /// The directory in which a directory stands.
+    pub(super) fn parent(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> Inode {
+        match resolved {
+            Resolved::Status(node) => {
+                node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
+            }
+            Resolved::Directory | Resolved::File(_) | Resolved::Special(_) => {
+                tree.parent(&self.dataset, inode).unwrap_or(Inode::ROOT)
+            }
+        }
+    }
+
+    /// Whether an inode was removed and is still open somewhere.
+    pub(super) fn is_removed(&self, inode: Inode) -> bool {
+        self.overlay.get(inode).is_some_and(|record| record.links() == 0)
+    }
+
+    /// Whether an inode can still be found by a name.
+    fn has_name(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> bool {
+        if matches!(resolved, Resolved::Status(_)) {
+            return true;
+        }
+        if let Some(record) = self.overlay.get(inode) {
+            return record.links() > 0;
+        }
+        // Of the dataset, and never changed: it is where it always was, unless something on the way
+        // there is gone.
+        tree.is_in_place(&self.dataset, inode)
+    }
 }
 
 #[cfg(test)]

@@ -14,17 +14,34 @@
 //! `user.seedfs.verdict` and a long copy. Whether one may can be asked beforehand, so that the
 //! caller finds a thread for it, and all of them can be stopped.
 //!
-//! What each operation does and which error it gives is written down in `docs/semantics.md`.
+//! All operations are methods of [`Filesystem`], each in the file of what it is about. The state
+//! that they share:
+//!
+//! * `dataset`, `content` and `options` are what the mount shows; they never change.
+//! * `overlay` is what differs from the dataset. Content changes in `io` and `ranges`, names in
+//!   `name_changes` and `rename`, attributes in `attributes` and `xattr`; `control` puts back.
+//! * `lookups`, what the kernel remembers: its file goes from names to inodes, and forgets.
+//! * `listings`, the open directories, and `status_files`, the open documents and manifests: each
+//!   has its file.
+//! * `writers`, the files that are open for writing, and the resets that the kernel has not been
+//!   told of: `settle`.
+//! * `read_ahead`, what is made before it is asked for: its file.
+//! * `sizes`, the sums of the sizes, and all that is free: `space`.
+//! * `counters`, `events` and `judgements` are for the documents of [`status`]; `io` counts.
+//!
+//! The names below `.status` are arithmetic too: `status_tree`.
+//!
+//! What is asked and answered stands beside its operation, or in `asked`; the errors are in
+//! `error`. What each operation does and which error it gives is written down in
+//! `docs/semantics.md`.
 
 mod asked;
 mod attributes;
 mod control;
-mod directory;
 mod error;
 mod io;
 mod listing;
 mod lookups;
-mod manifest;
 mod name_changes;
 mod ranges;
 mod read_ahead;
@@ -35,11 +52,10 @@ mod status_files;
 mod status_tree;
 mod xattr;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::content::Content;
-use std::sync::Arc;
-
 use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode, SizeTotals};
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
@@ -50,8 +66,8 @@ pub use crate::manifest::Fill;
 pub use crate::overlay::{GivenBack, InodeKind, Seek};
 pub use asked::{Allocate, CachePolicy, OpenFor, Opened, QUICK_BYTES_MAX, ReadRequest};
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
-pub use directory::DirectoryEntry;
 pub use error::Error;
+pub use listing::DirectoryEntry;
 pub use name_changes::NewNode;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
@@ -189,12 +205,6 @@ impl Filesystem {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// Sums the sizes of some more files for [`space`](Self::space) and the status, less than a
-    /// millisecond's work; false where there is no more to do. Any number of threads may call it.
-    pub fn sum_sizes(&self) -> bool {
-        self.sizes.step(&self.dataset)
     }
 
     fn resolve(&self, inode: Inode) -> Result<Resolved> {

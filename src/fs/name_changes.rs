@@ -28,7 +28,7 @@ pub struct NewNode<'a> {
 }
 
 /// What is removed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Removal {
     /// A name that is not a directory's.
     Name,
@@ -197,16 +197,13 @@ impl Filesystem {
         let _gone = self.overlay.change_names(growth, |tree| {
             let parent_record = self.changeable_directory(tree, parent)?;
             let (inode, kind) = tree.lookup(&self.dataset, parent, name).ok_or(Error::NotFound)?;
-            match (removal, kind) {
-                (Removal::Name, InodeKind::Directory) => return Err(Error::IsDirectory),
-                (Removal::Name, _) => {}
-                (Removal::Directory, InodeKind::Directory)
-                    if !tree.is_empty_directory(&self.dataset, inode) =>
-                {
+            match (removal, kind == InodeKind::Directory) {
+                (Removal::Name, true) => return Err(Error::IsDirectory),
+                (Removal::Directory, false) => return Err(Error::NotDirectory),
+                (Removal::Directory, true) if !tree.is_empty_directory(&self.dataset, inode) => {
                     return Err(Error::NotEmpty);
                 }
-                (Removal::Directory, InodeKind::Directory) => {}
-                (Removal::Directory, _) => return Err(Error::NotDirectory),
+                _ => {}
             }
             let record = self.overlay.get_or_insert(inode)?;
             tree.set(&self.dataset, parent, name, None);
@@ -287,24 +284,6 @@ impl Filesystem {
             // The caller has the record too.
             let _ = self.overlay.remove(inode);
         }
-    }
-
-    /// The kernel has forgotten an inode as often as it was handed it in `lookups` answers. When
-    /// those were all, and it has no name either, nobody can come back to it.
-    pub fn forget(&self, inode: Inode, lookups: u64) {
-        if !self.lookups.forget(inode, lookups) {
-            return;
-        }
-        if self.overlay.get(inode).is_none_or(|record| record.links() > 0) {
-            return;
-        }
-        // Whoever finds it by a name looks at the names, and is counted meanwhile. The record is
-        // asked for again: after a reset it may be another one.
-        let _gone = self.overlay.with_names(|_| {
-            let record = self.overlay.get(inode)?;
-            let is_gone = record.links() == 0 && !self.lookups.is_remembered(inode);
-            if is_gone { self.overlay.remove(inode) } else { None }
-        });
     }
 
     /// Where a symbolic link points.

@@ -23,7 +23,7 @@
 
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::{CacheMode, Filesystem, ReadRequest, Resolved, Result};
@@ -52,6 +52,8 @@ struct ReadStreams {
     made: Condvar,
     /// Large reads that are being answered.
     serving: AtomicUsize,
+    /// The threads of the pool, as there are when it is first needed.
+    cores: OnceLock<usize>,
 }
 
 /// One large read that is being answered.
@@ -110,6 +112,7 @@ impl ReadAhead {
             streams: Mutex::default(),
             made: Condvar::new(),
             serving: AtomicUsize::new(0),
+            cores: OnceLock::new(),
         }))
     }
 
@@ -171,7 +174,7 @@ impl Serving<'_> {
     /// them have been answered.
     pub(super) fn prepare(&self) {
         let shared = &self.ahead.0;
-        let cores = pool::threads();
+        let cores = *shared.cores.get_or_init(pool::threads);
         if shared.serving.load(Ordering::Relaxed) >= cores {
             return;
         }
@@ -270,6 +273,13 @@ mod tests {
 
     const SIZE: usize = 1 << 20;
 
+    /// On a machine with four cores, so that makers are called on any.
+    fn read_ahead() -> ReadAhead {
+        let ahead = ReadAhead::new(Content::new("42"));
+        ahead.0.cores.set(4).unwrap();
+        ahead
+    }
+
     fn base(file: u32) -> FileContent {
         FileContent { file: Coordinates { file, ..Coordinates::default() }, size_bytes: 1 << 40 }
     }
@@ -302,13 +312,10 @@ mod tests {
 
     #[test]
     fn a_stream_finds_its_pieces_ready_and_a_jump_gives_them_up() {
-        let ahead = ReadAhead::new(Content::new("42"));
+        let ahead = read_ahead();
         let piece = SIZE as u64;
         for at in 0..3 {
             assert!(!read(&ahead, 0, at * piece), "a pattern of two is chance");
-        }
-        if rayon::current_num_threads() == 1 {
-            return;
         }
         for at in 3..20 {
             settled(&ahead);
@@ -323,7 +330,7 @@ mod tests {
 
     #[test]
     fn random_and_small_reads_make_nothing() {
-        let ahead = ReadAhead::new(Content::new("42"));
+        let ahead = read_ahead();
         for at in 0..50_u64 {
             assert!(!read(&ahead, 0, (at * 7919 % 1000) * SIZE as u64));
         }
@@ -334,7 +341,7 @@ mod tests {
 
     #[test]
     fn streams_and_their_pieces_are_bounded() {
-        let ahead = ReadAhead::new(Content::new("42"));
+        let ahead = read_ahead();
         for at in 0..8_u64 {
             for file in 0..100 {
                 read(&ahead, file, at * SIZE as u64);
@@ -351,7 +358,7 @@ mod tests {
 
     #[test]
     fn whatever_happens_to_a_stream_nobody_waits_for_ever() {
-        let ahead = ReadAhead::new(Content::new("42"));
+        let ahead = read_ahead();
         std::thread::scope(|scope| {
             for reader in 0..4_u32 {
                 let ahead = &ahead;

@@ -62,6 +62,12 @@ impl Filesystem {
         }
     }
 
+    /// Sums the sizes of some more files for [`space`](Self::space) and the status, less than a
+    /// millisecond's work; false where there is no more to do. Any number of threads may call it.
+    pub fn sum_sizes(&self) -> bool {
+        self.sizes.step(&self.dataset)
+    }
+
     /// Says when there is something to [give back](Self::give_back).
     #[must_use]
     pub fn returns(&self) -> &Returns {

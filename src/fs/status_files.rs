@@ -7,10 +7,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
-use super::{Error, Filesystem, Result, StatusNode};
+use super::attributes::FILE_BYTES_MAX;
+use super::{Error, Filesystem, Fill, Result, StatusNode};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::manifest::KnownSum;
+use crate::manifest::{KnownSum, Manifest};
 use crate::status::{Document, DocumentView, NoDocument};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -95,13 +96,50 @@ impl StatusFiles {
         Ok(version)
     }
 
+    /// Opens what a document says now.
+    fn open(&self, document: Document, view: &DocumentView) -> Result<u64> {
+        let version = self.version(document, view)?;
+        let handle = self.new_handle();
+        self.open.insert(handle, (document, version));
+        Ok(handle)
+    }
+
+    /// Opens the manifest.
+    pub(super) fn open_manifest(&self) -> u64 {
+        let handle = self.new_handle();
+        self.manifests.insert(handle, None);
+        handle
+    }
+
+    /// Closes either of them.
+    pub(super) fn close(&self, handle: u64) {
+        if let Some((_, (document, version))) = self.open.remove(&handle) {
+            drop(version);
+            self.latest.remove_if(&document, |_, latest| latest.strong_count() == 0);
+        }
+        self.manifests.remove(&handle);
+    }
+
+    /// Reads from an open document.
+    pub(super) fn read(&self, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
+        let version = {
+            let open = self.open.get(&handle).ok_or(Error::BadHandle)?;
+            Arc::clone(&open.1)
+        };
+        let rest = usize::try_from(offset).ok().and_then(|offset| version.json.get(offset..));
+        let rest = rest.unwrap_or_default();
+        let length = rest.len().min(out.len());
+        out[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    }
+
     /// The line that a reader of the manifest has come to.
-    pub(super) fn manifest_line(&self, handle: u64) -> Result<Option<KnownSum>> {
+    fn manifest_line(&self, handle: u64) -> Result<Option<KnownSum>> {
         self.manifests.get(&handle).map(|line| *line).ok_or(Error::BadHandle)
     }
 
     /// Remembers where it is now, unless the handle was closed meanwhile.
-    pub(super) fn set_manifest_line(&self, handle: u64, line: Option<KnownSum>) {
+    fn set_manifest_line(&self, handle: u64, line: Option<KnownSum>) {
         if let Some(mut known) = self.manifests.get_mut(&handle) {
             *known = line;
         }
@@ -152,36 +190,43 @@ impl Filesystem {
             NoDocument::Missing => Error::NotFound,
             NoDocument::Stopped => Error::Interrupted,
         })?;
-        let version = self.status_files.version(document, &view)?;
-        let handle = self.status_files.new_handle();
-        self.status_files.open.insert(handle, (document, version));
-        Ok(handle)
+        self.status_files.open(document, &view)
     }
 
-    pub(super) fn open_manifest(&self) -> u64 {
-        let handle = self.status_files.new_handle();
-        self.status_files.manifests.insert(handle, None);
-        handle
+    /// Whether reading an inode hashes files: [`read_manifest`](Self::read_manifest) does, and can
+    /// be stopped.
+    #[must_use]
+    pub fn is_manifest(&self, inode: Inode) -> bool {
+        inode == StatusNode::Manifest.inode()
     }
 
-    pub(super) fn close_status(&self, handle: u64) {
-        let files = &self.status_files;
-        if let Some((_, (document, version))) = files.open.remove(&handle) {
-            drop(version);
-            files.latest.remove_if(&document, |_, latest| latest.strong_count() == 0);
-        }
-        files.manifests.remove(&handle);
+    /// Reads from the manifest, as [`read`](Self::read) does. Where `fill` allows it, fewer bytes
+    /// than asked for can come in the middle too: at the end of a line, where hashing what belongs
+    /// into the next ones would keep the reader waiting. No lock is held meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadHandle`], and [`Error::Interrupted`] where `stop` says so.
+    pub fn read_manifest(
+        &self,
+        handle: u64,
+        offset: u64,
+        out: &mut [u8],
+        fill: Fill,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<usize> {
+        let mut line = self.status_files.manifest_line(handle)?;
+        let read = self.manifest().read(offset, out, fill, &mut line, stop);
+        self.status_files.set_manifest_line(handle, line);
+        read.map_err(|_| Error::Interrupted)
     }
 
-    pub(super) fn read_status(&self, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
-        let version = {
-            let open = self.status_files.open.get(&handle).ok_or(Error::BadHandle)?;
-            Arc::clone(&open.1)
-        };
-        let rest = usize::try_from(offset).ok().and_then(|offset| version.json.get(offset..));
-        let rest = rest.unwrap_or_default();
-        let length = rest.len().min(out.len());
-        out[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
+    /// The size of the whole manifest, or what a file can have at the most.
+    pub(super) fn manifest_size_bytes(&self) -> u64 {
+        u64::try_from(self.manifest().size_bytes()).unwrap_or(u64::MAX).min(FILE_BYTES_MAX)
+    }
+
+    fn manifest(&self) -> Manifest<'_> {
+        Manifest::new(&self.dataset, &self.content)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use super::manifest::HASH_DIGITS;
 use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::{Address, StopCheck};
 use crate::dataset::{Coordinates, Inode};
@@ -15,11 +14,14 @@ const OPENSSL: &str = "user.seedfs.openssl";
 const VERDICT: &str = "user.seedfs.verdict";
 
 /// The BLAKE3 hash of what belongs into the file, in hexadecimal digits.
-pub(super) const BLAKE3: &str = "user.seedfs.blake3";
+const BLAKE3: &str = "user.seedfs.blake3";
 
 /// The attributes that every file with a name of the dataset has, and that a list of names has. The
 /// hash is not listed: tools that copy what is listed would hash all of a dataset.
 const COMPUTED: [&str; 3] = [ADDRESS, OPENSSL, VERDICT];
+
+/// The digits of a hash.
+const HASH_DIGITS: usize = 64;
 
 /// Names that begin like this are computed or nothing.
 const RESERVED: &[u8] = b"user.seedfs.";
@@ -108,10 +110,11 @@ impl Filesystem {
         name: &[u8],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<u8>> {
-        if name == BLAKE3.as_bytes() {
-            return self.blake3_xattr(inode, stop);
-        }
         let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
+        if name == BLAKE3.as_bytes() {
+            let sum = self.content.blake3_unless(file, self.dataset.size_bytes(file), stop);
+            return Ok(hex::encode(sum.ok_or(Error::Interrupted)?).into_bytes());
+        }
         let verdict = self.status().verdict(file, StopCheck::when(stop));
         Ok(verdict.map_err(|_| Error::Interrupted)?.name().into())
     }

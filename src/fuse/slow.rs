@@ -245,34 +245,39 @@ mod scheduled_tests;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc::channel;
 
     use super::*;
 
     #[test]
     fn all_are_answered_once_and_few_at_a_time() {
+        const COUNT: usize = 200;
         let requests = SlowRequests::default();
-        let (now, most, answered) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-        let counts = Arc::new((now, most, answered));
-        for _ in 0..200 {
-            let counts = Arc::clone(&counts);
+        let running = Arc::new(AtomicUsize::new(0));
+        // So many run at a time: else nobody would come through.
+        let together = Arc::new(Barrier::new(AT_ONCE_MAX));
+        let (answer, answers) = channel();
+        for number in 0..COUNT {
+            let (running, together) = (Arc::clone(&running), Arc::clone(&together));
+            let answer = answer.clone();
             requests.answer(0, move |stop| {
-                let (now, most, answered) = &*counts;
-                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                 assert!(!stop());
-                thread::sleep(Duration::from_micros(500));
-                now.fetch_sub(1, Ordering::SeqCst);
-                answered.fetch_add(1, Ordering::SeqCst);
+                if number < AT_ONCE_MAX {
+                    together.wait();
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+                answer.send((number, now)).unwrap();
             });
         }
-        let start = Instant::now();
-        while counts.2.load(Ordering::SeqCst) < 200 && start.elapsed() < Duration::from_secs(60) {
-            thread::sleep(Duration::from_millis(1));
-        }
+        let mut answered: Vec<(usize, usize)> = answers.iter().take(COUNT).collect();
         requests.end();
-        assert_eq!(counts.2.load(Ordering::SeqCst), 200);
-        let most = counts.1.load(Ordering::SeqCst);
-        assert!(most <= AT_ONCE_MAX, "{most} at a time");
+        answered.sort_unstable();
+        assert!(answered.iter().map(|(number, _)| *number).eq(0..COUNT));
+        let most = answered.iter().map(|(_, now)| *now).max();
+        assert_eq!(most, Some(AT_ONCE_MAX));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl<'a> Manifest<'a> {
         &self,
         offset: u64,
         out: &mut [u8],
-        fill: Fill,
+        wanted: Fill,
         known: &mut Option<KnownSum>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize, Stopped> {
@@ -111,7 +111,7 @@ impl<'a> Manifest<'a> {
                     hashed_bytes = size_bytes.saturating_add(hashed_bytes);
                     match self.content.blake3_unless(file, size_bytes, stop) {
                         Some(sum) => sum,
-                        None if done > 0 && fill == Fill::ToLineEnd => break,
+                        None if done > 0 && wanted == Fill::ToLineEnd => break,
                         None => return Err(Stopped),
                     }
                 }
@@ -127,7 +127,7 @@ impl<'a> Manifest<'a> {
             done += length;
             skipped = 0;
             line += 1;
-            if hashed_bytes >= HASHED_BYTES_MAX && fill == Fill::ToLineEnd {
+            if hashed_bytes >= HASHED_BYTES_MAX && wanted == Fill::ToLineEnd {
                 break;
             }
         }

@@ -70,7 +70,7 @@ impl Shaped {
             offset = offset.wrapping_add(length as u64);
             if made.offset.is_multiple_of(16) && length.is_multiple_of(16) {
                 batch.add(&made, length);
-                if batch.bytes == BATCH_BYTES || batch.count == BATCH_PARTS {
+                if batch.bytes == BATCH_BYTES || batch.count == BATCH_RUNS {
                     left = self.finish(key, &mut batch, left);
                 }
             } else {
@@ -88,13 +88,13 @@ impl Shaped {
     /// Makes what a batch has gathered, and returns what is left of `out`.
     fn finish<'a>(&self, key: &Key, batch: &mut Batch, out: &'a mut [u8]) -> &'a mut [u8] {
         let (out, rest) = out.split_at_mut(batch.bytes);
-        let parts = &batch.parts[..batch.count];
-        key.fill_runs(parts, out);
+        let runs = &batch.runs[..batch.count];
+        key.fill_runs(runs, out);
         if self.filler.is_some() {
             let mut left = out;
-            for part in parts {
-                let (out, rest) = left.split_at_mut(part.bytes);
-                self.lay(part.counter.offset(), out);
+            for run in runs {
+                let (out, rest) = left.split_at_mut(run.bytes);
+                self.lay(run.counter.offset(), out);
                 left = rest;
             }
         }
@@ -206,13 +206,13 @@ impl Shaped {
 /// What is made by one call of the cipher kernel, and gets its filler while it lies in the
 /// first-level cache.
 const BATCH_BYTES: usize = 16 << 10;
-/// Parts of 512 bytes.
-const BATCH_PARTS: usize = BATCH_BYTES / 512;
+/// How many runs of 512 bytes, the shortest blocks, fill a batch.
+const BATCH_RUNS: usize = BATCH_BYTES / 512;
 
 /// Runs that the cipher kernel makes in one go.
 #[derive(Default)]
 struct Batch {
-    parts: [CounterRun; BATCH_PARTS],
+    runs: [CounterRun; BATCH_RUNS],
     count: usize,
     bytes: usize,
 }
@@ -224,12 +224,12 @@ impl Batch {
         let block = Address::containing(made.file, made.offset).block;
         let counter = Counter::new(made.file, block);
         if let Some(last) = self.count.checked_sub(1)
-            && let Some(last) = self.parts.get_mut(last)
+            && let Some(last) = self.runs.get_mut(last)
             && last.end() == Some(counter)
         {
             last.bytes += bytes;
         } else {
-            self.parts[self.count] = CounterRun { counter, bytes };
+            self.runs[self.count] = CounterRun { counter, bytes };
             self.count += 1;
         }
         self.bytes += bytes;

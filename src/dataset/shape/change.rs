@@ -42,7 +42,7 @@ pub struct ChangeRule {
 impl ChangeRule {
     /// When the blocks of a file change.
     #[must_use]
-    pub(in crate::dataset) fn of_file(&self, choice: &Choice, file: Coordinates) -> FileChange {
+    pub(in crate::dataset) fn of_file(&self, choice: Choice, file: Coordinates) -> FileChange {
         let first = Coordinates { generation: 0, ..file };
         FileChange {
             share: self.share.of_2_32(),
@@ -167,7 +167,7 @@ mod tests {
 
     fn of_file(basis_points: u32, file: Coordinates) -> FileChange {
         let rule = ChangeRule { share: Percent::of_basis_points(basis_points), block_bytes: 4096 };
-        rule.of_file(&Choice::new("42"), file)
+        rule.of_file(Choice::new("42"), file)
     }
 
     /// How often a block has changed, as the formula says.

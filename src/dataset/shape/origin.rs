@@ -64,7 +64,7 @@ impl Origins {
     /// Where the bytes of a file were made.
     #[must_use]
     pub fn of(&self, file: Coordinates) -> FileOrigins {
-        let change = self.shape.change.map(|change| change.of_file(self.sizes.choice(), file));
+        let change = self.shape.change.map(|change| change.of_file(*self.sizes.choice(), file));
         let shared = self
             .shape
             .dedup
