@@ -3,7 +3,7 @@
 //!
 //! Every buffer begins at a multiple of 64 bytes of the file.
 
-use super::flatbuffer::{Field, Table as Flat};
+use super::flatbuffer::{Field, FlatTable};
 use super::plan::{Plan, Unit};
 use super::table::{Table, values};
 use super::text::Dtype;
@@ -47,16 +47,16 @@ impl Arrow {
         Ok((rows, Box::new(Self { table })))
     }
 
-    fn schema(&self) -> Flat {
+    fn schema(&self) -> FlatTable {
         let fields = self.table.columns.iter().map(|(name, dtype)| {
             let (kind, kind_table) = logical(*dtype);
-            Flat::new()
+            FlatTable::new()
                 .with(0, Field::Text(name.clone()))
                 .with(2, Field::U8(kind))
                 .with(3, Field::Table(kind_table))
                 .with(5, Field::Tables(Vec::new()))
         });
-        Flat::new().with(1, Field::Tables(fields.collect()))
+        FlatTable::new().with(1, Field::Tables(fields.collect()))
     }
 
     /// The beginning of the file, with the message that has the schema.
@@ -82,7 +82,7 @@ impl Arrow {
             }
             offset += bytes.next_multiple_of(ALIGN);
         }
-        let batch = Flat::new()
+        let batch = FlatTable::new()
             .with(0, Field::I64(rows))
             .with(1, Field::Structs(nodes, 16))
             .with(2, Field::Structs(buffers, 16));
@@ -117,7 +117,7 @@ impl Arrow {
                 offset += length;
             }
         }
-        let footer = Flat::new()
+        let footer = FlatTable::new()
             .with(0, Field::I16(V5))
             .with(1, Field::Table(self.schema()))
             .with(2, Field::Structs(Vec::new(), 24))
@@ -166,14 +166,14 @@ impl Format for Arrow {
 }
 
 /// The number of a logical type, and the table that says more.
-fn logical(dtype: Dtype) -> (u8, Flat) {
+fn logical(dtype: Dtype) -> (u8, FlatTable) {
     let integer = |is_signed: u8| {
         let bits = 8 * dtype.width() as u32;
-        (2, Flat::new().with(0, Field::U32(bits)).with(1, Field::U8(is_signed)))
+        (2, FlatTable::new().with(0, Field::U32(bits)).with(1, Field::U8(is_signed)))
     };
-    let float = |precision| (3, Flat::new().with(0, Field::I16(precision)));
+    let float = |precision| (3, FlatTable::new().with(0, Field::I16(precision)));
     match dtype {
-        Dtype::Bool => (6, Flat::new()),
+        Dtype::Bool => (6, FlatTable::new()),
         Dtype::U1 | Dtype::U2 | Dtype::U4 | Dtype::U8 => integer(0),
         Dtype::I1 | Dtype::I2 | Dtype::I4 | Dtype::I8 => integer(1),
         Dtype::F2 => float(0),
@@ -182,8 +182,8 @@ fn logical(dtype: Dtype) -> (u8, Flat) {
     }
 }
 
-fn message(kind: u8, header: Flat, body_bytes: u64) -> Vec<u8> {
-    Flat::new()
+fn message(kind: u8, header: FlatTable, body_bytes: u64) -> Vec<u8> {
+    FlatTable::new()
         .with(0, Field::I16(V5))
         .with(1, Field::U8(kind))
         .with(2, Field::Table(header))

@@ -3,7 +3,7 @@
 
 /// A table: fields by their numbers, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct FlatTable {
     fields: Vec<(u16, Field)>,
 }
 
@@ -15,13 +15,13 @@ pub(super) enum Field {
     U32(u32),
     I64(u64),
     Text(String),
-    Table(Table),
-    Tables(Vec<Table>),
+    Table(FlatTable),
+    Tables(Vec<FlatTable>),
     /// The bytes of structures that are aligned to eight, and how long each is.
     Structs(Vec<u8>, usize),
 }
 
-impl Table {
+impl FlatTable {
     pub(super) fn new() -> Self {
         Self::default()
     }

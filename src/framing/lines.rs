@@ -11,7 +11,7 @@ use super::{Element, Format, Parsed};
 #[derive(Debug)]
 pub(super) struct Lines {
     style: Style,
-    columns: Vec<(String, Kind)>,
+    columns: Vec<(String, ColumnKind)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Style {
 
 /// The kind of a column, with how many characters are drawn.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ColumnKind {
     /// A whole number of so many digits.
     Int(u64),
     /// A number below 1 with so many decimals.
@@ -37,7 +37,7 @@ enum Kind {
 const DIGITS_MAX: u64 = 18;
 const TEXT_MAX: u64 = 1 << 20;
 
-impl Kind {
+impl ColumnKind {
     fn parse(text: &str) -> Result<Self, String> {
         let digits_at = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
         let (word, width) = text.split_at(digits_at);
@@ -95,7 +95,7 @@ impl Lines {
 
     fn parse(style: Style, text: &str) -> Result<Parsed, String> {
         let (columns, rows) = text.split_once(',').unwrap_or((text, OPEN));
-        let columns = named(columns, Kind::parse)?;
+        let columns = named(columns, ColumnKind::parse)?;
         let rows = match rows {
             OPEN => None,
             rows => Some(number(rows, "the number of rows")?),

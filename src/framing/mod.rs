@@ -50,7 +50,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use element::Element;
-pub use plan::{Checksum, Kind, Parts, Plan, Span};
+pub use plan::{Checksum, PartKind, Parts, Plan, Span};
 pub use sum::{Sum, SumBytes, Summing};
 
 /// A file's format, with all that decides its framing.

@@ -35,12 +35,12 @@ struct Part {
     /// Where it begins in its unit.
     start: u64,
     length: u64,
-    kind: Kind,
+    kind: PartKind,
 }
 
 /// What a part is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PartKind {
     /// Bytes that follow from the format alone.
     Framing(Box<[u8]>),
     /// Content, made into elements.
@@ -77,7 +77,7 @@ pub struct Span<'a> {
     /// Where its unit begins.
     unit: u64,
     /// What it is.
-    pub kind: &'a Kind,
+    pub kind: &'a PartKind,
 }
 
 /// Which parts of a file some bytes are of.
@@ -92,11 +92,11 @@ pub struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, kind: &Kind) {
+    fn add(&mut self, kind: &PartKind) {
         match kind {
-            Kind::Framing(_) => self.framing = true,
-            Kind::Payload(_) => self.payload = true,
-            Kind::Checksum(_) => self.checksum = true,
+            PartKind::Framing(_) => self.framing = true,
+            PartKind::Payload(_) => self.payload = true,
+            PartKind::Checksum(_) => self.checksum = true,
         }
     }
 
@@ -112,27 +112,27 @@ impl Unit {
     /// Adds bytes of the framing.
     pub(super) fn framing(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
         let bytes: Vec<u8> = bytes.into();
-        if let Some(Part { length, kind: Kind::Framing(before), .. }) = self.parts.last_mut() {
+        if let Some(Part { length, kind: PartKind::Framing(before), .. }) = self.parts.last_mut() {
             let joined = [&before[..], &bytes].concat();
             *length += bytes.len() as u64;
             self.length += bytes.len() as u64;
             *before = joined.into();
             return self;
         }
-        self.push(bytes.len() as u64, Kind::Framing(bytes.into()))
+        self.push(bytes.len() as u64, PartKind::Framing(bytes.into()))
     }
 
     /// Adds payload of so many bytes.
     pub(super) fn payload(&mut self, element: Element, bytes: u64) -> &mut Self {
-        self.push(bytes, Kind::Payload(element))
+        self.push(bytes, PartKind::Payload(element))
     }
 
     /// Adds a sum over ranges, counted from the beginning of the unit.
     pub(super) fn checksum(&mut self, sum: Sum, covers: Vec<Cover>) -> &mut Self {
-        self.push(sum.width() as u64, Kind::Checksum(Checksum { sum, covers }))
+        self.push(sum.width() as u64, PartKind::Checksum(Checksum { sum, covers }))
     }
 
-    fn push(&mut self, length: u64, kind: Kind) -> &mut Self {
+    fn push(&mut self, length: u64, kind: PartKind) -> &mut Self {
         if length > 0 {
             self.parts.push(Part { start: self.length, length, kind });
             self.length += length;
@@ -252,17 +252,17 @@ impl Plan {
     /// Whether sixteen zeros or more may stand in a row.
     #[must_use]
     pub fn has_zeros(&self) -> bool {
-        let zeros = |kind: &Kind| match kind {
-            Kind::Framing(bytes) => bytes.split(|byte| *byte != 0).any(|run| run.len() >= 16),
-            Kind::Payload(element) => element.repeats_itself(),
-            Kind::Checksum(_) => false,
+        let zeros = |kind: &PartKind| match kind {
+            PartKind::Framing(bytes) => bytes.split(|byte| *byte != 0).any(|run| run.len() >= 16),
+            PartKind::Payload(element) => element.repeats_itself(),
+            PartKind::Checksum(_) => false,
         };
         self.sections.iter().flat_map(|section| &section.unit.parts).any(|part| zeros(&part.kind))
     }
 }
 
 /// What is past the end.
-const PAST: Kind = Kind::Payload(Element::Plain);
+const PAST: PartKind = PartKind::Payload(Element::Plain);
 
 impl Span<'_> {
     /// How many bytes.

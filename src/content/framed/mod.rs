@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::compare::Right;
 use super::key::Key;
 use super::{Coordinates, compare, keystream};
-use crate::framing::{Checksum, Element, Framing, Kind, Plan, Span, SumBytes};
+use crate::framing::{Checksum, Element, Framing, PartKind, Plan, Span, SumBytes};
 use crate::sync::Mutex;
 
 /// The content of files of a format.
@@ -74,7 +74,7 @@ impl Framed {
             return;
         }
         for span in self.plan().spans(range) {
-            if let Kind::Checksum(checksum) = span.kind {
+            if let PartKind::Checksum(checksum) = span.kind {
                 let at = to_index(span.range.start - offset);
                 let sum = self.sum(key, file, (&span, checksum), (offset, out));
                 lay_sum(&span, sum, &mut out[at..]);
@@ -89,13 +89,13 @@ impl Framed {
         for span in self.plan().spans(offset..offset + left.len() as u64) {
             let (out, rest) = left.split_at_mut(to_index(span.length()));
             match span.kind {
-                Kind::Payload(Element::Plain) => {}
-                Kind::Payload(element) => make(key, file, *element, &span, out),
-                Kind::Framing(bytes) => {
+                PartKind::Payload(Element::Plain) => {}
+                PartKind::Payload(element) => make(key, file, *element, &span, out),
+                PartKind::Framing(bytes) => {
                     let start = to_index(span.range.start - span.part);
                     out.copy_from_slice(&bytes[start..start + out.len()]);
                 }
-                Kind::Checksum(_) => has_sums = true,
+                PartKind::Checksum(_) => has_sums = true,
             }
             left = rest;
         }
@@ -201,7 +201,7 @@ impl Framed {
         let data = &data[..differs.unwrap_or(data.len())];
         let range = offset..offset + data.len() as u64;
         for span in self.plan().spans(range) {
-            if let Kind::Checksum(checksum) = span.kind {
+            if let PartKind::Checksum(checksum) = span.kind {
                 let at = to_index(span.range.start - offset);
                 let sum = self.sum(key, file, (&span, checksum), (offset, data));
                 let have = &data[at..at + to_index(span.length())];
@@ -232,7 +232,7 @@ impl Framed {
         if length > BATCH_BYTES as u64 {
             return length;
         }
-        let is_content = |span: &Span<'_>| !matches!(span.kind, Kind::Framing(_));
+        let is_content = |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_));
         self.plan().spans(range).filter(is_content).map(|span| span.length()).sum()
     }
 }
@@ -263,7 +263,7 @@ fn step(plan: &Plan, range: Range<u64>) -> usize {
     }
     match plan.spans(range).next() {
         Some(span)
-            if *span.kind == Kind::Payload(Element::Plain) && span.length() >= LONG_BYTES =>
+            if *span.kind == PartKind::Payload(Element::Plain) && span.length() >= LONG_BYTES =>
         {
             to_index(span.length())
         }
@@ -310,7 +310,7 @@ fn lay_sum(span: &Span<'_>, sum: SumBytes, out: &mut [u8]) {
 /// Lets the places of sums agree, which are looked at later.
 fn skip_sums(plan: &Plan, offset: u64, data: &[u8], right: &mut [u8]) {
     for span in plan.spans(offset..offset + data.len() as u64) {
-        if let Kind::Checksum(_) = span.kind {
+        if let PartKind::Checksum(_) = span.kind {
             let place = to_index(span.range.start - offset)..to_index(span.range.end - offset);
             right[place.clone()].copy_from_slice(&data[place]);
         }

@@ -124,14 +124,14 @@ fn byte(framing: &Framing, at: u64, sums: &mut BTreeMap<u64, [u8; 4]>) -> u8 {
         byte[0]
     };
     match span.kind {
-        Kind::Framing(bytes) => bytes[within],
-        Kind::Payload(element) => {
+        PartKind::Framing(bytes) => bytes[within],
+        PartKind::Payload(element) => {
             let width = element.width();
             let first = at - (within % width) as u64;
             let bytes: Vec<u8> = (0..width as u64).map(|index| plain(first + index)).collect();
             element_of(*element, &bytes)[within % width]
         }
-        Kind::Checksum(checksum) => {
+        PartKind::Checksum(checksum) => {
             if !sums.contains_key(&span.part) {
                 let covered = checksum.covers(&span).flatten();
                 let covered: Vec<u8> = covered.map(|at| byte(framing, at, sums)).collect();
