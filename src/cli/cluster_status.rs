@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::duration;
+use super::status::StatusArguments;
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
 use crate::disk::Disk;
 use crate::storage::{ClusterStatus, NodeLine, Root, read_cluster_status};
@@ -16,12 +17,11 @@ use crate::storage::{ClusterStatus, NodeLine, Root, read_cluster_status};
 pub(super) fn run(
     directory: &Path,
     first: &ClusterStatus,
-    json: bool,
-    watch: bool,
+    arguments: &StatusArguments,
 ) -> Result<ExitCode, Failure> {
-    show(directory, first, json, watch)?;
+    show(directory, first, arguments)?;
     let mut unreadable = first.unreadable_total;
-    if !watch {
+    if !arguments.watch {
         return Ok(exit_code(unreadable));
     }
     let interruption = Interruption::new()?;
@@ -29,7 +29,7 @@ pub(super) fn run(
     while !done && !interruption.stop().is_set() {
         thread::sleep(Duration::from_secs(1));
         let Some(status) = read(directory)? else { break };
-        show(directory, &status, json, watch)?;
+        show(directory, &status, arguments)?;
         unreadable = status.unreadable_total;
         done = status.percent_complete >= 100.0;
     }
@@ -51,13 +51,17 @@ pub(super) fn read(directory: &Path) -> Result<Option<ClusterStatus>, Failure> {
         .map_err(|error| Failure::system(format!("cannot read '{}': {error}", directory.display())))
 }
 
-fn show(directory: &Path, status: &ClusterStatus, json: bool, watch: bool) -> Result<(), Failure> {
+fn show(
+    directory: &Path,
+    status: &ClusterStatus,
+    arguments: &StatusArguments,
+) -> Result<(), Failure> {
     let mut text = String::new();
-    if json {
+    if arguments.json {
         text = serde_json::to_string(status).unwrap_or_default();
         text.push('\n');
     } else {
-        if watch && io::stdout().is_terminal() {
+        if arguments.watch && io::stdout().is_terminal() {
             // Home, and clear to the end.
             text.push_str("\x1b[H\x1b[J");
         }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::values::{Words, number, size, word};
 use super::{Failure, both};
+use crate::fs::CacheMode;
 use crate::fuse::{ConnectionOptions, NamesWithAttributes, REMEMBERED, REQUEST_BYTES_MAX};
 
 /// What is agreed with the kernel.
@@ -78,7 +79,7 @@ impl KernelArguments {
     /// What is asked of the kernel, or everything that is wrong with it.
     pub(super) fn options(
         &self,
-        uses_page_cache: bool,
+        cache: CacheMode,
         is_root: bool,
     ) -> Result<ConnectionOptions, Failure> {
         let request_bytes = size(
@@ -91,7 +92,7 @@ impl KernelArguments {
             Some(text) => {
                 size("--read-ahead", text, &(0..=READ_AHEAD_BYTES_MAX), "0 to 1G").map(Some)
             }
-            None => Ok((uses_page_cache && is_root).then_some(READ_AHEAD_BYTES)),
+            None => Ok((cache == CacheMode::Page && is_root).then_some(READ_AHEAD_BYTES)),
         };
         let (request_bytes, read_ahead_bytes) = both(request_bytes, read_ahead_bytes)?;
         Ok(ConnectionOptions {

@@ -49,6 +49,15 @@ struct Running {
     limits: Arc<LineLimits>,
 }
 
+/// Whether lines have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colours {
+    /// They are for people.
+    Terminal,
+    /// They are for a file.
+    None,
+}
+
 enum Message {
     Line(Vec<u8>),
     /// Everything before it has been written when it is dropped.
@@ -56,10 +65,10 @@ enum Message {
 }
 
 impl Log {
-    /// Begins to log to `out`, what `filter` lets through; in colours where it is for people.
+    /// Begins to log to `out`, what `filter` lets through.
     pub(super) fn start(
         filter: EnvFilter,
-        ansi: bool,
+        colours: Colours,
         out: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
@@ -72,7 +81,7 @@ impl Log {
         let writer = running.clone();
         lines()
             .with_env_filter(filter)
-            .with_ansi(ansi)
+            .with_ansi(colours == Colours::Terminal)
             .event_format(Limited { format: Format::default(), limits: running.limits.clone() })
             .with_writer(move || writer.clone())
             .init();

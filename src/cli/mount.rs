@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
-use super::log::Log;
+use super::log::{Colours, Log};
 use super::values::{THREADS_MAX, Words, number, size, word};
 use super::{Failure, both, pool};
 use crate::dataset::Dataset;
@@ -191,8 +191,7 @@ pub(super) fn run(arguments: &MountArguments) -> Result<ExitCode, Failure> {
 
 impl MountArguments {
     fn connection_options(&self) -> Result<ConnectionOptions, Failure> {
-        let uses_page_cache = self.mount.cache == CacheMode::Page;
-        self.kernel.options(uses_page_cache, Uid::effective().is_root())
+        self.kernel.options(self.mount.cache, Uid::effective().is_root())
     }
 }
 
@@ -353,9 +352,9 @@ fn start_log(mount: &AttachArguments) -> Result<Log, Failure> {
                     path.display()
                 ))
             })?;
-            Log::start(filter, false, file)
+            Log::start(filter, Colours::None, file)
         }
-        None if mount.foreground => Log::start(filter, true, io::stderr()),
+        None if mount.foreground => Log::start(filter, Colours::Terminal, io::stderr()),
         None => return Ok(Log::default()),
     };
     started.map_err(|error| Failure::system(format!("cannot start the log: {error}")))

@@ -25,11 +25,11 @@ use crate::report::SourceView;
 pub(super) struct StatusArguments {
     /// Print .status/summary.json as it is, or the merged status as one line of JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     /// For a directory: show it again every second until all nodes are done
     #[arg(long)]
-    watch: bool,
+    pub(super) watch: bool,
 
     /// Where it is mounted, or the directory that is written to; without it, the only seedfs there
     /// is
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
         && path.is_dir()
         && let Some(first) = cluster_status::read(path)?
     {
-        return cluster_status::run(path, &first, arguments.json, arguments.watch);
+        return cluster_status::run(path, &first, arguments);
     }
     let mount = mount_target::find(named, Accepted::Inside)?;
     let (text, summary) = read(&mount, "summary.json")?;

@@ -12,7 +12,7 @@ use super::storage_args::{Interruption, PartArguments};
 use super::values::{Words, word};
 use super::{Failure, INTERRUPTED, pool};
 use crate::disk::Disk;
-use crate::storage::{Algorithm, Output, Progress, Share, sums};
+use crate::storage::{Algorithm, Output, Progress, Share, SumsOptions, sums};
 
 /// Write a manifest of the dataset, with no storage read or written
 ///
@@ -62,6 +62,7 @@ pub(super) fn run(arguments: &SumsArguments) -> Result<ExitCode, Failure> {
     let share = Share::new(&dataset, node);
     let threads = arguments.part.threads();
     pool::start(Some(threads));
+    let options = SumsOptions { algorithm: arguments.algorithm, threads };
     let interruption = Interruption::new()?;
     let progress = Progress::new(share.file_count(), share.total_bytes(threads));
     let output = arguments.output.as_deref().map(|path| {
@@ -73,11 +74,10 @@ pub(super) fn run(arguments: &SumsArguments) -> Result<ExitCode, Failure> {
         let stop = interruption.stop();
         let Some(output) = &output else {
             let mut out = BufWriter::new(io::stdout());
-            return sums(share, arguments.algorithm, threads, &mut out, &progress, stop)
-                .and_then(|()| out.flush());
+            return sums(share, options, &mut out, &progress, stop).and_then(|()| out.flush());
         };
         let mut out = BufWriter::new(output.begin()?);
-        sums(share, arguments.algorithm, threads, &mut out, &progress, stop)?;
+        sums(share, options, &mut out, &progress, stop)?;
         // What was interrupted is no manifest: the file stays the one before.
         if stop.is_set() { Ok(()) } else { out.into_inner()?.finish() }
     });

@@ -67,7 +67,7 @@ pub use rank::{Rank, RankError, find_rank};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;
-pub use sums::{Algorithm, sums};
+pub use sums::{Algorithm, SumsOptions, sums};
 pub use target::Root;
 pub use template::{TemplateError, read_template};
 pub use verify::{VerifyOptions, verify};

@@ -123,7 +123,16 @@ fn digest<D: Digest>(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// Writes a line for each file of a share to `out`, in order, on so many threads;
+/// How to make a manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct SumsOptions {
+    /// The hash.
+    pub algorithm: Algorithm,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Writes a line for each file of a share to `out`, in order, on some threads;
 /// a large file's BLAKE3 also on those of the global rayon pool.
 ///
 /// # Errors
@@ -131,8 +140,7 @@ fn digest<D: Digest>(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> String {
 /// The first that `out` has.
 pub fn sums(
     share: Share<'_>,
-    algorithm: Algorithm,
-    threads: usize,
+    SumsOptions { algorithm, threads }: SumsOptions,
     out: &mut (dyn Write + Send),
     progress: &Progress,
     stop: &StopFlag,

@@ -374,7 +374,13 @@ fn a_manifest_is_whole_or_the_one_before_whichever_call_fails() {
         let output = Output::new(disk, path)?;
         let mut out = output.begin()?;
         let progress = Progress::new(4, 0);
-        sums(share, Algorithm::Blake3, 1, &mut out, &progress, &StopFlag::default())?;
+        sums(
+            share,
+            SumsOptions { algorithm: Algorithm::Blake3, threads: 1 },
+            &mut out,
+            &progress,
+            &StopFlag::default(),
+        )?;
         out.flush()?;
         out.finish()
     };

@@ -3,7 +3,7 @@
 use seedfs::content::Content;
 use seedfs::dataset::{Dataset, Inode};
 use seedfs::fs::{Error, Filesystem, Fill, InodeKind, OpenFor, Options, XattrAnswer};
-use seedfs::storage::{Algorithm, Progress, Share, StopFlag, sums};
+use seedfs::storage::{Algorithm, Progress, Share, StopFlag, SumsOptions, sums};
 
 use crate::common::unmounted;
 
@@ -29,7 +29,14 @@ fn it_is_what_sums_writes_in_pieces_of_any_size() {
     let dataset = dataset();
     let progress = Progress::new(0, 0);
     let share = Share::new(&dataset, None);
-    sums(share, Algorithm::Blake3, 2, &mut expected, &progress, &StopFlag::default()).unwrap();
+    sums(
+        share,
+        SumsOptions { algorithm: Algorithm::Blake3, threads: 2 },
+        &mut expected,
+        &progress,
+        &StopFlag::default(),
+    )
+    .unwrap();
 
     let inode = manifest(&filesystem);
     let size_bytes = filesystem.attributes(inode).unwrap().size.size_bytes;
