@@ -67,6 +67,7 @@
 //!
 //! | layer | what lives there |
 //! |---|---|
+//! | [`framing`] | headers, checksums and footers of file formats |
 //! | [`numa`] | processors near memory, and threads that stay there |
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
@@ -88,6 +89,7 @@ pub mod cli;
 pub mod content;
 pub mod dataset;
 pub mod disk;
+pub mod framing;
 pub mod fs;
 #[cfg(feature = "mount")]
 pub mod fuse;
