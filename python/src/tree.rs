@@ -84,7 +84,7 @@ fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<s
         let mut interrupted = Ok(());
         while until_done.recv_timeout(SIGNALS_EVERY) == Err(RecvTimeoutError::Timeout) {
             if interrupted.is_ok() {
-                interrupted = Python::attach(|py| py.check_signals());
+                interrupted = Python::attach(Python::check_signals);
                 if interrupted.is_err() {
                     stop.set();
                 }

@@ -156,8 +156,8 @@ impl Pools {
         at_once(&jobs, &|(pool, threads, shares)| pool.work(*threads, &|| take(shares, &fill)));
     }
 
-    /// Runs `work` where jobs of rayon go to these threads: those of the first pool, where there are
-    /// several.
+    /// Runs `work` where jobs of rayon go to these threads: those of the first pool, where there
+    /// are several.
     pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match self.pools.first().and_then(|pool| pool.threads.as_ref()) {
             Some(pool) => pool.install(work),
