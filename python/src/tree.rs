@@ -84,7 +84,12 @@ fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<s
         let mut interrupted = Ok(());
         while until_done.recv_timeout(SIGNALS_EVERY) == Err(RecvTimeoutError::Timeout) {
             if interrupted.is_ok() {
-                interrupted = Python::attach(Python::check_signals);
+                #[expect(
+                    clippy::redundant_closure_for_method_calls,
+                    reason = "the method itself is of one lifetime"
+                )]
+                let signals = Python::attach(|py| py.check_signals());
+                interrupted = signals;
                 if interrupted.is_err() {
                     stop.set();
                 }
