@@ -60,9 +60,6 @@ fn compare(c: &mut Criterion) {
     each_size(c, "first_difference", |content, buffer| {
         assert_eq!(content.first_difference(FILE, OFFSET, buffer), None);
     });
-    each_size(c, "first_difference_parallel", |content, buffer| {
-        assert_eq!(content.first_difference_parallel(FILE, OFFSET, buffer), None);
-    });
     each_size(c, "differing_runs_none", |content, buffer| {
         content.differing_runs(FILE, OFFSET, buffer, &mut |_| unreachable!());
     });

@@ -148,19 +148,6 @@ impl Content {
         }
     }
 
-    /// As [`first_difference`](Self::first_difference), on the threads of the current rayon pool
-    /// when `data` is long.
-    #[must_use]
-    pub fn first_difference_parallel(
-        &self,
-        file: Coordinates,
-        offset: u64,
-        data: &[u8],
-    ) -> Option<usize> {
-        let compare = |offset, data: &[u8]| self.first_difference(file, offset, data);
-        parallel::first_difference(offset, data, compare)
-    }
-
     /// How many bytes at the end of `data` agree with the content of `file`, counted backwards
     /// until the first that does not. `offset` is that of the first byte of `data`.
     #[must_use]

@@ -45,7 +45,7 @@ mod xattrs;
 
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, Inode, MAX_INODES};
+use crate::dataset::{Inode, MAX_INODES};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{DashEntry, DashMap, Mutex};
 
@@ -261,21 +261,6 @@ impl Overlay {
         self.resets.load(Ordering::Acquire)
     }
 
-    /// What a name in a directory stands for now.
-    #[must_use]
-    pub fn lookup(
-        &self,
-        dataset: &Dataset,
-        parent: Inode,
-        name: &[u8],
-    ) -> Option<(Inode, InodeKind)> {
-        if self.names.is_changed() {
-            self.names.read().lookup(dataset, parent, name)
-        } else {
-            dataset_lookup(dataset, parent, name)
-        }
-    }
-
     /// Whether any name differs from the dataset's.
     #[must_use]
     pub fn names_changed(&self) -> bool {
@@ -336,17 +321,5 @@ impl Overlay {
             .filter(|entry| entry.value().resets() == resets)
             .map(|entry| (*entry.key(), Arc::clone(entry.value())))
             .collect()
-    }
-
-    /// How many inodes have a record.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether nothing has ever been changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
     }
 }
