@@ -26,7 +26,7 @@ use crate::verdict::{Class, Verdict};
 /// Judge the files in a real directory as a mount would
 ///
 /// Every byte is read and compared with what the same options mount. Exits with 1 where anything is
-/// wrong, missing or none of the dataset's, and with 3 where a file could not be read.
+/// wrong, missing, untouched or unexpected, and with 3 where a file could not be read.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
@@ -178,8 +178,8 @@ impl<'a> Outputs<'a> {
             let open = |path: &'a PathBuf| {
                 let output = Output::new(Disk::real(), path).map_err(|error| {
                     let shown = path.display();
-                    let needed = "a file that can be written is needed";
-                    Failure::usage(format!("{option} '{shown}': {error}; {needed}"))
+                    let expected = "expected a file that can be written";
+                    Failure::usage(format!("{option} '{shown}': {error}; {expected}"))
                 })?;
                 Ok((path, output))
             };

@@ -11,8 +11,8 @@
 //! Some answers can take long: those for which whole files are hashed, a piece of
 //! `.status/sums/blake3` and the attribute `user.seedfs.blake3`; and those for which files are
 //! judged whose extents arithmetic alone cannot judge, a document, the attribute
-//! `user.seedfs.verdict` and a long copy. Whether one may can be asked beforehand, so that the
-//! caller finds a thread for it, and all of them can be stopped.
+//! `user.seedfs.verdict` and a long copy. The caller can ask beforehand whether an
+//! answer may take long, to find a thread for it, and can stop all of them.
 //!
 //! All operations are methods of [`Filesystem`], each in the file of what it is about. The state
 //! that they share:

@@ -1,4 +1,4 @@
-//! The overlay: what has been written over the dataset, kept as extents.
+//! The overlay: all that differs from the dataset, which is names, attributes and extents.
 //!
 //! A file that nobody has touched has no record here at all. The first change to it makes a
 //! [`Record`], and from then on the record says what the file *has*; what it *should* have stays
@@ -11,6 +11,7 @@
 //!   Content  equal to the content of some address: the address is kept, 24 bytes for any length
 //!   Zeros    zeros that somebody wrote: no storage either
 //!   Bytes    anything else, kept as it came, within the budget
+//!   Stored   the same, in the store's file on disk
 //!   (none)   a hole: nobody wrote it, it reads as zeros
 //! ```
 //!
@@ -21,6 +22,9 @@
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
+//!
+//! Names are kept in the same way ([`ChangedNames`]): a directory has an entry here only for a name
+//! that differs from the dataset's. The [`Budget`] bounds all of it.
 //!
 //! This layer never generates content while a lock is held: `recognise` turns the bytes of a
 //! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
@@ -90,7 +94,7 @@ pub enum NoRecord {
     Gone,
 }
 
-/// All records, by inode number.
+/// All that differs from the dataset: records by inode number, names, and what bounds them.
 #[derive(Debug)]
 pub struct Overlay {
     /// One that was made before the latest reset is void: nobody is handed it.
