@@ -70,6 +70,7 @@
 //!
 //! | layer | what lives there |
 //! |---|---|
+//! | [`framing`] | headers, checksums and footers of file formats |
 //! | [`numa`] | processors near memory, and threads that stay there |
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
@@ -92,6 +93,7 @@ pub mod cli;
 pub mod content;
 pub mod dataset;
 pub mod disk;
+pub mod framing;
 pub mod fs;
 #[cfg(feature = "mount")]
 pub mod fuse;

@@ -160,7 +160,7 @@ fn walk(
 const CHUNK: usize = 32;
 
 /// How many bytes agree from the beginning. `a` and `b` are equally long, here and below.
-fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
     let chunks = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
     let whole = CHUNK * chunks.take_while(|(a, b)| a == b).count();
     whole + a[whole..].iter().zip(&b[whole..]).take_while(|(a, b)| a == b).count()

@@ -112,7 +112,7 @@ fn extend(
     let room = usize::try_from(MAX_FILE_BYTES - offset).unwrap_or(usize::MAX);
     let here = &data[at..];
     let here = &here[..here.len().min(room)];
-    if content.shaped.is_some() {
+    if content.shaped.is_some() || content.framed.is_some() {
         let window = &here[..BLOCK_BYTES];
         if content.first_difference(source.file, offset, window).is_some() {
             return None;

@@ -56,6 +56,7 @@ mod address;
 mod cipher;
 mod compare;
 mod digest;
+mod framed;
 mod key;
 mod keystream;
 mod locate;
@@ -69,13 +70,14 @@ use std::sync::Arc;
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
-use crate::dataset::{Coordinates, Dataset};
+use crate::dataset::{Coordinates, Dataset, Template};
 
 pub use address::{Address, Source};
 pub use locate::Located;
 pub use stop_check::{StopCheck, Stopped};
 
 use compare::Plain;
+use framed::Framed;
 use key::Key;
 use keystream::KeystreamPiece;
 use shaped::Shaped;
@@ -96,22 +98,32 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 #[derive(Clone, Debug)]
 pub struct Content {
     key: Key,
-    /// `None` where all bytes are the plain keystream.
+    /// `None` where all bytes are the plain keystream, but for a framing.
     shaped: Option<Arc<Shaped>>,
+    /// `None` where the files are of no format.
+    framed: Option<Arc<Framed>>,
 }
 
 impl Content {
     /// The plain content under `seed`, which is taken as text: "42" and "042" are different seeds.
     #[must_use]
     pub fn new(seed: &str) -> Self {
-        Self { key: Key::new(seed), shaped: None }
+        Self { key: Key::new(seed), shaped: None, framed: None }
     }
 
     /// The content of a dataset, in its shape.
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
+        let key = Key::new(dataset.seed());
+        if let Template::Framed(framing) = &dataset.shape().template {
+            return Self {
+                key,
+                shaped: None,
+                framed: Some(Arc::new(Framed::new(framing.clone()))),
+            };
+        }
         let shaped = Shaped::new(dataset.origins()).map(Arc::new);
-        Self { key: Key::new(dataset.seed()), shaped }
+        Self { key, shaped, framed: None }
     }
 
     /// The AES-128 key, with which other tools can make the same bytes.
@@ -128,9 +140,10 @@ impl Content {
 
     /// Fills `out` with the content of `file` from `offset`.
     pub fn fill(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
-        match &self.shaped {
-            None => keystream::fill(&self.key, file, offset, out),
-            Some(shaped) => shaped.fill(&self.key, file, offset, out),
+        match (&self.shaped, &self.framed) {
+            (None, None) => keystream::fill(&self.key, file, offset, out),
+            (Some(shaped), _) => shaped.fill(&self.key, file, offset, out),
+            (None, Some(framed)) => framed.fill(&self.key, file, offset, out),
         }
     }
 
@@ -142,9 +155,10 @@ impl Content {
     /// The index of the first byte of `data` that is not the content of `file` from `offset`.
     #[must_use]
     pub fn first_difference(&self, file: Coordinates, offset: u64, data: &[u8]) -> Option<usize> {
-        match &self.shaped {
-            None => compare::first_difference(&self.key, file, offset, data),
-            Some(shaped) => shaped.first_difference(&self.key, file, offset, data),
+        match (&self.shaped, &self.framed) {
+            (None, None) => compare::first_difference(&self.key, file, offset, data),
+            (Some(shaped), _) => shaped.first_difference(&self.key, file, offset, data),
+            (None, Some(framed)) => framed.first_difference(&self.key, file, offset, data),
         }
     }
 
@@ -152,10 +166,13 @@ impl Content {
     /// until the first that does not. `offset` is that of the first byte of `data`.
     #[must_use]
     pub fn matching_suffix(&self, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-        match &self.shaped {
-            None => compare::matching_suffix(&mut self.plain(file), offset, data),
-            Some(shaped) => {
+        match (&self.shaped, &self.framed) {
+            (None, None) => compare::matching_suffix(&mut self.plain(file), offset, data),
+            (Some(shaped), _) => {
                 compare::matching_suffix(&mut shaped.right(&self.key, file), offset, data)
+            }
+            (None, Some(framed)) => {
+                compare::matching_suffix(&mut framed.right(&self.key, file), offset, data)
             }
         }
     }
@@ -171,10 +188,13 @@ impl Content {
         data: &[u8],
         run: &mut dyn FnMut(Range<usize>),
     ) {
-        match &self.shaped {
-            None => compare::differing_runs(&mut self.plain(file), offset, data, run),
-            Some(shaped) => {
+        match (&self.shaped, &self.framed) {
+            (None, None) => compare::differing_runs(&mut self.plain(file), offset, data, run),
+            (Some(shaped), _) => {
                 compare::differing_runs(&mut shaped.right(&self.key, file), offset, data, run);
+            }
+            (None, Some(framed)) => {
+                compare::differing_runs(&mut framed.right(&self.key, file), offset, data, run);
             }
         }
     }
@@ -267,14 +287,18 @@ impl Content {
     #[must_use]
     pub fn has_zeros(&self) -> bool {
         self.shaped.as_ref().is_some_and(|shaped| shaped.has_zeros())
+            || self.framed.as_ref().is_some_and(|framed| framed.has_zeros())
     }
 
-    /// How many bytes of a range are not filler, which agrees with that of any place. A long range
-    /// counts as all content.
+    /// How many bytes of a range are neither filler, which agrees with that of any place, nor
+    /// framing, which agrees with that of any file. A long range counts as all content.
     #[must_use]
     pub fn content_bytes(&self, file: Coordinates, range: Range<u64>) -> u64 {
-        let length = range.end - range.start;
-        self.shaped.as_ref().map_or(length, |shaped| shaped.content_bytes(file, range))
+        match (&self.shaped, &self.framed) {
+            (None, None) => range.end - range.start,
+            (Some(shaped), _) => shaped.content_bytes(file, range),
+            (None, Some(framed)) => framed.content_bytes(range),
+        }
     }
 
     /// A place whose bytes are those of every file at this offset; `None` where files differ.

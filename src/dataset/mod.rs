@@ -67,6 +67,8 @@ pub use sizes::{
 };
 pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
 
+use crate::framing::Framing;
+
 /// A dataset that can be: every part of it was accepted by [`DatasetConfig::validate`], which is
 /// the only way to one.
 #[derive(Clone, Debug)]
@@ -113,6 +115,15 @@ impl Dataset {
     #[must_use]
     pub fn origins(&self) -> &Origins {
         &self.origins
+    }
+
+    /// The format of a file, where it has one.
+    #[must_use]
+    pub fn framing(&self) -> Option<&Framing> {
+        match &self.shape().template {
+            Template::Framed(framing) => Some(framing),
+            _ => None,
+        }
     }
 
     /// How many there are along each axis.

@@ -119,7 +119,17 @@ pub fn serve(
         tracing::warn!(%obstacle, "a dead mount stays");
     }
     tracing::info!(path = %path.display(), "unmounted");
-    outcome.map_err(|error| MountError::Session(path.to_owned(), error))
+    unless_ended(outcome).map_err(|error| MountError::Session(path.to_owned(), error))
+}
+
+/// The kernel ends a session with `ENODEV`, which fuser knows, or with `ECONNABORTED` where the
+/// connection goes between taking a request from its queue and handing it over
+/// (`fuse_dev_do_read`): the last close of a detached mount does that now and then.
+fn unless_ended(outcome: io::Result<()>) -> io::Result<()> {
+    outcome.or_else(|error| match error.kind() {
+        io::ErrorKind::ConnectionAborted => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// Mounts, and agrees with the kernel.
@@ -254,4 +264,16 @@ fn unmount_or_detach(own: &OwnMount) -> Result<(), Obstacle> {
         }
         obstacle => Err(obstacle),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_went_is_an_end_and_nothing_else_is() {
+        let outcome = |errno| unless_ended(Err(io::Error::from_raw_os_error(errno)));
+        assert!(outcome(libc::ECONNABORTED).is_ok());
+        assert_eq!(outcome(libc::EIO).map_err(|error| error.raw_os_error()), Err(Some(libc::EIO)));
+    }
 }

@@ -85,6 +85,9 @@ pub(crate) struct RangeView {
     offset: u64,
     length: u64,
     class: &'static str,
+    /// Which parts of a file of a format it is of; left out for other files, and past the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<&'static str>,
     expected: Option<String>,
     actual: String,
     source: Option<SourceView>,
@@ -131,6 +134,9 @@ impl RangeView {
             offset: range.offset,
             length: range.length,
             class: range.class.name(),
+            parts: dataset.framing().map_or_else(Vec::new, |framing| {
+                framing.plan().parts(range.offset..range.offset + range.length).names().collect()
+            }),
             expected: (!range.expected.is_empty()).then(|| hex::encode(&range.expected)),
             actual: hex::encode(&range.actual),
             source: range.source.map(|source| {

@@ -134,7 +134,8 @@ fn examples_of_page(path: &Path) -> Vec<Example> {
                 match line.strip_prefix("$ ") {
                     None if !goes_on => shown.push(line.to_owned()),
                     command => {
-                        script += &format!("{}\n", command.unwrap_or(line));
+                        script += command.unwrap_or(line);
+                        script.push('\n');
                         goes_on = !has_prompts || line.ends_with('\\');
                     }
                 }

@@ -10,6 +10,7 @@
 )]
 
 mod content;
+mod formats;
 mod openssl;
 mod shapes;
 mod sizes;

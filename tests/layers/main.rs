@@ -30,7 +30,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 14] = [
+const LAYERS: [Layer; 15] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -40,6 +40,12 @@ const LAYERS: [Layer; 14] = [
             ("shuttle_parking_lot", "the same, for parking_lot"),
         ],
         touches_system: true,
+    },
+    Layer {
+        name: "framing",
+        crates: &["crc_fast", "simd_adler32"],
+        deviations: &[("thiserror", ERRORS)],
+        touches_system: false,
     },
     Layer {
         name: "numa",

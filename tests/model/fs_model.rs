@@ -156,9 +156,11 @@ prop_compose! {
         drawn in prop::bool::weighted(0.3),
         grow in 0..41_u8, new_files in 0..101_u8,
         generations in (0..6_u8, 0..5_u8), files in 0..3_u8,
+        format in prop::option::weighted(0.4, any::<u8>()),
     ) -> Asked {
         Asked {
             content, compress, dedup, change, size, drawn, grow, new_files, generations, files,
+            format,
         }
     }
 }

@@ -42,7 +42,7 @@ fn contents(
         let path = format!("{path}/{name}");
         match filesystem.attributes(inode).unwrap() {
             it if it.kind == InodeKind::Directory => {
-                found.extend(contents(filesystem, inode, &path))
+                found.extend(contents(filesystem, inode, &path));
             }
             it => found.push((path, it)),
         }

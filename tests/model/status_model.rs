@@ -9,6 +9,7 @@
 mod model;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{Body, Data, Model, Operation, PAST_END, SIZE};
@@ -39,10 +40,10 @@ fn dataset(layout: usize) -> Dataset {
     let mut toml =
         format!("seed = '{SEED}'\nnodes = 2\nprocesses = 2\nfiles = {files}\nsize = {SIZE}\n");
     if let Some(iterations) = iterations {
-        toml += &format!("iterations = {iterations}\n");
+        writeln!(toml, "iterations = {iterations}").unwrap();
     }
     if files > 1 {
-        toml += &format!("layout = '{template}'\n");
+        writeln!(toml, "layout = '{template}'").unwrap();
     }
     unmounted::dataset(&toml)
 }

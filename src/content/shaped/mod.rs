@@ -43,7 +43,7 @@ impl Shaped {
         match &self.origins.shape().template {
             Template::Zero => out.fill(0),
             Template::File(template) => repeat(template.bytes(), offset, out),
-            Template::Random => self.fill_random(key, file, offset, out),
+            Template::Random | Template::Framed(_) => self.fill_random(key, file, offset, out),
             Template::Text => {
                 let mut left = out;
                 for made in Segments::new(self.origins.of(file), offset, left.len() as u64) {
@@ -178,7 +178,7 @@ impl Shaped {
             Template::File(file) => {
                 runs.of_bytes(file.bytes(), [one.offset, other.offset], length);
             }
-            Template::Random | Template::Text => {
+            Template::Random | Template::Text | Template::Framed(_) => {
                 let places = [one, other].map(|it| (self.origins.of(it.file), it.offset));
                 runs.of_origins(&places, length);
             }
@@ -198,7 +198,7 @@ impl Shaped {
             Template::File(template) => {
                 *self.has_zeros.get_or_init(|| agreement::has_zeros(template.bytes()))
             }
-            Template::Random | Template::Text => false,
+            Template::Random | Template::Text | Template::Framed(_) => false,
         }
     }
 }

@@ -191,6 +191,10 @@ impl Errors {
     }
 
     fn sizes(&mut self, typed: Option<&OptionValue>, shape: &Shape) -> Option<Sizes> {
+        if let Template::Framed(framing) = &shape.template {
+            // The size that was typed, if any.
+            return Some(Sizes::Equal(framing.size_bytes()));
+        }
         let Some(value) = typed else {
             return Some(Sizes::Equal(match &shape.template {
                 Template::File(file) => file.bytes().len() as u64,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::framing::Framing;
+
 /// What the bytes of a dataset are made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Template {
@@ -15,6 +17,8 @@ pub enum Template {
     Text,
     /// A local file, over and over.
     File(TemplateFile),
+    /// The keystream in the framing of a file format.
+    Framed(Framing),
 }
 
 impl Template {
@@ -22,6 +26,13 @@ impl Template {
     /// same.
     #[must_use]
     pub fn differs_by_file(&self) -> bool {
+        matches!(self, Self::Random | Self::Text | Self::Framed(_))
+    }
+
+    /// Whether a byte may have been made at another place than where it stands: in an earlier
+    /// generation, or in a block that others share.
+    #[must_use]
+    pub fn has_origins(&self) -> bool {
         matches!(self, Self::Random | Self::Text)
     }
 }

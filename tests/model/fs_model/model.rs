@@ -17,7 +17,7 @@ use serde_json::Value;
 /// A small dataset, in numbers of which any will do.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// `random`, `text`, `zero` or a file, by this number modulo 4.
+    /// `random`, `text`, `zero` or a file, by this number modulo 4; a format instead, if one is set.
     pub(crate) content: u8,
     /// Percent; modulo what is accepted, here and below.
     pub(crate) compress: u8,
@@ -35,11 +35,44 @@ pub(crate) struct Asked {
     /// The only generation, or how many there are.
     pub(crate) generations: (u8, u8),
     pub(crate) files: u8,
+    /// A format for the content, by this number modulo how many there are; the shape and the size
+    /// are the format's then.
+    pub(crate) format: Option<u8>,
 }
+
+/// Small files of all formats.
+const FORMATS: [&str; 14] = [
+    "npy:f4,3x700",
+    "npy:bool,5000",
+    "npy:i8,900",
+    "npz:x:f4,500+y:i8,300",
+    "tfrecord:700,10",
+    "hdf5:f8,900",
+    "arrow:a:f4+b:bool+c:i8,200,70",
+    "parquet:a:f4+b:bool+c:i8,300,100",
+    "jsonl:id:int9+x:float6+name:text12+ok:bit,90",
+    "csv:id:int9+x:float6+name:text12+ok:bit,90",
+    "bmp:41x40",
+    "png:41x40",
+    "png:3000x1",
+    "npy:u1,1",
+];
 
 impl Asked {
     /// The dataset that comes nearest.
     pub(crate) fn dataset(&self) -> Dataset {
+        if let Some(format) = self.format {
+            let content = FORMATS[usize::from(format) % FORMATS.len()];
+            let config = DatasetConfig {
+                seed: Some("model".into()),
+                nodes: Some(2.into()),
+                files: Some(u64::from(self.files % 3 + 1).into()),
+                iterations: Some(u64::from(self.generations.1 % 5 + 1).into()),
+                content: Some(content.into()),
+                ..DatasetConfig::default()
+            };
+            return config.validate().expect(content);
+        }
         let made = self.content % 4 < 2;
         let size = self.size % 9000 + 1;
         let size = if self.drawn { format!("1..{size}") } else { size.to_string() };

@@ -368,7 +368,7 @@ impl World for Direct {
             Operation::Write(target, offset, bytes) => {
                 let inode = self.open(target)?;
                 let written = self.filesystem.write(inode, *offset, bytes);
-                written.map(|_| Vec::new()).map_err(errno)
+                written.map(|()| Vec::new()).map_err(errno)
             }
             Operation::Read(target, offset, length) => {
                 let mut bytes = vec![0xee; *length];

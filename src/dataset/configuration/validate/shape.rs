@@ -2,7 +2,8 @@
 
 use super::{Errors, OptionValue};
 use crate::dataset::configuration::options::{DatasetConfig, FILE_PREFIX};
-use crate::dataset::{ChangeRule, Dedup, Percent, Scope, Shape, Template, parse_size};
+use crate::dataset::{ChangeRule, Dedup, Percent, Scope, Shape, Sizes, Template, parse_size};
+use crate::framing::{Framing, FramingError};
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
 const DEFAULT_BLOCK_BYTES: u64 = 4096;
@@ -41,8 +42,16 @@ impl Errors {
                 );
                 return Template::Random;
             }
+            _ if Framing::is_meant(&text) => match self.framing(&text, typed.size.as_ref()) {
+                Some(framing) => Template::Framed(framing),
+                None => return Template::Random,
+            },
             _ => {
-                self.add("--content", text, "expected random, zero, text or file:PATH");
+                let names = Framing::names().join(", ");
+                let message = format!(
+                    "expected random, zero, text, file:PATH, or a format and what is in it: {names}"
+                );
+                self.add("--content", text, message);
                 return Template::Random;
             }
         };
@@ -58,6 +67,25 @@ impl Errors {
             self.add("content_hash", hash, message);
         }
         template
+    }
+
+    /// The format, where files of it can have the size that was asked for.
+    fn framing(&mut self, text: &str, size: Option<&OptionValue>) -> Option<Framing> {
+        let size_text = size.map(OptionValue::to_string).unwrap_or_default();
+        // A size that is none is told where sizes are looked at.
+        let sizes = size.and_then(|_| Sizes::parse(&size_text).ok());
+        let size_bytes = sizes.as_ref().and_then(Sizes::equal);
+        if sizes.is_some() && size_bytes.is_none() {
+            let message = "files of a format all have one size; expected that, or none";
+            self.add("--size", size_text, message);
+            return None;
+        }
+        match Framing::parse(text, size_bytes) {
+            Ok(framing) => return Some(framing),
+            Err(FramingError::Description(message)) => self.add("--content", text, message),
+            Err(FramingError::Size(message)) => self.add("--size", size_text, message),
+        }
+        None
     }
 
     fn dedup(&mut self, typed: &DatasetConfig) -> Option<Dedup> {
@@ -101,7 +129,14 @@ impl Errors {
             let message = format!("only goes with random content, and not with '{content}'");
             self.add("--compress", shown(typed.compress.as_ref()), message);
         }
-        if shape.template.differs_by_file() {
+        if let Template::Framed(_) = shape.template
+            && let Some(grow) = &typed.grow
+            && Percent::parse(&grow.to_string()) != Some(Percent::ZERO)
+        {
+            let message = format!("files of '{content}' have one size; expected 0");
+            self.add("--grow", grow.to_string(), message);
+        }
+        if shape.template.has_origins() {
             return;
         }
         let message = format!("only goes with random content and text, and not with '{content}'");

@@ -1,0 +1,287 @@
+//! A file as parts: which bytes are framing, which payload, and which sums over others.
+//!
+//! A plan is a few *sections*, one after another. A section repeats a *unit*, whose *parts* lie
+//! without gaps: a record of a file of a million records is one unit. So a plan is small, and the
+//! part at an offset is found by a division.
+
+use std::ops::Range;
+
+use super::Element;
+use super::sum::Sum;
+
+/// The parts of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    size_bytes: u64,
+    sections: Vec<Section>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Section {
+    start: u64,
+    repeats: u64,
+    unit: Unit,
+}
+
+/// Parts that are repeated together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unit {
+    length: u64,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    /// Where it begins in its unit.
+    start: u64,
+    length: u64,
+    kind: PartKind,
+}
+
+/// What a part is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// Bytes that follow from the format alone.
+    Framing(Box<[u8]>),
+    /// Content, made into elements.
+    Payload(Element),
+    /// A sum over other bytes of the file.
+    Checksum(Checksum),
+}
+
+/// A sum over bytes of the same file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// Which one.
+    pub sum: Sum,
+    /// The bytes, as ranges that are counted from the beginning of the unit, modulo 2^64.
+    covers: Vec<Cover>,
+}
+
+/// Bytes that a sum covers: a range, and how often it is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cover {
+    pub(super) start: u64,
+    pub(super) length: u64,
+    pub(super) stride: u64,
+    pub(super) repeats: u64,
+}
+
+/// Some bytes of one part.
+#[derive(Clone, Debug)]
+pub struct Span<'a> {
+    /// The bytes, by their offsets in the file.
+    pub range: Range<u64>,
+    /// Where the part begins.
+    pub part: u64,
+    /// Where its unit begins.
+    unit: u64,
+    /// What it is.
+    pub kind: &'a PartKind,
+}
+
+/// Which parts of a file some bytes are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Headers, footers and what else follows from the format.
+    pub framing: bool,
+    /// Content.
+    pub payload: bool,
+    /// Sums over others.
+    pub checksum: bool,
+}
+
+impl Parts {
+    fn add(&mut self, kind: &PartKind) {
+        match kind {
+            PartKind::Framing(_) => self.framing = true,
+            PartKind::Payload(_) => self.payload = true,
+            PartKind::Checksum(_) => self.checksum = true,
+        }
+    }
+
+    /// The names of those that it has.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let named =
+            [(self.framing, "framing"), (self.payload, "payload"), (self.checksum, "checksum")];
+        named.into_iter().filter_map(|(has, name)| has.then_some(name))
+    }
+}
+
+impl Unit {
+    /// Adds bytes of the framing.
+    pub(super) fn framing(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        let bytes: Vec<u8> = bytes.into();
+        if let Some(Part { length, kind: PartKind::Framing(before), .. }) = self.parts.last_mut() {
+            let joined = [&before[..], &bytes].concat();
+            *length += bytes.len() as u64;
+            self.length += bytes.len() as u64;
+            *before = joined.into();
+            return self;
+        }
+        self.push(bytes.len() as u64, PartKind::Framing(bytes.into()))
+    }
+
+    /// Adds payload of so many bytes.
+    pub(super) fn payload(&mut self, element: Element, bytes: u64) -> &mut Self {
+        self.push(bytes, PartKind::Payload(element))
+    }
+
+    /// Adds a sum over ranges, counted from the beginning of the unit.
+    pub(super) fn checksum(&mut self, sum: Sum, covers: Vec<Cover>) -> &mut Self {
+        self.push(sum.width() as u64, PartKind::Checksum(Checksum { sum, covers }))
+    }
+
+    fn push(&mut self, length: u64, kind: PartKind) -> &mut Self {
+        if length > 0 {
+            self.parts.push(Part { start: self.length, length, kind });
+            self.length += length;
+        }
+        self
+    }
+
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl Cover {
+    /// One range.
+    pub(super) fn once(range: Range<u64>) -> Vec<Self> {
+        vec![Self { start: range.start, length: range.end - range.start, stride: 0, repeats: 1 }]
+    }
+}
+
+impl Plan {
+    /// Adds a unit, so many times.
+    pub(super) fn section(&mut self, repeats: u64, unit: Unit) -> &mut Self {
+        if repeats > 0 && unit.length > 0 {
+            let start = self.size_bytes;
+            self.size_bytes += repeats * unit.length;
+            self.sections.push(Section { start, repeats, unit });
+        }
+        self
+    }
+
+    /// The size of the file.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The parts in a range, in order and without gaps; what is past the end is payload.
+    pub fn spans(&self, range: Range<u64>) -> impl Iterator<Item = Span<'_>> {
+        let mut place = self.place(range.start);
+        let mut offset = range.start;
+        std::iter::from_fn(move || {
+            if offset >= range.end {
+                return None;
+            }
+            let Some((section, unit, index)) = place else {
+                let span =
+                    Span { range: offset..range.end, part: offset, unit: offset, kind: &PAST };
+                offset = range.end;
+                return Some(span);
+            };
+            let section = self.sections.get(section)?;
+            let part = section.unit.parts.get(index)?;
+            let start = section.start + unit * section.unit.length;
+            let end = (start + part.start + part.length).min(range.end);
+            let span = Span {
+                range: offset..end,
+                part: start + part.start,
+                unit: start,
+                kind: &part.kind,
+            };
+            offset = end;
+            place = self.after(place);
+            Some(span)
+        })
+    }
+
+    /// The section, the unit in it, and the part in that, in which an offset lies.
+    fn place(&self, offset: u64) -> Option<(usize, u64, usize)> {
+        if offset >= self.size_bytes {
+            return None;
+        }
+        let index =
+            self.sections.partition_point(|section| section.start <= offset).checked_sub(1)?;
+        let section = self.sections.get(index)?;
+        let within = offset - section.start;
+        let (unit, rest) = (within / section.unit.length, within % section.unit.length);
+        let part = section.unit.parts.partition_point(|part| part.start <= rest).checked_sub(1)?;
+        Some((index, unit, part))
+    }
+
+    /// The part that follows.
+    fn after(&self, place: Option<(usize, u64, usize)>) -> Option<(usize, u64, usize)> {
+        let (index, unit, part) = place?;
+        let section = self.sections.get(index)?;
+        if part + 1 < section.unit.parts.len() {
+            Some((index, unit, part + 1))
+        } else if unit + 1 < section.repeats {
+            Some((index, unit + 1, 0))
+        } else {
+            self.sections.get(index + 1).map(|_| (index + 1, 0, 0))
+        }
+    }
+
+    /// Which parts a range is of, as far as it is inside the file.
+    #[must_use]
+    pub fn parts(&self, range: Range<u64>) -> Parts {
+        let mut parts = Parts::default();
+        for section in &self.sections {
+            let end = section.start + section.repeats * section.unit.length;
+            let (start, end) = (range.start.max(section.start), range.end.min(end));
+            if start >= end {
+                continue;
+            }
+            if end - start >= 2 * section.unit.length {
+                // There is a whole unit in it.
+                for part in &section.unit.parts {
+                    parts.add(&part.kind);
+                }
+            } else {
+                self.spans(start..end).for_each(|span| parts.add(span.kind));
+            }
+        }
+        parts
+    }
+
+    /// Whether sixteen zeros or more may stand in a row.
+    #[must_use]
+    pub fn has_zeros(&self) -> bool {
+        let zeros = |kind: &PartKind| match kind {
+            PartKind::Framing(bytes) => bytes.split(|byte| *byte != 0).any(|run| run.len() >= 16),
+            PartKind::Payload(element) => element.repeats_itself(),
+            PartKind::Checksum(_) => false,
+        };
+        self.sections.iter().flat_map(|section| &section.unit.parts).any(|part| zeros(&part.kind))
+    }
+}
+
+/// What is past the end.
+const PAST: PartKind = PartKind::Payload(Element::Plain);
+
+impl Span<'_> {
+    /// How many bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+}
+
+impl Checksum {
+    /// The ranges of the file that it covers, in order, where it stands in `span`.
+    pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> {
+        let unit = span.unit;
+        self.covers.iter().flat_map(move |cover| {
+            let first = unit.wrapping_add(cover.start);
+            (0..cover.repeats).map(move |index| {
+                let start = first + index * cover.stride;
+                start..start + cover.length
+            })
+        })
+    }
+}

@@ -1,0 +1,269 @@
+"""What dev/test-formats runs, with the readers at hand."""
+
+import argparse
+import contextlib
+import filecmp
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import pyarrow.fs
+
+from readers import READERS
+from values import Content
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SEEDFS = os.environ.get("SEEDFS_BIN", os.path.join(ROOT, "target", "release", "seedfs"))
+SEED = "formats"
+
+TYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
+COLUMNS = "+".join(f"{name}_:{name}" for name in TYPES)
+WIDE_COLUMNS = "+".join(f"{name}_:{name}" for name in TYPES if name[1:] not in ("1",) and
+                        name not in ("u2", "i2"))
+LINES = "id:int9+x:float6+name:text12+ok:bit"
+CASES = {
+    "npy": [f"{dtype},{shape}" for dtype in TYPES for shape in ("1", "17x31")]
+    + ["f4,1000x300", "u1,3x5x7x11"],
+    "npz": ["x:u1,1", "x:f4,224x224x3+y:i8,1", "a:f2,5+b:bool,7+c:f8,1x3x5+d:u1,20000"],
+    "tfrecord": ["1,1", "127,20", "128,5", "150528,7"],
+    "hdf5": [f"{dtype},{shape}" for dtype in TYPES for shape in ("1", "17x31")]
+    + ["f4,1000x300", "u1,1x1x1x1x1x1x1x3"],
+    "arrow": ["a:u1,1", f"{COLUMNS},1000,333", f"{COLUMNS},70000", "a:f4,100000,1000"],
+    "parquet": ["a:u4,1", f"{WIDE_COLUMNS},1000,333", f"{WIDE_COLUMNS},70000", "a:f4,100000,1000"],
+    "jsonl": ["a:bit,1", f"{LINES},1000", "n:int2+m:int18+t:text1,77"],
+    "csv": ["a:bit,1", f"{LINES},1000", "n:int2+m:int18+t:text1,77"],
+    "bmp": ["1x1", "2x7", "101x37", "640x480"],
+    "png": ["1x1", "2x7", "101x37", "640x480", "3000x50", "21844x2"],
+}
+LARGE = {
+    "npy": ["f4,1000000x300"], "npz": ["x:u1,5000000000+y:f4,3"], "tfrecord": ["150528,2000"],
+    "hdf5": ["f4,1000000x300"], "arrow": ["a:f4+b:f8,30000000"], "parquet": ["a:f4+b:f8,30000000"],
+    "png": ["10000x10000"], "bmp": ["10000x10000"],
+}
+
+
+class Failures(list):
+    """What went wrong, by case."""
+
+    @contextlib.contextmanager
+    def case(self, name: str):
+        started = time.monotonic()
+        try:
+            yield
+        except Exception as error:  # pylint: disable=broad-except
+            self.append(name)
+            print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
+        else:
+            print(f"ok     {name} ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def run(*command: str, **options) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}"
+
+
+@contextlib.contextmanager
+def mounted(work: str, options: list[str], *more: str):
+    """A mount of a dataset with four files."""
+    place = tempfile.mkdtemp(dir=work)
+    run(SEEDFS, "mount", *options, *more, place)
+    try:
+        yield place
+    finally:
+        run(SEEDFS, "umount", place)
+        os.rmdir(place)
+
+
+def options_of(description: str) -> list[str]:
+    extension = description.split(":")[0]
+    return ["--seed", SEED, "--content", description, "--files", "4", "--layout",
+            "part_{process}/{file:06}." + extension]
+
+
+def name_of(description: str, number: int) -> str:
+    return f"part_0/{number:06}.{description.split(':')[0]}"
+
+
+def status(place: str, path: str) -> dict:
+    with open(os.path.join(place, ".status", "files", path + ".json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def verdict(place: str) -> str:
+    with open(os.path.join(place, ".status", "summary.json"), encoding="utf-8") as file:
+        return json.load(file)["verdict"]
+
+
+def read_everywhere(work: str, description: str) -> None:
+    """One file by its reader on mounts, from `seedfs write` and from `seedfs cat`."""
+    options, name = options_of(description), name_of(description, 3)
+    reader, content = READERS[description.split(":")[0]], Content(SEED, (0, 0, 0, 3))
+    for cache in ("page", "direct"):
+        with mounted(work, options, "--cache", cache) as place:
+            reader(os.path.join(place, name), content)
+            if cache == "page":
+                copied = os.path.join(work, "copied")
+                shutil.copyfile(os.path.join(place, name), copied)
+                assert status(place, name)["verdict"] == "untouched"
+    target = os.path.join(work, "target")
+    run(SEEDFS, "write", *options, target)
+    reader(os.path.join(target, name), content)
+    assert filecmp.cmp(os.path.join(target, name), copied, shallow=False), "write differs"
+    run(SEEDFS, "verify", *options, target)
+    cat = os.path.join(work, "cat")
+    with open(cat, "wb") as file:
+        subprocess.run([SEEDFS, "cat", *options, name], stdout=file, check=True)
+    assert filecmp.cmp(cat, copied, shallow=False), "cat differs"
+    reader(cat, content)
+    shutil.rmtree(target)
+    os.remove(cat)
+    os.remove(copied)
+
+
+def copies(work: str, description: str) -> None:
+    """A whole dataset, copied onto a mount by three tools."""
+    options = options_of(description)
+    source = os.path.join(work, "source")
+    run(SEEDFS, "write", *options, source)
+    part = os.path.join(source, "part_0")
+
+    def by_cp(target: str) -> None:
+        run("cp", "-r", part, target)
+
+    def by_rsync(target: str) -> None:
+        run("rsync", "-r", "--ignore-times", part, target)
+
+    def by_pyarrow(target: str) -> None:
+        pyarrow.fs.copy_files(part, os.path.join(target, "part_0"))
+
+    for copy in (by_cp, by_rsync, by_pyarrow):
+        with mounted(work, options) as place:
+            copy(place)
+            assert verdict(place) == "verified", f"{copy.__name__}: {verdict(place)}"
+    shutil.rmtree(source)
+
+
+# A file with payload, framing, and where there is one a sum, whose places are found by damage.
+DAMAGED = {
+    "npy": "i4,300x100", "npz": "x:i4,300x100+y:f4,9", "tfrecord": "20000,3", "hdf5": "i4,300x100",
+    "arrow": "a:i4+b:f4,9000,4000", "parquet": "a:i4+b:f4,9000,4000", "jsonl": f"{LINES},900",
+    "csv": f"{LINES},900", "bmp": "101x137", "png": "101x137",
+}
+# Where a byte of a sum stands.
+SUMS = {"npz": 14, "tfrecord": -4, "png": -16}
+
+
+def damage(work: str, word: str) -> None:
+    """Five kinds of damage to a file, and what is said about each."""
+    description = f"{word}:{DAMAGED[word]}"
+    options = options_of(description) + ["--iterations", "2"]
+    options[options.index("--layout") + 1] = "g{iteration}/" + options[options.index("--layout") + 1]
+    name = "g1/" + name_of(description, 0)
+    with mounted(work, options) as place:
+        path = os.path.join(place, name)
+        with open(path, "rb") as file:
+            right = file.read()
+        other = {}
+        for key, of in (("misplaced", "g1/" + name_of(description, 1)),
+                        ("stale", "g0/" + name_of(description, 0))):
+            with open(os.path.join(place, of), "rb") as file:
+                other[key] = file.read()
+
+        def write(offset: int, data: bytes) -> None:
+            with open(path, "r+b") as file:
+                file.seek(offset)
+                file.write(data)
+
+        def expect(offset: int, data: bytes, classes: set[str], part: str) -> None:
+            write(0, right)
+            write(offset, data)
+            found = status(place, name)
+            where = f"{classes} in {part}"
+            assert found["verdict"] == "mismatch", f"{where}: {found['verdict']}"
+            ranges = found["ranges"]
+            assert {each["class"] for each in ranges} <= classes, f"{where}: {ranges}"
+            assert any(part in each["parts"] for each in ranges), f"{where}: {ranges}"
+            wrong = [at for at, byte in enumerate(data) if byte != right[offset + at]]
+            assert ranges[0]["offset"] == offset + wrong[0], f"{where}: {ranges}"
+            end = ranges[-1]["offset"] + ranges[-1]["length"]
+            assert end == offset + wrong[-1] + 1, f"{where}: {ranges}"
+            write(0, right)
+            assert status(place, name)["verdict"] == "verified", f"{where}, written anew"
+
+        middle, size = len(right) // 2 // 4096 * 4096, 8192
+        # What is no plain content cannot be told from foreign bytes.
+        tells = word not in ("jsonl", "csv")
+        for key in ("misplaced", "stale"):
+            data = other[key][middle:middle + size]
+            expect(middle, data, {key} if tells else {"foreign"}, "payload")
+        expect(middle, bytes(size), {"zeroed"}, "payload")
+        # What another file has otherwise is no framing.
+        at = next(at for at in range(middle, len(right)) if right[at] != other["misplaced"][at])
+        expect(at, bytes([right[at] ^ 4]), {"flipped"}, "payload")
+        expect(middle, os.urandom(size), {"foreign"}, "payload")
+        # The first bytes are framing, but for the sums.
+        expect(1, bytes([right[1] ^ 1]), {"flipped"}, "framing")
+        expect(0, os.urandom(7), {"foreign", "flipped"}, "framing")
+        expect(0, bytes(5), {"zeroed", "flipped"}, "framing")
+        # Content of another place, where framing belongs.
+        shifted = other["misplaced"][middle:middle + size]
+        expect(0, shifted, {"misplaced"} if tells else {"foreign"}, "framing")
+        if word in SUMS:
+            at = SUMS[word] % len(right)
+            expect(at, bytes([right[at] ^ 0x10]), {"flipped"}, "checksum")
+            # Right for its own file, wrong here.
+            expect(at, other["misplaced"][at:at + 4], {"foreign", "flipped"}, "checksum")
+
+
+def matrix(work: str) -> None:
+    """Slices of a matrix, and writing it back."""
+    import numpy as np
+
+    options = options_of("npy:f4,100000x100")
+    for cache in ("page", "direct"):
+        with mounted(work, options, "--cache", cache) as place:
+            path = os.path.join(place, name_of("npy:x", 0))
+            whole = np.load(path)
+            mapped = np.load(path, mmap_mode="r")
+            assert np.array_equal(mapped[1000:1010, ::7], whole[1000:1010, ::7])
+            del mapped
+            np.save(path, whole)
+            assert status(place, name_of("npy:x", 0))["verdict"] == "verified"
+            whole[500, 5] += 0.25
+            np.save(path, whole)
+            found = status(place, name_of("npy:x", 0))
+            assert found["verdict"] == "mismatch"
+            assert found["ranges"][0]["offset"] // 4 * 4 == 128 + 4 * (500 * 100 + 5), found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", action="append", choices=list(CASES), metavar="FORMAT")
+    arguments = parser.parse_args()
+    failures = Failures()
+    with tempfile.TemporaryDirectory() as work:
+        for word in arguments.only or CASES:
+            for text in CASES[word] + (LARGE.get(word, []) if arguments.full else []):
+                with failures.case(f"readers of {word}:{text}"):
+                    read_everywhere(work, f"{word}:{text}")
+            with failures.case(f"copies of {word}"):
+                copies(work, f"{word}:{CASES[word][1]}")
+            with failures.case(f"damage to {word}"):
+                damage(work, word)
+        if not arguments.only or "npy" in arguments.only:
+            with failures.case("a matrix, in slices and written back"):
+                matrix(work)
+    if failures:
+        print(f"{len(failures)} cases failed")
+        return 1
+    print("all cases passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
