@@ -53,7 +53,6 @@ fn raw_aes(c: &mut Criterion) {
 fn fill(c: &mut Criterion) {
     each_size(c, "fill", |content, buffer| content.fill(FILE, OFFSET, buffer));
     each_size(c, "fill_unaligned", |content, buffer| content.fill(FILE, OFFSET + 5, buffer));
-    each_size(c, "fill_parallel", |content, buffer| content.fill_parallel(FILE, OFFSET, buffer));
 }
 
 fn compare(c: &mut Criterion) {

@@ -63,8 +63,7 @@
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!
-//! The layer `fuse` is in the build with the feature `mount`, and `cli` with the feature `cli`; both
-//! are on by default.
+//! The layer `fuse` needs the feature `mount`, and `cli` the feature `cli`; both are on by default.
 //!
 //! The layers, each of which may use only those before it:
 //!
@@ -85,7 +84,7 @@
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
 //! | [`cli`] | the command line |
 //!
-//! All of them take their locks and threads from the private module `sync`, where tests have others.
+//! They take their locks and threads from the private module `sync`, where tests have others.
 //! `docs/architecture.md` says what each layer never does.
 
 #[cfg(feature = "cli")]

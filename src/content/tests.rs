@@ -387,21 +387,3 @@ proptest! {
         prop_assert_eq!(located(&content, &data, &known), slow::locate(&content, &data, &known));
     }
 }
-
-proptest! {
-    // Each case is a megabyte.
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn threads_change_nothing(
-        file in coordinates(), offset in offsets(1 << 21), len in 0..1_000_000usize,
-        threads in 1..4usize,
-    ) {
-        let content = content();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let right = filled(&content, file, offset, len + 1);
-        let mut parallel = vec![0; len + 1];
-        pool.install(|| content.fill_parallel(file, offset, &mut parallel));
-        prop_assert!(parallel == right);
-    }
-}

@@ -16,8 +16,8 @@
 //!
 //! Only what is not the expected address is looked at closely: kept bytes are compared with the
 //! content that belongs there, runs of zeros and of other addresses only at their edges, where a
-//! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file; only
-//! in a shape are other addresses compared block by block where both may show the same block.
+//! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file;
+//! but in a shape other addresses are compared block by block where both may show the same block.
 
 mod class;
 mod edges;
