@@ -71,6 +71,10 @@ class RawFile(io.RawIOBase):
         self._position += len(data)
         return data
 
+    def write(self, data: Any, /) -> int:
+        """Raises io.UnsupportedOperation: ``file.verify`` and ``file.judge`` take bytes."""
+        raise io.UnsupportedOperation("the file is open for reading")
+
     def _check(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")

@@ -9,8 +9,8 @@ use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
 use std::slice;
 
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
@@ -24,7 +24,7 @@ pub(crate) struct Lent {
 
 #[expect(dead_code, reason = "held to be dropped")]
 enum Owner {
-    Buffer(PyUntypedBuffer),
+    Buffer(View),
     Tensor(Py<PyCapsule>),
 }
 
@@ -46,24 +46,23 @@ impl Lent {
     }
 
     fn new(object: &Bound<'_, PyAny>, to_write: bool) -> PyResult<Self> {
-        match PyUntypedBuffer::get(object) {
-            Ok(buffer) => Self::of_buffer(buffer, to_write),
-            Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
-                Self::of_tensor(object, to_write)
+        // SAFETY: it looks at the object's type.
+        if unsafe { ffi::PyObject_CheckBuffer(object.as_ptr()) } == 0 {
+            return Self::of_tensor(object, to_write);
+        }
+        let flags = if to_write { ffi::PyBUF_WRITABLE } else { ffi::PyBUF_SIMPLE };
+        let view = View::get(object, flags).map_err(|error| {
+            let is_refused = !error.is_instance_of::<PyTypeError>(object.py());
+            match View::get(object, ffi::PyBUF_SIMPLE) {
+                _ if !is_refused => error,
+                // It can be had, but not to be written.
+                Ok(_) => read_only(),
+                Err(_) => strided(),
             }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn of_buffer(buffer: PyUntypedBuffer, to_write: bool) -> PyResult<Self> {
-        if to_write && buffer.readonly() {
-            return Err(read_only());
-        }
-        if !buffer.is_c_contiguous() {
-            return Err(strided());
-        }
-        let start = NonNull::new(buffer.buf_ptr().cast()).unwrap_or(NonNull::dangling());
-        Ok(Self { start, length: buffer.len_bytes(), _owner: Owner::Buffer(buffer) })
+        })?;
+        let start = NonNull::new(view.0.buf.cast()).unwrap_or(NonNull::dangling());
+        let length = usize::try_from(view.0.len)?;
+        Ok(Self { start, length, _owner: Owner::Buffer(view) })
     }
 
     /// Torch's tensors, for one, have no buffer protocol.
@@ -118,6 +117,26 @@ impl Lent {
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the owner keeps so many bytes there and lets them be written.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+}
+
+/// What an object shows of its memory: bytes in a row, whatever they are to it.
+struct View(Box<ffi::Py_buffer>);
+
+impl View {
+    fn get(object: &Bound<'_, PyAny>, flags: c_int) -> PyResult<Self> {
+        let mut view = Self(Box::new(ffi::Py_buffer::new()));
+        // SAFETY: the view is where it stays until it is released, by the `drop` of ours. One that
+        // was not filled has no object, and releasing it does nothing.
+        let result = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *view.0, flags) };
+        if result == 0 { Ok(view) } else { Err(PyErr::fetch(object.py())) }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: as above; the interpreter is there as long as somebody calls us.
+        Python::attach(|_| unsafe { ffi::PyBuffer_Release(&raw mut *self.0) });
     }
 }
 

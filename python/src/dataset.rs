@@ -2,14 +2,17 @@
 
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::exceptions::{PyIndexError, PyKeyError, PyOverflowError};
+use pyo3::exceptions::{
+    PyFileNotFoundError, PyIndexError, PyKeyError, PyNotADirectoryError, PyOverflowError,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use seedfs::content::{Address, Content};
-use seedfs::dataset::{Coordinates, Dataset as Files};
+use seedfs::dataset::{Coordinates, Dataset as Files, DatasetEntry};
 use seedfs::report::SourceView;
 use seedfs::storage::{Share, read_template};
 
@@ -18,6 +21,10 @@ use crate::file::File;
 use crate::filling::detached;
 use crate::json::{refuse, refuse_options, to_config, to_python};
 use crate::tree::{How, verify};
+
+/// The system's numbers of these errors: Linux has the same ones on every architecture.
+const ENOENT: i32 = 2;
+const ENOTDIR: i32 = 20;
 
 /// A dataset and what makes its bytes.
 #[derive(Debug)]
@@ -140,6 +147,41 @@ impl Dataset {
         Ok(share.path(share.file(index)))
     }
 
+    /// The entries of a directory, in its order: their names, and the size in bytes of those that
+    /// are files. The root is "".
+    ///
+    /// Raises FileNotFoundError, and NotADirectoryError for a file.
+    #[pyo3(signature = (path=PathBuf::new()))]
+    fn listdir(&self, path: PathBuf) -> PyResult<Vec<(String, Option<u64>)>> {
+        let namespace = self.0.files.namespace();
+        let directory = path.to_str().and_then(|path| namespace.resolve(path.trim_matches('/')));
+        let Some(directory) = directory else {
+            return Err(PyFileNotFoundError::new_err((ENOENT, "no such directory", path)));
+        };
+        let Some(count) = namespace.entry_count(directory) else {
+            return Err(PyNotADirectoryError::new_err((ENOTDIR, "it is a file", path)));
+        };
+        let mut entries = Vec::new();
+        for index in 0..count {
+            let mut name = String::new();
+            let entry = namespace.entry_at(directory, index, &mut name);
+            let size = match entry {
+                Some((_, DatasetEntry::File(file))) => Some(self.0.files.size_bytes(file)),
+                Some((_, DatasetEntry::Directory)) => None,
+                None => break,
+            };
+            entries.push((name, size));
+        }
+        Ok(entries)
+    }
+
+    /// Whether a path is a directory of the dataset. The root is "".
+    fn is_dir(&self, path: PathBuf) -> bool {
+        let namespace = self.0.files.namespace();
+        let inode = path.to_str().and_then(|path| namespace.resolve(path.trim_matches('/')));
+        inode.is_some_and(|inode| namespace.entry_count(inode).is_some())
+    }
+
     /// Says whose content bytes are, at any alignment: a list of runs in their order, each a dict
     /// with the ``offset`` and ``length`` in the buffer and the ``source``, as ``seedfs locate
     /// --json`` has it: ``path`` (None where the dataset has no such file), ``generation``,
@@ -189,7 +231,7 @@ impl Dataset {
     fn verify_tree(
         &self,
         py: Python<'_>,
-        directory: std::path::PathBuf,
+        directory: PathBuf,
         node: Option<u16>,
         threads: Option<usize>,
         direct_io: bool,

@@ -14,7 +14,7 @@ use self_cell::self_cell;
 
 use crate::buffer::Lent;
 use crate::dataset::{Dataset, Inner};
-use crate::filling::{Threads, detached};
+use crate::filling::{DETACH_BYTES, Threads, detached, shared};
 use crate::json::to_verdict;
 
 /// A file of a dataset: ``ds["node_2/process_1"]``.
@@ -130,7 +130,7 @@ impl File {
         let offset = offset.map(check_offset).transpose()?;
         let data = Lent::readable(buffer)?;
         let Inner { files, content, .. } = &*self.of;
-        let judged = detached(buffer.py(), data.len(), || {
+        let judged = shared(buffer.py(), data.len(), || {
             judge_bytes(files, content, self.file, offset, data.bytes())
         });
         self.verdict(buffer.py(), &judged)
@@ -153,7 +153,7 @@ impl File {
 
     /// The BLAKE3 hash of all bytes as 64 hexadecimal digits, as in the mount's manifest.
     fn blake3(&self, py: Python<'_>) -> String {
-        hex::encode(py.detach(|| self.of.content.blake3(self.file, self.size())))
+        hex::encode(shared(py, usize::MAX, || self.of.content.blake3(self.file, self.size())))
     }
 
     fn __len__(&self) -> PyResult<usize> {
@@ -229,7 +229,7 @@ impl Judge {
     /// BufferError for one with gaps.
     fn write(&self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Lent::readable(buffer)?;
-        let judged = detached(buffer.py(), usize::MAX, || {
+        let judged = shared(buffer.py(), data.len().max(DETACH_BYTES), || {
             self.stream.lock().with_dependent_mut(|_, judge| {
                 judge.as_mut()?.next(data.bytes());
                 Some(data.len())

@@ -78,6 +78,19 @@ impl Threads {
     }
 }
 
+/// Runs `work` without the interpreter's lock, where jobs go to the threads that fill as well. The
+/// library would start others, which a forked process has not got.
+pub(crate) fn shared<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < SHARED_BYTES {
+        detached(py, bytes, work)
+    } else {
+        py.detach(|| Pools::shared_unpinned().install(work))
+    }
+}
+
+/// From this length on bytes are judged and hashed on several threads.
+const SHARED_BYTES: usize = 256 << 10;
+
 /// Runs `work` without the interpreter's lock, where so many bytes make it worth while.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,

@@ -67,7 +67,7 @@ fn to_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if value.is_instance_of::<PyFloat>() {
         return Ok(Value::from(value.extract::<f64>()?));
     }
-    if value.hasattr("__index__")? {
+    if value.hasattr("__index__")? && !value.is_instance_of::<PyBool>() {
         return to_value(name, &value.call_method0("__index__")?);
     }
     let kind = value.get_type().name()?;

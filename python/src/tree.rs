@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use seedfs::dataset::Dataset;
 use seedfs::disk::Disk;
+use seedfs::numa::Placement;
 use seedfs::storage::{
     self, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
     VerifyWatch,
@@ -51,6 +52,7 @@ pub(crate) fn verify(
     let stop_after = how.stop_after.map(NonZeroU64::try_from).transpose();
     let options = VerifyOptions {
         threads,
+        placement: Placement::Auto,
         transfer: if how.direct_io { Transfer::Direct } else { Transfer::Cached },
         drop_cache: how.drop_cache,
         sample: Sample::new(how.sample).map_err(|error| refuse(format!("sample: {error}")))?,
@@ -66,7 +68,7 @@ pub(crate) fn verify(
 fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<serde_json::Value> {
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let said = error.kind().to_string();
-        PyOSError::new_err((error.raw_os_error(), said, directory.to_owned()))
+        PyOSError::new_err((error.raw_os_error(), said, directory.as_os_str().to_owned()))
     })?;
     let new = ResumeState::new(&root, share, &options)?;
     let progress = Progress::new(share.file_count(), 0);
@@ -84,7 +86,12 @@ fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<s
         let mut interrupted = Ok(());
         while until_done.recv_timeout(SIGNALS_EVERY) == Err(RecvTimeoutError::Timeout) {
             if interrupted.is_ok() {
-                interrupted = Python::attach(|py| py.check_signals());
+                #[expect(
+                    clippy::redundant_closure_for_method_calls,
+                    reason = "the method itself is of one lifetime"
+                )]
+                let signals = Python::attach(|py| py.check_signals());
+                interrupted = signals;
                 if interrupted.is_err() {
                     stop.set();
                 }

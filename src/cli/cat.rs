@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Failure;
 use super::dataset_args::DatasetArguments;
+use super::numa_args::NumaArguments;
 use super::values::size;
-use super::{Failure, pool};
 use crate::content::Content;
 use crate::dataset::Dataset;
+use crate::numa::{Pools, Topology, Workers};
 
 /// Write a file of the dataset to standard output, with no mount
 ///
@@ -28,6 +30,9 @@ pub(super) struct CatArguments {
     /// Write this many bytes, or up to the end if there are fewer [default: all]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     length: Option<String>,
+
+    #[command(flatten)]
+    numa: NumaArguments,
 
     /// A path in the dataset, like node_2/process_1
     #[arg(value_name = "PATH")]
@@ -63,8 +68,9 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
         Some(length) => size("--length", length, &(0..=u64::MAX), SIZE)?,
     };
     let end = start.saturating_add(length).min(size_bytes);
-    pool::start(None);
-
+    let topology = Topology::here();
+    let nodes = arguments.numa.placement()?.choose(&topology).unwrap_or_default().to_vec();
+    let pools = Pools::new(topology, &nodes);
     let content = Content::of(&dataset);
     let mut buffer = vec![0; PIECE_BYTES];
     let mut stdout = io::stdout().lock();
@@ -72,7 +78,9 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
     while offset < end {
         let length = usize::try_from(end - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
         let piece = &mut buffer[..length];
-        content.fill_parallel(file, offset, piece);
+        pools.fill(Workers::default(), piece, |at, part| {
+            content.fill(file, offset + at as u64, part);
+        });
         if let Err(error) = stdout.write_all(piece) {
             return Failure::output(&error);
         }

@@ -27,6 +27,7 @@ mod log;
 mod man;
 mod mount;
 mod mount_target;
+mod numa_args;
 mod pool;
 mod progress;
 mod reset;

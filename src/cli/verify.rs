@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
+use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::values::number;
@@ -84,6 +85,9 @@ pub(super) struct VerifyArguments {
     stop_after: Option<NonZeroU64>,
 
     #[command(flatten)]
+    numa: NumaArguments,
+
+    #[command(flatten)]
     progress: ProgressArguments,
 }
 
@@ -106,6 +110,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let outputs = Outputs::new(arguments)?;
     let options = VerifyOptions {
         threads: arguments.part.threads(),
+        placement: arguments.numa.placement()?,
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
         drop_cache: arguments.drop_cache,
         sample,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED};
@@ -65,6 +66,9 @@ pub(super) struct WriteArguments {
     force: bool,
 
     #[command(flatten)]
+    numa: NumaArguments,
+
+    #[command(flatten)]
     progress: ProgressArguments,
 }
 
@@ -75,6 +79,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let root = &arguments.directory;
     let options = WriteOptions {
         threads: arguments.part.threads(),
+        placement: arguments.numa.placement()?,
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,

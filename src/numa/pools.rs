@@ -156,6 +156,15 @@ impl Pools {
         at_once(&jobs, &|(pool, threads, shares)| pool.work(*threads, &|| take(shares, &fill)));
     }
 
+    /// Runs `work` where jobs of rayon go to these threads: those of the first pool, where there
+    /// are several.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.pools.first().and_then(|pool| pool.threads.as_ref()) {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
     /// The pool of each part: that of the NUMA node on which it lies; those that lie nowhere yet
     /// are shared in equal runs.
     fn share(&self, nodes: &[Option<u32>]) -> Vec<usize> {

@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::StopFlag;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::numa::{Placement, Topology};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, together};
 
 /// What is to be done with each of many files. No method is called after a stop but `close`.
@@ -43,13 +44,26 @@ pub(super) trait Work: Sync {
 pub(super) const PART_BYTES: u64 = 16 << 20;
 
 /// Works through the files of a range of numbers on so many threads.
-pub(super) fn work_through<W: Work>(work: &W, files: Range<u64>, threads: usize, stop: &StopFlag) {
+///
+/// Each of them is settled first, and gets its tools then: their memory is near it.
+pub(super) fn work_through<W: Work>(
+    work: &W,
+    files: Range<u64>,
+    (threads, placement): (usize, Placement),
+    stop: &StopFlag,
+) {
     let count = files.end.saturating_sub(files.start);
     let shared_from = files.end - count % threads as u64;
     let next = AtomicU64::new(files.start);
     let shared: Vec<SharedFile<W::OpenFile>> =
         (shared_from..files.end).map(SharedFile::new).collect();
+    let topology = (placement != Placement::Off).then(Topology::here);
+    let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
+    let settled = AtomicUsize::new(0);
     let run = || {
+        if let Some(nodes) = nodes {
+            Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed));
+        }
         let mut tools = work.tools();
         while !stop.is_set() {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -207,7 +221,12 @@ mod tests {
         for threads in [1, 2, 3, 8] {
             for count in [0, 1, 2, 5, 16, 23] {
                 let notes = WorkNotes::default();
-                work_through(&notes, 10..10 + count, threads, &StopFlag::default());
+                work_through(
+                    &notes,
+                    10..10 + count,
+                    (threads, Placement::Off),
+                    &StopFlag::default(),
+                );
                 let done = notes.done.into_inner();
                 let expected: Vec<u64> = (10..10 + count).filter(|index| index % 7 != 6).collect();
                 assert_eq!(done.keys().copied().collect::<Vec<_>>(), expected);

@@ -93,15 +93,19 @@ impl<'a> StreamJudge<'a> {
 
     /// Judges the next bytes.
     pub fn next(&mut self, data: &[u8]) {
+        if data.len() <= PART_BYTES {
+            // Nobody else is asked for help, nor even whether they are there.
+            let extents = self.recognise(self.offset, data);
+            self.judge.add(&extents);
+            self.offset += data.len() as u64;
+            return;
+        }
         for round in data.chunks(rayon::current_num_threads() * PARTS_PER_THREAD * PART_BYTES) {
             let part = |(number, part): (usize, &[u8])| {
                 self.recognise(self.offset + (number * PART_BYTES) as u64, part)
             };
-            let parts: Vec<ExtentMap> = if round.len() > PART_BYTES {
-                round.par_chunks(PART_BYTES).enumerate().map(part).collect()
-            } else {
-                vec![part((0, round))]
-            };
+            let parts: Vec<ExtentMap> =
+                round.par_chunks(PART_BYTES).enumerate().map(part).collect();
             for extents in &parts {
                 self.judge.add(extents);
             }

@@ -12,6 +12,7 @@ use super::*;
 use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
+use crate::numa::Placement;
 use crate::verdict::Verdict;
 
 const SIZE_BYTES: usize = 9000;
@@ -116,6 +117,7 @@ fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
 fn verify_options(drop_cache: bool) -> VerifyOptions {
     VerifyOptions {
         threads: 1,
+        placement: Placement::Auto,
         transfer: Transfer::Cached,
         drop_cache,
         sample: Sample::ALL,
@@ -147,7 +149,8 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
         (Before::Mixed, Existing::Overwrite, Later, cached),
         (Before::Mixed, Existing::Overwrite, Later, direct),
     ] {
-        let options = WriteOptions { threads: 1, transfer, existing, durability };
+        let options =
+            WriteOptions { threads: 1, placement: Placement::Auto, transfer, existing, durability };
         let first = prepare(&dataset, before);
         if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
             assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
@@ -185,6 +188,7 @@ fn a_write_to_a_disk_that_dies_ends() {
             let disk = Disk::new(Failing::from(number, Fault::Before(errno)));
             let options = WriteOptions {
                 threads: 2,
+                placement: Placement::Auto,
                 transfer: Transfer::Cached,
                 existing: Existing::Overwrite,
                 durability: Durability::Synced,
@@ -211,6 +215,7 @@ fn a_file_that_closing_says_is_lost_gets_no_name() {
         let failing = Failing::from(0, Fault::After(errno)).only(SystemCall::Flush);
         let options = WriteOptions {
             threads: 1,
+            placement: Placement::Auto,
             transfer: Transfer::Cached,
             existing: Existing::Refuse,
             durability: Durability::Later,
@@ -229,6 +234,7 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
         let counting = Failing::never().only(SystemCall::Sync);
         let options = WriteOptions {
             threads: 1,
+            placement: Placement::Auto,
             transfer: Transfer::Cached,
             existing,
             durability: Durability::Synced,
@@ -302,6 +308,7 @@ fn a_verification_is_never_false_whichever_call_fails() {
     ];
     let options = WriteOptions {
         threads: 1,
+        placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Refuse,
         durability: Durability::Later,
@@ -346,6 +353,7 @@ fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
     let share = Share::new(&dataset, None);
     let options = WriteOptions {
         threads: 1,
+        placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Overwrite,
         durability: Durability::Later,
@@ -479,6 +487,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
     let share = Share::new(&dataset, None);
     let options = WriteOptions {
         threads: 1,
+        placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Refuse,
         durability: Durability::Later,

@@ -25,6 +25,7 @@ use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
+use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::JudgedFile;
 use crate::sync::{Mutex, together};
@@ -35,6 +36,8 @@ use crate::verdict::Judge;
 pub struct VerifyOptions {
     /// Threads.
     pub threads: usize,
+    /// Near which memory they stay.
+    pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
     /// Whether the kernel is to forget each file before it is read.
@@ -331,7 +334,8 @@ impl<F: Faults> Verifier<'_, F> {
                     save(&this.results.look(ResumeState::clone));
                 }
             });
-            work_through(this, positions, this.options.threads, this.stop);
+            let by = (this.options.threads, this.options.placement);
+            work_through(this, positions, by, this.stop);
             drop(done);
         });
         self.into_state()

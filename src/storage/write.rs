@@ -18,6 +18,7 @@ use super::{Progress, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
+use crate::numa::Placement;
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Existing {
 pub struct WriteOptions {
     /// Threads.
     pub threads: usize,
+    /// Near which memory they stay.
+    pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
     /// What to do with files that are there.
@@ -58,7 +61,8 @@ pub fn write<F: Faults>(
     let failures_ref = &failures;
     let writer =
         Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
-    work_through(&writer, 0..share.file_count(), options.threads, stop);
+    let by = (options.threads, options.placement);
+    work_through(&writer, 0..share.file_count(), by, stop);
     failures.into_findings()
 }
 

@@ -36,8 +36,15 @@ pub(crate) struct Ratios {
 impl Ratios {
     /// A fraction is cut off with a warning, and what is below 1 is 1: as dgen-py does.
     pub(crate) fn new(py: Python<'_>, dedup: f64, compress: f64) -> PyResult<Self> {
-        let dedup = whole(py, "dedup_ratio", dedup)?;
-        Ok(Self { dedup, compress: whole(py, "compress_ratio", compress)? })
+        warn_of_fraction(py, "dedup_ratio", dedup)?;
+        warn_of_fraction(py, "compress_ratio", compress)?;
+        Self::silently(dedup, compress)
+    }
+
+    /// The same without a warning.
+    pub(crate) fn silently(dedup: f64, compress: f64) -> PyResult<Self> {
+        let dedup = whole("dedup_ratio", dedup)?;
+        Ok(Self { dedup, compress: whole("compress_ratio", compress)? })
     }
 
     fn is_plain(self) -> bool {
@@ -62,20 +69,22 @@ fn percent_of(ratio: u32) -> OptionValue {
 /// The highest that makes a difference.
 const RATIO_MAX: f64 = 10_000.0;
 
-fn whole(py: Python<'_>, name: &str, ratio: f64) -> PyResult<u32> {
+fn whole(name: &str, ratio: f64) -> PyResult<u32> {
     if !ratio.is_finite() || ratio < 0.0 {
         return Err(PyValueError::new_err(format!("{name}: expected a ratio of 1 or more")));
     }
-    let cut = ratio.trunc();
-    if cut < ratio {
-        let text = format!(
-            "{name}={ratio:.2} truncated to integer {cut} (fractional ratios not supported)"
-        );
-        let category = py.get_type::<PyUserWarning>();
-        PyErr::warn(py, &category, &CString::new(text)?, 1)?;
-    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
-    Ok(cut.clamp(1.0, RATIO_MAX) as u32)
+    Ok(ratio.clamp(1.0, RATIO_MAX) as u32)
+}
+
+fn warn_of_fraction(py: Python<'_>, name: &str, ratio: f64) -> PyResult<()> {
+    let cut = ratio.trunc();
+    if cut >= ratio {
+        return Ok(());
+    }
+    let text =
+        format!("{name}={ratio:.2} truncated to integer {cut} (fractional ratios not supported)");
+    PyErr::warn(py, &py.get_type::<PyUserWarning>(), &CString::new(text)?, 1)
 }
 
 /// A dataset of one file, which is the stream of a seed.

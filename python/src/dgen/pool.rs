@@ -34,8 +34,8 @@ struct Pool {
 impl BufferPool {
     #[new]
     #[pyo3(signature = (dedup_ratio=1.0, compress_ratio=1.0))]
-    fn new(py: Python<'_>, dedup_ratio: f64, compress_ratio: f64) -> PyResult<Self> {
-        Ok(Self::with(Ratios::new(py, dedup_ratio, compress_ratio)?))
+    fn new(dedup_ratio: f64, compress_ratio: f64) -> PyResult<Self> {
+        Ok(Self::with(Ratios::silently(dedup_ratio, compress_ratio)?))
     }
 
     /// The next `size` bytes.
@@ -67,8 +67,8 @@ impl BufferPool {
 
     /// Other ratios, for all that is made from now on.
     #[pyo3(signature = (dedup_ratio=1.0, compress_ratio=1.0))]
-    fn reconfigure(&self, py: Python<'_>, dedup_ratio: f64, compress_ratio: f64) -> PyResult<()> {
-        let ratios = Ratios::new(py, dedup_ratio, compress_ratio)?;
+    fn reconfigure(&self, dedup_ratio: f64, compress_ratio: f64) -> PyResult<()> {
+        let ratios = Ratios::silently(dedup_ratio, compress_ratio)?;
         *self.0.lock() = Pool::new(ratios);
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Work for ScheduledNotes {
 fn worked_through(files: u64, threads: usize, stop_at: Option<usize>) -> BTreeMap<u64, FileNotes> {
     let stop = StopFlag::default();
     let notes = ScheduledNotes { done: Mutex::default(), stop_at, stop: stop.clone() };
-    work_through(&notes, 0..files, threads, &stop);
+    work_through(&notes, 0..files, (threads, Placement::Off), &stop);
     notes.done.into_inner()
 }
 
