@@ -20,7 +20,8 @@ use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
 use crate::report::{ByteTotals, SourceView, Surroundings};
 use crate::storage::{
-    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, verify,
+    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, VerifyWatch,
+    verify,
 };
 use crate::verdict::{Class, Verdict};
 
@@ -125,8 +126,8 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         }
     };
     let state = arguments.progress.show("", &progress, &|| {}, || {
-        let watch = (&progress, interruption.stop());
-        verify(&root, share, options, start, watch, &save)
+        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
+        verify(&root, share, options, start, watch)
     });
     let state = state.map_err(|error| outputs.refuse_state(&error))?;
     if let Some((path, output)) = &outputs.state {
