@@ -53,15 +53,11 @@ fn raw_aes(c: &mut Criterion) {
 fn fill(c: &mut Criterion) {
     each_size(c, "fill", |content, buffer| content.fill(FILE, OFFSET, buffer));
     each_size(c, "fill_unaligned", |content, buffer| content.fill(FILE, OFFSET + 5, buffer));
-    each_size(c, "fill_parallel", |content, buffer| content.fill_parallel(FILE, OFFSET, buffer));
 }
 
 fn compare(c: &mut Criterion) {
     each_size(c, "first_difference", |content, buffer| {
         assert_eq!(content.first_difference(FILE, OFFSET, buffer), None);
-    });
-    each_size(c, "first_difference_parallel", |content, buffer| {
-        assert_eq!(content.first_difference_parallel(FILE, OFFSET, buffer), None);
     });
     each_size(c, "differing_runs_none", |content, buffer| {
         content.differing_runs(FILE, OFFSET, buffer, &mut |_| unreachable!());

@@ -1,7 +1,9 @@
 //! seedfs: a filesystem whose files are generated from a seed, and a judge of what is written.
 //!
-//! The library makes the bytes of a dataset, and judges bytes, without a mount. A dataset is what
-//! its options say, and `validate` is the only way to one:
+//! The program mounts a dataset, or writes it to a directory; the library can also be used without
+//! either. A dataset is described by its options, and
+//! [`DatasetConfig::validate`](dataset::DatasetConfig::validate) turns them into one. Here are the
+//! bytes of one of its files:
 //!
 //! ```
 //! use seedfs::content::Content;
@@ -40,7 +42,7 @@
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!
-//! And bytes of which nothing is known are located: whose they are is in them.
+//! Bytes of which nothing is known are located, because content says where it comes from:
 //!
 //! ```
 //! # use seedfs::content::Content;
@@ -61,7 +63,7 @@
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!
-//! What runs on several threads takes its locks from `sync`, where tests have others.
+//! The layer `fuse` needs the feature `mount`, and `cli` the feature `cli`; both are on by default.
 //!
 //! The layers, each of which may use only those before it:
 //!
@@ -82,6 +84,7 @@
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
 //! | [`cli`] | the command line |
 //!
+//! They take their locks and threads from the private module `sync`, where tests have others.
 //! `docs/architecture.md` says what each layer never does.
 
 #[cfg(feature = "cli")]

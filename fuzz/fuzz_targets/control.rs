@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use seedfs::dataset::{Dataset, DatasetConfig, DatasetEntry, Inode};
 use seedfs::fs::{
-    DirectoryEntry, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
+    DirectoryEntry, Filesystem, InodeKind, NewEntry, Options, RenameMode, SetAttributes, SetXattr,
 };
 use seedfs::overlay::Usage;
 
@@ -64,7 +64,7 @@ fn path(number: u8) -> (&'static str, &'static str) {
 
 fn walk(filesystem: &Filesystem, path: &str) -> Option<Inode> {
     let mut names = path.split('/').filter(|name| !name.is_empty());
-    names.try_fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name.as_bytes()).ok())
+    names.try_fold(Inode::ROOT, |parent, name| filesystem.find(parent, name.as_bytes()).ok())
 }
 
 /// The directory that a path is in, and its name there.
@@ -76,11 +76,11 @@ fn place(filesystem: &Filesystem, number: u8) -> Option<(Inode, &'static [u8])> 
 fn act(filesystem: &Filesystem, action: &Action<'_>) -> Option<()> {
     let find = |number: u8| {
         let (directory, name) = place(filesystem, number)?;
-        filesystem.lookup(directory, name).ok()
+        filesystem.find(directory, name).ok()
     };
     let make = |number: u8, kind| {
         let (directory, name) = place(filesystem, number)?;
-        let new = NewNode { kind, mode: 0o755, uid: 0, gid: 0, target: None };
+        let new = NewEntry { kind, mode: 0o755, uid: 0, gid: 0, target: None };
         Some(filesystem.make(directory, name, &new).ok()?.inode)
     };
     match *action {

@@ -13,6 +13,7 @@ use seedfs::disk::Disk;
 use seedfs::numa::Placement;
 use seedfs::storage::{
     self, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
+    VerifyWatch,
 };
 
 use crate::json::{refuse, to_verdict};
@@ -76,7 +77,8 @@ fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<s
         let (done, until_done) = channel::<()>();
         let work = || {
             let done = done;
-            let state = storage::verify(&root, share, options, new, (&progress, &stop), &|_| {});
+            let watch = VerifyWatch { progress: &progress, stop: &stop, save: &|_| {} };
+            let state = storage::verify(&root, share, options, new, watch);
             drop(done);
             state
         };

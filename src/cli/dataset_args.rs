@@ -139,11 +139,11 @@ fn read_config(path: &Path) -> Result<DatasetConfig, Failure> {
         return Err(refuse("it is longer than 1 MiB; expected a configuration"));
     }
     if path.extension().is_some_and(|extension| extension == "toml") {
-        let expected = "TOML was expected, because of its name";
+        let expected = "read as TOML, because of its name";
         toml::from_str(&text)
             .map_err(|error| refuse(&format!("{}; {expected}", error.to_string().trim_end())))
     } else {
-        let expected = "JSON was expected, or TOML in a file whose name ends in .toml";
+        let expected = "expected JSON, or TOML in a file whose name ends in .toml";
         serde_json::from_str(&text).map_err(|error| refuse(&format!("{error}; {expected}")))
     }
 }

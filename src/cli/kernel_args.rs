@@ -67,7 +67,7 @@ pub(super) struct KernelArguments {
 const READDIRPLUS: Words<NamesWithAttributes> = &[
     ("auto", "where the kernel expects them to be wanted", NamesWithAttributes::Auto),
     ("always", "each time", NamesWithAttributes::Always),
-    ("never", "never: ls without -l is faster, all else slower", NamesWithAttributes::Never),
+    ("never", "ls without -l is faster, all else slower", NamesWithAttributes::Never),
 ];
 
 const REQUEST_BYTES_MIN: u32 = 4096;

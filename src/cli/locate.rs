@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &LocateArguments) -> Result<ExitCode, Failure> {
             let file = File::open(path)
                 .map_err(|error| Failure::usage(format!("cannot open {name}: {error}")))?;
             if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-                return Err(Failure::usage(format!("{name} is a directory: a file is needed")));
+                return Err(Failure::usage(format!("{name} is a directory; expected a file")));
             }
             (Box::new(file), name)
         }

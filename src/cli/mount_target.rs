@@ -29,7 +29,7 @@ pub(super) fn find(named: Option<&Path>, accepted: Accepted) -> Result<Mounted, 
 fn only_mount() -> Result<Mounted, Failure> {
     let mut mounts = fuse::mounts().map_err(Failure::system)?;
     match (mounts.pop(), mounts.as_slice()) {
-        (None, _) => Err(Failure::usage("no seedfs is mounted: name one, or see 'seedfs mount'")),
+        (None, _) => Err(Failure::usage("no seedfs is mounted: mount one with 'seedfs mount'")),
         (Some(only), []) => Ok(only),
         (Some(last), others) => {
             let all: Vec<String> = others
@@ -38,7 +38,7 @@ fn only_mount() -> Result<Mounted, Failure> {
                 .map(|mounted| mounted.path().display().to_string())
                 .collect();
             Err(Failure::usage(format!(
-                "several seedfs are mounted, name one of them: {}",
+                "several seedfs are mounted; expected one of these: {}",
                 all.join(", ")
             )))
         }
@@ -66,7 +66,7 @@ pub(super) fn named_mount(path: &Path, accepted: Accepted) -> Result<Option<Moun
 }
 
 fn refuse(path: &Path, reason: &str) -> Failure {
-    Failure::usage(format!("'{}' {reason}: the mount point of a seedfs is needed", path.display()))
+    Failure::usage(format!("'{}' {reason}; expected the mount point of a seedfs", path.display()))
 }
 
 /// What it means that a file of a mount cannot be used.

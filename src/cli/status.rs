@@ -31,8 +31,8 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) watch: bool,
 
-    /// Where it is mounted, or the directory that is written to; without it, the only seedfs there
-    /// is
+    /// Where it is mounted, or the directory that is written to; without it, the only seedfs that
+    /// is mounted
     #[arg(value_name = "MOUNT|DIR")]
     mount: Option<PathBuf>,
 }
@@ -45,8 +45,14 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     if let Some(path) = named
         && mount_target::named_mount(path, Accepted::Inside)?.is_none()
         && path.is_dir()
-        && let Some(first) = cluster_status::read(path)?
     {
+        let first = cluster_status::read(path)?.ok_or_else(|| {
+            Failure::usage(format!(
+                "'{}' is not a mounted seedfs; expected the mount point of a seedfs, or a \
+                 directory that 'seedfs write' fills",
+                path.display()
+            ))
+        })?;
         return cluster_status::run(path, &first, arguments);
     }
     let mount = mount_target::find(named, Accepted::Inside)?;

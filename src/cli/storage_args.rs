@@ -91,9 +91,7 @@ fn check_node(text: &str, dataset: &Dataset) -> Result<u16, Failure> {
     let node = parse_count(text).filter(|node| *node < nodes.into());
     node.and_then(|node| node.try_into().ok()).ok_or_else(|| {
         Failure::usage(format!(
-            "--node-id '{text}': the dataset has {nodes} nodes (--nodes); expected 0 to {}, or \
-             {AUTO}",
-            nodes - 1
+            "--node-id '{text}': expected a whole number below {nodes}, which is --nodes, or {AUTO}"
         ))
     })
 }

@@ -20,14 +20,15 @@ use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
 use crate::report::{ByteTotals, SourceView, Surroundings};
 use crate::storage::{
-    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, verify,
+    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, VerifyWatch,
+    verify,
 };
 use crate::verdict::{Class, Verdict};
 
 /// Judge the files in a real directory as a mount would
 ///
 /// Every byte is read and compared with what the same options mount. Exits with 1 where anything is
-/// wrong, missing or none of the dataset's, and with 3 where a file could not be read.
+/// wrong, missing, untouched or unexpected, and with 3 where a file could not be read.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
@@ -125,8 +126,8 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         }
     };
     let state = arguments.progress.show("", &progress, &|| {}, || {
-        let watch = (&progress, interruption.stop());
-        verify(&root, share, options, start, watch, &save)
+        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
+        verify(&root, share, options, start, watch)
     });
     let state = state.map_err(|error| outputs.refuse_state(&error))?;
     if let Some((path, output)) = &outputs.state {
@@ -183,8 +184,8 @@ impl<'a> Outputs<'a> {
             let open = |path: &'a PathBuf| {
                 let output = Output::new(Disk::real(), path).map_err(|error| {
                     let shown = path.display();
-                    let needed = "a file that can be written is needed";
-                    Failure::usage(format!("{option} '{shown}': {error}; {needed}"))
+                    let expected = "expected a file that can be written";
+                    Failure::usage(format!("{option} '{shown}': {error}; {expected}"))
                 })?;
                 Ok((path, output))
             };

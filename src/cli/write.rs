@@ -12,7 +12,7 @@ use super::progress::ProgressArguments;
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::dataset::format_size;
-use crate::disk::Disk;
+use crate::disk::{Disk, Durability};
 use crate::storage::{
     Existing, Progress, Root, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes,
     free_bytes, write,
@@ -86,13 +86,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
             (_, true) => Existing::Overwrite,
             _ => Existing::Refuse,
         },
-        fsync: arguments.fsync,
+        durability: if arguments.fsync { Durability::Synced } else { Durability::Later },
     };
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
         check_space(arguments, share, total_bytes, options.existing)?;
     }
-    let root = Root::make(Disk::real(), root, options.fsync).map_err(|error| {
+    let root = Root::make(Disk::real(), root, options.durability).map_err(|error| {
         let shown = arguments.directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })?;

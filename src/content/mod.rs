@@ -43,7 +43,7 @@
 //! - *Told where it comes from*: decryption turns any sixteen aligned bytes of content, found
 //!   anywhere, into their address; see `locate`.
 //! - *Independent*: there is no state to carry along, so any number of threads and machines make
-//!   the same bytes; see `parallel`.
+//!   the same bytes.
 //!
 //! AES serves here as a fast permutation with an inverse. Nothing is secret: who has the seed has
 //! the content.
@@ -60,7 +60,6 @@ mod framed;
 mod key;
 mod keystream;
 mod locate;
-mod parallel;
 mod shaped;
 mod stop_check;
 
@@ -147,11 +146,6 @@ impl Content {
         }
     }
 
-    /// As [`fill`](Self::fill), on the threads of the current rayon pool when `out` is long.
-    pub fn fill_parallel(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
-        parallel::fill(offset, out, |offset, out| self.fill(file, offset, out));
-    }
-
     /// The index of the first byte of `data` that is not the content of `file` from `offset`.
     #[must_use]
     pub fn first_difference(&self, file: Coordinates, offset: u64, data: &[u8]) -> Option<usize> {
@@ -160,19 +154,6 @@ impl Content {
             (Some(shaped), _) => shaped.first_difference(&self.key, file, offset, data),
             (None, Some(framed)) => framed.first_difference(&self.key, file, offset, data),
         }
-    }
-
-    /// As [`first_difference`](Self::first_difference), on the threads of the current rayon pool
-    /// when `data` is long.
-    #[must_use]
-    pub fn first_difference_parallel(
-        &self,
-        file: Coordinates,
-        offset: u64,
-        data: &[u8],
-    ) -> Option<usize> {
-        let compare = |offset, data: &[u8]| self.first_difference(file, offset, data);
-        parallel::first_difference(offset, data, compare)
     }
 
     /// How many bytes at the end of `data` agree with the content of `file`, counted backwards

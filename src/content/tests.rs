@@ -245,20 +245,6 @@ fn nothing_is_found_in_foreign_data() {
     }
 }
 
-/// Every part differs and all are looked at together, so any part's answer could come first.
-#[test]
-fn threads_find_the_first_difference_and_not_just_any() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-    let content = content();
-    let mut data = filled(&content, MODEL_FILE, 0, 2 << 20);
-    data[100_000..].fill(0);
-    let first = content.first_difference(MODEL_FILE, 0, &data);
-    for _ in 0..50 {
-        let found = pool.install(|| content.first_difference_parallel(MODEL_FILE, 0, &data));
-        assert_eq!(found, first);
-    }
-}
-
 fn coordinates() -> impl Strategy<Value = Coordinates> {
     let small = (0..2u16, 0..3u16, 0..3u16, 0..3u32);
     let any = any::<(u16, u16, u16, u32)>();
@@ -399,33 +385,5 @@ proptest! {
         }
         let known = |a: &Address| a.file.node == known_node && a.file.file < 3;
         prop_assert_eq!(located(&content, &data, &known), slow::locate(&content, &data, &known));
-    }
-}
-
-proptest! {
-    // Each case is a megabyte.
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn threads_change_nothing(
-        file in coordinates(), offset in offsets(1 << 21), len in 0..1_000_000usize,
-        wrong: prop::sample::Index, wrong_too: prop::sample::Index, threads in 1..4usize,
-    ) {
-        let content = content();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let right = filled(&content, file, offset, len + 1);
-        let mut parallel = vec![0; len + 1];
-        pool.install(|| content.fill_parallel(file, offset, &mut parallel));
-        prop_assert!(parallel == right);
-        prop_assert_eq!(
-            pool.install(|| content.first_difference_parallel(file, offset, &right)),
-            None
-        );
-        let wrong = [wrong.index(right.len()), wrong_too.index(right.len())];
-        let data = damaged(right, &[(wrong[0], 1), (wrong[1], 2)]);
-        prop_assert_eq!(
-            pool.install(|| content.first_difference_parallel(file, offset, &data)),
-            wrong.iter().min().copied()
-        );
     }
 }

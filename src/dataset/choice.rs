@@ -34,7 +34,7 @@ pub enum Purpose {
     SharedBlock = 3,
     /// In which generations a block changes.
     Change = 4,
-    /// Words.
+    /// Reserved: the vectors have such draws, and no content of version 1 uses them.
     Text = 5,
 }
 

@@ -177,15 +177,6 @@ impl<F: Faults> Disk<F> {
         })
     }
 
-    /// Sets the length.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn set_length(&self, file: &OpenFile, length: u64) -> io::Result<()> {
-        self.call(SystemCall::SetLength, || file.0.set_len(length).map_err(|error| errno(&error)))
-    }
-
     /// Gives a range of a file back to the filesystem; the file keeps its length.
     ///
     /// # Errors

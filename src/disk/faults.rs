@@ -15,8 +15,6 @@ pub enum SystemCall {
     Read,
     /// Writing.
     Write,
-    /// Setting the length.
-    SetLength,
     /// Punching a hole.
     Punch,
     /// Having a file or a directory on the storage.

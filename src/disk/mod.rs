@@ -4,7 +4,7 @@
 //! That gives three things at once.
 //!
 //! *Hostile directories.* A directory that we write to may be written to by others, who plant links
-//! and names where ours are expected. So a path is walked once, to a [`OpenDirectory`]; everything
+//! and names where ours are expected. So a path is walked once, to an [`OpenDirectory`]; everything
 //! after that happens below its descriptor. A new file is made with a random name that must be free
 //! ([`Disk::create_temporary`]), and never through a link. It gets its own name in one step
 //! ([`Disk::publish`]), which replaces what is there or refuses to. So nothing that somebody else

@@ -1,6 +1,6 @@
 //! Attributes: what `stat` shows, and what may be set.
 
-use super::{Error, Filesystem, InodeKind, Resolved, Result, StatusNode, now};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, StatusEntry, now};
 use crate::dataset::{DatasetEntry, Inode};
 use crate::overlay::{ChangedDirectory, Record, Size, Timestamp};
 
@@ -126,7 +126,7 @@ impl Filesystem {
         record: Option<&Record>,
     ) -> InodeAttributes {
         let (kind, mode, size) = match resolved {
-            Resolved::Status(node) => return self.status_attributes(inode, node),
+            Resolved::Status(entry) => return self.status_attributes(inode, entry),
             Resolved::File(base) => {
                 let size_bytes = base.map_or(0, |base| base.size_bytes);
                 let size = Size { size_bytes, allocated_bytes: size_bytes };
@@ -186,12 +186,14 @@ impl Filesystem {
         u32::try_from((2 + of_dataset).saturating_add_signed(more)).unwrap_or(u32::MAX)
     }
 
-    fn status_attributes(&self, inode: Inode, node: StatusNode) -> InodeAttributes {
-        let (kind, mode, size_bytes) = match node {
+    fn status_attributes(&self, inode: Inode, entry: StatusEntry) -> InodeAttributes {
+        let (kind, mode, size_bytes) = match entry {
             // Only making it would tell the size: as of files of /proc.
-            StatusNode::Document(_) => (InodeKind::File, STATUS_FILE_MODE, 0),
-            StatusNode::Manifest => (InodeKind::File, STATUS_FILE_MODE, self.manifest_size_bytes()),
-            StatusNode::Control => (InodeKind::File, CONTROL_MODE, 0),
+            StatusEntry::Document(_) => (InodeKind::File, STATUS_FILE_MODE, 0),
+            StatusEntry::Manifest => {
+                (InodeKind::File, STATUS_FILE_MODE, self.manifest_size_bytes())
+            }
+            StatusEntry::Control => (InodeKind::File, CONTROL_MODE, 0),
             _ => (InodeKind::Directory, STATUS_DIRECTORY_MODE, 0),
         };
         let time = now();
@@ -222,7 +224,7 @@ impl Filesystem {
         let resolved = self.resolve(inode)?;
         let resize = match (resolved, set.size_bytes) {
             // The shell cuts it before it writes to it.
-            (Resolved::Status(StatusNode::Control), Some(0)) => return self.attributes(inode),
+            (Resolved::Status(StatusEntry::Control), Some(0)) => return self.attributes(inode),
             (Resolved::Status(_), _) => return Err(Error::ReadOnly),
             (_, None) => None,
             (Resolved::Directory, Some(_)) => return Err(Error::IsDirectory),

@@ -1,6 +1,6 @@
 //! `.status/control`: commands to the mount, one a write.
 
-use super::{Error, Filesystem, InodeKind, Reset, Result, StatusNode};
+use super::{Error, Filesystem, InodeKind, Reset, Result, StatusEntry};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, dataset_lookup};
 
@@ -11,7 +11,7 @@ impl Filesystem {
     /// Whether what is written to an inode are commands.
     #[must_use]
     pub fn is_control(&self, inode: Inode) -> bool {
-        inode == StatusNode::Control.inode()
+        inode == StatusEntry::Control.inode()
     }
 
     /// Runs a command: `reset`, or `reset PATH`.

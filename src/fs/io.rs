@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::asked::{CachePolicy, OpenFor, Opened};
 use super::attributes::FILE_BYTES_MAX;
 use super::{
-    CacheMode, Error, Filesystem, Fill, OnMismatch, Resolved, Result, Seek, StatusNode, now,
+    CacheMode, Error, Filesystem, Fill, OnMismatch, Resolved, Result, Seek, StatusEntry, now,
 };
 use crate::content::StopCheck;
 use crate::dataset::{Coordinates, FileContent, Inode};
@@ -40,19 +40,19 @@ impl Filesystem {
         stop: StopCheck<'_>,
     ) -> Result<Opened> {
         match self.resolve(inode)? {
-            Resolved::Status(StatusNode::Document(_) | StatusNode::Manifest)
+            Resolved::Status(StatusEntry::Document(_) | StatusEntry::Manifest)
                 if wanted == OpenFor::Writing =>
             {
                 Err(Error::ReadOnly)
             }
-            Resolved::Status(StatusNode::Document(document)) => {
+            Resolved::Status(StatusEntry::Document(document)) => {
                 let handle = self.open_status(document, stop)?;
                 Ok(Opened { handle, cache: CachePolicy::Frozen })
             }
-            Resolved::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusEntry::Manifest) => {
                 Ok(Opened { handle: self.status_files.open_manifest(), cache: CachePolicy::Frozen })
             }
-            Resolved::Status(StatusNode::Control) => {
+            Resolved::Status(StatusEntry::Control) => {
                 Ok(Opened { handle: 0, cache: CachePolicy::Commands })
             }
             Resolved::Directory | Resolved::Status(_) => Err(Error::IsDirectory),
@@ -96,13 +96,13 @@ impl Filesystem {
     pub fn read(&self, inode: Inode, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
         let base = match self.resolve(inode)? {
             Resolved::File(base) => base,
-            Resolved::Status(StatusNode::Document(_)) => {
+            Resolved::Status(StatusEntry::Document(_)) => {
                 return self.status_files.read(handle, offset, out);
             }
-            Resolved::Status(StatusNode::Manifest) => {
+            Resolved::Status(StatusEntry::Manifest) => {
                 return self.read_manifest(handle, offset, out, Fill::Whole, &|| false);
             }
-            Resolved::Status(StatusNode::Control) => return Ok(0),
+            Resolved::Status(StatusEntry::Control) => return Ok(0),
             Resolved::Special(_) => return Err(Error::Invalid),
             Resolved::Directory | Resolved::Status(_) => return Err(Error::IsDirectory),
         };

@@ -1,6 +1,6 @@
 //! Listing directories.
 
-use super::{Error, Filesystem, InodeKind, Resolved, Result, STATUS_NAME, StatusNode};
+use super::{Error, Filesystem, InodeKind, Resolved, Result, STATUS_NAME, StatusEntry};
 use crate::dataset::Inode;
 use crate::overlay::{ChangedEntry, ChangedNames};
 use crate::sync::DashMap;
@@ -209,7 +209,7 @@ impl Filesystem {
         if directory == Inode::ROOT && self.options.list_status {
             if index == 0 {
                 name.push_str(STATUS_NAME);
-                return Some((StatusNode::Root.inode(), InodeKind::Directory));
+                return Some((StatusEntry::Root.inode(), InodeKind::Directory));
             }
             index -= 1;
         }
@@ -222,7 +222,7 @@ impl Filesystem {
         match self.resolve(inode)? {
             resolved @ (Resolved::Directory
             | Resolved::Status(
-                StatusNode::Root | StatusNode::Nodes | StatusNode::Files(_) | StatusNode::Sums,
+                StatusEntry::Root | StatusEntry::Nodes | StatusEntry::Files(_) | StatusEntry::Sums,
             )) => Ok(resolved),
             _ => Err(Error::NotDirectory),
         }

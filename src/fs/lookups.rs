@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::ops::DerefMut;
 
-use super::{Error, Filesystem, InodeAttributes, Resolved, Result, STATUS_NAME, StatusNode};
+use super::{Error, Filesystem, InodeAttributes, Resolved, Result, STATUS_NAME, StatusEntry};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
 use crate::sync::Mutex;
@@ -137,8 +137,8 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::NameTooLong`], and [`Error::NotDirectory`] where the parent is
     /// none.
-    pub fn lookup(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
-        self.overlay.look(|tree| self.lookup_in(tree, parent, name))
+    pub fn find(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
+        self.overlay.look(|tree| self.find_in(tree, parent, name))
     }
 
     /// Looks a name up for somebody who remembers the inode until [`forget`](Self::forget) says
@@ -167,7 +167,7 @@ impl Filesystem {
     /// Finds a name, and counts that its inode is remembered before the name can go.
     fn remember(&self, parent: Inode, name: &[u8]) -> Result<Inode> {
         if !self.overlay.names_changed() {
-            let inode = self.lookup_in(&ChangedNames::default(), parent, name)?;
+            let inode = self.find_in(&ChangedNames::default(), parent, name)?;
             self.lookups.remember(inode);
             if !self.overlay.names_changed() {
                 return Ok(inode);
@@ -175,13 +175,13 @@ impl Filesystem {
             self.forget(inode, 1);
         }
         self.overlay.with_names(|tree| {
-            let inode = self.lookup_in(tree, parent, name)?;
+            let inode = self.find_in(tree, parent, name)?;
             self.lookups.remember(inode);
             Ok(inode)
         })
     }
 
-    fn lookup_in(&self, tree: &ChangedNames, parent: Inode, name: &[u8]) -> Result<Inode> {
+    fn find_in(&self, tree: &ChangedNames, parent: Inode, name: &[u8]) -> Result<Inode> {
         let resolved = self.resolve(parent)?;
         match name {
             b"." if self.has_name(tree, parent, resolved) => return Ok(parent),
@@ -196,13 +196,13 @@ impl Filesystem {
             Resolved::File(_)
             | Resolved::Special(_)
             | Resolved::Status(
-                StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest,
+                StatusEntry::Document(_) | StatusEntry::Control | StatusEntry::Manifest,
             ) => {
                 return Err(Error::NotDirectory);
             }
-            Resolved::Status(node) => node.lookup(&self.dataset, name).map(StatusNode::inode),
+            Resolved::Status(entry) => entry.lookup(&self.dataset, name).map(StatusEntry::inode),
             Resolved::Directory if parent == Inode::ROOT && name == STATUS_NAME.as_bytes() => {
-                Some(StatusNode::Root.inode())
+                Some(StatusEntry::Root.inode())
             }
             Resolved::Directory if self.is_removed(parent) => None,
             Resolved::Directory => tree.lookup(&self.dataset, parent, name).map(|(inode, _)| inode),
@@ -231,8 +231,8 @@ impl Filesystem {
     /// The directory in which a directory stands.
     pub(super) fn parent(&self, tree: &ChangedNames, inode: Inode, resolved: Resolved) -> Inode {
         match resolved {
-            Resolved::Status(node) => {
-                node.parent(&self.dataset).map_or(Inode::ROOT, StatusNode::inode)
+            Resolved::Status(entry) => {
+                entry.parent(&self.dataset).map_or(Inode::ROOT, StatusEntry::inode)
             }
             Resolved::Directory | Resolved::File(_) | Resolved::Special(_) => {
                 tree.parent(&self.dataset, inode).unwrap_or(Inode::ROOT)

@@ -11,8 +11,8 @@
 //! Some answers can take long: those for which whole files are hashed, a piece of
 //! `.status/sums/blake3` and the attribute `user.seedfs.blake3`; and those for which files are
 //! judged whose extents arithmetic alone cannot judge, a document, the attribute
-//! `user.seedfs.verdict` and a long copy. Whether one may can be asked beforehand, so that the
-//! caller finds a thread for it, and all of them can be stopped.
+//! `user.seedfs.verdict` and a long copy. The caller can ask beforehand whether an
+//! answer may take long, to find a thread for it, and can stop all of them.
 //!
 //! All operations are methods of [`Filesystem`], each in the file of what it is about. The state
 //! that they share:
@@ -68,12 +68,12 @@ pub use asked::{Allocate, CachePolicy, OpenFor, Opened, QUICK_BYTES_MAX, ReadReq
 pub use attributes::{AccessMask, InodeAttributes, SetAttributes, TimeChange};
 pub use error::Error;
 pub use listing::DirectoryEntry;
-pub use name_changes::NewNode;
+pub use name_changes::NewEntry;
 pub use rename::RenameMode;
 pub use settle::{Reset, Unsettled};
 pub use space::FilesystemSpace;
 pub use status_files::{DocumentWork, OPEN_BYTES_MAX};
-pub use status_tree::{STATUS_NAME, StatusNode};
+pub use status_tree::{STATUS_NAME, StatusEntry};
 pub use xattr::{SetXattr, XattrAnswer};
 
 use listing::Listings;
@@ -152,7 +152,7 @@ enum Resolved {
     File(Option<FileContent>),
     /// A symbolic link, a pipe, a socket or a device.
     Special(InodeKind),
-    Status(StatusNode),
+    Status(StatusEntry),
 }
 
 impl Filesystem {
@@ -201,12 +201,6 @@ impl Filesystem {
         self.overlay.budget().usage()
     }
 
-    /// What it was asked to be.
-    #[must_use]
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
     fn resolve(&self, inode: Inode) -> Result<Resolved> {
         match self.dataset.namespace().entry(inode) {
             Some(DatasetEntry::Directory) => return Ok(Resolved::Directory),
@@ -215,8 +209,8 @@ impl Filesystem {
             }
             None => {}
         }
-        if let Some(node) = StatusNode::of(&self.dataset, inode) {
-            return Ok(Resolved::Status(node));
+        if let Some(entry) = StatusEntry::of(&self.dataset, inode) {
+            return Ok(Resolved::Status(entry));
         }
         match self.overlay.get(inode).and_then(|record| record.created_kind()) {
             None => Err(Error::NotFound),

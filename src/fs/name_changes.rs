@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::attributes::InodeAttributes;
 use super::{
-    Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, STATUS_NAME, StatusNode, now,
+    Error, Filesystem, InodeKind, OpenFor, Opened, Resolved, Result, STATUS_NAME, StatusEntry, now,
 };
 use crate::dataset::Inode;
 use crate::overlay::{ChangedNames, Created, JudgedBy, Record, Timestamp};
 
 /// What is to be made.
 #[derive(Clone, Debug)]
-pub struct NewNode<'a> {
+pub struct NewEntry<'a> {
     /// Its kind.
     pub kind: InodeKind,
     /// Permission bits, the caller's umask already taken off.
@@ -58,7 +58,7 @@ impl Filesystem {
     ///
     /// [`Error::Exists`], [`Error::NotFound`] and [`Error::NotDirectory`] of the parent,
     /// [`Error::NameTooLong`], [`Error::ReadOnly`] under `.status`, [`Error::NoSpace`].
-    pub fn make(&self, parent: Inode, name: &[u8], new: &NewNode<'_>) -> Result<InodeAttributes> {
+    pub fn make(&self, parent: Inode, name: &[u8], new: &NewEntry<'_>) -> Result<InodeAttributes> {
         self.check_directory(parent, name)?;
         if new.target.is_some_and(|target| target.len() > TARGET_BYTES_MAX) {
             return Err(Error::NameTooLong);
@@ -87,7 +87,7 @@ impl Filesystem {
     }
 
     /// What is made in a directory.
-    fn created(&self, directory: &Record, new: &NewNode<'_>, time: Timestamp) -> Created {
+    fn created(&self, directory: &Record, new: &NewEntry<'_>, time: Timestamp) -> Created {
         let set = directory.attributes();
         let inherits = set.mode.is_some_and(|mode| mode & SET_GID != 0);
         let is_directory = new.kind == InodeKind::Directory;
@@ -110,7 +110,7 @@ impl Filesystem {
         &self,
         parent: Inode,
         name: &[u8],
-        new: &NewNode<'_>,
+        new: &NewEntry<'_>,
     ) -> Result<(InodeAttributes, Opened)> {
         let attributes = self.make(parent, name, new)?;
         Ok((attributes, self.opened(attributes.inode, OpenFor::Writing)))
@@ -308,7 +308,7 @@ impl Filesystem {
         match self.resolve(parent)? {
             Resolved::Directory => {}
             Resolved::Status(
-                StatusNode::Document(_) | StatusNode::Control | StatusNode::Manifest,
+                StatusEntry::Document(_) | StatusEntry::Control | StatusEntry::Manifest,
             )
             | Resolved::File(_)
             | Resolved::Special(_) => return Err(Error::NotDirectory),

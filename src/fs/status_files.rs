@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::attributes::FILE_BYTES_MAX;
-use super::{Error, Filesystem, Fill, Result, StatusNode};
+use super::{Error, Filesystem, Fill, Result, StatusEntry};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::manifest::{KnownSum, Manifest};
@@ -169,12 +169,12 @@ impl Filesystem {
     /// What opening an inode takes, where it makes a document; `None` where it makes none.
     #[must_use]
     pub fn document_work(&self, inode: Inode) -> Option<DocumentWork> {
-        match StatusNode::of(&self.dataset, inode)? {
-            StatusNode::Document(Document::Summary | Document::Node(_)) => {
+        match StatusEntry::of(&self.dataset, inode)? {
+            StatusEntry::Document(Document::Summary | Document::Node(_)) => {
                 Some(DocumentWork::Totals)
             }
-            StatusNode::Document(Document::File(_)) => Some(DocumentWork::File),
-            StatusNode::Document(_) => Some(DocumentWork::List),
+            StatusEntry::Document(Document::File(_)) => Some(DocumentWork::File),
+            StatusEntry::Document(_) => Some(DocumentWork::List),
             _ => None,
         }
     }
@@ -197,7 +197,7 @@ impl Filesystem {
     /// be stopped.
     #[must_use]
     pub fn is_manifest(&self, inode: Inode) -> bool {
-        inode == StatusNode::Manifest.inode()
+        inode == StatusEntry::Manifest.inode()
     }
 
     /// Reads from the manifest, as [`read`](Self::read) does. Where `fill` allows it, fewer bytes

@@ -23,7 +23,7 @@ const SUFFIX: &str = ".json";
 
 /// What an inode number under `.status` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatusNode {
+pub enum StatusEntry {
     /// `.status` itself.
     Root,
     /// `.status/nodes`
@@ -41,21 +41,21 @@ pub enum StatusNode {
 }
 
 /// The files at the top, in the order in which they are listed.
-const TOP: [(&str, StatusNode); 8] = [
-    ("config.json", StatusNode::Document(Document::Config)),
-    ("control", StatusNode::Control),
-    ("files", StatusNode::Files(Inode::ROOT)),
-    ("mismatches.json", StatusNode::Document(Document::Mismatches)),
-    ("nodes", StatusNode::Nodes),
-    ("others.json", StatusNode::Document(Document::Others)),
-    ("summary.json", StatusNode::Document(Document::Summary)),
-    ("sums", StatusNode::Sums),
+const TOP: [(&str, StatusEntry); 8] = [
+    ("config.json", StatusEntry::Document(Document::Config)),
+    ("control", StatusEntry::Control),
+    ("files", StatusEntry::Files(Inode::ROOT)),
+    ("mismatches.json", StatusEntry::Document(Document::Mismatches)),
+    ("nodes", StatusEntry::Nodes),
+    ("others.json", StatusEntry::Document(Document::Others)),
+    ("summary.json", StatusEntry::Document(Document::Summary)),
+    ("sums", StatusEntry::Sums),
 ];
 
 /// The files in `sums`.
-const SUMS: [(&str, StatusNode); 1] = [("blake3", StatusNode::Manifest)];
+const SUMS: [(&str, StatusEntry); 1] = [("blake3", StatusEntry::Manifest)];
 
-impl StatusNode {
+impl StatusEntry {
     /// What an inode number stands for; `None` where it is not one of `.status`.
     #[must_use]
     pub fn of(dataset: &Dataset, inode: Inode) -> Option<Self> {
@@ -175,8 +175,8 @@ impl StatusNode {
                 Some(Self::Document(Document::Node(node)))
             }
             Self::Files(directory) => {
-                let (inode, node) = dataset.namespace().entry_at(directory, index, name)?;
-                Some(match node {
+                let (inode, kind) = dataset.namespace().entry_at(directory, index, name)?;
+                Some(match kind {
                     DatasetEntry::Directory => Self::Files(inode),
                     DatasetEntry::File(_) => {
                         name.push_str(SUFFIX);
@@ -189,12 +189,12 @@ impl StatusNode {
     }
 }
 
-fn named(list: &[(&str, StatusNode)], name: &[u8]) -> Option<StatusNode> {
-    list.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, node)| *node)
+fn named(list: &[(&str, StatusEntry)], name: &[u8]) -> Option<StatusEntry> {
+    list.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, entry)| *entry)
 }
 
-fn numbered(list: &[(&str, StatusNode)], index: u64, name: &mut String) -> Option<StatusNode> {
-    let (known, node) = list.get(usize::try_from(index).ok()?)?;
+fn numbered(list: &[(&str, StatusEntry)], index: u64, name: &mut String) -> Option<StatusEntry> {
+    let (known, entry) = list.get(usize::try_from(index).ok()?)?;
     name.push_str(known);
-    Some(*node)
+    Some(*entry)
 }

@@ -20,7 +20,7 @@ pub enum MountpointError {
     #[error("mount point '{0}' does not exist: make the directory first (mkdir -p '{0}')")]
     Missing(PathBuf),
     /// It is something else.
-    #[error("mount point '{0}' is not a directory: a directory is needed")]
+    #[error("mount point '{0}' is not a directory; expected an empty one")]
     NotDirectory(PathBuf),
     /// Something is in it that the mount would hide.
     #[error(
@@ -30,8 +30,8 @@ pub enum MountpointError {
     NotEmpty(PathBuf),
     /// Something is mounted there.
     #[error(
-        "mount point '{0}' is already mounted ({1}): a directory is needed on which nothing is \
-         mounted, or unmount it first"
+        "mount point '{0}' is already mounted ({1}); expected a directory on which nothing is \
+         mounted: unmount it first"
     )]
     Mounted(PathBuf, String),
     /// A filesystem is mounted there whose daemon is gone.

@@ -220,12 +220,12 @@ impl ChangedNames {
         let own = dataset_lookup(dataset, parent, name);
         let before = self.extents_of(parent);
         let directory = self.directories.entry(parent).or_default();
-        let count = |node: Option<(Inode, InodeKind)>| {
-            i64::from(matches!(node, Some((_, InodeKind::Directory))))
+        let count = |entry: Option<(Inode, InodeKind)>| {
+            i64::from(matches!(entry, Some((_, InodeKind::Directory))))
         };
         directory.subdirectories += count(to) - count(old);
-        let files = |node: Option<(Inode, InodeKind)>| {
-            i64::from(node.is_some_and(|(_, kind)| kind != InodeKind::Directory))
+        let files = |entry: Option<(Inode, InodeKind)>| {
+            i64::from(entry.is_some_and(|(_, kind)| kind != InodeKind::Directory))
         };
         self.files_more += files(to) - files(old);
         if let Some((inode, InodeKind::Directory)) = own
@@ -336,8 +336,6 @@ impl LockedNames {
         std::mem::replace(&mut tree, empty)
     }
 }
-
-mod paths;
 
 #[cfg(test)]
 mod tests;

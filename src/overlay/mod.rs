@@ -1,4 +1,4 @@
-//! The overlay: what has been written over the dataset, kept as extents.
+//! The overlay: all that differs from the dataset, which is names, attributes and extents.
 //!
 //! A file that nobody has touched has no record here at all. The first change to it makes a
 //! [`Record`], and from then on the record says what the file *has*; what it *should* have stays
@@ -11,6 +11,7 @@
 //!   Content  equal to the content of some address: the address is kept, 24 bytes for any length
 //!   Zeros    zeros that somebody wrote: no storage either
 //!   Bytes    anything else, kept as it came, within the budget
+//!   Stored   the same, in the store's file on disk
 //!   (none)   a hole: nobody wrote it, it reads as zeros
 //! ```
 //!
@@ -21,6 +22,9 @@
 //!
 //! Neighbours that continue one another are joined, so a file written whole, in any order, ends as
 //! one extent, whether its bytes are its own or another file's.
+//!
+//! Names are kept in the same way ([`ChangedNames`]): a directory has an entry here only for a name
+//! that differs from the dataset's. The [`Budget`] bounds all of it.
 //!
 //! This layer never generates content while a lock is held: `recognise` turns the bytes of a
 //! write into pieces before any lock is taken, and [`Record::view`] hands out what a read needs so
@@ -45,7 +49,7 @@ mod xattrs;
 
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, Inode, MAX_INODES};
+use crate::dataset::{Inode, MAX_INODES};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{DashEntry, DashMap, Mutex};
 
@@ -90,7 +94,7 @@ pub enum NoRecord {
     Gone,
 }
 
-/// All records, by inode number.
+/// All that differs from the dataset: records by inode number, names, and what bounds them.
 #[derive(Debug)]
 pub struct Overlay {
     /// One that was made before the latest reset is void: nobody is handed it.
@@ -261,21 +265,6 @@ impl Overlay {
         self.resets.load(Ordering::Acquire)
     }
 
-    /// What a name in a directory stands for now.
-    #[must_use]
-    pub fn lookup(
-        &self,
-        dataset: &Dataset,
-        parent: Inode,
-        name: &[u8],
-    ) -> Option<(Inode, InodeKind)> {
-        if self.names.is_changed() {
-            self.names.read().lookup(dataset, parent, name)
-        } else {
-            dataset_lookup(dataset, parent, name)
-        }
-    }
-
     /// Whether any name differs from the dataset's.
     #[must_use]
     pub fn names_changed(&self) -> bool {
@@ -336,17 +325,5 @@ impl Overlay {
             .filter(|entry| entry.value().resets() == resets)
             .map(|entry| (*entry.key(), Arc::clone(entry.value())))
             .collect()
-    }
-
-    /// How many inodes have a record.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether nothing has ever been changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
     }
 }

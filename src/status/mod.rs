@@ -5,8 +5,8 @@
 //! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
 //! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
-//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], `others.json` lists as
-//! many names as fit into its bytes, and the totals of untouched files are arithmetic.
+//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], `others.json` has a
+//! bound on its names and on their bytes, and the totals of untouched files are arithmetic.
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered

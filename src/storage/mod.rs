@@ -70,7 +70,7 @@ pub use share::Share;
 pub use sums::{Algorithm, SumsOptions, sums};
 pub use target::Root;
 pub use template::{TemplateError, read_template};
-pub use verify::{VerifyOptions, verify};
+pub use verify::{VerifyOptions, VerifyWatch, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.

@@ -45,12 +45,6 @@ impl<T> Findings<T> {
     pub(super) fn is_possible(&self) -> bool {
         self.listed.len() <= FILES_LISTED_MAX && self.listed.len() as u64 <= self.total
     }
-
-    /// How many are not listed.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.total - self.listed.len() as u64
-    }
 }
 
 /// A file that the system did not let us write or read.

@@ -19,13 +19,13 @@ pub struct Rank {
 pub enum RankError {
     /// None of the engines that are known.
     #[error(
-        "no engine that is known has started this process: expected a number, or `auto` under \
+        "no known engine has started this process; expected a number, or `auto` under \
          Open MPI (OMPI_COMM_WORLD_RANK), PMI (PMI_RANK), Slurm's srun (SLURM_PROCID), pbsdsh \
          (PBS_NODENUM) or a Kubernetes indexed job (JOB_COMPLETION_INDEX)"
     )]
     None,
     /// A variable that is no number.
-    #[error("the variable {0} is '{1}': a whole number is needed")]
+    #[error("the variable {0} is '{1}'; expected a whole number")]
     NoNumber(&'static str, String),
 }
 

@@ -212,9 +212,11 @@ impl ResumeState {
 
     fn parse(bytes: &[u8]) -> Result<Self, ResumeStateError> {
         let refuse = |reason: &str| ResumeStateError::NotWhole(reason.to_owned());
-        let rest = bytes.strip_prefix(HEAD.as_bytes()).ok_or_else(|| refuse("its first line"))?;
+        let rest = bytes
+            .strip_prefix(HEAD.as_bytes())
+            .ok_or_else(|| refuse("its first line is another"))?;
         let (digest, rest) = rest.split_at_checked(64).ok_or_else(|| refuse("it is cut short"))?;
-        let json = rest.strip_prefix(b"\n").ok_or_else(|| refuse("its first line"))?;
+        let json = rest.strip_prefix(b"\n").ok_or_else(|| refuse("its first line is another"))?;
         if blake3::hash(json).to_hex().as_bytes() != digest {
             return Err(refuse("its digest does not fit, as where it was cut short or edited"));
         }

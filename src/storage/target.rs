@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Access, Disk, Faults, FileType, Links, OpenDirectory, Sound, Stat};
+use crate::disk::{Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, Sound, Stat};
 use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
@@ -39,13 +39,13 @@ impl<F: Faults> Root<F> {
         Ok(Self { disk, directory, path: path.to_owned() })
     }
 
-    /// Opens a directory, and makes it, and those above it, where it is not there; with `lasting`
-    /// their names are on the storage then.
+    /// Opens a directory, and makes it, and those above it, where it is not there: their names
+    /// are as durable as that.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn make(disk: Disk<F>, path: &Path, lasting: bool) -> io::Result<Self> {
+    pub fn make(disk: Disk<F>, path: &Path, durability: Durability) -> io::Result<Self> {
         let mut missing = Vec::new();
         let mut above = path;
         let mut directory = loop {
@@ -60,7 +60,7 @@ impl<F: Faults> Root<F> {
         };
         for name in missing.into_iter().rev() {
             disk.make_directory(&directory, name)?;
-            if lasting {
+            if durability == Durability::Synced {
                 disk.sync_directory(&directory)?;
             }
             directory = disk.open_directory(&directory, Path::new(name), Links::Follow)?;
@@ -102,15 +102,15 @@ const KEPT_MAX: usize = 16;
 /// what killed runs have left when it is entered.
 pub(super) struct Parents<'a, F> {
     root: &'a Root<F>,
-    lasting: bool,
+    durability: Durability,
     /// How the names of temporary files of this node begin.
     prefix: String,
     kept: Mutex<Vec<(PathBuf, Arc<OpenDirectory>)>>,
 }
 
 impl<'a, F: Faults> Parents<'a, F> {
-    pub(super) fn new(root: &'a Root<F>, lasting: bool, prefix: String) -> Self {
-        Self { root, lasting, prefix, kept: Mutex::default() }
+    pub(super) fn new(root: &'a Root<F>, durability: Durability, prefix: String) -> Self {
+        Self { root, durability, prefix, kept: Mutex::default() }
     }
 
     /// The directory of a path below the root.
@@ -147,7 +147,7 @@ impl<'a, F: Faults> Parents<'a, F> {
         let mut is_new = false;
         for name in path {
             is_new = disk.make_directory(&directory, name)?;
-            if self.lasting {
+            if self.durability == Durability::Synced {
                 // Also where it was there: a run without --fsync may have made it.
                 disk.sync_directory(&directory)?;
             }

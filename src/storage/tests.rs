@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
-use crate::disk::{Disk, Failing, Fault, Faults, SystemCall};
+use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
 use crate::verdict::Verdict;
 
@@ -93,7 +93,8 @@ fn write_on<F: Faults>(
     options: WriteOptions,
 ) -> Result<(), String> {
     let share = Share::new(dataset, None);
-    let root = Root::make(disk, directory, options.fsync).map_err(|error| error.to_string())?;
+    let root =
+        Root::make(disk, directory, options.durability).map_err(|error| error.to_string())?;
     let progress = Progress::new(4, 4 * SIZE_BYTES as u128);
     let failures = write(&root, share, options, &progress, &StopFlag::default());
     let done = progress.snapshot();
@@ -107,6 +108,10 @@ fn write_on<F: Faults>(
             Err(failure.path.clone())
         }
     }
+}
+
+fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
+    VerifyWatch { progress, stop, save: &|_| {} }
 }
 
 fn verify_options(drop_cache: bool) -> VerifyOptions {
@@ -127,23 +132,25 @@ fn verdict_of(dataset: &Dataset, directory: &Path) -> Verdict {
     let options = verify_options(false);
     let state = ResumeState::new(&root, share, &options).unwrap();
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &StopFlag::default());
-    verify(&root, share, options, state, watch, &|_| {}).unwrap().verdict(share)
+    let stop = StopFlag::default();
+    verify(&root, share, options, state, watch(&progress, &stop)).unwrap().verdict(share)
 }
 
 #[test]
 fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
+    use Durability::{Later, Synced};
+
     let dataset = dataset();
     let (cached, direct) = (Transfer::Cached, Transfer::Direct);
-    for (before, existing, fsync, transfer) in [
-        (Before::Nothing, Existing::Refuse, false, cached),
-        (Before::Nothing, Existing::Refuse, true, cached),
-        (Before::Mixed, Existing::Resume, true, cached),
-        (Before::Mixed, Existing::Overwrite, false, cached),
-        (Before::Mixed, Existing::Overwrite, false, direct),
+    for (before, existing, durability, transfer) in [
+        (Before::Nothing, Existing::Refuse, Later, cached),
+        (Before::Nothing, Existing::Refuse, Synced, cached),
+        (Before::Mixed, Existing::Resume, Synced, cached),
+        (Before::Mixed, Existing::Overwrite, Later, cached),
+        (Before::Mixed, Existing::Overwrite, Later, direct),
     ] {
         let options =
-            WriteOptions { threads: 1, placement: Placement::Auto, transfer, existing, fsync };
+            WriteOptions { threads: 1, placement: Placement::Auto, transfer, existing, durability };
         let first = prepare(&dataset, before);
         if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
             assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
@@ -184,7 +191,7 @@ fn a_write_to_a_disk_that_dies_ends() {
                 placement: Placement::Auto,
                 transfer: Transfer::Cached,
                 existing: Existing::Overwrite,
-                fsync: true,
+                durability: Durability::Synced,
             };
             let _ = write_on(disk, directory.path(), &dataset, options);
             for ((index, now), former) in
@@ -211,7 +218,7 @@ fn a_file_that_closing_says_is_lost_gets_no_name() {
             placement: Placement::Auto,
             transfer: Transfer::Cached,
             existing: Existing::Refuse,
-            fsync: false,
+            durability: Durability::Later,
         };
         write_on(Disk::new(failing), directory.path(), &dataset, options).unwrap_err();
         assert_eq!(contents(&dataset, directory.path()), vec![None; 4]);
@@ -230,7 +237,7 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
             placement: Placement::Auto,
             transfer: Transfer::Cached,
             existing,
-            fsync: true,
+            durability: Durability::Synced,
         };
         let disk = Disk::new(counting.clone());
         write_on(disk, &place.path().join("a/b"), &dataset, options).unwrap();
@@ -267,9 +274,9 @@ fn verify_on<F: Faults>(
     let new = ResumeState::new(&root, share, &options).map_err(|error| say(&error))?;
     let state = ResumeState::load(&state_file, new, share).map_err(|error| say(&error))?;
     let progress = Progress::new(4, 0);
-    let watch = (&progress, &StopFlag::default());
-    let state =
-        verify(&root, share, options, state, watch, &|_| {}).map_err(|error| say(&error))?;
+    let stop = StopFlag::default();
+    let state = verify(&root, share, options, state, watch(&progress, &stop))
+        .map_err(|error| say(&error))?;
     state.save(&state_file).map_err(|error| say(&error))?;
     report_file.replace(b"{\"whole\":true}", 0o666).map_err(|error| say(&error))?;
     Ok(Verified { verdict: state.verdict(share), failed: state.failures(share).total })
@@ -304,7 +311,7 @@ fn a_verification_is_never_false_whichever_call_fails() {
         placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Refuse,
-        fsync: false,
+        durability: Durability::Later,
     };
     for (what, spoil) in spoil {
         for drop_cache in [false, true] {
@@ -349,7 +356,7 @@ fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
         placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Overwrite,
-        fsync: false,
+        durability: Durability::Later,
     };
     with_every_fault(|failing, fault| {
         let directory = memory();
@@ -417,7 +424,7 @@ fn a_state_that_was_made_up_is_refused() {
     let dataset = dataset();
     let share = Share::new(&dataset, None);
     let place = memory();
-    let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
+    let root = Root::make(Disk::real(), &place.path().join("data"), Durability::Later).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
     let options = verify_options(false);
     let new = ResumeState::new(&root, share, &options).unwrap();
@@ -483,7 +490,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         placement: Placement::Auto,
         transfer: Transfer::Cached,
         existing: Existing::Refuse,
-        fsync: false,
+        durability: Durability::Later,
     };
     for stops in [Some(true), Some(false), None] {
         let place = memory();
@@ -507,7 +514,7 @@ fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
         let options = verify_options(false);
         let state = ResumeState::new(&root, share, &options).unwrap();
         let progress = Progress::new(4, 0);
-        let state = verify(&root, share, options, state, (&progress, &stop), &|_| {}).unwrap();
+        let state = verify(&root, share, options, state, watch(&progress, &stop)).unwrap();
         assert_eq!(state.next, 4, "all are judged");
         assert_eq!(state.verification.files().verified, 4);
         assert_eq!(state.verdict(share) == Verdict::Verified, stops.is_none(), "{stops:?}");
@@ -521,7 +528,7 @@ fn a_state_with_more_failures_than_it_lists_is_not_gone_on_with() {
     let dataset = dataset.validate().unwrap();
     let share = Share::new(&dataset, None);
     let place = memory();
-    let root = Root::make(Disk::real(), &place.path().join("data"), false).unwrap();
+    let root = Root::make(Disk::real(), &place.path().join("data"), Durability::Later).unwrap();
     let file = Output::new(Disk::real(), &place.path().join("state")).unwrap();
     let new = ResumeState::new(&root, share, &verify_options(false)).unwrap();
     let most = FILES_LISTED_MAX as u64;

@@ -48,8 +48,20 @@ pub struct VerifyOptions {
     pub stop_after: Option<NonZeroU64>,
 }
 
+/// Who hears how a verification gets on, and may stop it.
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations, reason = "a closure has nothing to show")]
+pub struct VerifyWatch<'a> {
+    /// Counts what is done.
+    pub progress: &'a Progress,
+    /// Stops it.
+    pub stop: &'a StopFlag,
+    /// Gets the state every few seconds.
+    pub save: &'a (dyn Fn(&ResumeState) + Sync),
+}
+
 /// Judges the files of a share below `root`, from where `state` stands, until all are done or a
-/// stop. Hands the state to `save` every few seconds.
+/// stop.
 ///
 /// # Errors
 ///
@@ -59,8 +71,7 @@ pub fn verify<F: Faults>(
     share: Share<'_>,
     options: VerifyOptions,
     mut state: ResumeState,
-    (progress, stop): (&Progress, &StopFlag),
-    save: &(dyn Fn(&ResumeState) + Sync),
+    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
 ) -> Result<ResumeState, ResumeStateError> {
     let content = Content::of(share.dataset());
     let chosen = Chosen::new(share, options.sample);

@@ -43,8 +43,8 @@ pub struct WriteOptions {
     pub transfer: Transfer,
     /// What to do with files that are there.
     pub existing: Existing,
-    /// Whether each file is on the storage before it gets its name.
-    pub fsync: bool,
+    /// What each file has to be before it gets its name.
+    pub durability: Durability,
 }
 
 /// Writes the files of a share below `root`, until all are done or a stop.
@@ -57,7 +57,7 @@ pub fn write<F: Faults>(
 ) -> Findings<FileFailure> {
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
-    let parents = Parents::new(root, options.fsync, temporary_prefix(share));
+    let parents = Parents::new(root, options.durability, temporary_prefix(share));
     let failures_ref = &failures;
     let writer =
         Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
@@ -178,7 +178,9 @@ impl<F: Faults> Work for Writer<'_, F> {
                 return self.unless_failed(coordinates, self.create(coordinates, parent, name));
             }
             // What an earlier run has only written is to last from now on.
-            Stage::Checking(existing) if self.options.fsync => disk.sync(&existing),
+            Stage::Checking(existing) if self.options.durability == Durability::Synced => {
+                disk.sync(&existing)
+            }
             Stage::Checking(_) => Ok(()),
             Stage::Writing(new) if failed || self.stop.is_set() => {
                 new.discard(disk, &parent);
@@ -300,9 +302,8 @@ impl<F: Faults> Writer<'_, F> {
             Existing::Refuse => Taken::Refuse,
             Existing::Resume | Existing::Overwrite => Taken::Replace,
         };
-        let durability = if self.options.fsync { Durability::Synced } else { Durability::Later };
         let disk = &self.root.disk;
-        new.finish(disk, parent, name, (taken, durability)).map_err(|error| {
+        new.finish(disk, parent, name, (taken, self.options.durability)).map_err(|error| {
             new.discard(disk, parent);
             match error.kind() {
                 ErrorKind::AlreadyExists => already_there(),

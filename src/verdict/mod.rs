@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   untouched   never written
-//!   incomplete  all that was written is right, some is missing
+//!   incomplete  all that was written is right, something is missing or untouched
 //!   verified    exactly the expected size, every byte written and right
 //!   mismatch    something is wrong, or there are bytes past the expected end
 //! ```
@@ -16,7 +16,8 @@
 //!
 //! Only what is not the expected address is looked at closely: kept bytes are compared with the
 //! content that belongs there, runs of zeros and of other addresses only at their edges, where a
-//! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file.
+//! byte may agree by chance. The cost of a verdict is that of the wrong bytes, not of the file;
+//! but in a shape other addresses are compared block by block where both may show the same block.
 
 mod class;
 mod edges;

@@ -212,8 +212,8 @@ fn configurations() {
         ("a.json", r#"{"nodes": 2, "odd": 1}"#, "unknown field `odd`"),
         ("b.toml", "nodes = 2\nodd = 1\n", "unknown field `odd`"),
         ("c.json", "{", "EOF"),
-        ("passwd", "root:x:0:0:root:/root:/bin/bash\n", "JSON was expected, or TOML in a file"),
-        ("e.toml", "root:x:0:0:root:/root:/bin/bash\n", "TOML was expected"),
+        ("passwd", "root:x:0:0:root:/root:/bin/bash\n", "expected JSON, or TOML in a file"),
+        ("e.toml", "root:x:0:0:root:/root:/bin/bash\n", "read as TOML"),
         ("long", &" ".repeat(2 << 20), "longer than 1 MiB"),
         ("d.toml", "nodes = \n", "TOML parse error"),
     ] {
@@ -277,7 +277,7 @@ fn locate() {
     assert_refused(&missing, WRONG_USAGE, &["'/no/such/file'", "No such file"]);
     let directory = TempDir::new().expect("a temporary directory");
     let path = directory.path().to_str().expect("a plain name");
-    assert_refused(&run(&["locate", path]), WRONG_USAGE, &[path, "a file is needed"]);
+    assert_refused(&run(&["locate", path]), WRONG_USAGE, &[path, "expected a file"]);
     assert_refused(&run(&["locate", "--nodes=0"]), WRONG_USAGE, &["--nodes '0'"]);
 }
 
@@ -287,7 +287,7 @@ fn what_is_not_a_mount() {
     let path = directory.path().to_str().expect("a plain name");
     for command in ["umount", "status"] {
         for path in [path, "/no/such/directory", "/proc"] {
-            let said = [path, "is not a mounted seedfs", "mount point of a seedfs is needed"];
+            let said = [path, "is not a mounted seedfs", "expected the mount point of a seedfs"];
             assert_refused(&run(&[command, path]), WRONG_USAGE, &said);
         }
     }

@@ -1,7 +1,7 @@
 //! The filesystem without a mount, as the tests of it make and ask it.
 
 use seedfs::dataset::{Dataset, DatasetConfig, Inode};
-use seedfs::fs::{Filesystem, InodeKind, NewNode, OpenFor, Options};
+use seedfs::fs::{Filesystem, InodeKind, NewEntry, OpenFor, Options};
 use seedfs::overlay::{BudgetLimits, Store};
 use serde_json::Value;
 
@@ -21,13 +21,13 @@ pub(crate) fn limited(toml: &str, limits: BudgetLimits, store: Option<Store>) ->
 /// What is at a path, which must be there.
 pub(crate) fn resolve(filesystem: &Filesystem, path: &str) -> Inode {
     path.split('/')
-        .fold(Inode::ROOT, |parent, name| filesystem.lookup(parent, name.as_bytes()).unwrap())
+        .fold(Inode::ROOT, |parent, name| filesystem.find(parent, name.as_bytes()).unwrap())
 }
 
 /// Something to be made; a symbolic link has some target.
-pub(crate) fn new_node(kind: InodeKind) -> NewNode<'static> {
+pub(crate) fn new_node(kind: InodeKind) -> NewEntry<'static> {
     let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
-    NewNode { kind, mode: 0o755, uid: 0, gid: 0, target }
+    NewEntry { kind, mode: 0o755, uid: 0, gid: 0, target }
 }
 
 /// What a document below `.status` says.

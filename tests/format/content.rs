@@ -3,7 +3,6 @@
 //! The vectors come from `reference/`, which shares no code with the crate. They never change.
 use std::collections::BTreeMap;
 
-use rayon::ThreadPoolBuilder;
 use seedfs::content::{Address, BLOCK_BYTES, Content, MAX_FILE_BYTES, Source};
 use seedfs::dataset::Coordinates;
 use serde::Deserialize;
@@ -107,23 +106,6 @@ fn filled_in_two_at_every_odd_place() {
             assert!(parts == whole, "cut at {cut}: {vector:?}");
         }
     });
-}
-
-#[test]
-fn filled_on_any_number_of_threads() {
-    let cores = std::thread::available_parallelism().map_or(4, usize::from);
-    for threads in [1, 2, cores + 1] {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        each_vector(|content, vector| {
-            let mut bytes = vec![0; vector.length];
-            pool.install(|| content.fill_parallel(vector.file(), vector.offset, &mut bytes));
-            vector.assert_right(&bytes);
-            let difference = pool.install(|| {
-                content.first_difference_parallel(vector.file(), vector.offset, &bytes)
-            });
-            assert_eq!(difference, None, "{vector:?}");
-        });
-    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use seedfs::dataset::Inode;
 use seedfs::fs::{
-    Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode, SetAttributes, SetXattr,
+    Allocate, Filesystem, InodeKind, NewEntry, Options, RenameMode, SetAttributes, SetXattr,
 };
 use seedfs::overlay::{BudgetLimits, Store};
 
@@ -60,13 +60,13 @@ size = '1M'"
 
     fn make(&self, parent: Inode, name: &str, kind: InodeKind) -> Option<Inode> {
         let target = (kind == InodeKind::Symlink).then_some(name.as_bytes());
-        let new = NewNode { kind, mode: 0o644, uid: 0, gid: 0, target };
+        let new = NewEntry { kind, mode: 0o644, uid: 0, gid: 0, target };
         match self.filesystem.make(parent, name.as_bytes(), &new) {
             Ok(made) => {
                 self.filesystem.forget(made.inode, 1);
                 Some(made.inode)
             }
-            Err(_) => self.filesystem.lookup(parent, name.as_bytes()).ok(),
+            Err(_) => self.filesystem.find(parent, name.as_bytes()).ok(),
         }
     }
 
@@ -77,7 +77,7 @@ size = '1M'"
     /// A directory of the dataset.
     fn node(&self, number: u32) -> Inode {
         let name = format!("node_{}", u64::from(number) % NODES);
-        self.filesystem.lookup(Inode::ROOT, name.as_bytes()).unwrap()
+        self.filesystem.find(Inode::ROOT, name.as_bytes()).unwrap()
     }
 
     fn unlink(&self, parent: Inode, name: &str) {
@@ -232,7 +232,7 @@ impl Operation {
                 let set = SetAttributes { mode: Some(0o600), ..SetAttributes::default() };
                 for number in first..first + count {
                     let own = format!("process_{}", number % 25);
-                    let inode = it.lookup(mounted.node(number / 25), own.as_bytes());
+                    let inode = it.find(mounted.node(number / 25), own.as_bytes());
                     let _ = inode.map(|inode| it.set_attributes(inode, &set));
                 }
             }

@@ -2,7 +2,7 @@
 
 use seedfs::dataset::{Coordinates, Inode};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewNode, RenameMode, SetAttributes,
+    Allocate, Error, Filesystem, InodeAttributes, InodeKind, NewEntry, RenameMode, SetAttributes,
     SetXattr,
 };
 use seedfs::overlay::{BudgetLimits, Store};
@@ -110,7 +110,7 @@ fn with_too_few_bytes_it_is_all_or_nothing() {
     assert_eq!(filesystem.xattr_names(file).unwrap().len(), 0);
     let target = [b'x'; 8];
     let new =
-        NewNode { kind: InodeKind::Symlink, mode: 0o777, uid: 0, gid: 0, target: Some(&target) };
+        NewEntry { kind: InodeKind::Symlink, mode: 0o777, uid: 0, gid: 0, target: Some(&target) };
     assert_eq!(filesystem.make(Inode::ROOT, b"link", &new), Err(Error::NoSpace));
     assert_eq!(contents(&filesystem, Inode::ROOT, ""), before);
     let mut bytes = [0; 20];
@@ -205,10 +205,7 @@ fn what_is_not_a_command_changes_nothing() {
         let command = format!("reset {unknown}");
         assert_eq!(filesystem.control(command.as_bytes()).unwrap_err(), Error::NotFound);
     }
-    assert_eq!(
-        filesystem.lookup(resolve(&filesystem, "node_0"), b"process_0"),
-        Err(Error::NotFound)
-    );
+    assert_eq!(filesystem.find(resolve(&filesystem, "node_0"), b"process_0"), Err(Error::NotFound));
     let reset = filesystem.control(b" reset  /node_0/process_0/ \n").unwrap();
     assert_eq!(reset.names().count(), 1);
     resolve(&filesystem, "node_0/process_0");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, DatasetConfig, TemplateFile};
-use seedfs::fs::{Allocate, Filesystem, InodeKind, NewNode, Options, RenameMode};
+use seedfs::fs::{Allocate, Filesystem, InodeKind, NewEntry, Options, RenameMode};
 use serde_json::{Value, json};
 
 use crate::common::foreign;
@@ -245,7 +245,7 @@ fn a_temporary_copy_of_a_template_is_not_kept() {
     for shape in ["content = 'zero'", "content = 'file:t'", "compress = 50", "dedup = 50"] {
         let shown = Shown::new(shape);
         let parent = resolve(&shown.filesystem, "iteration_5/node_0");
-        let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+        let new = NewEntry { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
         let made = shown.filesystem.make(parent, b"tmp", &new).unwrap().inode;
         let right = shown.bytes(5, 0);
         for (index, part) in right.chunks(65_536).enumerate() {

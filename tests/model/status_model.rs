@@ -80,7 +80,7 @@ impl Checked {
     fn resolve(&self, path: &str) -> Result<Inode, Error> {
         path.split('/')
             .filter(|name| !name.is_empty())
-            .try_fold(Inode::ROOT, |parent, name| self.filesystem.lookup(parent, name.as_bytes()))
+            .try_fold(Inode::ROOT, |parent, name| self.filesystem.find(parent, name.as_bytes()))
     }
 
     fn parent<'a>(&self, path: &'a str) -> Result<(Inode, &'a [u8]), Error> {
@@ -199,14 +199,14 @@ impl Checked {
         assert_eq!(names, expected, "the names in {path:?}");
         for name in names {
             let path = format!("{path}/{name}");
-            let inode = self.filesystem.lookup(directory, name.as_bytes()).unwrap();
+            let inode = self.filesystem.find(directory, name.as_bytes()).unwrap();
             let attributes = self.filesystem.attributes(inode).unwrap();
             let node = self.model.node(&path).unwrap();
             assert_eq!(attributes.links, self.model.links(&path), "the links of {path}");
             match &node.body {
                 Body::Directory(_) => {
                     assert_eq!(attributes.kind, InodeKind::Directory);
-                    assert_eq!(self.filesystem.lookup(inode, b".."), Ok(directory), "{path}/..");
+                    assert_eq!(self.filesystem.find(inode, b".."), Ok(directory), "{path}/..");
                     self.check_names(&path, inode);
                 }
                 Body::Symlink => assert_eq!(attributes.kind, InodeKind::Symlink),

@@ -88,8 +88,8 @@ pub enum LayoutError {
     FilesBeforeGeneration,
     /// Two numbers, or a number and a digit, of which nobody can say where one ends.
     #[error(
-        "`{placeholder}` has no fixed width and a digit follows, so a name has no \
-         single meaning; expected `{fixed}`, or a character between them that is no digit"
+        "`{placeholder}` has no fixed width and a digit can follow, so a name could be read in two \
+         ways; expected `{fixed}`, or a character between them that is not a digit"
     )]
     Ambiguous {
         /// The placeholder as it stands.

@@ -16,8 +16,8 @@ fn filesystem() -> Arc<Filesystem> {
     Arc::new(Filesystem::new(config.validate().unwrap(), Options::default()))
 }
 
-fn new(kind: InodeKind) -> NewNode<'static> {
-    NewNode { kind, mode: 0o755, uid: 0, gid: 0, target: None }
+fn new(kind: InodeKind) -> NewEntry<'static> {
+    NewEntry { kind, mode: 0o755, uid: 0, gid: 0, target: None }
 }
 
 fn resolve(filesystem: &Filesystem, path: &str) -> Inode {

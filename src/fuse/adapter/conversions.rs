@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fuser::{FileAttr, FileType, INodeNo, Request, TimeOrNow};
 
 use crate::dataset::Inode;
-use crate::fs::{InodeAttributes, InodeKind, NewNode, TimeChange};
+use crate::fs::{InodeAttributes, InodeKind, NewEntry, TimeChange};
 use crate::overlay::Timestamp;
 
 pub(super) fn inode(number: INodeNo) -> Inode {
@@ -17,8 +17,8 @@ pub(super) fn new_node<'a>(
     kind: InodeKind,
     mode: u32,
     target: Option<&'a [u8]>,
-) -> NewNode<'a> {
-    NewNode { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
+) -> NewEntry<'a> {
+    NewEntry { kind, mode: permissions(mode), uid: request.uid(), gid: request.gid(), target }
 }
 
 pub(super) fn file_type(kind: InodeKind) -> FileType {

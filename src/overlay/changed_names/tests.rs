@@ -84,8 +84,8 @@ proptest! {
             prop_assert_eq!(names.len(), model.iter().flatten().count());
             prop_assert_eq!(tree.is_empty_directory(&dataset, directory), names.is_empty());
             let count = |files: bool| {
-                let nodes = model.iter().flatten();
-                let counted = nodes.filter(|it| (it.1 != InodeKind::Directory) == files).count();
+                let entries = model.iter().flatten();
+                let counted = entries.filter(|it| (it.1 != InodeKind::Directory) == files).count();
                 i64::try_from(counted).unwrap()
             };
             let files = count(true);
@@ -133,7 +133,8 @@ fn a_made_directory_stands_for_the_one_whose_name_it_has() {
     assert_eq!((file.node, file.process), (1, 2));
     // The old directory is gone, and with it the place of what was in it.
     assert!(!tree.is_in_place(&dataset, inode));
-    assert_eq!(tree.path(&dataset, made).unwrap(), b"node_1");
+    let path = tree.path_up_to(&dataset, (made, &b"x"[..].into()), 8).unwrap();
+    assert_eq!(path, b"node_1/x");
 }
 
 #[test]

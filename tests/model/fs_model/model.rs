@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset, DatasetConfig, Inode, Scope, TemplateFile};
 use seedfs::fs::{
-    Allocate, Error, Filesystem, InodeKind, NewNode, OpenFor, Options, RenameMode, Seek,
+    Allocate, Error, Filesystem, InodeKind, NewEntry, OpenFor, Options, RenameMode, Seek,
     SetAttributes,
 };
 use serde_json::Value;
@@ -255,9 +255,8 @@ impl Checked {
         let filesystem = Filesystem::new(dataset.clone(), Options::default());
         let content = Content::of(dataset);
         let walk = |path: &str| {
-            path.split('/').fold(Inode::ROOT, |parent, name| {
-                filesystem.lookup(parent, name.as_bytes()).unwrap()
-            })
+            path.split('/')
+                .fold(Inode::ROOT, |parent, name| filesystem.find(parent, name.as_bytes()).unwrap())
         };
         let mut names = Vec::new();
         for (home, file) in files.iter().enumerate() {
@@ -288,7 +287,7 @@ impl Checked {
 
     fn inode(&self, name: usize) -> Inode {
         let Named { parent, name, .. } = &self.names[name];
-        self.filesystem.lookup(*parent, name).unwrap()
+        self.filesystem.find(*parent, name).unwrap()
     }
 
     /// The inode and the model of a name that stands for a file.
@@ -404,7 +403,7 @@ impl Checked {
         let name = name % self.names.len();
         let named = &mut self.names[name];
         if named.stands_for.is_none() {
-            let new = NewNode { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
+            let new = NewEntry { kind: InodeKind::File, mode: 0o644, uid: 0, gid: 0, target: None };
             self.filesystem.make(named.parent, &named.name, &new).unwrap();
         }
         named.stands_for.get_or_insert_default().put(offset as usize, &data);
@@ -471,7 +470,7 @@ impl Checked {
                     self.check_verdict(name, model, (*file, expected), &document);
                 }
             } else {
-                let found = self.filesystem.lookup(named.parent, &named.name);
+                let found = self.filesystem.find(named.parent, &named.name);
                 assert_eq!(found, Err(Error::NotFound), "name {name}");
             }
         }

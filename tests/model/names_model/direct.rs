@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use seedfs::dataset::{DatasetConfig, Inode};
 use seedfs::fs::{
-    self, Allocate, Error, Filesystem, NewNode, OpenFor, Options, RenameMode, Seek, SetAttributes,
+    self, Allocate, Error, Filesystem, NewEntry, OpenFor, Options, RenameMode, Seek, SetAttributes,
     TimeChange,
 };
 use seedfs::overlay::{Timestamp, Usage};
@@ -61,7 +61,7 @@ impl Direct {
         let dataset = DatasetConfig { size: Some("1M".into()), ..DatasetConfig::default() };
         let filesystem = Filesystem::new(dataset.validate().unwrap(), Options::default());
         let new =
-            NewNode { kind: fs::InodeKind::Directory, mode: 0o755, uid: 0, gid: 0, target: None };
+            NewEntry { kind: fs::InodeKind::Directory, mode: 0o755, uid: 0, gid: 0, target: None };
         let root = filesystem.make(Inode::ROOT, b"work", &new).unwrap().inode;
         let (known, forgotten) = (RefCell::default(), RefCell::default());
         let empty = filesystem.usage();
@@ -192,7 +192,7 @@ impl Direct {
             _ => mode,
         };
         let target = (kind == fs::InodeKind::Symlink).then_some(LINK_TARGET.as_bytes());
-        let new = NewNode { kind, mode: mode as u16, uid: 0, gid: 0, target };
+        let new = NewEntry { kind, mode: mode as u16, uid: 0, gid: 0, target };
         let made = self.filesystem.make(parent, name, &new);
         if there.is_some() {
             return Self::refused(libc::EEXIST, made);

@@ -125,7 +125,11 @@ fn every_refusal_of_a_shape_says_so_too() {
     let percent = "expected 0 to 100, with at most two decimals, like 12.5";
     let block = "expected a power of two from 512 to 1M, like 4K";
     for (typed, expected) in [
-        ("content = 'noise'", "--content 'noise': expected random, zero, text or file:PATH"),
+        (
+            "content = 'noise'",
+            "--content 'noise': expected random, zero, text, file:PATH, or a format and what is in \
+             it: npy, npz, tfrecord, hdf5, arrow, parquet, jsonl, csv, bmp, png",
+        ),
         ("content_hash = 'ab'", "content_hash 'ab': only goes with --content file:PATH"),
         (
             "compress = 95.01",
@@ -299,9 +303,12 @@ fn the_command_line_wins_over_a_file() {
 #[test]
 fn the_words_of_an_option_are_those_that_stand() {
     for option in OPTIONS {
-        for (word, _) in option.words.iter().filter(|(word, _)| *word != "file:PATH") {
-            let mut typed = from_toml("dedup = 50");
-            *(option.get_mut)(&mut typed) = Some((*word).into());
+        for (word, meaning) in option.words.iter().filter(|(word, _)| *word != "file:PATH") {
+            let mut typed = from_toml(if option.name == "dedup_scope" { "dedup = 50" } else { "" });
+            // Where something has to be filled in, the meaning ends with an example.
+            let has_blanks = word.contains(char::is_uppercase);
+            let word = if has_blanks { meaning.rsplit_once(": ").unwrap().1 } else { word };
+            *(option.get_mut)(&mut typed) = Some(word.into());
             let errors = typed.validate().err().map(|errors| errors.to_string());
             let refused = format!("--{} '{word}'", option.name.replace('_', "-"));
             assert!(!errors.unwrap_or_default().contains(&refused), "{refused}");
