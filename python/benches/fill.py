@@ -98,8 +98,8 @@ def main() -> None:
 def measure_ours(size_mib: int, threads: int | None) -> float:
     buffer = np.ones(size_mib * MIB, dtype=np.uint8)
     file = seedfs.Dataset(seed="bench", size="1T")["node_0/process_0"]
-    rates = [rate(lambda: file.readinto(buffer, 0, threads=threads), buffer.nbytes) for _ in range(5)]
-    return statistics.median(rates)
+    fill = lambda: file.readinto(buffer, 0, threads=threads)  # noqa: E731
+    return statistics.median(rate(fill, buffer.nbytes) for _ in range(5))
 
 
 if __name__ == "__main__":

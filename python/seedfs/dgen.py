@@ -35,6 +35,7 @@ __all__ = [
     "BytesView",
     "Generator",
     "StreamingGenerator",
+    "__version__",
     "bench_rolling_pool",
     "create_bytearrays",
     "fill_buffer",

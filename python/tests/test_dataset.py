@@ -3,7 +3,9 @@
 import itertools
 import json
 import multiprocessing
+import pathlib
 import pickle
+import re
 
 import pytest
 
@@ -89,8 +91,8 @@ def test_configurations(tmp_path):
     assert seedfs.Dataset.from_config(as_toml, nodes=5) == seedfs.Dataset(
         seed="7", nodes=5, size="64K", compress=50
     )
-    as_json.write_text("[1]")
-    for text, reason in [("[1]", "options of a dataset"), ("{", "JSON"), ("x" * (2 << 20), "1 MiB")]:
+    refused = {"[1]": "options of a dataset", "{": "JSON", "x" * (2 << 20): "1 MiB"}
+    for text, reason in refused.items():
         as_json.write_text(text)
         with pytest.raises(ValueError, match=reason):
             seedfs.Dataset.from_config(as_json)
@@ -139,3 +141,14 @@ def test_help_reads_well():
     assert eval(repr(seedfs.Dataset(seed="a", size="4K..8K"))) == seedfs.Dataset(
         seed="a", size="4K..8K"
     )
+
+
+def test_the_stubs_name_every_option():
+    with pytest.raises(TypeError) as refused:
+        seedfs.Dataset(none_such=1)
+    names = re.findall("`([a-z_]+)`", str(refused.value).split("expected one of")[1])
+    stub = (pathlib.Path(seedfs.__file__).parent / "_seedfs.pyi").read_text()
+    of_dataset = stub.split("class Dataset")[1].split("def from_config")[0]
+    assert len(names) > 15
+    for name in names:
+        assert f"        {name}: " in of_dataset, name

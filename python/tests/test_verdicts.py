@@ -116,7 +116,8 @@ def test_a_tree_with_bad_options(ds, tmp_path):
     with pytest.raises(FileNotFoundError) as refused:
         ds.verify_tree(tmp_path / "nowhere")
     assert refused.value.filename == str(tmp_path / "nowhere")
-    for options in [{"node": 2}, {"threads": 0}, {"sample": 0.0}, {"sample": 101.0}, {"stop_after": 0}]:
+    wrong = [{"node": 2}, {"threads": 0}, {"sample": 0.0}, {"sample": 101.0}, {"stop_after": 0}]
+    for options in wrong:
         with pytest.raises(ValueError, match=next(iter(options))):
             ds.verify_tree(tmp_path, **options)
     assert ds.verify_tree(tmp_path).verdict == "untouched"

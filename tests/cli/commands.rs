@@ -356,6 +356,35 @@ fn cat_prints_what_the_mount_shows() {
 }
 
 #[test]
+fn threads_stay_where_they_are_told_to_and_the_bytes_are_the_same() {
+    let cat = |place: &str| run(&["cat", "--size=9M", "--numa", place, "node_0/process_0"]);
+    let (free, auto) = (cat("off"), cat("auto"));
+    assert!(free.status.success() && free.stdout.len() == 9 << 20);
+    assert_eq!(auto.stdout, free.stdout);
+    // The first NUMA node that this machine has; with a number that none has, the refusal names it.
+    let refused = cat("4000000000");
+    assert_eq!(refused.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let (_, nodes) = told.trim().rsplit_once("expected one of ").expect("a list of nodes");
+    let first = nodes.split(',').next().expect("a node");
+    assert_eq!(cat(first).stdout, free.stdout);
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_str().expect("a plain name");
+    for place in ["off", "auto", first] {
+        let options = ["--size=3M", "--files=3", "--numa", place, "-q"];
+        let written = run(&[&["write", "--overwrite"], &options[..], &[path]].concat());
+        assert!(written.status.success(), "{place}: {written:?}");
+        let verified = run(&[&["verify"], &options[..], &[path]].concat());
+        assert!(verified.status.success(), "{place}: {verified:?}");
+    }
+    for command in ["write", "verify"] {
+        let refused = run(&[command, "--size=3M", "--numa=x", path]);
+        assert_eq!(refused.status.code(), Some(2), "{command}: {refused:?}");
+    }
+}
+
+#[test]
 fn cat_crosses_its_own_pieces() {
     let cat = |range: &[&str]| {
         let arguments = [&["cat", "--size=9M"], range, &["node_0/process_0"]].concat();
