@@ -1,10 +1,12 @@
 """What dev/test-formats runs, with the readers at hand."""
 
 import argparse
+import concurrent.futures
 import contextlib
 import filecmp
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import time
 
 import pyarrow.fs
 
-from readers import READERS
+from readers import READERS, same
 from values import Content
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -240,11 +242,47 @@ def matrix(work: str) -> None:
             assert found["ranges"][0]["offset"] // 4 * 4 == 128 + 4 * (500 * 100 + 5), found
 
 
+def sample(path: str, number: int) -> int:
+    """Reads an archive as a loader does, in a process of its own, and checks it."""
+    import numpy as np
+
+    with np.load(path) as archive:
+        found = {name: archive[name] for name in ("x", "y")}
+    content = Content(SEED, (0, 0, 0, number))
+    # The first array begins behind 64 bytes of zip and 128 of header, the second where it ends.
+    second = (192 + 150528 + 30 + len("y.npy") + 6 + 63) // 64 * 64 + 128
+    same(found["x"].ravel(), content.array("u1", 192, 150528), f"x of {number}")
+    same(found["y"], content.array("i8", second, 1), f"y of {number}")
+    return 1
+
+
+def loader(work: str, seconds: float) -> None:
+    """A data loader: batches of random samples from a million, by four processes, for a while."""
+    options = ["--seed", SEED, "--content", "npz:x:u1,224x224x3+y:i8,1", "--files", "1000000",
+               "--layout", "train/{file:07}.npz"]
+    chosen = random.Random(3)
+    with mounted(work, options) as place, concurrent.futures.ProcessPoolExecutor(4) as workers:
+        end = time.monotonic() + seconds
+        count = 0
+        while time.monotonic() < end:
+            batch = chosen.sample(range(1000000), 64)
+            paths = [os.path.join(place, "train", f"{number:07}.npz") for number in batch]
+            count += sum(workers.map(sample, paths, batch))
+        print(f"       {count} samples in {seconds:.0f} s, each as the seed has it")
+        assert count > 0 and verdict(place) == "untouched"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--measure", action="store_true")
     parser.add_argument("--only", action="append", choices=list(CASES), metavar="FORMAT")
     arguments = parser.parse_args()
+    if arguments.measure:
+        import measure
+
+        measure.main()
+        return 0
     failures = Failures()
     with tempfile.TemporaryDirectory() as work:
         for word in arguments.only or CASES:
@@ -258,6 +296,9 @@ def main() -> int:
         if not arguments.only or "npy" in arguments.only:
             with failures.case("a matrix, in slices and written back"):
                 matrix(work)
+        if not arguments.only or "npz" in arguments.only:
+            with failures.case("a loader of samples"):
+                loader(work, 60 if arguments.full else 3)
     if failures:
         print(f"{len(failures)} cases failed")
         return 1
