@@ -148,6 +148,55 @@ fn shapes(c: &mut Criterion) {
     }
 }
 
+/// Files of about 64 MiB of each format; the first is what all others are measured against. npy,
+/// arrow, hdf5 and bmp must reach 0.95 of it, the others that have no lines of text 0.5.
+const FORMATS: [(&str, &str); 16] = [
+    ("plain", "content = 'random'\nsize = '64M'"),
+    ("npy_u1", "content = 'npy:u1'\nsize = '64M'"),
+    ("npy_f4", "content = 'npy:f4'\nsize = '64M'"),
+    ("npy_f8", "content = 'npy:f8'\nsize = '64M'"),
+    ("npy_f2", "content = 'npy:f2'\nsize = '64M'"),
+    ("npz_150K", "content = 'npz:x:u1,224x224x3+y:i8,1'"),
+    ("npz", "content = 'npz:x:u1,67000000'"),
+    ("tfrecord_150K", "content = 'tfrecord:150528,440'"),
+    ("tfrecord_1K", "content = 'tfrecord:1024,64000'"),
+    ("hdf5_f4", "content = 'hdf5:f4,16000000'"),
+    ("arrow_f4", "content = 'arrow:x:f4,16000000'"),
+    ("parquet_f4", "content = 'parquet:x:f4,16000000'"),
+    ("jsonl", "content = 'jsonl:id:int9+x:float6+name:text12,1000000'"),
+    ("csv", "content = 'csv:id:int9+x:float6+name:text12,2000000'"),
+    ("bmp", "content = 'bmp:4000x5000'"),
+    ("png", "content = 'png:4000x5000'"),
+];
+
+/// A file from its first byte to its last, in requests of 1 MiB. Sums that were made once are
+/// remembered, so the file is another one each time.
+fn formats(c: &mut Criterion) {
+    let mut group = c.benchmark_group("format_fill");
+    for (name, options) in FORMATS {
+        let text = format!("seed = 42\nfiles = '100M'\n{options}");
+        let config: Result<DatasetConfig, _> = toml::from_str(&text);
+        let dataset = config.ok().and_then(|config| config.validate().ok());
+        let Some(dataset) = dataset else { unreachable!("{name} is a dataset") };
+        let content = Content::of(&dataset);
+        let mut file = Coordinates::default();
+        let size = dataset.size_bytes(file);
+        let mut buffer = vec![0; 1024 * KIB];
+        group.throughput(Throughput::Bytes(size));
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                file.file += 1;
+                for start in (0..size).step_by(buffer.len()) {
+                    let length = usize::try_from(size - start)
+                        .map_or(buffer.len(), |left| left.min(buffer.len()));
+                    content.fill(file, start, black_box(&mut buffer[..length]));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn quick() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -156,5 +205,5 @@ fn quick() -> Criterion {
 }
 
 criterion_group! {
-name = content; config = quick(); targets = raw_aes, fill, compare, locate, shapes }
+name = content; config = quick(); targets = raw_aes, fill, compare, locate, shapes, formats }
 criterion_main!(content);

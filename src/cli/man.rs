@@ -21,7 +21,7 @@ pub(super) struct ManArguments {
 pub(super) fn run(arguments: &ManArguments, command: clap::Command) -> Result<ExitCode, Failure> {
     if !arguments.directory.is_dir() {
         return Err(Failure::usage(format!(
-            "'{}' is not a directory; expected an existing one",
+            "'{}' is not a directory; expected an existing directory",
             arguments.directory.display()
         )));
     }

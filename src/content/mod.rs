@@ -295,6 +295,13 @@ impl Content {
         }
     }
 
+    /// How many bytes may have to be made for a range beyond its own, because sums in it cover
+    /// them; 0 where they are few.
+    #[must_use]
+    pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
+        self.framed.as_ref().map_or(0, |framed| framed.summed_bytes(range))
+    }
+
     /// A place whose bytes are those of every file at this offset; `None` where files differ.
     #[must_use]
     pub fn common(&self, offset: u64) -> Option<Source> {

@@ -46,9 +46,36 @@ impl Element {
         self == Self::Bool
     }
 
-    /// Turns content into payload: whole elements.
+    /// Turns content into payload: whole elements. On processors with wide registers it is compiled
+    /// for those.
     #[inline]
     pub fn make(self, bytes: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has them.
+            return unsafe { self.make_with_avx512(bytes) };
+        } else if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the same.
+            return unsafe { self.make_with_avx2(bytes) };
+        }
+        self.make_portably(bytes);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn make_with_avx512(self, bytes: &mut [u8]) {
+        self.make_portably(bytes);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn make_with_avx2(self, bytes: &mut [u8]) {
+        self.make_portably(bytes);
+    }
+
+    #[expect(clippy::inline_always, reason = "it is compiled once for each kind of processor")]
+    #[inline(always)]
+    fn make_portably(self, bytes: &mut [u8]) {
         match self {
             Self::Plain => {}
             Self::Bool => bytes.iter_mut().for_each(|byte| *byte &= 1),
@@ -79,7 +106,8 @@ impl Element {
 }
 
 /// The ten high bits as 1024ths, in half precision.
-#[inline]
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
 fn half(content: u16) -> u16 {
     // Exact in single precision, whose exponent is 112 more and whose fraction 13 bits longer.
     let single = (f32::from(content >> 6) / 1024.0).to_bits();

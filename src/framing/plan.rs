@@ -249,6 +249,27 @@ impl Plan {
         parts
     }
 
+    /// How many bytes the sums in a range cover together.
+    #[must_use]
+    pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
+        let sums = self.spans(range).filter_map(|span| match span.kind {
+            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
+            _ => None,
+        });
+        sums.fold(0, u64::saturating_add)
+    }
+
+    /// The most that one sum covers.
+    #[must_use]
+    pub fn summed_bytes_max(&self) -> u64 {
+        let parts = self.sections.iter().flat_map(|section| &section.unit.parts);
+        let sums = parts.filter_map(|part| match &part.kind {
+            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
+            _ => None,
+        });
+        sums.max().unwrap_or(0)
+    }
+
     /// Whether sixteen zeros or more may stand in a row.
     #[must_use]
     pub fn has_zeros(&self) -> bool {
@@ -273,6 +294,10 @@ impl Span<'_> {
 }
 
 impl Checksum {
+    fn covered_bytes(&self) -> u64 {
+        self.covers.iter().map(|cover| cover.length * cover.repeats).sum()
+    }
+
     /// The ranges of the file that it covers, in order, where it stands in `span`.
     pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> {
         let unit = span.unit;

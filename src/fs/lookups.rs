@@ -146,7 +146,7 @@ impl Filesystem {
     ///
     /// # Errors
     ///
-    /// As for [`lookup`](Self::lookup).
+    /// As for [`find`](Self::find).
     pub fn look_up(&self, parent: Inode, name: &[u8]) -> Result<InodeAttributes> {
         loop {
             let resets = self.overlay.resets();

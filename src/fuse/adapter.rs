@@ -28,9 +28,11 @@ use super::slow::Slow;
 use crate::content::StopCheck;
 use crate::fs::{
     AccessMask, Allocate, DirectoryEntry, Error, Filesystem, Fill, InodeAttributes, InodeKind,
-    OpenFor, ReadRequest, RenameMode, Result, Seek, SetAttributes, SetXattr, XattrAnswer,
+    OpenFor, QUICK_BYTES_MAX, ReadRequest, RenameMode, Result, Seek, SetAttributes, SetXattr,
+    XattrAnswer,
 };
 
+use apart::write;
 use conversions::{file_attr, file_type, inode, new_node, permissions, time_change};
 use replies::{
     GENERATION, ReplyWith, Told, XattrValue, answer, answer_by_number, conclude, guarded,
@@ -71,6 +73,12 @@ impl Adapter {
             },
             name_remembered: names_remembered,
         }
+    }
+
+    /// Whether sums over much of a file stand in a range.
+    fn has_long_sums(&self, offset: u64, length: usize) -> bool {
+        let range = offset..offset.saturating_add(length as u64);
+        self.filesystem.content().summed_bytes(range) > QUICK_BYTES_MAX
     }
 
     /// The reply, where there are extended attributes. Where there are none, the kernel is told
@@ -209,6 +217,10 @@ impl fuser::Filesystem for Adapter {
             self.read_manifest(request.pid(), read, fill, reply);
             return;
         }
+        if self.has_long_sums(offset, read.size) {
+            self.read_sums(request.pid(), read, reply);
+            return;
+        }
         guarded("read", || {
             BUFFER.with_borrow_mut(|buffer| {
                 let answer = |outcome: Result<&[u8]>| conclude("read", reply, outcome);
@@ -219,7 +231,7 @@ impl fuser::Filesystem for Adapter {
 
     fn write(
         &self,
-        _: &Request,
+        request: &Request,
         ino: INodeNo,
         _: FileHandle,
         offset: u64,
@@ -234,18 +246,12 @@ impl fuser::Filesystem for Adapter {
             self.control(data, reply);
             return;
         }
+        if self.has_long_sums(offset, data.len()) {
+            self.write_sums(request.pid(), inode, (offset, data), write_flags, reply);
+            return;
+        }
         answer("write", reply, || {
-            if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
-                self.filesystem.write_back(inode, offset, data)?;
-            } else {
-                self.filesystem.write(inode, offset, data)?;
-                let drop_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-                if drop_set_id && self.filesystem.drop_set_id(inode) {
-                    self.commands.mode_changed(inode);
-                }
-            }
-            // Requests are at most 16 MiB.
-            Ok(u32::try_from(data.len()).unwrap_or(u32::MAX))
+            write(&self.filesystem, &self.commands, inode, (offset, data), write_flags)
         });
     }
 

@@ -51,13 +51,15 @@ pub(super) struct Slow {
     pub(super) zeros: SlowRequests,
     /// Ranges are copied, and judged.
     pub(super) copies: SlowRequests,
+    /// Sums over much of a file are read or written.
+    pub(super) sums: SlowRequests,
 }
 
 impl Slow {
     /// Stops everything, and returns when all have been answered.
     pub(super) fn end(&self) {
-        let Self { hashes, totals, files, lists, verdicts, zeros, copies } = self;
-        let all = [hashes, totals, files, lists, verdicts, zeros, copies];
+        let Self { hashes, totals, files, lists, verdicts, zeros, copies, sums } = self;
+        let all = [hashes, totals, files, lists, verdicts, zeros, copies, sums];
         all.into_iter().for_each(SlowRequests::end);
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::compare::Right;
 use super::key::Key;
 use super::{Coordinates, compare, keystream};
-use crate::framing::{Checksum, Element, Framing, PartKind, Plan, Span, SumBytes};
+use crate::framing::{Checksum, Element, Framing, PartKind, Plan, Span, Sum, SumBytes};
 use crate::sync::Mutex;
 
 /// The content of files of a format.
@@ -19,6 +19,8 @@ use crate::sync::Mutex;
 pub(super) struct Framed {
     framing: Framing,
     has_zeros: bool,
+    /// Whether making a sum takes long.
+    has_long_sums: bool,
     sums: Mutex<Box<[Option<Remembered>]>>,
 }
 
@@ -26,7 +28,9 @@ pub(super) struct Framed {
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
     file: Coordinates,
-    offset: u64,
+    /// Which sum of what: it may stand in several places.
+    kind: Sum,
+    covered: u64,
     sum: SumBytes,
 }
 
@@ -36,13 +40,17 @@ const REMEMBERED: usize = 1024;
 /// What is made at a time, so that it is still in the first-level cache when payload is made of it.
 const BATCH_BYTES: usize = 16 << 10;
 
+/// A sum over fewer bytes takes no longer than a large request.
+const LONG_SUM_BYTES: u64 = 16 << 20;
+
 /// Plain payload of this length is made where it belongs, and compared without being stored.
 const LONG_BYTES: u64 = 4 << 10;
 
 impl Framed {
     pub(super) fn new(framing: Framing) -> Self {
         let has_zeros = framing.plan().has_zeros();
-        Self { framing, has_zeros, sums: Mutex::new(vec![None; REMEMBERED].into()) }
+        let has_long_sums = framing.plan().summed_bytes_max() >= LONG_SUM_BYTES;
+        Self { framing, has_zeros, has_long_sums, sums: Mutex::new(vec![None; REMEMBERED].into()) }
     }
 
     fn plan(&self) -> &Plan {
@@ -112,12 +120,13 @@ impl Framed {
         (start, at_hand): (u64, &[u8]),
     ) -> SumBytes {
         let end = start + at_hand.len() as u64;
-        let slot = slot(file, span.part);
+        let (kind, covered) = (checksum.sum, checksum.covers(span).next().map_or(0, |it| it.start));
+        let slot = slot(file, covered);
         let is_at_hand =
             checksum.covers(span).all(|cover| start <= cover.start && cover.end <= end);
         if !is_at_hand
             && let Some(Some(known)) = self.sums.lock().get(slot)
-            && (known.file, known.offset) == (file, span.part)
+            && (known.file, known.kind, known.covered) == (file, kind, covered)
         {
             return known.sum;
         }
@@ -142,7 +151,7 @@ impl Framed {
         }
         let sum = summing.finish();
         if !is_at_hand && let Some(place) = self.sums.lock().get_mut(slot) {
-            *place = Some(Remembered { file, offset: span.part, sum });
+            *place = Some(Remembered { file, kind, covered, sum });
         }
         sum
     }
@@ -219,6 +228,11 @@ impl Framed {
     /// The right bytes of a file, to compare with.
     pub(super) fn right<'a>(&'a self, key: &'a Key, file: Coordinates) -> FramedRight<'a> {
         FramedRight { framed: self, key, file, piece: [0; BATCH_BYTES] }
+    }
+
+    /// See [`Content::summed_bytes`](super::Content::summed_bytes).
+    pub(super) fn summed_bytes(&self, range: Range<u64>) -> u64 {
+        if self.has_long_sums { self.plan().summed_bytes(range) } else { 0 }
     }
 
     /// Whether enough zeros stand in a row somewhere.

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use super::super::Content;
 use super::*;
 use crate::dataset::{DatasetConfig, Template};
-use crate::framing::Sum;
 
 /// Odd shapes of each format.
 const SMALL: [&str; 54] = [
@@ -281,4 +280,56 @@ fn filled_at(content: &Content, start: u64) -> Vec<u8> {
     let mut bytes = vec![0; 100];
     content.fill(file(), start, &mut bytes);
     bytes
+}
+
+/// Where sums over all of it stand, at its ends, the slow model would take hours.
+#[test]
+fn the_middle_of_files_of_10_gib_with_long_sums_is_that_of_the_slow_model() {
+    for text in ["npz:x:f4,1000x2684000+y:i8,3", "png:21000x170000", "npz:x:u1,3+y:u1,10737418240"]
+    {
+        let (content, framing, size) = content(text);
+        assert!(size > 10_000_000_000, "{text} has {size} bytes");
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(8));
+        let place = prop_oneof![1000..4000_u64, size - 9000..size - 5000, 1000..size - 5000];
+        runner
+            .run(&(place, 0..3000_u64, any::<usize>()), |(start, length, damaged)| {
+                let right = bytes(&framing, start..start + length);
+                check(&content, start, &right, damaged);
+                Ok(())
+            })
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+}
+
+#[test]
+fn ranges_with_sums_over_much_are_told() {
+    let (content, _, size) = content("npz:x:f4,1000x2684000+y:i8,3");
+    let most = 10_000_000_000..11_000_000_000_u64;
+    assert!(most.contains(&content.summed_bytes(0..4096)), "the head has the sum of x");
+    assert!(most.contains(&content.summed_bytes(size - 400..size)), "so has the directory");
+    assert_eq!(content.summed_bytes(4096..10_000_000_000), 0);
+    let (small, _, size) = content_of_samples();
+    assert_eq!(small.summed_bytes(0..size), 0, "sums over few bytes are made at once");
+}
+
+#[test]
+fn a_sum_is_remembered() {
+    let (content, _, size) = content("npz:x:u1,3000000");
+    let sums = &content.framed.as_ref().unwrap().sums;
+    let first = filled(&content, 14..18);
+    let mut slots = sums.lock();
+    let slot = slots.iter_mut().flatten().next().unwrap();
+    assert_eq!(slot.sum, first[..]);
+    // What is remembered is what is read, also where the same sum stands once more.
+    slot.sum = [1, 2, 3, 4];
+    drop(slots);
+    assert_eq!(filled(&content, 15..18), [2, 3, 4]);
+    let directory = filled(&content, size - 200..size);
+    assert!(directory.windows(4).any(|window| window == [1, 2, 3, 4]), "{directory:?}");
+    // A request that holds all that the sum covers needs no memory.
+    assert_eq!(filled(&content, 0..3_000_200)[14..18], first);
+}
+
+fn content_of_samples() -> (Content, Framing, u64) {
+    content("npz:x:f4,224x224x3")
 }

@@ -5,14 +5,36 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::thread;
 
-use fuser::{ReplyData, ReplyOpen, ReplyWrite, ReplyXattr, Request};
+use fuser::{ReplyData, ReplyOpen, ReplyWrite, ReplyXattr, Request, WriteFlags};
 
+use super::super::commands::Commands;
 use super::super::slow::SlowRequests;
 use super::Adapter;
 use super::replies::{XattrValue, answer, conclude, guarded};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::fs::{DocumentWork, Filesystem, Fill, OpenFor, QUICK_BYTES_MAX, ReadRequest};
+use crate::fs::{DocumentWork, Filesystem, Fill, OpenFor, QUICK_BYTES_MAX, ReadRequest, Result};
+
+/// Writes as the kernel asks for it.
+pub(super) fn write(
+    filesystem: &Filesystem,
+    commands: &Commands,
+    inode: Inode,
+    (offset, data): (u64, &[u8]),
+    write_flags: WriteFlags,
+) -> Result<u32> {
+    if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+        filesystem.write_back(inode, offset, data)?;
+    } else {
+        filesystem.write(inode, offset, data)?;
+        let drop_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        if drop_set_id && filesystem.drop_set_id(inode) {
+            commands.mode_changed(inode);
+        }
+    }
+    // Requests are at most 16 MiB.
+    Ok(u32::try_from(data.len()).unwrap_or(u32::MAX))
+}
 
 impl Adapter {
     /// Reads the manifest.
@@ -24,6 +46,35 @@ impl Adapter {
                 let mut out = vec![0; size];
                 let length = filesystem.read_manifest(handle, offset, &mut out, fill, stop);
                 conclude("read", reply, length.map(|length| &out[..length]));
+            });
+        });
+    }
+
+    /// Reads bytes among which are sums over many others.
+    pub(super) fn read_sums(&self, pid: u32, read: ReadRequest, reply: ReplyData) {
+        let filesystem = Arc::clone(&self.filesystem);
+        self.slow.sums.answer(pid, move |_| {
+            guarded("read", || {
+                let answer = |outcome: Result<&[u8]>| conclude("read", reply, outcome);
+                filesystem.serve_read(read, &mut Vec::new(), answer);
+            });
+        });
+    }
+
+    /// Writes such bytes, which are judged.
+    pub(super) fn write_sums(
+        &self,
+        pid: u32,
+        inode: Inode,
+        (offset, data): (u64, &[u8]),
+        write_flags: WriteFlags,
+        reply: ReplyWrite,
+    ) {
+        let filesystem = Arc::clone(&self.filesystem);
+        let (commands, data) = (self.commands.share(), data.to_vec());
+        self.slow.sums.answer(pid, move |_| {
+            answer("write", reply, || {
+                write(&filesystem, &commands, inode, (offset, &data), write_flags)
             });
         });
     }
