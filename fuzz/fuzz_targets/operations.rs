@@ -22,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
     let asked = Asked {
         content: if bytes.ratio(1, 8)? { bytes.arbitrary()? } else { 0 },
+        format: if bytes.ratio(1, 8)? { Some(bytes.arbitrary()?) } else { None },
         compress: if bytes.ratio(1, 4)? { bytes.arbitrary()? } else { 0 },
         dedup: bytes.arbitrary()?,
         change: bytes.arbitrary()?,
