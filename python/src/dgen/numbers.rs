@@ -21,6 +21,7 @@ const NUMBER_BYTES: usize = 4;
 /// Raises ValueError unless low < high.
 #[pyfunction]
 #[pyo3(signature = (count, low=0.0, high=1.0, max_threads=None, numa_mode="auto", seed=None))]
+#[expect(clippy::too_many_arguments, reason = "those of dgen-py")]
 pub(crate) fn generate_uniform(
     py: Python<'_>,
     count: usize,

@@ -85,6 +85,7 @@ pub(crate) fn generate_buffer(
     buffer, dedup_ratio=1.0, compress_ratio=1.0, numa_mode="auto", max_threads=None,
     numa_node=None, method="parallel",
 ))]
+#[expect(clippy::too_many_arguments, reason = "those of dgen-py")]
 #[expect(unused_variables, reason = "accepted, as it is there")]
 pub(crate) fn generate_into_buffer(
     buffer: &Bound<'_, PyAny>,
