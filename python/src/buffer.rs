@@ -79,7 +79,13 @@ impl Lent {
                 "the tensor is not in main memory: expected one on the CPU",
             ));
         }
-        let capsule = object.call_method0("__dlpack__")?.cast_into::<PyCapsule>()?;
+        let capsule = object.call_method0("__dlpack__").map_err(|error| {
+            // Each library has its own word for a tensor that it does not lend.
+            let refused = PyBufferError::new_err(format!("the tensor is not lent: {error}"));
+            refused.set_cause(object.py(), Some(error));
+            refused
+        })?;
+        let capsule = capsule.cast_into::<PyCapsule>()?;
         let managed = capsule.pointer_checked(Some(c"dltensor"))?.cast::<Tensor>();
         // SAFETY: a capsule of this name holds a pointer to such a tensor, and the capsule's
         // destructor, which we leave to it, frees it.
