@@ -17,7 +17,7 @@ pub(crate) const PARALLEL_BYTES: usize = 2 << 20;
 pub(crate) const DETACH_BYTES: usize = 4 << 10;
 
 /// Which threads may work.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads {
     by: Workers,
     pinned: bool,

@@ -12,6 +12,19 @@ import seedfs
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+class Tensor:
+    """What torch's tensors have for us: DLPack and no buffer protocol."""
+
+    def __init__(self, of):
+        self.of = of
+
+    def __dlpack__(self, **options):
+        return self.of.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.of.__dlpack_device__()
+
+
 @pytest.fixture
 def ds():
     """A dataset of four files of 3 MiB and a bit."""

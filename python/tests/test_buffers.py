@@ -6,19 +6,7 @@ import mmap
 
 import numpy as np
 import pytest
-
-
-class Tensor:
-    """What torch's tensors have for us: DLPack and no buffer protocol."""
-
-    def __init__(self, of):
-        self.of = of
-
-    def __dlpack__(self, **options):
-        return self.of.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.of.__dlpack_device__()
+from conftest import Tensor
 
 
 def kinds(length):

@@ -4,6 +4,7 @@ import gc
 import pathlib
 
 import numpy as np
+from conftest import Tensor
 
 import seedfs
 import seedfs.dgen
@@ -27,19 +28,6 @@ def growth(work):
         work()
     gc.collect()
     return resident() - before
-
-
-class Tensor:
-    def __init__(self, of):
-        self.of = of
-
-    def __dlpack__(self, **options):
-        return self.of.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return (1, 0)
-
-
 
 
 def test_nothing_grows():

@@ -36,6 +36,28 @@ impl Right for Plain<'_> {
     }
 }
 
+/// Bytes that somebody fills in, so many at a time.
+pub(super) struct Filled<F, const PIECE_BYTES: usize> {
+    fill: F,
+    piece: [u8; PIECE_BYTES],
+}
+
+impl<F: Fn(u64, &mut [u8]), const PIECE_BYTES: usize> Filled<F, PIECE_BYTES> {
+    pub(super) fn new(fill: F) -> Self {
+        Self { fill, piece: [0; PIECE_BYTES] }
+    }
+}
+
+impl<F: Fn(u64, &mut [u8]), const PIECE_BYTES: usize> Right for Filled<F, PIECE_BYTES> {
+    const PIECE_BYTES: usize = PIECE_BYTES;
+
+    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
+        let piece = &mut self.piece[..wanted.min(PIECE_BYTES)];
+        (self.fill)(offset, piece);
+        piece
+    }
+}
+
 /// What is compared first. Data that is not the content at all shows it at once, and should not
 /// cost a whole piece.
 const FIRST_STEP_BYTES: usize = 256;

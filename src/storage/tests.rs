@@ -114,6 +114,17 @@ fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
     VerifyWatch { progress, stop, save: &|_| {} }
 }
 
+/// On one thread, through the cache.
+fn write_options(existing: Existing, durability: Durability) -> WriteOptions {
+    WriteOptions {
+        threads: 1,
+        placement: Placement::Auto,
+        transfer: Transfer::Cached,
+        existing,
+        durability,
+    }
+}
+
 fn verify_options(drop_cache: bool) -> VerifyOptions {
     VerifyOptions {
         threads: 1,
@@ -149,8 +160,7 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
         (Before::Mixed, Existing::Overwrite, Later, cached),
         (Before::Mixed, Existing::Overwrite, Later, direct),
     ] {
-        let options =
-            WriteOptions { threads: 1, placement: Placement::Auto, transfer, existing, durability };
+        let options = WriteOptions { transfer, ..write_options(existing, durability) };
         let first = prepare(&dataset, before);
         if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
             assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
@@ -188,10 +198,7 @@ fn a_write_to_a_disk_that_dies_ends() {
             let disk = Disk::new(Failing::from(number, Fault::Before(errno)));
             let options = WriteOptions {
                 threads: 2,
-                placement: Placement::Auto,
-                transfer: Transfer::Cached,
-                existing: Existing::Overwrite,
-                durability: Durability::Synced,
+                ..write_options(Existing::Overwrite, Durability::Synced)
             };
             let _ = write_on(disk, directory.path(), &dataset, options);
             for ((index, now), former) in
@@ -213,13 +220,7 @@ fn a_file_that_closing_says_is_lost_gets_no_name() {
     for errno in [libc::EIO, libc::EDQUOT, libc::ENOSPC] {
         let directory = prepare(&dataset, Before::Nothing);
         let failing = Failing::from(0, Fault::After(errno)).only(SystemCall::Flush);
-        let options = WriteOptions {
-            threads: 1,
-            placement: Placement::Auto,
-            transfer: Transfer::Cached,
-            existing: Existing::Refuse,
-            durability: Durability::Later,
-        };
+        let options = write_options(Existing::Refuse, Durability::Later);
         write_on(Disk::new(failing), directory.path(), &dataset, options).unwrap_err();
         assert_eq!(contents(&dataset, directory.path()), vec![None; 4]);
     }
@@ -232,13 +233,7 @@ fn with_fsync_everything_is_synced_up_to_the_top() {
     let place = memory();
     let syncs = |existing| {
         let counting = Failing::never().only(SystemCall::Sync);
-        let options = WriteOptions {
-            threads: 1,
-            placement: Placement::Auto,
-            transfer: Transfer::Cached,
-            existing,
-            durability: Durability::Synced,
-        };
+        let options = write_options(existing, Durability::Synced);
         let disk = Disk::new(counting.clone());
         write_on(disk, &place.path().join("a/b"), &dataset, options).unwrap();
         counting.calls()
@@ -306,13 +301,7 @@ fn a_verification_is_never_false_whichever_call_fails() {
         ("a file", |data| fs::remove_file(data.join("node_0/process_0/file_0")).unwrap()),
         ("a stray one", |data| fs::write(data.join("node_1/stray"), "?").unwrap()),
     ];
-    let options = WriteOptions {
-        threads: 1,
-        placement: Placement::Auto,
-        transfer: Transfer::Cached,
-        existing: Existing::Refuse,
-        durability: Durability::Later,
-    };
+    let options = write_options(Existing::Refuse, Durability::Later);
     for (what, spoil) in spoil {
         for drop_cache in [false, true] {
             let place = memory();
@@ -351,13 +340,7 @@ fn a_verification_is_never_false_whichever_call_fails() {
 fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
     let dataset = dataset();
     let share = Share::new(&dataset, None);
-    let options = WriteOptions {
-        threads: 1,
-        placement: Placement::Auto,
-        transfer: Transfer::Cached,
-        existing: Existing::Overwrite,
-        durability: Durability::Later,
-    };
+    let options = write_options(Existing::Overwrite, Durability::Later);
     with_every_fault(|failing, fault| {
         let directory = memory();
         let update = |disk: Disk<Failing>, files: u64| {
@@ -485,13 +468,7 @@ impl Faults for Meanwhile {
 fn what_ends_or_is_exchanged_in_the_walk_is_not_verified() {
     let dataset = dataset();
     let share = Share::new(&dataset, None);
-    let options = WriteOptions {
-        threads: 1,
-        placement: Placement::Auto,
-        transfer: Transfer::Cached,
-        existing: Existing::Refuse,
-        durability: Durability::Later,
-    };
+    let options = write_options(Existing::Refuse, Durability::Later);
     for stops in [Some(true), Some(false), None] {
         let place = memory();
         let data = place.path().join("data");

@@ -33,7 +33,7 @@ pub(crate) struct Generator {
     size: usize,
     ratios: Ratios,
     chunk_size: usize,
-    numa: (String, Option<usize>, Option<u32>),
+    threads: Threads,
     stream: Mutex<Stream>,
 }
 
@@ -66,14 +66,14 @@ impl Generator {
         seed: Option<u64>,
         method: &str,
     ) -> PyResult<Self> {
-        Threads::of_dgen(numa_mode, max_threads, numa_node)?;
+        let threads = Threads::of_dgen(numa_mode, max_threads, numa_node)?;
         let ratios = Ratios::new(py, dedup_ratio, compress_ratio)?;
         let stream = Stream::new(py, seed, ratios, size)?;
         Ok(Self {
             size,
             ratios,
             chunk_size: chunk_size.unwrap_or(CHUNK_BYTES),
-            numa: (numa_mode.to_owned(), max_threads, numa_node),
+            threads,
             stream: Mutex::new(stream),
         })
     }
@@ -102,7 +102,7 @@ impl Generator {
     fn fill_chunk(&self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut lent = writable(buffer)?;
         let (content, position, length) = self.advance(lent.len());
-        self.fill(buffer.py(), &content, position, &mut lent.bytes_mut()[..length])?;
+        self.fill(buffer.py(), &content, position, &mut lent.bytes_mut()[..length]);
         Ok(length)
     }
 
@@ -112,7 +112,7 @@ impl Generator {
         let mut bytes = room(length)?;
         let (content, position, length) = self.advance(length);
         bytes.truncate(length);
-        self.fill(py, &content, position, &mut bytes)?;
+        self.fill(py, &content, position, &mut bytes);
         Ok((length > 0).then(|| BytesView::new(bytes)))
     }
 
@@ -156,19 +156,10 @@ impl Generator {
         (Arc::clone(&stream.content), position, length)
     }
 
-    fn fill(
-        &self,
-        py: Python<'_>,
-        content: &Content,
-        position: usize,
-        out: &mut [u8],
-    ) -> PyResult<()> {
-        let (mode, threads, node) = &self.numa;
-        let threads = Threads::of_dgen(mode, *threads, *node)?;
+    fn fill(&self, py: Python<'_>, content: &Content, position: usize, out: &mut [u8]) {
         detached(py, out.len(), || {
-            threads.fill(content, (Coordinates::default(), position as u64), out);
+            self.threads.fill(content, (Coordinates::default(), position as u64), out);
         });
-        Ok(())
     }
 }
 

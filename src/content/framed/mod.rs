@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::compare::Right;
+use super::compare::{Filled, Right};
 use super::key::Key;
 use super::{Coordinates, compare, keystream};
 use crate::framing::{Checksum, Element, Framing, PartKind, Plan, Span, Sum, SumBytes};
@@ -226,8 +226,10 @@ impl Framed {
     }
 
     /// The right bytes of a file, to compare with.
-    pub(super) fn right<'a>(&'a self, key: &'a Key, file: Coordinates) -> FramedRight<'a> {
-        FramedRight { framed: self, key, file, piece: [0; BATCH_BYTES] }
+    pub(super) fn right(&self, key: &Key, file: Coordinates) -> impl Right {
+        Filled::<_, BATCH_BYTES>::new(move |offset, out: &mut [u8]| {
+            self.fill(key, file, offset, out);
+        })
     }
 
     /// See [`Content::summed_bytes`](super::Content::summed_bytes).
@@ -248,24 +250,6 @@ impl Framed {
         }
         let is_content = |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_));
         self.plan().spans(range).filter(is_content).map(|span| span.length()).sum()
-    }
-}
-
-/// The right bytes of one file of a format.
-pub(super) struct FramedRight<'a> {
-    framed: &'a Framed,
-    key: &'a Key,
-    file: Coordinates,
-    piece: [u8; BATCH_BYTES],
-}
-
-impl Right for FramedRight<'_> {
-    const PIECE_BYTES: usize = BATCH_BYTES;
-
-    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
-        let piece = &mut self.piece[..wanted.min(BATCH_BYTES)];
-        self.framed.fill(self.key, self.file, offset, piece);
-        piece
     }
 }
 

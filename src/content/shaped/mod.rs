@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use super::address::{Address, Source};
 use super::cipher::{Counter, CounterRun};
-use super::compare::Right;
+use super::compare::{Filled, Right};
 use super::key::Key;
 use super::{Coordinates, StopCheck, compare, keystream};
 use crate::dataset::{FileOrigins, Origin, Origins, Template};
@@ -132,8 +132,10 @@ impl Shaped {
     }
 
     /// The right bytes of a file, to compare with.
-    pub(super) fn right<'a>(&'a self, key: &'a Key, file: Coordinates) -> ShapedRight<'a> {
-        ShapedRight { shaped: self, key, file, piece: [0; RIGHT_BYTES] }
+    pub(super) fn right(&self, key: &Key, file: Coordinates) -> impl Right {
+        Filled::<_, RIGHT_BYTES>::new(move |offset, out: &mut [u8]| {
+            self.fill(key, file, offset, out);
+        })
     }
 
     /// Whether a block of it tells where it was made.
@@ -238,24 +240,6 @@ impl Batch {
 
 /// What is made at a time to compare with.
 const RIGHT_BYTES: usize = 8 << 10;
-
-/// The right bytes of one file in a shape.
-pub(super) struct ShapedRight<'a> {
-    shaped: &'a Shaped,
-    key: &'a Key,
-    file: Coordinates,
-    piece: [u8; RIGHT_BYTES],
-}
-
-impl Right for ShapedRight<'_> {
-    const PIECE_BYTES: usize = RIGHT_BYTES;
-
-    fn at(&mut self, offset: u64, wanted: usize) -> &[u8] {
-        let piece = &mut self.piece[..wanted.min(RIGHT_BYTES)];
-        self.shaped.fill(self.key, self.file, offset, piece);
-        piece
-    }
-}
 
 /// The places where the bytes of a range were made, each as long as it goes on.
 struct Segments {

@@ -27,10 +27,12 @@ const MAX_SEED_BYTES: usize = 1024;
 const NONE_TO_MOST: (Percent, Percent) = (Percent::ZERO, MAX_GROWTH);
 /// A longer value is cut when it is shown.
 const MAX_SHOWN_CHARS: usize = 80;
+/// The same for what is said of it, which may quote parts of the value.
+const MAX_MESSAGE_CHARS: usize = 600;
 
 /// One value that cannot stand.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{option} '{}': {message}", shown(value))]
+#[error("{option} '{}': {}", shown(value, MAX_SHOWN_CHARS), shown(message, MAX_MESSAGE_CHARS))]
 pub struct ConfigError {
     /// The option as it is typed, like `--size`.
     pub option: &'static str,
@@ -284,11 +286,11 @@ impl Errors {
     }
 }
 
-/// A value as an error shows it: on one line, and not for ever.
-fn shown(value: &str) -> String {
+/// Text that somebody typed as an error shows it: on one line, and not for ever.
+fn shown(text: &str, chars_max: usize) -> String {
     let mut shown = String::new();
-    for (index, c) in value.chars().enumerate() {
-        if index == MAX_SHOWN_CHARS {
+    for (index, c) in text.chars().enumerate() {
+        if index == chars_max {
             shown.push('…');
             break;
         }

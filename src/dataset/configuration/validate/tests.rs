@@ -280,6 +280,25 @@ fn too_many_files_are_refused_with_their_product() {
     assert!(refusal(&one_name).contains("1208925819614629174706177 files"));
 }
 
+/// What is said of a value quotes parts of it: no more of it gets to a terminal that way.
+#[test]
+fn messages_are_one_line_and_not_for_ever() {
+    let long = "x".repeat(1 << 20);
+    for typed in
+        ["npy:f4,\u{1b}[31m", "npz:\n:u1,1", &format!("npy:{long}"), &format!("csv:{long}")]
+    {
+        let content = DatasetConfig { content: Some(typed.into()), ..DatasetConfig::default() };
+        let layout = DatasetConfig {
+            layout: Some(format!("{{{typed}}}").as_str().into()),
+            ..DatasetConfig::default()
+        };
+        for error in [content, layout].map(|it| it.validate().unwrap_err().to_string()) {
+            assert!(!error.contains(char::is_control), "{error:?}");
+            assert!(error.chars().count() < 1000, "{} characters", error.len());
+        }
+    }
+}
+
 #[test]
 fn long_values_are_cut_where_they_are_shown() {
     let error = refusal(&format!("nodes = '{}'", "é".repeat(10_000)));
