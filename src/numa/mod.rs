@@ -24,6 +24,8 @@ mod topology;
 use std::fmt;
 use std::str::FromStr;
 
+use nix::sched::CpuSet;
+
 pub use pools::{Pools, Workers};
 pub use topology::{NumaNode, Topology};
 
@@ -98,11 +100,28 @@ impl Placement {
         }
     }
 
-    /// Lets the thread that asks, the one of this number, stay on its NUMA node. Where the system
-    /// refuses, it stays where it is: slower, and right.
-    pub fn settle(nodes: &[NumaNode], thread: usize) {
-        if let Some(node) = nodes.get(thread % nodes.len().max(1)) {
+    /// Lets the thread that asks, the one of this number, stay on its NUMA node until the answer is
+    /// dropped. Where the system refuses, it stays where it is: slower, and right.
+    #[must_use]
+    pub fn settle(nodes: &[NumaNode], thread: usize) -> Settled {
+        let node = nodes.get(thread % nodes.len().max(1));
+        Settled(node.and_then(|node| {
+            let before = topology::affinity()?;
             topology::pin(&node.cpus);
+            Some(before)
+        }))
+    }
+}
+
+/// A thread that stays on its NUMA node. It may belong to somebody who has other work for it, and
+/// whose next threads are to run anywhere: so it is let go.
+#[derive(Debug)]
+pub struct Settled(Option<CpuSet>);
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            topology::set_affinity(before);
         }
     }
 }

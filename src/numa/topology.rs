@@ -128,11 +128,21 @@ fn parse_list(text: &str) -> Option<BTreeSet<usize>> {
 
 /// The processors on which this thread may run; one where the system does not say.
 fn allowed_cpus() -> BTreeSet<usize> {
-    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {
+    let Some(set) = affinity() else {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         return (0..cpus).collect();
     };
     (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
+}
+
+/// Where this thread may run.
+pub(super) fn affinity() -> Option<CpuSet> {
+    sched_getaffinity(Pid::from_raw(0)).ok()
+}
+
+/// Lets this thread run there, as far as the system lets us.
+pub(super) fn set_affinity(set: &CpuSet) {
+    let _ = sched_setaffinity(Pid::from_raw(0), set);
 }
 
 /// Keeps this thread on these processors, as far as the system lets us.
@@ -143,7 +153,7 @@ pub(super) fn pin(cpus: &[usize]) {
             return;
         }
     }
-    let _ = sched_setaffinity(Pid::from_raw(0), &set);
+    set_affinity(&set);
 }
 
 #[cfg(test)]
@@ -252,24 +262,26 @@ mod tests {
     }
 
     #[test]
-    fn threads_take_turns_on_the_nodes_and_stay_there() {
-        let nodes: Vec<NumaNode> = allowed_cpus()
+    fn threads_take_turns_on_the_nodes_and_stay_there_until_they_are_let_go() {
+        let everywhere = allowed_cpus();
+        let nodes: Vec<NumaNode> = everywhere
+            .clone()
             .into_iter()
             .zip(0..)
             .map(|(cpu, number)| NumaNode { number, cpus: vec![cpu], memory_bytes: 0 })
             .collect();
         for thread in 0..2 * nodes.len() {
             let node = &nodes[thread % nodes.len()];
-            let allowed = thread::scope(|scope| {
-                let pinned = scope.spawn(|| {
-                    Placement::settle(&nodes, thread);
-                    allowed_cpus()
-                });
-                pinned.join().unwrap()
-            });
-            assert_eq!(allowed, BTreeSet::from([node.cpus[0]]));
+            let settled = Placement::settle(&nodes, thread);
+            assert_eq!(allowed_cpus(), BTreeSet::from([node.cpus[0]]));
+            // What it starts now stays there too.
+            let started = thread::scope(|scope| scope.spawn(allowed_cpus).join().unwrap());
+            assert_eq!(started, BTreeSet::from([node.cpus[0]]));
+            drop(settled);
+            assert_eq!(allowed_cpus(), everywhere);
         }
-        Placement::settle(&[], 3);
-        assert_eq!(allowed_cpus().len(), nodes.len());
+        let settled = Placement::settle(&[], 3);
+        assert_eq!(allowed_cpus(), everywhere);
+        drop(settled);
     }
 }

@@ -52,7 +52,10 @@ pub(super) fn work_through<W: Work>(
     (threads, placement): (usize, Placement),
     stop: &StopFlag,
 ) {
-    let count = files.end.saturating_sub(files.start);
+    if files.is_empty() {
+        return;
+    }
+    let count = files.end - files.start;
     let shared_from = files.end - count % threads as u64;
     let next = AtomicU64::new(files.start);
     let shared: Vec<SharedFile<W::OpenFile>> =
@@ -61,9 +64,8 @@ pub(super) fn work_through<W: Work>(
     let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
     let settled = AtomicUsize::new(0);
     let run = || {
-        if let Some(nodes) = nodes {
-            Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed));
-        }
+        let _settled =
+            nodes.map(|nodes| Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed)));
         let mut tools = work.tools();
         while !stop.is_set() {
             let index = next.fetch_add(1, Ordering::Relaxed);
