@@ -24,8 +24,8 @@ pub use cluster::{
 pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
 pub use run::{
     BytesDone, FileRange, FilesDone, Judged, LastSecond, Machine, Phase, REPORT_BYTES_MAX,
-    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, RunCommand, RunErrors, RunIdentity,
-    RunOperations, RunRates, RunReport, ThreadReport, WrongRanges, dataset_digest,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, ReportedRanges, RunCommand,
+    RunErrors, RunIdentity, RunOperations, RunRates, RunReport, ThreadReport, dataset_digest,
 };
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};

@@ -4,13 +4,16 @@
 //! types, and what contradicts itself is refused ([`RunReport::contradiction`]). Texts in it may be
 //! anything: views show them without control characters.
 
+mod checks;
+mod judged;
+
 use serde::{Deserialize, Serialize};
 
 use super::map::ProcessMap;
-use super::views::{BytesView, FilesView, MeterView, RangeView, SCHEMA, SeenView};
-use super::{ByteTotals, ClassCounts, FileTally, named};
+use super::views::{MeterView, RangeView, SCHEMA};
 use crate::dataset::Dataset;
-use crate::verdict::Verdict;
+
+pub use judged::Judged;
 
 /// How many wrong ranges a report names.
 pub const REPORT_RANGES_MAX: usize = 100;
@@ -20,17 +23,6 @@ pub const REPORT_THREADS_MAX: usize = 256;
 pub const REPORT_MAP_RUNS_MAX: usize = 4096;
 /// The most bytes of a published report.
 pub const REPORT_BYTES_MAX: usize = 128 << 10;
-
-/// The most nodes that a dataset can have.
-const NODES_MAX: u32 = 1 << 16;
-/// More files than a dataset can have.
-const FILES_MAX: u64 = 1 << 61;
-/// More bytes than a dataset can have; a sum over all nodes has room above.
-const BYTES_MAX: u128 = 1 << 110;
-/// A year so far away that a clock that says so is wrong.
-const TIME_MAX_S: f64 = 1e11;
-/// Faster than anything.
-const RATE_MAX: f64 = 1e24;
 
 /// Which command works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -199,82 +191,9 @@ pub struct RunErrors {
     pub first: Option<String>,
 }
 
-/// What was judged, so far.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "JudgedView", try_from = "JudgedView")]
-pub struct Judged {
-    /// The verdict. While it goes on it is not `verified`.
-    pub verdict: Verdict,
-    /// Files by verdict: of `verify` those that were judged, of a mount all.
-    pub files: FileTally,
-    /// What became of their bytes.
-    pub bytes: ByteTotals,
-    /// Whether the expected bytes are an estimate.
-    pub estimated: bool,
-    /// Wrong ranges by class.
-    pub classes: ClassCounts,
-    /// Names in the target that are in no path of the dataset; a mount does not count them.
-    pub unexpected: u64,
-}
-
-/// As JSON, in the words of the other documents.
-#[derive(Serialize, Deserialize)]
-struct JudgedView {
-    #[serde(with = "named")]
-    verdict: Verdict,
-    files: FilesView,
-    bytes: BytesView,
-    mismatches: SeenView,
-    unexpected: u64,
-}
-
-impl From<Judged> for JudgedView {
-    fn from(judged: Judged) -> Self {
-        let Judged { verdict, files, bytes, estimated, classes, unexpected } = judged;
-        Self {
-            verdict,
-            files: FilesView::new(files.total().unwrap_or(u64::MAX), files),
-            bytes: BytesView::new(bytes, Some(estimated)),
-            mismatches: classes.into(),
-            unexpected,
-        }
-    }
-}
-
-impl TryFrom<JudgedView> for Judged {
-    type Error = &'static str;
-
-    fn try_from(view: JudgedView) -> Result<Self, Self::Error> {
-        let files = view.files.tally().ok_or("its numbers of files do not add up")?;
-        let (bytes, estimated) = view.bytes.totals().ok_or("its bytes do not add up")?;
-        let classes = view.mismatches.counts().ok_or("its wrong ranges do not add up")?;
-        let JudgedView { verdict, unexpected, .. } = view;
-        Ok(Self { verdict, files, bytes, estimated, classes, unexpected })
-    }
-}
-
-impl Judged {
-    /// Whether the verdict can be the one on these numbers.
-    fn is_possible(&self) -> bool {
-        let ByteTotals { expected, matched, extra, .. } = self.bytes;
-        let is_wrong = self.files.mismatch > 0;
-        match self.verdict {
-            Verdict::Mismatch => true,
-            _ if is_wrong || self.unexpected > 0 => false,
-            Verdict::Verified => {
-                self.files.verdict() == Verdict::Verified
-                    && (self.estimated || matched == expected)
-                    && extra == 0
-            }
-            Verdict::Untouched => self.files.verdict() == Verdict::Untouched,
-            Verdict::Incomplete => true,
-        }
-    }
-}
-
 /// Wrong ranges, the first or the latest of them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct WrongRanges {
+pub struct ReportedRanges {
     /// How many there are.
     pub total: u64,
     /// Those that are named, [`REPORT_RANGES_MAX`] at the most: of `verify` the first, of a mount
@@ -363,7 +282,7 @@ pub struct RunReport {
     /// What was judged; none for `write`.
     pub judged: Option<Judged>,
     /// Which ranges are wrong.
-    pub wrong: WrongRanges,
+    pub wrong: ReportedRanges,
     /// What a mount was asked for; none for the others.
     pub operations: Option<RunOperations>,
     /// What the first [`REPORT_THREADS_MAX`] threads do; none of a mount.
@@ -394,7 +313,7 @@ impl RunReport {
             remaining_s: None,
             errors: RunErrors::default(),
             judged: None,
-            wrong: WrongRanges::default(),
+            wrong: ReportedRanges::default(),
             operations: None,
             threads: Vec::new(),
             map: None,
@@ -411,69 +330,6 @@ impl RunReport {
     #[must_use]
     pub fn percent_complete(&self) -> f64 {
         percent(self.files, self.bytes)
-    }
-
-    /// What cannot be so in a report that somebody else has written.
-    #[must_use]
-    pub fn contradiction(&self) -> Option<&'static str> {
-        let RunIdentity { dataset, node_id, node_count, started, .. } = &self.run;
-        let RunRates { bytes_per_s, files_per_s, last_second } = self.rates;
-        let rates = [bytes_per_s, files_per_s, last_second.bytes_per_s, last_second.files_per_s];
-        let is_time = |time: f64| (0.0..=TIME_MAX_S).contains(&time);
-        let is_digest = |digest: &String| {
-            digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
-        let FilesDone { total, done, failed } = self.files;
-        let is_mount = self.command == RunCommand::Mount;
-        let ranges = &self.wrong.ranges;
-        let is_range = |range: &RangeView| range.offset.checked_add(range.length).is_some();
-        [
-            (self.schema == SCHEMA, "its form is that of another version"),
-            (dataset.as_ref().is_none_or(is_digest), "its digest of the dataset cannot be one"),
-            (
-                // A mount's number is only shown: any number of mounts can be of one dataset.
-                (is_mount || node_id < node_count) && (1..=NODES_MAX).contains(node_count),
-                "its node or its number of nodes cannot be",
-            ),
-            (
-                [*started, self.updated, self.elapsed_s].into_iter().all(is_time)
-                    && self.remaining_s.is_none_or(is_time),
-                "its times cannot be",
-            ),
-            (
-                total <= FILES_MAX && done.checked_add(failed).is_some_and(|sum| sum <= total),
-                "its numbers of files cannot be",
-            ),
-            (
-                self.bytes.total <= BYTES_MAX && self.bytes.done <= BYTES_MAX,
-                "its numbers of bytes cannot be",
-            ),
-            (rates.iter().all(|rate| (0.0..=RATE_MAX).contains(rate)), "its rates cannot be"),
-            (
-                self.errors.total <= FILES_MAX
-                    && (self.errors.total > 0 || self.errors.first.is_none()),
-                "its errors cannot be",
-            ),
-            (
-                self.judged.as_ref().is_none_or(Judged::is_possible),
-                "its verdict contradicts what it has counted",
-            ),
-            (
-                ranges.len() <= REPORT_RANGES_MAX
-                    && ranges.len() as u64 <= self.wrong.total
-                    && self.wrong.total < 1 << 60
-                    && ranges.iter().all(|range| is_range(&range.range)),
-                "its wrong ranges cannot be",
-            ),
-            (
-                self.threads.len() <= REPORT_THREADS_MAX
-                    && self.threads.iter().all(|thread| (0.0..=1.0).contains(&thread.idle_share)),
-                "its threads cannot be",
-            ),
-            (self.map.as_ref().is_none_or(ProcessMap::is_possible), "its map cannot be"),
-        ]
-        .into_iter()
-        .find_map(|(is_possible, what)| (!is_possible).then_some(what))
     }
 }
 

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dataset::DatasetConfig;
-use crate::report::MapCell;
-use crate::verdict::Class;
+use crate::report::{ByteTotals, ClassCounts, FileTally, MapCell};
+use crate::verdict::{Class, Verdict};
 
 fn dataset() -> Dataset {
     let nodes = Some("3".into());
@@ -33,7 +33,7 @@ pub(crate) fn example(command: RunCommand, node: u16) -> RunReport {
         remaining_s: Some(15.5),
         errors: RunErrors { total: 1, first: Some("node_0/process_1: No space left".to_owned()) },
         judged: (command != RunCommand::Write).then(judged),
-        wrong: if command == RunCommand::Write { WrongRanges::default() } else { wrong() },
+        wrong: if command == RunCommand::Write { ReportedRanges::default() } else { wrong() },
         operations: is_mount.then_some(RunOperations { reads: meter, writes: meter }),
         threads: vec![ThreadReport {
             doing: Some("node_0/process_3".to_owned()),
@@ -60,7 +60,7 @@ fn judged() -> Judged {
     }
 }
 
-fn wrong() -> WrongRanges {
+fn wrong() -> ReportedRanges {
     let range = json!({
         "path": "node_0/process_1", "offset": 4096, "length": 10, "class": "stale",
         "parts": ["payload"], "expected": "00ff", "actual": "ff00",
@@ -69,7 +69,7 @@ fn wrong() -> WrongRanges {
             "offset": 8192, "last_generation": 3,
         },
     });
-    WrongRanges { total: 7, ranges: vec![serde_json::from_value(range).unwrap()] }
+    ReportedRanges { total: 7, ranges: vec![serde_json::from_value(range).unwrap()] }
 }
 
 fn schema() -> Value {
