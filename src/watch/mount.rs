@@ -118,13 +118,14 @@ mod tests {
             r#"{{"schema": 1, "verdict": "mismatch", "node_id": 3, "version": "0.1.0",
             "uptime_s": 10.0,
             "files": {{"total": 4, "untouched": 1, "incomplete": 1, "verified": 1, "mismatch": 1}},
-            "bytes": {{"expected": {expected}, "estimated": true, "matched": 0, "missing": {expected},
-                "wrong": 0, "extra": 5}},
+            "bytes": {{"expected": {expected}, "estimated": true, "matched": 0,
+                "missing": {expected}, "wrong": 0, "extra": 5}},
             "reads": {{"operations": 7, "bytes": 700, "bytes_per_s": 70}},
-            "writes": {{"operations": 3, "bytes": 300, "bytes_per_s": 30, "rejected": 0, "no_space": 0}},
+            "writes": {{"operations": 3, "bytes": 300, "bytes_per_s": 30, "rejected": 0,
+                "no_space": 0}},
             "kept": {{"bytes": 0}},
-            "mismatches": {{"seen": {seen}, "misplaced": {seen}, "stale": 0, "zeroed": 0, "flipped": 0,
-                "foreign": 0}}}}"#
+            "mismatches": {{"seen": {seen}, "misplaced": {seen}, "stale": 0, "zeroed": 0,
+                "flipped": 0, "foreign": 0}}}}"#
         )
     }
 
