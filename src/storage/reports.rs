@@ -43,7 +43,7 @@ fn parse_name(name: &str) -> Option<(u32, RunCommand)> {
 ///
 /// Where the directory cannot be read.
 pub fn read_reports<F: Faults>(root: &Root<F>) -> io::Result<Cluster> {
-    let mut found = Found::default();
+    let mut found = FoundReports::default();
     match root.disk.open_directory(&root.directory, Path::new(DIRECTORY), Links::Refuse) {
         Ok(directory) => found.read_all(root, &directory)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -57,14 +57,14 @@ pub fn read_reports<F: Faults>(root: &Root<F>) -> io::Result<Cluster> {
 
 /// What was found so far.
 #[derive(Default)]
-struct Found {
+struct FoundReports {
     reports: Vec<RunReport>,
     bytes: usize,
     unreadable: Vec<String>,
     unreadable_total: u64,
 }
 
-impl Found {
+impl FoundReports {
     fn refuse(&mut self, name: &str, error: &io::Error) {
         self.unreadable_total += 1;
         if self.unreadable.len() < FILES_LISTED_MAX {
