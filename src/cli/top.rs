@@ -99,8 +99,7 @@ fn open(paths: &[PathBuf]) -> Result<Vec<Target>, Failure> {
 fn print_once(targets: Vec<Target>, width: Option<u16>) -> Result<ExitCode, Failure> {
     let columns = || env::var("COLUMNS").ok()?.parse().ok();
     let columns = width.or_else(columns).unwrap_or(TEXT_COLUMNS).min(TEXT_COLUMNS_MAX);
-    let TextLook { text, complete } =
-        top::look_once(targets, columns).map_err(Failure::system)?;
+    let TextLook { text, complete } = top::look_once(targets, columns).map_err(Failure::system)?;
     if let Err(error) = io::stdout().write_all(text.as_bytes()) {
         return Failure::output(&error);
     }

@@ -28,11 +28,7 @@ fn shares<const N: usize>(parts: [u128; N], columns: usize) -> [usize; N] {
 }
 
 /// What became of the expected bytes.
-pub(super) fn byte_bar(
-    bytes: ByteTotals,
-    columns: usize,
-    colours: Colours,
-) -> Vec<Span<'static>> {
+pub(super) fn byte_bar(bytes: ByteTotals, columns: usize, colours: Colours) -> Vec<Span<'static>> {
     let ByteTotals { expected, matched, wrong, .. } = bytes;
     let missing = expected.saturating_sub(matched).saturating_sub(wrong);
     let states = [ByteState::Matched, ByteState::Wrong, ByteState::Missing];

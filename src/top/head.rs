@@ -96,9 +96,7 @@ impl HeadOf<'_> {
                 format!(" {} {}", verdict_sign(verdict), verdict.name()),
                 self.colours.verdict(verdict),
             ),
-            None if run.node_states.failed > 0 => {
-                Line::styled(" ✗ failed", self.colours.trouble())
-            }
+            None if run.node_states.failed > 0 => Line::styled(" ✗ failed", self.colours.trouble()),
             None if run.percent_complete >= 100.0 && run.node_states.working == 0 => {
                 Line::styled(" ✓ written", self.colours.verdict(Verdict::Verified))
             }
@@ -111,7 +109,9 @@ impl HeadOf<'_> {
         if run.node_states.working > 0 {
             let phase = run.nodes.iter().find(|node| node.works()).map(|node| node.report.phase);
             // What it writes it says already.
-            said.extend(phase.filter(|phase| *phase != Phase::Writing).map(|p| p.name().to_owned()));
+            said.extend(
+                phase.filter(|phase| *phase != Phase::Writing).map(|p| p.name().to_owned()),
+            );
             said.push(throughput(run.rates.last_second.bytes_per_s));
             said.push(events(run.rates.last_second.files_per_s, "files"));
             said.extend(run.remaining_s.map(|left| format!("{} left", duration(left))));
@@ -168,7 +168,8 @@ impl HeadOf<'_> {
             lines.push((Rank::More, self.classes(judged)));
         }
         if judged.unexpected > 0 {
-            let said = format!("{} that the dataset does not have", counted(judged.unexpected, "name"));
+            let said =
+                format!("{} that the dataset does not have", counted(judged.unexpected, "name"));
             lines.push((Rank::More, self.line("unknown", [Span::raw(said)])));
         }
     }

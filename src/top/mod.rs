@@ -97,10 +97,9 @@ fn watch(
     interval: Duration,
     colours: Colours,
 ) -> io::Result<(View, Vec<Watcher>)> {
-    let seen = targets.iter().map(|target| SeenTarget {
-        name: target.name().to_owned(),
-        look: Look::default(),
-    });
+    let seen = targets
+        .iter()
+        .map(|target| SeenTarget { name: target.name().to_owned(), look: Look::default() });
     let view = View::new(seen.collect(), colours);
     let watchers = targets.into_iter().map(|target| Watcher::start(target, interval));
     Ok((view, watchers.collect::<io::Result<_>>()?))

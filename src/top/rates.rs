@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, BorderType, Sparkline, Widget};
 
 use super::head::label;
 use super::theme::Colours;
-use crate::report::{ClusterRun, RunCommand};
+use crate::report::{ClusterRun, MeterView, RunCommand};
 use crate::watch::{History, NodeCounters, counted, events, throughput};
 
 use super::bar::size;
@@ -32,77 +32,71 @@ pub(super) fn directions(
     history: Option<&History>,
     colours: Colours,
 ) -> Vec<Direction> {
-    let of = |counter: fn(&NodeCounters) -> f64| {
-        let samples = history.into_iter().flat_map(History::samples);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "drawn")]
-        samples.map(|sample| counter(&sample.per_s) as u64).collect::<Vec<u64>>()
+    let read: Counter = |counters| (counters.read_bytes, counters.reads);
+    let written: Counter = |counters| (counters.written_bytes, counters.writes);
+    let ways = match run.command {
+        RunCommand::Mount => vec![Way::Reads, Way::Writes],
+        RunCommand::Write => vec![Way::Writes],
+        RunCommand::Verify => vec![Way::Reads],
     };
-    let latest = history.and_then(|history| history.samples().next_back());
-    let read = |counters: &NodeCounters| counters.read_bytes;
-    let written = |counters: &NodeCounters| counters.written_bytes;
-    let last_second = run.rates.last_second;
-    let average = format!("{} on average", throughput(run.rates.bytes_per_s));
-    match run.command {
-        RunCommand::Mount => {
-            let mut reads = (0_u64, 0_u64, 0_u64);
-            let mut writes = (0_u64, 0_u64, 0_u64);
-            for operations in run.nodes.iter().filter_map(|node| node.report.operations) {
-                for (sum, meter) in
-                    [(&mut reads, operations.reads), (&mut writes, operations.writes)]
-                {
-                    sum.0 = sum.0.saturating_add(meter.operations);
-                    sum.1 = sum.1.saturating_add(meter.bytes);
-                    sum.2 = sum.2.saturating_add(meter.bytes_per_s);
-                }
-            }
-            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-            let figures = |rate: Option<(f64, f64)>, of_late: u64| match rate {
-                Some((bytes, operations)) => {
-                    format!("{}  {}", throughput(bytes), events(operations, "ops"))
-                }
-                // Until there were two looks, what the mount says of its last seconds.
-                None => throughput(of_late as f64),
+    ways.into_iter()
+        .map(|way| {
+            let (name, style, counter) = match way {
+                Way::Reads => ("reads", colours.reads(), read),
+                Way::Writes => ("writes", colours.writes(), written),
             };
-            let in_all = |(operations, bytes, _): (u64, u64, u64)| {
-                format!("{} in {}", size(bytes.into()), counted(operations, "op"))
+            let (figures, in_all) = match run.command {
+                RunCommand::Mount => of_mount(run, history, way, counter),
+                _ => (
+                    throughput(run.rates.last_second.bytes_per_s),
+                    format!("{} on average", throughput(run.rates.bytes_per_s)),
+                ),
             };
-            let rate_of = |counters: fn(&NodeCounters) -> (f64, f64)| {
-                latest.map(|sample| counters(&sample.per_s))
-            };
-            let reading = rate_of(|counters| (counters.read_bytes, counters.reads));
-            let writing = rate_of(|counters| (counters.written_bytes, counters.writes));
-            vec![
-                Direction {
-                    name: "reads",
-                    style: colours.reads(),
-                    figures: figures(reading, reads.2),
-                    in_all: in_all(reads),
-                    bytes_per_s: of(read),
-                },
-                Direction {
-                    name: "writes",
-                    style: colours.writes(),
-                    figures: figures(writing, writes.2),
-                    in_all: in_all(writes),
-                    bytes_per_s: of(written),
-                },
-            ]
+            let samples = history.into_iter().flat_map(History::samples);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "drawn")]
+            let bytes_per_s = samples.map(|sample| counter(&sample.per_s).0 as u64).collect();
+            Direction { name, style, figures, in_all, bytes_per_s }
+        })
+        .collect()
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Reads,
+    Writes,
+}
+
+/// Bytes and operations.
+type Counter = fn(&NodeCounters) -> (f64, f64);
+
+/// What a mount does now, and what it has done since the beginning.
+fn of_mount(
+    run: &ClusterRun,
+    history: Option<&History>,
+    way: Way,
+    counter: Counter,
+) -> (String, String) {
+    let meters = run.nodes.iter().filter_map(|node| {
+        node.report.operations.map(|operations| match way {
+            Way::Reads => operations.reads,
+            Way::Writes => operations.writes,
+        })
+    });
+    let sum = meters.fold(MeterView::default(), |sum, meter| MeterView {
+        operations: sum.operations.saturating_add(meter.operations),
+        bytes: sum.bytes.saturating_add(meter.bytes),
+        bytes_per_s: sum.bytes_per_s.saturating_add(meter.bytes_per_s),
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let figures = match history.and_then(|history| history.samples().next_back()) {
+        Some(latest) => {
+            let (bytes, operations) = counter(&latest.per_s);
+            format!("{}  {}", throughput(bytes), events(operations, "ops"))
         }
-        RunCommand::Write => vec![Direction {
-            name: "writes",
-            style: colours.writes(),
-            figures: throughput(last_second.bytes_per_s),
-            in_all: average,
-            bytes_per_s: of(written),
-        }],
-        RunCommand::Verify => vec![Direction {
-            name: "reads",
-            style: colours.reads(),
-            figures: throughput(last_second.bytes_per_s),
-            in_all: average,
-            bytes_per_s: of(read),
-        }],
-    }
+        // Until there were two looks, what the mount says of its last seconds.
+        None => throughput(sum.bytes_per_s as f64),
+    };
+    (figures, format!("{} in {}", size(sum.bytes.into()), counted(sum.operations, "op")))
 }
 
 impl Direction {

@@ -30,15 +30,8 @@ pub(super) enum NodeColumn {
 
 impl NodeColumn {
     /// By which one can sort, in the order in which `s` goes through them.
-    const SORTABLE: [Self; 7] = [
-        Self::State,
-        Self::Node,
-        Self::Host,
-        Self::Done,
-        Self::Rate,
-        Self::Verdict,
-        Self::Age,
-    ];
+    const SORTABLE: [Self; 7] =
+        [Self::State, Self::Node, Self::Host, Self::Done, Self::Rate, Self::Verdict, Self::Age];
 
     pub(super) fn next_sortable(self) -> Self {
         let at = Self::SORTABLE.iter().position(|column| *column == self).unwrap_or_default();

@@ -125,7 +125,10 @@ mod tests {
         }
         assert_eq!(events(7.0, "ops"), "7 ops/s");
         assert_eq!(events(12_345.0, "files"), "12.3 k files/s");
-        assert_eq!((counted(1, "range"), counted(0, "range")), ("1 range".into(), "0 ranges".into()));
+        assert_eq!(
+            (counted(1, "range"), counted(0, "range")),
+            ("1 range".into(), "0 ranges".into())
+        );
         assert_eq!(throughput(f64::MAX), "999 EB/s");
     }
 
