@@ -89,11 +89,14 @@ fn open(paths: &[PathBuf]) -> Result<Vec<Target>, Failure> {
         let only = mount_target::find(None, Accepted::Root)?;
         return Ok(vec![open(&only.path().to_owned())?]);
     }
-    paths.iter().map(open).fold(Ok(Vec::new()), |opened, target| {
-        let (mut opened, target) = both(opened, target)?;
-        opened.push(target);
-        Ok(opened)
-    })
+    let mut opened = Ok(Vec::new());
+    for target in paths.iter().map(open) {
+        opened = both(opened, target).map(|(mut opened, target)| {
+            opened.push(target);
+            opened
+        });
+    }
+    opened
 }
 
 fn print_once(targets: Vec<Target>, width: Option<u16>) -> Result<ExitCode, Failure> {

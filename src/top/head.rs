@@ -55,7 +55,7 @@ impl HeadOf<'_> {
             if let Some(judged) = &run.judged {
                 self.judged(judged, &mut lines);
             }
-            lines.extend(self.files(run).map(|line| (Rank::More, line)));
+            lines.push((Rank::More, self.files(run)));
             lines.extend(self.nodes(run).map(|line| (Rank::More, line)));
             lines.extend(self.errors(run).map(|line| (Rank::Main, line)));
         }
@@ -186,7 +186,7 @@ impl HeadOf<'_> {
         self.line("wrong", spans)
     }
 
-    fn files(&self, run: &ClusterRun) -> Option<Line<'static>> {
+    fn files(&self, run: &ClusterRun) -> Line<'static> {
         let mut spans = Vec::new();
         let mut say = |text: String, style| {
             let between = if spans.is_empty() { "" } else { " · " };
@@ -211,7 +211,7 @@ impl HeadOf<'_> {
         if run.files.failed > 0 {
             say(format!("{} failed", grouped(run.files.failed)), self.colours.trouble());
         }
-        Some(self.line("files", spans))
+        self.line("files", spans)
     }
 
     /// In which state the nodes are, where there is more than one.

@@ -47,7 +47,7 @@ pub(super) fn draw_list(
     let table = match list {
         ListKind::Nodes => nodes(view, seen, inner.width),
         ListKind::Ranges => ranges(view, seen, inner.width),
-        ListKind::Threads => threads(view, seen),
+        ListKind::Threads => Some(threads(view, seen)),
     };
     let Some((titles, widths, drawn)) = table else { return };
     let drawn = drawn.into_iter().enumerate().map(|(at, row)| {
@@ -242,7 +242,7 @@ fn ranges(view: &View, seen: std::ops::Range<usize>, columns: u16) -> Option<Dra
     Some((titles, widths, rows))
 }
 
-fn threads(view: &View, seen: std::ops::Range<usize>) -> Option<Drawn> {
+fn threads(view: &View, seen: std::ops::Range<usize>) -> Drawn {
     let widths = vec![
         Constraint::Length(6),
         Constraint::Length(10),
@@ -266,7 +266,7 @@ fn threads(view: &View, seen: std::ops::Range<usize>) -> Option<Drawn> {
         let cells = [right(at.to_string()), right(size(thread.bytes.into())), right(idle)];
         Some(Row::new(cells.into_iter().chain([Cell::from(doing)])))
     };
-    Some((titles, widths, seen.filter_map(row).collect()))
+    (titles, widths, seen.filter_map(row).collect())
 }
 
 fn right(text: String) -> Cell<'static> {

@@ -70,11 +70,11 @@ pub(super) fn show(view: &mut View, watchers: &[Watcher], stop: &StopFlag) -> io
         let mut wait = TICK;
         while event::poll(wait)? {
             wait = Duration::ZERO;
-            let step = match event::read()? {
+            let asked = match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => view.press(key),
                 _ => Step::Stay,
             };
-            match step {
+            match asked {
                 Step::Stay => {}
                 Step::Quit => return Ok(()),
                 Step::Interrupt => {

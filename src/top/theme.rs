@@ -68,6 +68,7 @@ impl Colours {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "as the others")]
     pub(super) fn normal(self) -> Style {
         Style::new()
     }
@@ -79,14 +80,17 @@ impl Colours {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "as the others")]
     pub(super) fn title(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }
 
+    #[expect(clippy::unused_self, reason = "as the others")]
     pub(super) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
+    #[expect(clippy::unused_self, reason = "as the others")]
     pub(super) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }

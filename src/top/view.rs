@@ -334,11 +334,8 @@ impl View {
                 self.search(0, Toward::Next);
                 return;
             }
-            KeyCode::Backspace => {
-                if typed.pop().is_none() {
-                    return;
-                }
-            }
+            KeyCode::Backspace if typed.is_empty() => return,
+            KeyCode::Backspace => drop(typed.pop()),
             KeyCode::Char(c) if typed.chars().count() < SEARCH_CHARS_MAX => typed.push(c),
             _ => {}
         }
