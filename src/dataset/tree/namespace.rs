@@ -2,6 +2,8 @@
 
 mod gaps;
 
+use std::ops::Range;
+
 use super::dimensions::{Axis, Dimensions};
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
@@ -266,6 +268,19 @@ impl Namespace {
         let wanted = node.is_none_or(|node| node == fixed.node)
             && process.is_none_or(|process| process == fixed.process);
         if wanted { files } else { 0 }
+    }
+
+    /// The inode numbers of all that is below a directory, level by level from its entries down to
+    /// the files. Not all of them need be in use.
+    pub fn inodes_below(&self, directory: Inode) -> impl Iterator<Item = Range<u64>> + use<'_> {
+        let at = self.index_of(directory);
+        let mut below = at.map_or(0..0, |at| at.index..at.index + 1);
+        let above = at.map_or(self.levels.len(), |at| at.depth + 1);
+        self.levels.iter().skip(above).map(move |level| {
+            let fan_out = level.names.fan_out();
+            below = below.start * fan_out..below.end * fan_out;
+            level.first_inode + below.start..level.first_inode + below.end
+        })
     }
 
     /// The process whose files all those below a directory are, or the one of a file; `None` where
