@@ -4,14 +4,13 @@ mod owner;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::attributes::{
     ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
 };
-use super::budget::{Budget, BudgetFull, Usage};
+use super::budget::{BudgetFull, Usage};
 use super::extent::Extent;
 use super::rare::Rare;
 use super::written::{Seek, Written, WrittenPart};

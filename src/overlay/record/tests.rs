@@ -1,9 +1,11 @@
 //! Random changes of a few records that share a small budget, which must at every moment say
 //! exactly what they hold.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::super::budget::BudgetLimits;
+use super::super::budget::{Budget, BudgetLimits};
 use super::*;
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::ExtentData;
