@@ -35,7 +35,7 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA, write_json};
+use crate::report::{FileView, MeterView, RANGES_MAX, RangeView, SCHEMA, write_json};
 use crate::verdict::{Judge, Verdict, WrongRange};
 
 pub use counters::{Counters, Meter};
@@ -47,8 +47,7 @@ pub use running::RunningTotals;
 use found::Found;
 use running::Scope;
 use views::{
-    EventView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView,
-    WritesView,
+    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
 };
 
 /// Everything that a document is made from.

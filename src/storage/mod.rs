@@ -40,6 +40,7 @@ mod outcome;
 mod output;
 mod progress;
 mod rank;
+mod reports;
 mod resume_state;
 mod sample;
 mod share;
@@ -56,7 +57,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
-pub use in_memory::{StreamJudge, judge_bytes};
+pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use node_status::{
     ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
 };
@@ -64,6 +65,7 @@ pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Progress, ProgressSnapshot};
 pub use rank::{Rank, RankError, find_rank};
+pub use reports::read_reports;
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;
