@@ -4,7 +4,7 @@ use seedfs::content::Content;
 use seedfs::dataset::Coordinates;
 use seedfs::fs::{Filesystem, InodeKind, Options, RenameMode};
 
-use crate::common::unmounted::{self, new_node};
+use crate::common::unmounted::{self, new_entry};
 use crate::{ALONE, held_bytes};
 
 const FILES: u32 = 300_000;
@@ -54,7 +54,7 @@ size = 64"
         let own = namespace.inode(file).unwrap();
         let mut name = String::new();
         namespace.name(own, &mut name);
-        let made = filesystem.make(directory, b"temporary", &new_node(InodeKind::File)).unwrap();
+        let made = filesystem.make(directory, b"temporary", &new_entry(InodeKind::File)).unwrap();
         let mut bytes = [0; 64];
         content.fill(file, 0, &mut bytes);
         filesystem.write(made.inode, 0, &bytes).unwrap();
