@@ -27,7 +27,8 @@
 //!   told of: `settle`.
 //! * `read_ahead`, what is made before it is asked for: its file.
 //! * `sizes`, the sums of the sizes, and all that is free: `space`.
-//! * `counters`, `events`, `running` and `judgements` are for the documents of [`status`]; `io` counts.
+//! * `counters`, `events`, `running` and `judgements` are for the documents of [`status`]; `io`
+//!   counts.
 //!
 //! The names below `.status` are arithmetic too: `status_tree`.
 //!

@@ -52,7 +52,7 @@ impl DirtyNames {
     }
 }
 
-/// Marks that were taken.
+/// HeldMarks that were taken.
 #[derive(Debug, Default)]
 pub struct TakenMarks {
     /// Inodes whose content has changed. Their flags are still set.
@@ -68,18 +68,18 @@ pub struct TakenMarks {
 /// The marks.
 #[derive(Debug, Default)]
 pub struct Dirty {
-    marks: Mutex<Marks>,
+    marks: Mutex<HeldMarks>,
     returns: Arc<Returns>,
 }
 
 #[derive(Debug, Default)]
-struct Marks {
+struct HeldMarks {
     taken: TakenMarks,
     /// How often everything had to be looked at.
     everything: u64,
 }
 
-impl Marks {
+impl HeldMarks {
     fn len(&self) -> usize {
         let TakenMarks { inodes, files, removed, moved } = &self.taken;
         inodes.len() + files.len() + removed.len() + moved.len()
@@ -119,10 +119,10 @@ impl Dirty {
 
     /// Anything may have changed.
     pub(super) fn note_everything(&self) {
-        self.note(Marks::everything);
+        self.note(HeldMarks::everything);
     }
 
-    fn note(&self, note: impl FnOnce(&mut Marks)) {
+    fn note(&self, note: impl FnOnce(&mut HeldMarks)) {
         let is_due = {
             let marks = &mut *self.marks.lock();
             let (before, everything) = (marks.len(), marks.everything);

@@ -148,15 +148,13 @@ impl Record {
         state.attributes.changed = Some(time);
     }
 
-    /// Whether it has or had more than one name: it may have one that does not decide what its
-    /// content is held against.
+    /// Whether it ever had more than one name: then not each is known to [`Self::judged_by`].
     #[must_use]
     pub fn had_several_names(&self) -> bool {
         self.state.lock().rare.as_ref().is_some_and(|rare| rare.had_several_names)
     }
 
-    /// Says that somebody is about to look at the content: the next change is
-    /// [noted](super::Dirty) again.
+    /// Somebody is about to look at the content: the next change is [noted](super::Dirty) again.
     pub fn clear_dirty(&self) {
         self.state.lock().is_dirty = false;
     }

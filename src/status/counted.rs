@@ -11,7 +11,7 @@ use crate::verdict::ByteTally;
 
 /// The totals of files that were counted one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(super) struct CountedSum {
     pub(super) totals: Totals,
     /// How many of them stand in the place of a directory that is gone.
     pub(super) made_again: u64,
@@ -43,12 +43,12 @@ pub(super) struct CountedFiles {
     verified: RoaringTreemap,
     missing: RoaringTreemap,
     others: BTreeMap<u64, ByteTally>,
-    all: Sum,
-    nodes: BTreeMap<u16, Sum>,
-    processes: BTreeMap<(u16, u16), Sum>,
+    all: CountedSum,
+    nodes: BTreeMap<u16, CountedSum>,
+    processes: BTreeMap<(u16, u16), CountedSum>,
 }
 
-impl Sum {
+impl CountedSum {
     pub(super) fn add(&mut self, tally: &ByteTally, place: Place) {
         self.totals.add(tally);
         self.made_again += u64::from(place == Place::Removed);
@@ -104,14 +104,14 @@ impl CountedFiles {
                 self.others.insert(number, tally);
             }
         }
-        let change = |sum: &mut Sum| {
+        let change = |sum: &mut CountedSum| {
             if let Some(old) = &old {
                 sum.subtract(old, file.place);
             }
             if let Some(tally) = &tally {
                 sum.add(tally, file.place);
             }
-            *sum == Sum::default()
+            *sum == CountedSum::default()
         };
         let Coordinates { node, process, .. } = file.file;
         change(&mut self.all);
@@ -137,12 +137,12 @@ impl CountedFiles {
     }
 
     /// The sum over all of them.
-    pub(super) fn all(&self) -> Sum {
+    pub(super) fn all(&self) -> CountedSum {
         self.all
     }
 
     /// The sum over those of a node.
-    pub(super) fn node(&self, node: u16) -> Sum {
+    pub(super) fn node(&self, node: u16) -> CountedSum {
         self.nodes.get(&node).copied().unwrap_or_default()
     }
 
@@ -150,7 +150,7 @@ impl CountedFiles {
     pub(super) fn processes(
         &self,
         nodes: std::ops::RangeInclusive<u16>,
-    ) -> BTreeMap<(u16, u16), Sum> {
+    ) -> BTreeMap<(u16, u16), CountedSum> {
         let range = (*nodes.start(), 0)..=(*nodes.end(), u16::MAX);
         self.processes.range(range).map(|(process, sum)| (*process, *sum)).collect()
     }

@@ -1,8 +1,8 @@
 //! Files that are gone with their directories, and totals with them.
 
 use super::MountStatus;
-use super::counted::Sum;
-use super::running::{ChangedTotals, Scope};
+use super::counted::CountedSum;
+use super::running::{ChangedTotals, TotalsScope};
 use super::views::Totals;
 use crate::dataset::Inode;
 
@@ -49,10 +49,10 @@ impl MountStatus<'_> {
     }
 
     /// The totals of all that was wanted, with the files that are gone with their directories.
-    pub(super) fn totals(&self, scope: Scope, changed: &ChangedTotals) -> Totals {
+    pub(super) fn totals(&self, scope: TotalsScope, changed: &ChangedTotals) -> Totals {
         let node = match scope {
-            Scope::Dataset => None,
-            Scope::Node(node) => Some(node),
+            TotalsScope::Dataset => None,
+            TotalsScope::Node(node) => Some(node),
         };
         let below = changed.missing().map(|missing| self.files_missing(&missing, node));
         let mut totals = changed.sum.totals;
@@ -69,14 +69,14 @@ impl MountStatus<'_> {
             missing_of_every +=
                 self.files_missing_of_processes(&missing, node, &mut missing_of_process);
         }
-        let mut processes = vec![Sum::default(); count];
+        let mut processes = vec![CountedSum::default(); count];
         for ((_, process), sum) in &changed.processes {
             if let Some(place) = processes.get_mut(usize::from(*process)) {
                 *place = *sum;
             }
         }
         let each = processes.into_iter().zip(missing_of_process);
-        each.map(|(Sum { mut totals, made_again }, missing)| {
+        each.map(|(CountedSum { mut totals, made_again }, missing)| {
             let missing = missing + missing_of_every - i128::from(made_again);
             totals.add_missing(u64::try_from(missing).unwrap_or(0));
             totals

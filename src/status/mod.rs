@@ -1,7 +1,7 @@
 //! The status of a mount: what is known, as JSON documents.
 //!
-//! A document is made when somebody opens it, whole, from what is known at that moment, and does not
-//! change afterwards. Totals are kept from one to the next (`running`), so making one takes the
+//! A document is made when somebody opens it, whole, from what is known at that moment, and does
+//! not change afterwards. Totals are kept from one to the next (`running`), so making one takes the
 //! locks of the records that were changed since, each for as long as it takes to copy a list of
 //! extents, and a benchmark that is being watched does not notice.
 //!
@@ -45,7 +45,7 @@ pub use judgement_cache::JudgementCache;
 pub use running::RunningTotals;
 
 use found::Found;
-use running::Scope;
+use running::TotalsScope;
 use views::{
     EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
 };
@@ -163,8 +163,8 @@ impl MountStatus<'_> {
     }
 
     fn summary(&self, stop: StopCheck<'_>) -> Result<SummaryView, Stopped> {
-        let changed = self.changed_totals(Scope::Dataset, stop)?;
-        let totals = self.totals(Scope::Dataset, &changed);
+        let changed = self.changed_totals(TotalsScope::Dataset, stop)?;
+        let totals = self.totals(TotalsScope::Dataset, &changed);
         let totals = totals.view(self.dataset.file_count(), self.sizes.total(self.dataset));
         let second = self.counters.second();
         let meter = |meter: &Meter| MeterView {
@@ -201,8 +201,8 @@ impl MountStatus<'_> {
     }
 
     fn node(&self, node: u16, stop: StopCheck<'_>) -> Result<NodeView, Stopped> {
-        let changed = self.changed_totals(Scope::Node(node), stop)?;
-        let totals = self.totals(Scope::Node(node), &changed);
+        let changed = self.changed_totals(TotalsScope::Node(node), stop)?;
+        let totals = self.totals(TotalsScope::Node(node), &changed);
         let processes = self.process_totals(node, &changed);
         let (all, each) = self.sizes.node(self.dataset, node);
         let part = |process: Option<u16>| DatasetPart { node: Some(node), process };

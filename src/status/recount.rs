@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use super::MountStatus;
 use super::found::{ChangedEntries, Found};
 use super::missing::Missing;
-use super::running::Scope;
+use super::running::TotalsScope;
 use super::views::Totals;
 use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, DatasetEntry, Inode};
@@ -60,12 +60,12 @@ impl MountStatus<'_> {
     /// # Errors
     ///
     /// [`Stopped`] where it takes long.
-    pub(super) fn recount(&self, scope: Scope) -> Result<Recounted, Stopped> {
+    pub(super) fn recount(&self, scope: TotalsScope) -> Result<Recounted, Stopped> {
         let asked = AtomicUsize::new(0);
         let is_long = || asked.fetch_add(1, Ordering::Relaxed) > PATIENCE;
         let node = match scope {
-            Scope::Dataset => None,
-            Scope::Node(node) => Some(node),
+            TotalsScope::Dataset => None,
+            TotalsScope::Node(node) => Some(node),
         };
         let count = node.map_or(0, |_| self.dataset.dimensions().processes as usize);
         let mut totals = Totals::default();

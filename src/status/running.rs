@@ -29,7 +29,7 @@ use crate::overlay::ChangedNames;
 use crate::sync::Mutex;
 use crate::verdict::{ByteTally, Verdict};
 
-pub(super) use state::{ChangedTotals, Scope};
+pub(super) use state::{ChangedTotals, TotalsScope};
 
 use state::RunningState;
 
@@ -67,7 +67,7 @@ impl MountStatus<'_> {
     /// What was changed, of one moment.
     pub(super) fn changed_totals(
         &self,
-        scope: Scope,
+        scope: TotalsScope,
         stop: StopCheck<'_>,
     ) -> Result<ChangedTotals, Stopped> {
         let (mut totals, due) = loop {
@@ -156,7 +156,7 @@ impl MountStatus<'_> {
 
     /// The totals of this moment without what is due, and that; `None` where everything has to be
     /// looked at.
-    fn moment(&self, scope: Scope) -> Option<(ChangedTotals, Vec<DueFile>)> {
+    fn moment(&self, scope: TotalsScope) -> Option<(ChangedTotals, Vec<DueFile>)> {
         self.overlay.with_names(|tree| {
             let (totals, files) = {
                 let state = &mut *self.running.state.lock();
@@ -233,7 +233,7 @@ impl MountStatus<'_> {
     /// Holds the running totals against a recount, where nothing is due and nothing changes
     /// meanwhile.
     #[cfg(debug_assertions)]
-    fn check(&self, scope: Scope) {
+    fn check(&self, scope: TotalsScope) {
         let now = || {
             let state = self.running.state.lock();
             let is_clean = self.overlay.dirty().is_clean(state.everything)
@@ -250,7 +250,7 @@ impl MountStatus<'_> {
         }
         let totals = self.totals(scope, &changed);
         assert_eq!(totals.shown(), recounted.totals.shown(), "{scope:?}: {changed:?}");
-        if let Scope::Node(node) = scope {
+        if let TotalsScope::Node(node) = scope {
             let processes = self.process_totals(node, &changed).into_iter().map(|it| it.shown());
             let recounted = recounted.processes.into_iter().map(|it| it.shown());
             assert!(processes.eq(recounted), "{scope:?}: {changed:?}");

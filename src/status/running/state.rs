@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, DatasetEntry, Inode};
-use crate::status::counted::{CountedFiles, Place, PlacedFile, Sum};
+use crate::status::counted::{CountedFiles, CountedSum, Place, PlacedFile};
 use crate::status::missing::Missing;
 use crate::verdict::ByteTally;
 
@@ -26,7 +26,7 @@ pub(super) struct RunningState {
 
 /// What totals are wanted of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::status) enum Scope {
+pub(in crate::status) enum TotalsScope {
     /// The whole dataset.
     Dataset,
     /// A node and each of its processes.
@@ -37,9 +37,9 @@ pub(in crate::status) enum Scope {
 #[derive(Clone, Debug)]
 pub(in crate::status) struct ChangedTotals {
     /// Of all that was wanted.
-    pub(in crate::status) sum: Sum,
+    pub(in crate::status) sum: CountedSum,
     /// Of each process in which a file was counted by itself, for a node.
-    pub(in crate::status) processes: BTreeMap<(u16, u16), Sum>,
+    pub(in crate::status) processes: BTreeMap<(u16, u16), CountedSum>,
     /// The directories that are gone, with their files.
     removed: Arc<BTreeSet<Inode>>,
 }
@@ -122,13 +122,13 @@ impl RunningState {
         self.due.get(&file).or_else(|| self.slow.get(&file)) == Some(&since)
     }
 
-    pub(super) fn totals(&self, scope: Scope) -> ChangedTotals {
+    pub(super) fn totals(&self, scope: TotalsScope) -> ChangedTotals {
         let removed = Arc::clone(&self.removed);
         match scope {
-            Scope::Dataset => {
+            TotalsScope::Dataset => {
                 ChangedTotals { sum: self.counted.all(), processes: BTreeMap::new(), removed }
             }
-            Scope::Node(node) => ChangedTotals {
+            TotalsScope::Node(node) => ChangedTotals {
                 sum: self.counted.node(node),
                 processes: self.counted.processes(node..=node),
                 removed,
@@ -137,7 +137,7 @@ impl RunningState {
     }
 }
 
-impl Scope {
+impl TotalsScope {
     pub(super) fn has(self, file: &PlacedFile) -> bool {
         match self {
             Self::Dataset => true,
@@ -147,18 +147,23 @@ impl Scope {
 }
 
 impl ChangedTotals {
-    fn each(&mut self, file: &PlacedFile, scope: Scope, mut change: impl FnMut(&mut Sum)) {
+    fn each(
+        &mut self,
+        file: &PlacedFile,
+        scope: TotalsScope,
+        mut change: impl FnMut(&mut CountedSum),
+    ) {
         change(&mut self.sum);
-        if let Scope::Node(_) = scope {
+        if let TotalsScope::Node(_) = scope {
             change(self.processes.entry((file.file.node, file.file.process)).or_default());
         }
     }
 
-    pub(super) fn add(&mut self, file: &PlacedFile, tally: &ByteTally, scope: Scope) {
+    pub(super) fn add(&mut self, file: &PlacedFile, tally: &ByteTally, scope: TotalsScope) {
         self.each(file, scope, |sum| sum.add(tally, file.place));
     }
 
-    pub(super) fn subtract(&mut self, file: &PlacedFile, tally: &ByteTally, scope: Scope) {
+    pub(super) fn subtract(&mut self, file: &PlacedFile, tally: &ByteTally, scope: TotalsScope) {
         self.each(file, scope, |sum| sum.subtract(tally, file.place));
     }
 
