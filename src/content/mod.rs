@@ -114,14 +114,14 @@ impl Content {
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
         let key = Key::new(dataset.seed());
-        if let Template::Framed(framing) = &dataset.shape().template {
+        if let Template::Framed(framing) = &dataset.shape(Coordinates::default()).template {
             return Self {
                 key,
                 shaped: None,
                 framed: Some(Arc::new(Framed::new(framing.clone()))),
             };
         }
-        let shaped = Shaped::new(dataset.origins()).map(Arc::new);
+        let shaped = Shaped::new(dataset.origins(Coordinates::default())).map(Arc::new);
         Self { key, shaped, framed: None }
     }
 

@@ -47,6 +47,17 @@ pub enum PartKind {
     Payload(Element),
     /// A sum over other bytes of the file.
     Checksum(Checksum),
+    /// A number in decimal digits that counts from unit to unit.
+    Count(Count),
+}
+
+/// A number that has as many digits as its part has bytes, in each unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The number in the first unit.
+    pub(super) first: u64,
+    /// What each unit adds to it.
+    pub(super) step: u64,
 }
 
 /// A sum over bytes of the same file.
@@ -76,6 +87,8 @@ pub struct Span<'a> {
     pub part: u64,
     /// Where its unit begins.
     unit: u64,
+    /// The number of its unit in the section.
+    number: u64,
     /// What it is.
     pub kind: &'a PartKind,
 }
@@ -94,7 +107,7 @@ pub struct Parts {
 impl Parts {
     fn add(&mut self, kind: &PartKind) {
         match kind {
-            PartKind::Framing(_) => self.framing = true,
+            PartKind::Framing(_) | PartKind::Count(_) => self.framing = true,
             PartKind::Payload(_) => self.payload = true,
             PartKind::Checksum(_) => self.checksum = true,
         }
@@ -130,6 +143,11 @@ impl Unit {
     /// Adds a sum over ranges, counted from the beginning of the unit.
     pub(super) fn checksum(&mut self, sum: Sum, covers: Vec<Cover>) -> &mut Self {
         self.push(sum.width() as u64, PartKind::Checksum(Checksum { sum, covers }))
+    }
+
+    /// Adds a number of so many digits, which it has in every unit.
+    pub(super) fn count(&mut self, digits: u64, count: Count) -> &mut Self {
+        self.push(digits, PartKind::Count(count))
     }
 
     fn push(&mut self, length: u64, kind: PartKind) -> &mut Self {
@@ -179,8 +197,13 @@ impl Plan {
                 return None;
             }
             let Some((section, unit, index)) = place else {
-                let span =
-                    Span { range: offset..range.end, part: offset, unit: offset, kind: &PAST };
+                let span = Span {
+                    range: offset..range.end,
+                    part: offset,
+                    unit: offset,
+                    number: 0,
+                    kind: &PAST,
+                };
                 offset = range.end;
                 return Some(span);
             };
@@ -192,6 +215,7 @@ impl Plan {
                 range: offset..end,
                 part: start + part.start,
                 unit: start,
+                number: unit,
                 kind: &part.kind,
             };
             offset = end;
@@ -276,7 +300,7 @@ impl Plan {
         let zeros = |kind: &PartKind| match kind {
             PartKind::Framing(bytes) => bytes.split(|byte| *byte != 0).any(|run| run.len() >= 16),
             PartKind::Payload(element) => element.repeats_itself(),
-            PartKind::Checksum(_) => false,
+            PartKind::Checksum(_) | PartKind::Count(_) => false,
         };
         self.sections.iter().flat_map(|section| &section.unit.parts).any(|part| zeros(&part.kind))
     }
@@ -290,6 +314,20 @@ impl Span<'_> {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.range.end - self.range.start
+    }
+}
+
+impl Count {
+    /// Writes those digits of the number that a span has, at the beginning of `out`.
+    pub fn write(self, span: &Span<'_>, out: &mut [u8]) {
+        let number = self.first.wrapping_add(self.step.wrapping_mul(span.number));
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number).bytes();
+        let skipped = usize::try_from(span.range.start - span.part).unwrap_or(usize::MAX);
+        let of_span = usize::try_from(span.length()).unwrap_or(usize::MAX);
+        for (out, digit) in out.iter_mut().zip(digits.skip(skipped).take(of_span)) {
+            *out = digit;
+        }
     }
 }
 

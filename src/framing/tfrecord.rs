@@ -21,7 +21,23 @@ pub(super) struct Tfrecord {
 }
 
 impl Tfrecord {
+    /// What stands behind the word in the description.
+    pub(super) fn arguments(&self, rows: &str) -> String {
+        format!("{},{rows}", self.record_bytes)
+    }
+
+    /// How many bytes a record takes, with all that frames it.
+    pub(super) fn record_length(&self) -> u64 {
+        record(self.record_bytes).length()
+    }
+
     pub(super) fn parse(text: &str) -> Result<Parsed, String> {
+        let (records, format) = Self::read(text)?;
+        Ok((records, Box::new(format)))
+    }
+
+    /// The number of records, where it was given, and the records.
+    pub(super) fn read(text: &str) -> Result<(Option<u64>, Self), String> {
         let (bytes, records) = text.split_once(',').unwrap_or((text, OPEN));
         let record_bytes = number(bytes, "the number of bytes of a record")?;
         if record_bytes > RECORD_BYTES_MAX {
@@ -34,7 +50,7 @@ impl Tfrecord {
             OPEN => None,
             records => Some(number(records, "the number of records")?),
         };
-        Ok((records, Box::new(Self { record_bytes })))
+        Ok((records, Self { record_bytes }))
     }
 }
 
@@ -53,7 +69,7 @@ impl Format for Tfrecord {
     }
 
     fn text(&self, rows: &str) -> String {
-        format!("tfrecord:{},{rows}", self.record_bytes)
+        format!("tfrecord:{}", self.arguments(rows))
     }
 }
 

@@ -103,6 +103,7 @@ impl Framed {
                     let start = to_index(span.range.start - span.part);
                     out.copy_from_slice(&bytes[start..start + out.len()]);
                 }
+                PartKind::Count(count) => count.write(&span, out),
                 PartKind::Checksum(_) => has_sums = true,
             }
             left = rest;
@@ -248,7 +249,8 @@ impl Framed {
         if length > BATCH_BYTES as u64 {
             return length;
         }
-        let is_content = |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_));
+        let is_content =
+            |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_) | PartKind::Count(_));
         self.plan().spans(range).filter(is_content).map(|span| span.length()).sum()
     }
 }

@@ -94,7 +94,9 @@ fn content(text: &str) -> (Content, Framing, u64) {
         ..DatasetConfig::default()
     };
     let dataset = config.validate().unwrap();
-    let Template::Framed(framing) = &dataset.shape().template else { panic!("{text}") };
+    let Template::Framed(framing) = &dataset.shape(Coordinates::default()).template else {
+        panic!("{text}")
+    };
     let size = dataset.size_bytes(Coordinates::default());
     assert_eq!(framing.size_bytes(), size);
     (Content::of(&dataset), framing.clone(), size)
@@ -129,6 +131,11 @@ fn byte(framing: &Framing, at: u64, sums: &mut BTreeMap<u64, [u8; 4]>) -> u8 {
             let first = at - (within % width) as u64;
             let bytes: Vec<u8> = (0..width as u64).map(|index| plain(first + index)).collect();
             element_of(*element, &bytes)[within % width]
+        }
+        PartKind::Count(count) => {
+            let mut digit = [0];
+            count.write(&span, &mut digit);
+            digit[0]
         }
         PartKind::Checksum(checksum) => {
             if !sums.contains_key(&span.part) {

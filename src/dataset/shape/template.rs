@@ -22,6 +22,15 @@ pub enum Template {
 }
 
 impl Template {
+    /// The format, where it is one.
+    #[must_use]
+    pub fn framing(&self) -> Option<&Framing> {
+        match self {
+            Self::Framed(framing) => Some(framing),
+            _ => None,
+        }
+    }
+
     /// Whether its bytes depend on the file that they are in. Where they do not, all files hold the
     /// same.
     #[must_use]
