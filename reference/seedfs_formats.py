@@ -180,6 +180,18 @@ def tfrecord(file: File, text: str) -> None:
         file.framing(masked(file.data[start:]))
 
 
+def tfrecord_index(file: File, text: str) -> None:
+    """What tfrecord2idx writes when it reads the records."""
+    records = File(file.seed, file.coordinates)
+    tfrecord(records, text)
+    start = 0
+    while start < len(records.data):
+        (message,) = struct.unpack_from("<Q", records.data, start)
+        length = 8 + 4 + message + 4
+        file.framing(f"{start} {length}\n".encode())
+        start += length
+
+
 # --- hdf5
 
 
@@ -520,8 +532,8 @@ def png(file: File, text: str) -> None:
 
 
 FORMATS = {
-    "npy": npy, "npz": npz, "tfrecord": tfrecord, "hdf5": hdf5, "arrow": arrow, "parquet": parquet,
-    "jsonl": jsonl, "csv": csv, "bmp": bmp, "png": png,
+    "npy": npy, "npz": npz, "tfrecord": tfrecord, "tfrecord-index": tfrecord_index, "hdf5": hdf5,
+    "arrow": arrow, "parquet": parquet, "jsonl": jsonl, "csv": csv, "bmp": bmp, "png": png,
 }
 
 

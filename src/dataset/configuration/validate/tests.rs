@@ -256,7 +256,7 @@ fn what_is_given_several_times_is_a_table() {
     }
     let json = serde_json::to_string(&expected).unwrap();
     assert!(
-        json.contains(r#""content":{"json":"jsonl:id:int9,56512727","npz":"npz:x:u1,9"}"#),
+        json.contains(r#""content":{"json":"jsonl:id:int9,59652323","npz":"npz:x:u1,9"}"#),
         "{json}"
     );
     assert!(
