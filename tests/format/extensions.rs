@@ -36,8 +36,7 @@ fn one() -> u64 {
 }
 
 fn config(seed: &str, vector: &Vector) -> DatasetConfig {
-    let number =
-        |name: &str| vector.shape.get(name).and_then(Value::as_u64).map(OptionValue::from);
+    let number = |name: &str| vector.shape.get(name).and_then(Value::as_u64).map(OptionValue::from);
     // Shares are in hundredths of a percent.
     let percent = |name: &str| {
         let points = vector.shape.get(name)?.as_u64()?;

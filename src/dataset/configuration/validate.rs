@@ -104,7 +104,7 @@ impl DatasetConfig {
             || Layout::default_text(has_iterations, has_several_files, &extensions),
             OptionValue::to_string,
         );
-        let layout = errors.layout(&layout_text);
+        let layout = errors.layout(&layout_text, self.layout.as_ref());
 
         let generations = generations?;
         let dimensions = Dimensions {
@@ -167,7 +167,7 @@ impl Errors {
             return Some(DEFAULT_SEED.to_owned());
         };
         let text = value.to_string();
-        let is_text = !matches!(value, OptionValue::Unusable(_));
+        let is_text = !matches!(value, OptionValue::Unusable(_) | OptionValue::Table(_));
         if is_text
             && (1..=MAX_SEED_BYTES).contains(&text.len())
             && !text.contains(|c: char| c.is_control())
@@ -298,7 +298,11 @@ impl Errors {
         }
     }
 
-    fn layout(&mut self, text: &str) -> Option<Layout> {
+    fn layout(&mut self, text: &str, typed: Option<&OptionValue>) -> Option<Layout> {
+        if let Some(OptionValue::Table(_)) = typed {
+            self.add("--layout", text, "expected a template, in quotes");
+            return None;
+        }
         Layout::parse(text).map_err(|error| self.add("--layout", text, error.to_string())).ok()
     }
 
