@@ -11,7 +11,7 @@
 
 use super::parquet::varint;
 use super::plan::{Cover, Plan, Unit};
-use super::text::{OPEN, number};
+use super::text::{number, rows};
 use super::{Element, Format, Parsed, Sum};
 
 /// Records of one length.
@@ -22,7 +22,7 @@ pub(super) struct Tfrecord {
 
 impl Tfrecord {
     pub(super) fn parse(text: &str) -> Result<Parsed, String> {
-        let (bytes, records) = text.split_once(',').unwrap_or((text, OPEN));
+        let (bytes, records) = text.split_once(',').map_or((text, None), |(a, b)| (a, Some(b)));
         let record_bytes = number(bytes, "the number of bytes of a record")?;
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!(
@@ -30,10 +30,7 @@ impl Tfrecord {
                  most {RECORD_BYTES_MAX}"
             ));
         }
-        let records = match records {
-            OPEN => None,
-            records => Some(number(records, "the number of records")?),
-        };
+        let records = rows(records, "the number of records")?;
         Ok((records, Box::new(Self { record_bytes })))
     }
 }
