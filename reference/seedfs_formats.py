@@ -102,8 +102,21 @@ def npy(file: File, text: str) -> None:
     file.elements(dtype, product(axes(shape)))
 
 
+# What the CRCs of an archive cover together, each array with at most 1024 bytes of a header.
+NPZ_SUMMED_BYTES_MAX = 16 << 30
+
+
+def npz_fits(text: str) -> bool:
+    """Whether there is such an archive."""
+    sizes = [array.split(",") for _, array in items(text)]
+    return NPZ_SUMMED_BYTES_MAX >= sum(
+        1024 + WIDTHS[dtype] * product(axes(shape)) for dtype, shape in sizes
+    )
+
+
 def npz(file: File, text: str) -> None:
     """Files below 4 GiB: larger ones have ZIP64 fields, which are not made here."""
+    assert npz_fits(text), f"the arrays of {text} have more than 16 GiB together"
     members = []
     for name, array in items(text):
         name = name.encode() + b".npy"

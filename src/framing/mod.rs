@@ -52,7 +52,7 @@ use thiserror::Error;
 
 pub use element::Element;
 pub use plan::{Checksum, Count, PartKind, Parts, Plan, Span};
-pub use sum::{Sum, SumBytes, Summing};
+pub use sum::{PartialSum, Sum, SumBytes, Summing};
 
 /// A file's format, with all that decides its framing.
 ///

@@ -162,6 +162,30 @@ impl Unit {
     pub(super) fn length(&self) -> u64 {
         self.length
     }
+
+    /// Its sums, with the parts that they are.
+    fn sums(&self) -> impl Iterator<Item = (&Part, &Checksum)> {
+        self.parts.iter().filter_map(|part| match &part.kind {
+            PartKind::Checksum(checksum) => Some((part, checksum)),
+            _ => None,
+        })
+    }
+}
+
+impl Section {
+    /// How many bytes those of its sums cover that a range touches.
+    fn summed_bytes(&self, range: &Range<u64>) -> u64 {
+        let covered = self.unit.sums().map(|(part, sum)| {
+            let first = self.start + part.start;
+            let last = first + part.length - 1;
+            // The first unit in which it ends inside the range, and the first behind the range.
+            let from = range.start.saturating_sub(last).div_ceil(self.unit.length);
+            let until = range.end.saturating_sub(first).div_ceil(self.unit.length);
+            let count = until.min(self.repeats).saturating_sub(from);
+            count.saturating_mul(sum.covered_bytes())
+        });
+        covered.fold(0, u64::saturating_add)
+    }
 }
 
 impl Cover {
@@ -224,6 +248,14 @@ impl Plan {
         })
     }
 
+    /// The sums in a range, in order.
+    pub fn sums(&self, range: Range<u64>) -> impl Iterator<Item = (Span<'_>, &Checksum)> {
+        self.spans(range).filter_map(|span| match span.kind {
+            PartKind::Checksum(checksum) => Some((span, checksum)),
+            PartKind::Framing(_) | PartKind::Payload(_) | PartKind::Count(_) => None,
+        })
+    }
+
     /// The section, the unit in it, and the part in that, in which an offset lies.
     fn place(&self, offset: u64) -> Option<(usize, u64, usize)> {
         if offset >= self.size_bytes {
@@ -273,25 +305,50 @@ impl Plan {
         parts
     }
 
-    /// How many bytes the sums in a range cover together.
+    /// How many bytes the sums in a range cover together. It takes no longer for a long range: units
+    /// are counted, and not walked through.
     #[must_use]
     pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
-        let sums = self.spans(range).filter_map(|span| match span.kind {
-            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
-            _ => None,
-        });
-        sums.fold(0, u64::saturating_add)
+        if range.is_empty() {
+            return 0;
+        }
+        let first = self.sections.partition_point(|section| section.start <= range.start);
+        let sections = self.sections.iter().skip(first.saturating_sub(1));
+        let sections = sections.take_while(|section| section.start < range.end);
+        sections.map(|section| section.summed_bytes(&range)).fold(0, u64::saturating_add)
     }
 
-    /// The most that one sum covers.
+    /// The most that the sums of one unit cover together: those of a directory stand side by side.
     #[must_use]
     pub fn summed_bytes_max(&self) -> u64 {
-        let parts = self.sections.iter().flat_map(|section| &section.unit.parts);
-        let sums = parts.filter_map(|part| match &part.kind {
-            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
-            _ => None,
+        let units = self.sections.iter().map(|section| {
+            section.unit.sums().map(|(_, sum)| sum.covered_bytes()).fold(0, u64::saturating_add)
         });
-        sums.max().unwrap_or(0)
+        units.max().unwrap_or(0)
+    }
+
+    /// Where a sum stands over bytes before its unit that no sum before it covers alike: what it is
+    /// shows only when they were all read.
+    #[must_use]
+    pub fn late_sum(&self) -> Option<u64> {
+        let last = self.sections.last().filter(|section| section.repeats == 1)?;
+        let covered = |section: &Section, checksum: &Checksum| {
+            checksum.covers.first().map(|cover| section.start.wrapping_add(cover.start))
+        };
+        let (part, checksum) = last.unit.sums().next()?;
+        let start = covered(last, checksum).filter(|start| *start < last.start)?;
+        let is_told = |section: &Section| {
+            section.unit.sums().any(|(_, other)| covered(section, other) == Some(start))
+        };
+        let before = &self.sections[..self.sections.len() - 1];
+        (!before.iter().any(is_told)).then_some(last.start + part.start)
+    }
+
+    /// Whether there is any content in it.
+    #[must_use]
+    pub fn has_payload(&self) -> bool {
+        let mut parts = self.sections.iter().flat_map(|section| &section.unit.parts);
+        parts.any(|part| matches!(part.kind, PartKind::Payload(_)))
     }
 
     /// Whether sixteen zeros or more may stand in a row.
@@ -332,19 +389,56 @@ impl Count {
 }
 
 impl Checksum {
-    fn covered_bytes(&self) -> u64 {
+    /// How many bytes it covers.
+    #[must_use]
+    pub fn covered_bytes(&self) -> u64 {
         self.covers.iter().map(|cover| cover.length * cover.repeats).sum()
     }
 
-    /// The ranges of the file that it covers, in order, where it stands in `span`.
-    pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> {
+    /// How many of the bytes that it covers stand before an offset of the file, where it stands in
+    /// `span` itself.
+    #[must_use]
+    pub fn covered_before(&self, span: &Span<'_>, offset: u64) -> u64 {
+        let before = |cover: &Cover| {
+            let passed = offset.saturating_sub(span.unit.wrapping_add(cover.start));
+            let stride = cover.stride.max(cover.length);
+            let (whole, rest) = (passed / stride, passed % stride);
+            if whole >= cover.repeats {
+                cover.length * cover.repeats
+            } else {
+                whole * cover.length + rest.min(cover.length)
+            }
+        };
+        self.covers.iter().map(before).sum()
+    }
+
+    /// The ranges of the file that hold some of the bytes that it covers, counted from the first
+    /// of them, where it stands in `span`.
+    pub fn covers_of(
+        &self,
+        span: &Span<'_>,
+        part: Range<u64>,
+    ) -> impl Iterator<Item = Range<u64>> + use<'_> {
         let unit = span.unit;
+        let mut before = 0;
         self.covers.iter().flat_map(move |cover| {
-            let first = unit.wrapping_add(cover.start);
-            (0..cover.repeats).map(move |index| {
-                let start = first + index * cover.stride;
-                start..start + cover.length
+            let first = before;
+            before += cover.length * cover.repeats;
+            // As far as the part is in this cover, counted from its first byte.
+            let start = part.start.clamp(first, before) - first;
+            let end = part.end.clamp(first, before) - first;
+            let (from, until) = (start / cover.length, end.div_ceil(cover.length));
+            (from..until).map(move |index| {
+                let at = unit.wrapping_add(cover.start) + index * cover.stride;
+                let inside = index * cover.length;
+                let begin = start.saturating_sub(inside);
+                at + begin..at + (end - inside).min(cover.length)
             })
         })
+    }
+
+    /// The ranges of the file that it covers, in order, where it stands in `span`.
+    pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> + use<'_> {
+        self.covers_of(span, 0..u64::MAX)
     }
 }

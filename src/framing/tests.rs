@@ -83,7 +83,10 @@ fn what_cannot_be_is_told_with_the_nearest_that_can() {
         ("npy:f4,N", Some(5), "--size: expected 132 (npy:f4,1) or more"),
         ("npy:f4,3", Some(5), "has 140 bytes; expected that, or none, or npy:f4,N"),
         ("npz:x:u1,3", Some(5), "bytes; expected that, or none"),
-        ("npz:x:u1,20000000000", None, "expected at most 16 GiB, 17179868160"),
+        ("npz:x:u1,20000000000", None, "expected at most 16 GiB, as with x:u1,17179868160"),
+        ("npz:x:u1,9000000000+y:u1,9000000000", None, "16 GiB, as with y:u1,8179867136"),
+        ("npz:x:u1,1x20000000000", None, "16 GiB, so fewer arrays, or shorter rows"),
+        ("npz:x:f4,Nx5+y:u1,9000000000", Some(1 << 40), "--size: expected 1717986"),
         ("npz:x:u1,1+x:u1,2", None, "'x' stands there twice; expected each name once"),
         ("npz:a b:u1", None, "'a b' is no name; expected 1 to 64 letters, digits and _"),
         ("npz:x", None, "'x' has no type; expected x:u1, for example"),
@@ -132,4 +135,36 @@ fn spans_have_no_gaps() {
             assert_eq!(end, framing.size_bytes() + 9, "{text} from {start}");
         }
     }
+}
+
+#[test]
+fn what_sums_cover_is_counted_as_it_stands_there() {
+    for text in ["npz:x:u1,70+y:f4,3", "tfrecord:3,9", "png:3x9", "png:3x7000", "bmp:3x9"] {
+        let framing = Framing::parse(text, None).unwrap();
+        let (plan, size) = (framing.plan(), framing.size_bytes());
+        let near = |at: u64| at.min(200)..=(at + 200).min(size + 9);
+        let starts = near(0).chain(near(size.saturating_sub(191))).step_by(7);
+        for (start, length) in starts.flat_map(|at| [0, 1, 3, 30, 150, size].map(|it| (at, it))) {
+            let range = start..start + length;
+            let sums = plan.spans(range.clone()).filter_map(|span| match span.kind {
+                PartKind::Checksum(sum) => {
+                    Some(sum.covers(&span).map(|it| it.end - it.start).sum::<u64>())
+                }
+                _ => None,
+            });
+            assert_eq!(plan.summed_bytes(range.clone()), sums.sum::<u64>(), "{text}, {range:?}");
+        }
+        // Also of all offsets, at once.
+        assert_eq!(plan.summed_bytes(0..u64::MAX), plan.summed_bytes(0..size), "{text}");
+    }
+}
+
+#[test]
+fn the_sums_of_a_directory_count_together() {
+    let framing = Framing::parse("npz:a:u1,1000+b:u1,2000+c:u1,3000", None).unwrap();
+    let plan = framing.plan();
+    assert_eq!(plan.summed_bytes_max(), 3 * 128 + 6000);
+    assert_eq!(plan.summed_bytes(0..128), 128 + 1000);
+    let records = Framing::parse("tfrecord:1000,1000000", None).unwrap();
+    assert!((1000..1100).contains(&records.plan().summed_bytes_max()), "records by themselves");
 }

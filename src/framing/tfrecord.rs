@@ -11,7 +11,7 @@
 
 use super::parquet::varint;
 use super::plan::{Cover, Plan, Unit};
-use super::text::{OPEN, number};
+use super::text::{number, rows};
 use super::{Element, Format, Parsed, Sum};
 
 /// Records of one length.
@@ -38,7 +38,7 @@ impl Tfrecord {
 
     /// The number of records, where it was given, and the records.
     pub(super) fn read(text: &str) -> Result<(Option<u64>, Self), String> {
-        let (bytes, records) = text.split_once(',').unwrap_or((text, OPEN));
+        let (bytes, records) = text.split_once(',').map_or((text, None), |(a, b)| (a, Some(b)));
         let record_bytes = number(bytes, "the number of bytes of a record")?;
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!(
@@ -46,10 +46,7 @@ impl Tfrecord {
                  most {RECORD_BYTES_MAX}"
             ));
         }
-        let records = match records {
-            OPEN => None,
-            records => Some(number(records, "the number of records")?),
-        };
+        let records = rows(records, "the number of records")?;
         Ok((records, Self { record_bytes }))
     }
 }

@@ -96,6 +96,10 @@ const WORK_BYTES: u64 = 64 << 10;
 /// What an extent or a wrong range costs beside the bytes that are looked at.
 const STEP_BYTES: u64 = 512;
 
+/// So much of either end of a long range is looked at, at the most: where the framing of two files
+/// agrees it goes on, up to a sum.
+const END_BYTES: u64 = 4096;
+
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
 
@@ -183,6 +187,9 @@ impl Judgement<'_> {
                     && to_index(extent.length) <= GAP_BYTES_MAX
                     && *source == self.judge.expectation.source(offset) =>
             {
+                if !self.have_sums(*source, extent.length) {
+                    return;
+                }
                 let mut right = [0; GAP_BYTES_MAX];
                 let right = &mut right[..to_index(extent.length)];
                 self.judge.content.fill(source.file, source.offset, right);
@@ -191,8 +198,8 @@ impl Judgement<'_> {
             ExtentData::Content { source, written } => {
                 self.close_group();
                 self.content_inside(inside, (*source, *written), found);
-                if !outside.is_empty() {
-                    let source = source.advance(outside.start - offset);
+                let source = source.advance(outside.start - offset);
+                if !outside.is_empty() && self.have_sums(source, HEAD_BYTES as u64) {
                     let class = self.content_class(outside.start, source);
                     let actual = content_head(self.judge.content, outside.clone(), source);
                     self.extra(outside, class, actual, Some(source));
@@ -213,6 +220,20 @@ impl Judgement<'_> {
                 Err(_) => self.unreadable(inside, outside),
             },
         }
+    }
+
+    /// Has sums made that take long, before the bytes from a place on are made or compared. False
+    /// where it is to stop.
+    fn have_sums(&mut self, from: Source, length: u64) -> bool {
+        let range = from.offset..from.offset.saturating_add(length);
+        self.stopped |= self.judge.content.make_sums(from.file, range, self.stop).is_err();
+        !self.stopped
+    }
+
+    /// The same, where only the ends of that are looked at.
+    fn ends_have_sums(&mut self, from: Source, length: u64) -> bool {
+        let end = length.min(END_BYTES);
+        self.have_sums(from, end) && self.have_sums(from.advance(length - end), end)
     }
 
     /// Nobody wrote here: missing, or zeros past the end.
@@ -270,6 +291,11 @@ impl Judgement<'_> {
     /// than the rest of it.
     fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
         let content = self.judge.content;
+        let expected = self.judge.expectation.source(range.start);
+        let length = range.end - range.start;
+        if !self.ends_have_sums(expected, length) || !self.ends_have_sums(source, length) {
+            return;
+        }
         let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
@@ -298,6 +324,9 @@ impl Judgement<'_> {
     fn zeros_inside(&mut self, range: Range<u64>) {
         let length = range.end - range.start;
         let Judge { content, expectation } = self.judge;
+        if !self.ends_have_sums(expectation.source(range.start), length) {
+            return;
+        }
         let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
         self.tally.matched += length - (wrong.end - wrong.start);
         self.wrong(wrong.clone(), Class::Zeroed, zero_head(wrong), None);
@@ -320,6 +349,9 @@ impl Judgement<'_> {
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
         self.is_over(bytes.len() as u64);
         let (inside, outside) = bytes.split_at(to_index(inside_end - offset));
+        if !self.have_sums(self.judge.expectation.source(offset), inside.len() as u64) {
+            return;
+        }
         self.lengthen_head(offset, inside);
         self.tally.matched += inside.len() as u64;
         let file = self.judge.expectation.file;

@@ -163,19 +163,34 @@ def copies(work: str, description: str) -> None:
     shutil.rmtree(source)
 
 
-# A file with payload, framing, and where there is one a sum, whose places are found by damage.
+# Files with payload, framing, and where there is one a sum, whose places are found by damage.
 DAMAGED = {
-    "npy": "i4,300x100", "npz": "x:i4,300x100+y:f4,9", "tfrecord": "20000,3", "hdf5": "i4,300x100",
-    "arrow": "a:i4+b:f4,9000,4000", "parquet": "a:i4+b:f4,9000,4000", "jsonl": f"{LINES},900",
-    "csv": f"{LINES},900", "bmp": "101x137", "png": "101x137",
+    "npy": [f"{dtype},300x100" for dtype in ("i4", "f2", "f4", "f8", "bool")],
+    "npz": ["x:i4,300x100+y:f4,9", "x:f4,300x100+y:i8,9"],
+    "tfrecord": ["20000,3"],
+    "hdf5": ["i4,300x100", "f4,300x100", "f8,300x100"],
+    "arrow": ["a:i4+b:f4,9000,4000", "a:f4,30000,4000", "a:bool,300000"],
+    "parquet": ["a:i4+b:f4,9000,4000", "a:f4,30000,4000", "a:f8,30000,4000"],
+    "jsonl": [f"{LINES},900"], "csv": [f"{LINES},900"], "bmp": ["101x137"], "png": ["101x137"],
 }
+
+
+def tells(description: str) -> bool:
+    """Whether the payload in the middle of a file says where it belongs."""
+    word, text = description.split(":", 1)
+    if word in ("jsonl", "csv"):
+        return False
+    # Bits are bytes of content, in tables; elsewhere a byte is a truth value.
+    is_table = word in ("arrow", "parquet")
+    first = text.split(",")[0].split("+")[0].split(":")[-1]
+    return not first.startswith("f") and (first != "bool" or is_table)
 # Where a byte of a sum stands.
 SUMS = {"npz": 14, "tfrecord": -4, "png": -16}
 
 
-def damage(work: str, word: str) -> None:
+def damage(work: str, description: str) -> None:
     """Five kinds of damage to a file, and what is said about each."""
-    description = f"{word}:{DAMAGED[word]}"
+    word = description.split(":")[0]
     options = options_of(description) + ["--iterations", "2"]
     options[options.index("--layout") + 1] = "g{iteration}/" + options[options.index("--layout") + 1]
     name = "g1/" + name_of(description, 0)
@@ -211,12 +226,14 @@ def damage(work: str, word: str) -> None:
             assert status(place, name)["verdict"] == "verified", f"{where}, written anew"
 
         middle, size = len(right) // 2 // 4096 * 4096, 8192
-        # What is no plain content cannot be told from foreign bytes.
-        tells = word not in ("jsonl", "csv")
+        # What is no plain content cannot be told from foreign bytes. Of truth values half agree
+        # with any others, so that what is left looks like bits that were flipped.
+        is_known, is_bool = tells(description), description.startswith("npy:bool")
+        unknown = {"foreign", "flipped"} if is_bool else {"foreign"}
         for key in ("misplaced", "stale"):
             data = other[key][middle:middle + size]
-            expect(middle, data, {key} if tells else {"foreign"}, "payload")
-        expect(middle, bytes(size), {"zeroed"}, "payload")
+            expect(middle, data, {key} if is_known else unknown, "payload")
+        expect(middle, bytes(size), {"zeroed"} | ({"flipped"} if is_bool else set()), "payload")
         # What another file has otherwise is no framing.
         at = next(at for at in range(middle, len(right)) if right[at] != other["misplaced"][at])
         expect(at, bytes([right[at] ^ 4]), {"flipped"}, "payload")
@@ -227,7 +244,7 @@ def damage(work: str, word: str) -> None:
         expect(0, bytes(5), {"zeroed", "flipped"}, "framing")
         # Content of another place, where framing belongs.
         shifted = other["misplaced"][middle:middle + size]
-        expect(0, shifted, {"misplaced"} if tells else {"foreign"}, "framing")
+        expect(0, shifted, {"misplaced"} if is_known else unknown, "framing")
         if word in SUMS:
             at = SUMS[word] % len(right)
             expect(at, bytes([right[at] ^ 0x10]), {"flipped"}, "checksum")
@@ -321,8 +338,9 @@ def main() -> int:
                     read_everywhere(work, f"{word}:{text}")
             with failures.case(f"copies of {word}"):
                 copies(work, f"{word}:{CASES[word][1]}")
-            with failures.case(f"damage to {word}"):
-                damage(work, word)
+            for text in DAMAGED[word]:
+                with failures.case(f"damage to {word}:{text}"):
+                    damage(work, f"{word}:{text}")
         if not arguments.only or "npy" in arguments.only:
             with failures.case("a matrix, in slices and written back"):
                 matrix(work)

@@ -71,7 +71,7 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         name: "content",
-        crates: &["aes", "blake3", "rayon"],
+        crates: &["aes", "blake3", "rayon", "smallvec"],
         deviations: &[],
         touches_system: false,
     },

@@ -327,10 +327,8 @@ proptest! {
 fn a_shape_that_is_none_is_plain() {
     for toml in ["", "compress = 0\ndedup = 0\nchange = 100", "content = 'random'"] {
         let config: DatasetConfig = toml::from_str(toml).unwrap();
-        assert!(
-            Shaped::new(config.validate().unwrap().origins(Coordinates::default())).is_none(),
-            "{toml}"
-        );
+        let content = Content::of(&config.validate().unwrap());
+        assert!(content.shaped(Coordinates::default()).is_none(), "{toml}");
     }
 }
 

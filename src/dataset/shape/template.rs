@@ -31,13 +31,6 @@ impl Template {
         }
     }
 
-    /// Whether its bytes depend on the file that they are in. Where they do not, all files hold the
-    /// same.
-    #[must_use]
-    pub fn differs_by_file(&self) -> bool {
-        matches!(self, Self::Random | Self::Text | Self::Framed(_))
-    }
-
     /// Whether a byte may have been made at another place than where it stands: in an earlier
     /// generation, or in a block that others share.
     #[must_use]
