@@ -13,6 +13,7 @@ fn the_canonical_description_says_the_same() {
         ("npy:f4,3x5", "npy:f4,3x5"),
         ("npz:x:u1,3+y:i8,1x2", "npz:x:u1,3+y:i8,1x2"),
         ("tfrecord:100,3", "tfrecord:100,3"),
+        ("tfrecord-index:100,3", "tfrecord-index:100,3"),
         ("hdf5:bool,1", "hdf5:bool,1"),
         ("arrow:a:f4,10", "arrow:a:f4,10,65536"),
         ("parquet:a:f4+b:bool,10,3", "parquet:a:f4+b:bool,10,3"),
@@ -34,6 +35,7 @@ fn a_size_chooses_the_first_dimension() {
         "npy:u1",
         "npz:x:u1,Nx3+y:i8,N+z:f4,5",
         "tfrecord:100",
+        "tfrecord-index:100",
         "hdf5:i2,Nx3",
         "arrow:a:f4+b:bool,N,10000",
         "parquet:a:f4+b:bool,N,10000",
@@ -91,6 +93,7 @@ fn what_cannot_be_is_told_with_the_nearest_that_can() {
         ("npz:a b:u1", None, "'a b' is no name; expected 1 to 64 letters, digits and _"),
         ("npz:x", None, "'x' has no type; expected x:u1, for example"),
         ("tfrecord:0,3", None, "the number of bytes of a record is 0; expected 1 or more"),
+        ("tfrecord-index", None, "there are no TFRecord files beside it; expected --content EXT="),
         ("tfrecord:3000000000,3", None, "expected at most 2147482624"),
         ("parquet:a:f4,100000,3", None, "expected at most parquet:a:f4,98301,3"),
         ("arrow:a:f4,9,999999999", None, "a group has 999999999 rows; expected at most 134217728"),
@@ -167,4 +170,52 @@ fn the_sums_of_a_directory_count_together() {
     assert_eq!(plan.summed_bytes(0..128), 128 + 1000);
     let records = Framing::parse("tfrecord:1000,1000000", None).unwrap();
     assert!((1000..1100).contains(&records.plan().summed_bytes_max()), "records by themselves");
+}
+
+/// The bytes of a range of an index, which has no payload.
+fn index_bytes(framing: &Framing, range: std::ops::Range<u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for span in framing.plan().spans(range) {
+        let mut out = vec![0; usize::try_from(span.length()).unwrap()];
+        match span.kind {
+            PartKind::Framing(framing) => {
+                let start = usize::try_from(span.range.start - span.part).unwrap();
+                let end = start + out.len();
+                out.copy_from_slice(&framing[start..end]);
+            }
+            PartKind::Count(count) => count.write(&span, &mut out),
+            _ => panic!("{span:?}"),
+        }
+        bytes.extend(out);
+    }
+    bytes
+}
+
+#[test]
+fn an_index_has_a_line_for_each_record() {
+    for (bytes, records) in [(1, 1), (1, 30), (3, 3000), (9000, 2), (150_528, 1200)] {
+        let data = Framing::parse(&format!("tfrecord:{bytes},{records}"), None).unwrap();
+        let index = data.index().unwrap();
+        assert_eq!(index.to_string(), format!("tfrecord-index:{bytes},{records}"));
+        let length = data.size_bytes() / records;
+        let lines = (0..records).map(|record| format!("{} {length}\n", record * length));
+        let expected = lines.collect::<String>().into_bytes();
+        let size = index.size_bytes();
+        assert_eq!(index_bytes(&index, 0..size), expected, "{index}");
+        for start in (0..size.min(2000)).step_by(7) {
+            let end = (start + 23).min(size);
+            let right = &expected[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
+            assert_eq!(index_bytes(&index, start..end), right, "{index} from {start}");
+        }
+        assert!(index.index().is_none() && !index.plan().has_payload());
+    }
+    // A line is found by a division however many there are: the last of 75 TB of records.
+    let data = Framing::parse("tfrecord:1000,70000000000", None).unwrap();
+    let (index, length) = (data.index().unwrap(), data.size_bytes() / 70_000_000_000);
+    let last = format!("\n{} {length}\n", data.size_bytes() - length).into_bytes();
+    let size = index.size_bytes();
+    assert_eq!(index_bytes(&index, size - last.len() as u64..size), last);
+    // 2^52 bytes of records are the most.
+    let error = parsed("tfrecord-index:1000,7000000000000", None).unwrap_err();
+    assert!(error.contains("expected at most tfrecord-index:1000,"), "{error}");
 }

@@ -12,7 +12,7 @@ use crate::dataset::{DatasetConfig, Template};
 use crate::framing::Sum;
 
 /// Odd shapes of each format.
-const SMALL: [&str; 54] = [
+const SMALL: [&str; 55] = [
     "npy:u1,1",
     "npy:bool,1000",
     "npy:i1,3x5x7",
@@ -55,6 +55,7 @@ const SMALL: [&str; 54] = [
     "csv:a:bit,1",
     "csv:id:int9+x:float6+name:text12+ok:bit,30",
     "csv:a:text1,100",
+    "tfrecord-index:3,300",
     "bmp:1x1",
     "bmp:2x7",
     "bmp:4x5",
