@@ -139,7 +139,7 @@ fn apply([mask, reciprocal, modulus]: [&[u16]; 3], base: &[u8], out: &mut [u8]) 
     let rules = mask.iter().zip(reciprocal).zip(modulus).zip(base);
     for (byte, (((mask, reciprocal), modulus), base)) in out.iter_mut().zip(rules) {
         let content = u16::from(*byte) & mask;
-        let quotient = (u32::from(content) * u32::from(*reciprocal) >> 16) as u16;
+        let quotient = ((u32::from(content) * u32::from(*reciprocal)) >> 16) as u16;
         *byte = base.wrapping_add(content.wrapping_sub(quotient.wrapping_mul(*modulus)) as u8);
     }
 }
