@@ -39,6 +39,7 @@ mod npy;
 mod npz;
 mod parquet;
 mod plan;
+mod stencil;
 mod sum;
 mod table;
 mod text;

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::Element;
+use super::stencil::Stencil;
 use super::sum::Sum;
 
 /// The parts of a file.
@@ -21,6 +22,8 @@ struct Section {
     start: u64,
     repeats: u64,
     unit: Unit,
+    /// That of the unit, where it has many short parts.
+    stencil: Option<Stencil>,
 }
 
 /// Parts that are repeated together.
@@ -201,7 +204,9 @@ impl Plan {
         if repeats > 0 && unit.length > 0 {
             let start = self.size_bytes;
             self.size_bytes += repeats * unit.length;
-            self.sections.push(Section { start, repeats, unit });
+            let parts = unit.parts.iter().map(|part| (&part.kind, part.length));
+            let stencil = Stencil::of(parts, unit.length);
+            self.sections.push(Section { start, repeats, unit, stencil });
         }
         self
     }
@@ -254,6 +259,25 @@ impl Plan {
             PartKind::Checksum(checksum) => Some((span, checksum)),
             PartKind::Framing(_) | PartKind::Payload(_) | PartKind::Count(_) => None,
         })
+    }
+
+    /// How many bytes from an offset on are parts of the same kinds, up to `length`: those before
+    /// the next section.
+    #[must_use]
+    pub fn alike(&self, offset: u64, length: u64) -> u64 {
+        let next = self.sections.partition_point(|section| section.start <= offset);
+        self.sections.get(next).map_or(length, |section| length.min(section.start - offset))
+    }
+
+    /// Makes payload and framing of content, where that is many short parts: of bytes that are
+    /// [alike](Self::alike). False where it is not, and nothing was made.
+    #[must_use]
+    pub fn make_short_parts(&self, offset: u64, bytes: &mut [u8]) -> bool {
+        let next = self.sections.partition_point(|section| section.start <= offset);
+        let section = next.checked_sub(1).and_then(|index| self.sections.get(index));
+        let Some(Section { start, stencil: Some(stencil), .. }) = section else { return false };
+        stencil.make(offset - start, bytes);
+        true
     }
 
     /// The section, the unit in it, and the part in that, in which an offset lies.

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_sums_over_parts_make_that_over_all() {
-        let bytes: Vec<u8> = (0..200_000_u64).map(|at| (at * at >> 7) as u8 | 0x80).collect();
+        let bytes: Vec<u8> = (0..200_000_u64).map(|at| ((at * at) >> 7) as u8 | 0x80).collect();
         for sum in [Sum::MaskedCrc32c, Sum::ZipCrc32, Sum::PngCrc32, Sum::Adler32] {
             for borders in [[0, 0], [0, 1], [1, 131_073], [65_521, 65_521], [77, 200_000]] {
                 let part = |bytes: &[u8]| {

@@ -201,8 +201,8 @@ impl Filesystem {
         mut index: u64,
         name: &mut String,
     ) -> Option<(Inode, InodeKind)> {
-        if let Resolved::Status(node) = resolved {
-            let entry = node.entry(&self.dataset, index, name)?;
+        if let Resolved::Status(entry) = resolved {
+            let entry = entry.entry(&self.dataset, index, name)?;
             let kind = if entry.is_directory() { InodeKind::Directory } else { InodeKind::File };
             return Some((entry.inode(), kind));
         }
@@ -213,8 +213,8 @@ impl Filesystem {
             }
             index -= 1;
         }
-        let (inode, node) = self.dataset.namespace().entry_at(directory, index, name)?;
-        Some((inode, node.into()))
+        let (inode, entry) = self.dataset.namespace().entry_at(directory, index, name)?;
+        Some((inode, entry.into()))
     }
 
     /// What an inode is that has entries.

@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::ops::DerefMut;
 
+use super::name_changes::NAME_BYTES_MAX;
 use super::{Error, Filesystem, InodeAttributes, Resolved, Result, STATUS_NAME, StatusEntry};
 use crate::dataset::Inode;
 use crate::overlay::ChangedNames;
@@ -189,7 +190,7 @@ impl Filesystem {
                 return Ok(self.parent(tree, parent, resolved));
             }
             b"." | b".." => return Err(Error::NotFound),
-            _ if name.len() > 255 => return Err(Error::NameTooLong),
+            _ if name.len() > NAME_BYTES_MAX => return Err(Error::NameTooLong),
             _ => {}
         }
         let found = match resolved {

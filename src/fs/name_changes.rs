@@ -40,7 +40,7 @@ enum Removal {
 pub(super) type At<'a> = (Inode, &'a [u8]);
 
 /// `NAME_MAX` of Linux.
-const NAME_BYTES_MAX: usize = 255;
+pub(super) const NAME_BYTES_MAX: usize = 255;
 
 /// `PATH_MAX` of Linux, without the NUL.
 const TARGET_BYTES_MAX: usize = 4095;

@@ -32,7 +32,7 @@ use crate::fs::{
 };
 
 use apart::{SlowRequest, Write};
-use conversions::{file_attr, file_type, inode, new_node, permissions, time_change};
+use conversions::{file_attr, file_type, inode, new_entry, permissions, time_change};
 use replies::{
     GENERATION, ReplyWith, Told, XattrValue, answer, answer_by_number, conclude, guarded,
 };
@@ -487,7 +487,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         answer("create", reply, || {
-            let new = new_node(request, InodeKind::File, mode, None);
+            let new = new_entry(request, InodeKind::File, mode, None);
             let (attributes, opened) =
                 self.filesystem.create(inode(parent), name.as_bytes(), &new)?;
             Ok((self.told(&attributes), opened))
@@ -513,7 +513,7 @@ impl fuser::Filesystem for Adapter {
                 libc::S_IFBLK => InodeKind::BlockDevice(rdev),
                 _ => return Err(Error::Invalid),
             };
-            let new = new_node(request, kind, mode, None);
+            let new = new_entry(request, kind, mode, None);
             Ok(self.told(&self.filesystem.make(inode(parent), name.as_bytes(), &new)?))
         });
     }
@@ -528,7 +528,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         answer("mkdir", reply, || {
-            let new = new_node(request, InodeKind::Directory, mode, None);
+            let new = new_entry(request, InodeKind::Directory, mode, None);
             Ok(self.told(&self.filesystem.make(inode(parent), name.as_bytes(), &new)?))
         });
     }
@@ -543,7 +543,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         answer("symlink", reply, || {
             let target = target.as_os_str().as_bytes();
-            let new = new_node(request, InodeKind::Symlink, 0o777, Some(target));
+            let new = new_entry(request, InodeKind::Symlink, 0o777, Some(target));
             Ok(self.told(&self.filesystem.make(inode(parent), name.as_bytes(), &new)?))
         });
     }

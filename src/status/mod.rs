@@ -29,7 +29,7 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA, write_json};
+use crate::report::{FileView, MeterView, RANGES_MAX, RangeView, SCHEMA, write_json};
 use crate::verdict::{Judge, Verdict, WrongRange};
 
 pub use counters::{Counters, Meter};
@@ -39,8 +39,8 @@ pub use judgement_cache::JudgementCache;
 
 use recount::{Changed, Found};
 use views::{
-    EventView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView,
-    Totals, WritesView,
+    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, Totals,
+    WritesView,
 };
 
 /// The verdict on a file with more extents than this may take long.

@@ -25,7 +25,7 @@ pub(crate) fn resolve(filesystem: &Filesystem, path: &str) -> Inode {
 }
 
 /// Something to be made; a symbolic link has some target.
-pub(crate) fn new_node(kind: InodeKind) -> NewEntry<'static> {
+pub(crate) fn new_entry(kind: InodeKind) -> NewEntry<'static> {
     let target = (kind == InodeKind::Symlink).then_some(&b"target"[..]);
     NewEntry { kind, mode: 0o755, uid: 0, gid: 0, target }
 }

@@ -7,7 +7,8 @@ use seedfs::fs::{
 };
 use seedfs::overlay::{BudgetLimits, Store};
 
-use crate::common::unmounted::{limited, new_node, resolve};
+use crate::common::foreign;
+use crate::common::unmounted::{limited, new_entry, resolve};
 
 fn filesystem(kept_bytes: u64, extents: u64) -> Filesystem {
     let limits = BudgetLimits { kept_bytes, extents };
@@ -21,7 +22,7 @@ size = 100",
 }
 
 fn make(filesystem: &Filesystem, name: &[u8], kind: InodeKind) -> Result<InodeAttributes, Error> {
-    filesystem.make(Inode::ROOT, name, &new_node(kind))
+    filesystem.make(Inode::ROOT, name, &new_entry(kind))
 }
 
 /// Everything below a directory: paths, attributes and bytes.
@@ -268,8 +269,7 @@ fn what_is_free_is_what_can_be_written() {
         let free = keep / block;
         assert_eq!((it.space().blocks, it.space().blocks_free), (dataset_blocks + free, free));
         let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
-        let mut bytes = vec![0; 1 << 20];
-        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        let bytes = foreign(0, 1 << 20);
         for part in 0..8_u64 {
             assert_eq!(it.space().blocks_free, free - part * 256);
             it.write(file, part << 20, &bytes).unwrap();
@@ -292,8 +292,7 @@ fn with_a_store_its_room_is_free_too() {
     let it = limited("size = 100", limits, Some(store));
     assert_eq!(it.space().blocks_free, 9 * 256);
     let file = make(&it, b"foreign", InodeKind::File).unwrap().inode;
-    let mut bytes = vec![0; 1 << 20];
-    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    let bytes = foreign(0, 1 << 20);
     it.write(file, 0, &bytes).unwrap();
     // One block is the dataset's.
     assert_eq!((it.space().blocks, it.space().blocks_free), (9 * 256 + 1, 8 * 256));

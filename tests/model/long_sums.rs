@@ -7,7 +7,7 @@ use seedfs::content::StopCheck;
 use seedfs::dataset::Inode;
 use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, OpenFor, QUICK_BYTES_MAX};
 
-use crate::common::unmounted::{document, filesystem, new_node, resolve};
+use crate::common::unmounted::{document, filesystem, new_entry, resolve};
 
 /// The head of a file has the CRC over its array of 16 GB, from here on; so has its directory.
 const CRC: u64 = 14;
@@ -25,7 +25,7 @@ fn read(filesystem: &Filesystem, inode: Inode, offset: u64, length: usize) -> Re
 fn only_reads_of_a_long_sum_are_stopped() {
     let filesystem = of_large_archives();
     let file = resolve(&filesystem, "process_0");
-    let size = filesystem.attributes(file).unwrap().size_bytes;
+    let size = filesystem.attributes(file).unwrap().size.size_bytes;
     assert_eq!(read(&filesystem, file, 0, 4096), Err(Error::Interrupted));
     assert_eq!(read(&filesystem, file, CRC + 3, 1), Err(Error::Interrupted));
     assert_eq!(read(&filesystem, file, size - 200, 4096), Err(Error::Interrupted));
@@ -77,7 +77,7 @@ fn what_is_written_and_stopped_is_not_there() {
 fn content_of_another_place_is_stopped_where_that_has_a_sum() {
     let filesystem = of_large_archives();
     let file = resolve(&filesystem, "process_0");
-    let node = new_node(InodeKind::File);
+    let node = new_entry(InodeKind::File);
     let new = filesystem.make(Inode::ROOT, b"new", &node).unwrap().inode;
     let stop = StopCheck::BEFORE_LONG;
     // Nothing is expected of it, so nothing is judged.

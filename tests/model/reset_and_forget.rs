@@ -9,7 +9,7 @@ use seedfs::content::StopCheck;
 use seedfs::dataset::Inode;
 use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, OpenFor, RenameMode, SetAttributes};
 
-use crate::common::unmounted::{self, new_node, resolve};
+use crate::common::unmounted::{self, new_entry, resolve};
 
 const SIZE: usize = 64 << 10;
 /// How long threads look for a moment at which they meet.
@@ -24,7 +24,7 @@ size = {SIZE}"
 }
 
 fn make(filesystem: &Filesystem, parent: Inode, name: &str, kind: InodeKind) -> Inode {
-    filesystem.make(parent, name.as_bytes(), &new_node(kind)).unwrap().inode
+    filesystem.make(parent, name.as_bytes(), &new_entry(kind)).unwrap().inode
 }
 
 fn cut(size: usize) -> SetAttributes {
@@ -279,7 +279,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
     let create = |round: u64| {
         let name = format!("n{}", round % 7);
         // Whatever there was: it is made, or it is there already.
-        match filesystem.create(node, name.as_bytes(), &new_node(InodeKind::File)) {
+        match filesystem.create(node, name.as_bytes(), &new_entry(InodeKind::File)) {
             Ok(_) => {
                 let _ = filesystem.link(resolve(&filesystem, "node_1/process_0"), node, b"l");
                 let to = format!("m{}", round % 3);
@@ -290,7 +290,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
         }
         let inside = make_directory(&filesystem, node);
         if let Some(inside) = inside {
-            let _ = filesystem.create(inside, b"x", &new_node(InodeKind::File));
+            let _ = filesystem.create(inside, b"x", &new_entry(InodeKind::File));
         }
         // The dataset's names are always there.
         assert!(filesystem.look_up(node, b"process_2").is_ok());
@@ -307,7 +307,7 @@ fn a_reset_takes_names_and_what_they_stand_for_at_once() {
 
 fn make_directory(filesystem: &Filesystem, parent: Inode) -> Option<Inode> {
     let _ = filesystem.remove_directory(parent, b"d");
-    filesystem.make(parent, b"d", &new_node(InodeKind::Directory)).ok().map(|made| made.inode)
+    filesystem.make(parent, b"d", &new_entry(InodeKind::Directory)).ok().map(|made| made.inode)
 }
 
 /// A file that was cut is grown, copied to, punched, while it is reset: each of that happens before

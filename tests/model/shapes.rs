@@ -8,7 +8,7 @@ use seedfs::fs::{Allocate, Filesystem, InodeKind, NewEntry, Options, RenameMode}
 use serde_json::{Value, json};
 
 use crate::common::foreign;
-use crate::common::unmounted::{self, document, new_node, resolve};
+use crate::common::unmounted::{self, document, new_entry, resolve};
 
 const SIZE: usize = 1 << 20;
 
@@ -267,7 +267,7 @@ fn a_block_that_the_end_of_the_file_leaves_is_not_taken_for_the_one_behind_it() 
     let keystream = Content::new("42");
     let filesystem = Filesystem::new(dataset, Options::default());
     let directory = resolve(&filesystem, "iteration_2/node_0/process_0");
-    let new = new_node(InodeKind::File);
+    let new = new_entry(InodeKind::File);
     for number in 0..300 {
         let at = Coordinates { generation: 2, file: number, ..Coordinates::default() };
         let mut right = vec![0; 8392];

@@ -23,7 +23,7 @@ use seedfs::fs::{
 };
 use serde_json::Value;
 
-use crate::common::unmounted::{self, new_node, resolve};
+use crate::common::unmounted::{self, new_entry, resolve};
 
 const SEED: &str = "names";
 
@@ -90,7 +90,7 @@ impl Checked {
 
     fn make(&self, path: &str, kind: InodeKind) -> Outcome {
         let (parent, name) = self.parent(path)?;
-        self.filesystem.make(parent, name, &new_node(kind)).map(|made| self.forgotten(made))
+        self.filesystem.make(parent, name, &new_entry(kind)).map(|made| self.forgotten(made))
     }
 
     /// Nobody remembers what was made: it goes with its last name.
@@ -820,11 +820,11 @@ fn long_names_do_not_make_a_long_list() {
     for _ in 0..100 {
         for number in 0..30 {
             let name = format!("{number:\u{1}>255}");
-            shown.0.make(directory, name.as_bytes(), &new_node(InodeKind::File)).unwrap();
+            shown.0.make(directory, name.as_bytes(), &new_entry(InodeKind::File)).unwrap();
             names += 1;
         }
         let made =
-            shown.0.make(directory, "d".repeat(255).as_bytes(), &new_node(InodeKind::Directory));
+            shown.0.make(directory, "d".repeat(255).as_bytes(), &new_entry(InodeKind::Directory));
         directory = made.unwrap().inode;
         names += 1;
     }

@@ -10,7 +10,7 @@ use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, SetAttributes};
 use seedfs::overlay::{BudgetLimits, Store};
 
 use crate::common::foreign;
-use crate::common::unmounted::{limited, new_node};
+use crate::common::unmounted::{limited, new_entry};
 
 /// A filesystem with a store that may fail, and what its one file must have.
 struct Checked {
@@ -30,7 +30,7 @@ impl Checked {
         let store = Store::create_on(Disk::new(failing.clone()), directory, 1 << 20).ok()?;
         let limits = BudgetLimits { kept_bytes: 4096, extents: 1000 };
         let filesystem = limited("size = 100", limits, Some(store));
-        let new = new_node(InodeKind::File);
+        let new = new_entry(InodeKind::File);
         let make = |name: &[u8]| filesystem.make(Inode::ROOT, name, &new).unwrap().inode;
         let files = [make(b"one"), make(b"two")];
         let expected = [Vec::new(), Vec::new()];

@@ -87,7 +87,7 @@ fn the_attribute_is_the_hash_of_what_belongs_there() {
     let mismatch = XattrAnswer::Now(b"mismatch".to_vec());
     assert_eq!(filesystem.xattr_now(inode, b"user.seedfs.verdict"), Ok(mismatch));
 
-    let new = unmounted::new_node(InodeKind::File);
+    let new = unmounted::new_entry(InodeKind::File);
     let other = filesystem.make(Inode::ROOT, b"other", &new).unwrap().inode;
     for none in [other, Inode::ROOT, manifest(&filesystem)] {
         assert_eq!(filesystem.xattr(none, BLAKE3), Err(Error::NoAttribute));

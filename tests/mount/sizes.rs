@@ -260,7 +260,7 @@ fn a_large_dataset_is_an_estimate_until_it_is_summed() {
 }
 
 #[test]
-fn a_dataset_too_huge_to_sum_mounts_at_once_and_says_about() {
+fn a_dataset_too_huge_to_sum_is_mounted_and_its_bytes_are_about_so_many() {
     let options = ["--nodes=1000", "--processes=1000", "--files=1000000", "--size=1..2G"];
     let mount = Mount::new(&options);
     let summary = mount.status("summary.json");

@@ -1,7 +1,8 @@
 //! The cipher kernel: addresses of consecutive blocks become content, or are compared with data.
 //!
-//! Everything that generates in bulk goes through here. There is one kernel that runs anywhere, on
-//! the `aes` crate, and on x86-64 two of our own for processors with VAES, chosen at run time:
+//! Everything that generates in bulk goes through here. There is one cipher kernel that runs
+//! anywhere, on the `aes` crate, and on x86-64 two of our own for processors with VAES, chosen at
+//! run time:
 //!
 //! | cipher kernel | processors | counters | expected bytes when comparing |
 //! |---|---|---|---|

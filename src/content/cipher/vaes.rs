@@ -14,7 +14,8 @@
 //!   content  stored, or xored with the data
 //! ```
 //!
-//! Both kernels are this one text, with the instructions of their width under the same names.
+//! Both cipher kernels are this one text, with the instructions of their width under the same
+//! names.
 #![allow(unsafe_code, reason = "instructions that not every processor has")]
 
 use std::arch::x86_64::{

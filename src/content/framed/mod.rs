@@ -88,6 +88,21 @@ impl Framed {
     /// Makes payload and framing of content. Whether there are sums, which are left out.
     fn lay(&self, key: &Key, file: Coordinates, offset: u64, bytes: &mut [u8]) -> bool {
         let mut has_sums = false;
+        let (mut offset, mut left) = (offset, bytes);
+        while !left.is_empty() {
+            let length = to_index(self.plan().alike(offset, left.len() as u64));
+            let (out, rest) = left.split_at_mut(length);
+            if !self.plan().make_short_parts(offset, out) {
+                has_sums |= self.lay_parts(key, file, offset, out);
+            }
+            (offset, left) = (offset + length as u64, rest);
+        }
+        has_sums
+    }
+
+    /// The same, part by part.
+    fn lay_parts(&self, key: &Key, file: Coordinates, offset: u64, bytes: &mut [u8]) -> bool {
+        let mut has_sums = false;
         let mut left = bytes;
         for span in self.plan().spans(offset..offset + left.len() as u64) {
             let (out, rest) = left.split_at_mut(to_index(span.length()));

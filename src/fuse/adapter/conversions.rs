@@ -12,7 +12,7 @@ pub(super) fn inode(number: INodeNo) -> Inode {
     Inode::new(number.0)
 }
 
-pub(super) fn new_node<'a>(
+pub(super) fn new_entry<'a>(
     request: &Request,
     kind: InodeKind,
     mode: u32,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::common::foreign;
+
 /// An errno.
 pub(crate) type Errno = i32;
 
@@ -169,13 +171,11 @@ fn offset() -> impl Strategy<Value = u64> {
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![1..40_usize, 1..6000_usize, Just(4096)];
     // Zeros are bytes like any others.
-    (length, 0..8_u8).prop_map(|(length, seed)| {
-        let mut bytes = vec![0; length];
-        if seed > 0 {
-            blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
-        }
-        bytes
-    })
+    (length, 0..8_u8).prop_map(
+        |(length, seed)| {
+            if seed > 0 { foreign(seed, length) } else { vec![0; length] }
+        },
+    )
 }
 
 fn kind() -> impl Strategy<Value = Kind> {

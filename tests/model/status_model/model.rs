@@ -6,6 +6,8 @@ use std::ops::Range;
 use proptest::sample::Index;
 use seedfs::fs::RenameMode;
 
+use crate::common::foreign;
+
 /// The size of the dataset's files; not a multiple of a block.
 pub(crate) const SIZE: usize = 100;
 
@@ -252,11 +254,7 @@ impl Model {
             Data::Of(index) => {
                 content(self.files.values().nth(index.index(self.files.len())).unwrap())
             }
-            Data::Foreign(seed) => {
-                let mut bytes = vec![0; length];
-                blake3::Hasher::new().update(&[*seed]).finalize_xof().fill(&mut bytes);
-                bytes
-            }
+            Data::Foreign(seed) => foreign(*seed, length),
             Data::Zeros => vec![0; length],
         }
     }
