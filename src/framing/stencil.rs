@@ -74,7 +74,7 @@ impl Stencil {
                         rules.push(Rule::of(*element)?);
                     }
                 }
-                PartKind::Checksum(_) => return None,
+                PartKind::Checksum(_) | PartKind::Count(_) => return None,
             }
         }
         let units = LENGTH_MIN.div_ceil(rules.len().max(1));
