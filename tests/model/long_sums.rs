@@ -24,7 +24,7 @@ fn read(filesystem: &Filesystem, inode: Inode, offset: u64, length: usize) -> Re
 #[test]
 fn only_reads_of_a_long_sum_are_stopped() {
     let filesystem = of_large_archives();
-    let file = resolve(&filesystem, "process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     let size = filesystem.attributes(file).unwrap().size.size_bytes;
     assert_eq!(read(&filesystem, file, 0, 4096), Err(Error::Interrupted));
     assert_eq!(read(&filesystem, file, CRC + 3, 1), Err(Error::Interrupted));
@@ -41,7 +41,7 @@ fn only_reads_of_a_long_sum_are_stopped() {
 #[test]
 fn a_reader_can_stop_while_a_sum_is_made() {
     let filesystem = of_large_archives();
-    let file = resolve(&filesystem, "process_1");
+    let file = resolve(&filesystem, "node_0/process_1");
     let asked = AtomicU64::new(0);
     let stop = || asked.fetch_add(1, Ordering::Relaxed) >= 30;
     let mut out = vec![0; 4096];
@@ -54,14 +54,14 @@ fn a_reader_can_stop_while_a_sum_is_made() {
 #[test]
 fn what_is_written_and_stopped_is_not_there() {
     let filesystem = of_large_archives();
-    let file = resolve(&filesystem, "process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     let stop = StopCheck::BEFORE_LONG;
     let write = |offset, data: &[u8]| filesystem.write_unless(file, offset, data, stop);
     assert_eq!(write(0, &[7; 64]), Err(Error::Interrupted));
     let zeros = Allocate::Zeros { keep_size: true };
     let zeroed = filesystem.allocate_unless(file, 0..100, zeros, stop);
     assert_eq!(zeroed, Err(Error::Interrupted));
-    let other = resolve(&filesystem, "process_1");
+    let other = resolve(&filesystem, "node_0/process_1");
     let copied = filesystem.copy_range_unless((other, 0), (file, 0), 1 << 20, stop);
     assert_eq!(copied, Err(Error::Interrupted), "content of another file is judged at its ends");
     let totals = document(&filesystem, "summary.json");
@@ -76,7 +76,7 @@ fn what_is_written_and_stopped_is_not_there() {
 #[test]
 fn content_of_another_place_is_stopped_where_that_has_a_sum() {
     let filesystem = of_large_archives();
-    let file = resolve(&filesystem, "process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     let node = new_entry(InodeKind::File);
     let new = filesystem.make(Inode::ROOT, b"new", &node).unwrap().inode;
     let stop = StopCheck::BEFORE_LONG;
@@ -92,7 +92,7 @@ fn content_of_another_place_is_stopped_where_that_has_a_sum() {
 #[test]
 fn what_was_made_once_is_answered_at_once() {
     let filesystem = filesystem("seed = 42\nprocesses = 2\ncontent = 'npz:x:u1,20000000'");
-    let file = resolve(&filesystem, "process_0");
+    let file = resolve(&filesystem, "node_0/process_0");
     assert_eq!(read(&filesystem, file, 0, 4096), Err(Error::Interrupted));
     let mut made = vec![0; 4096];
     filesystem.read(file, 0, 0, &mut made).unwrap();
