@@ -62,7 +62,8 @@ fn every_file_is_what_its_extension_says() {
     }
     let index = fs::read_to_string(mount.join("g1/002.idx")).unwrap();
     let records = fs::metadata(mount.join("g1/002.tfrecord")).unwrap().len();
-    let lines: Vec<_> = (0..4).map(|it| format!("{} {}\n", it * records / 4, records / 4)).collect();
+    let lines: Vec<_> =
+        (0..4).map(|it| format!("{} {}\n", it * records / 4, records / 4)).collect();
     assert_eq!(index, lines.concat());
 
     let summary = mount.status("summary.json");
@@ -70,14 +71,14 @@ fn every_file_is_what_its_extension_says() {
     let sizes = dataset.sum_bytes(DatasetPart::ALL, 0..24);
     assert_eq!(summary["bytes"]["expected"].as_u64().map(u128::from), Some(sizes));
     let is_plain = |path: &str| {
-        let names = rustix_names(&mount, path);
+        let names = attribute_names(&mount, path);
         names.contains("user.seedfs.openssl")
     };
     assert!(is_plain("g0/000.bin") && !is_plain("g0/000.npz"));
 }
 
 /// The names of the extended attributes of a file, as text.
-fn rustix_names(mount: &Mount, path: &str) -> String {
+fn attribute_names(mount: &Mount, path: &str) -> String {
     let names = xattr::list(mount.join(path)).unwrap();
     names.map(|name| name.to_string_lossy().into_owned() + "\n").collect()
 }
@@ -126,10 +127,10 @@ fn copies_and_renames_within_the_mount_are_judged() {
             ["000", "001", "002"].map(|file| format!("g0/{file}.{extension}"));
         fs::rename(mount.join(&one), mount.join(&other)).unwrap();
         fs::write(mount.join(&third), b"").unwrap();
-        let source = File::open(mount.join(format!("g1/000.{extension}"))).unwrap();
+        let source = File::open(mount.join(&format!("g1/000.{extension}"))).unwrap();
         let target = File::options().write(true).open(mount.join(&third)).unwrap();
         let length = bytes(&dataset, &third).len();
-        let copied = nix::fcntl::copy_file_range(&source, None, &target, None, length).unwrap();
+        let copied = rustix::fs::copy_file_range(&source, None, &target, None, length).unwrap();
         assert_eq!(copied, length);
         let verdict = if extension == "idx" { "verified" } else { "mismatch" };
         assert_eq!(document(&mount, &third)["verdict"], verdict, "{third}");
