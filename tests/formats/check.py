@@ -252,6 +252,47 @@ def damage(work: str, description: str) -> None:
             expect(at, other["misplaced"][at:at + 4], {"foreign", "flipped"}, "checksum")
 
 
+def several(work: str) -> None:
+    """Several formats in one dataset, each read by its reader; TFRecords with their index."""
+    contents = {
+        "npz": "npz:x:u1,24x24x3+y:i8,1", "json": f"jsonl:{LINES},7", "png": "png:31x17",
+        "tfrecord": "tfrecord:2000,700", "idx": "tfrecord-index",
+    }
+    options = ["--seed", SEED, "--files", "3", "--layout", "train/{file:06}.{ext}"]
+    for extension, content in contents.items():
+        options += ["--content", f"{extension}={content}"]
+
+    def read_all(place: str) -> None:
+        for number in range(3):
+            for index, extension in enumerate(sorted(contents)):
+                content = Content(SEED, (0, 0, 0, 5 * number + index))
+                path = os.path.join(place, "train", f"{number:06}.{extension}")
+                READERS[contents[extension].split(":")[0]](path, content)
+
+    for cache in ("page", "direct"):
+        with mounted(work, options, "--cache", cache) as place:
+            assert len(os.listdir(os.path.join(place, "train"))) == 15
+            read_all(place)
+    source = os.path.join(work, "source")
+    run(SEEDFS, "write", *options, source)
+    read_all(source)
+    run(SEEDFS, "verify", *options, source)
+    with mounted(work, options) as place:
+        run("rsync", "-r", "--ignore-times", os.path.join(source, "train"), place)
+        assert verdict(place) == "verified", verdict(place)
+        index = os.path.join(place, "train", "000001.idx")
+        with open(index, "r+b") as file:
+            file.seek(9)
+            file.write(b"x")
+        found = status(place, "train/000001.idx")
+        assert found["verdict"] == "mismatch" and found["ranges"][0]["parts"] == ["framing"], found
+    name = "train/000002.idx"
+    cat = subprocess.run([SEEDFS, "cat", *options, name], stdout=subprocess.PIPE, check=True).stdout
+    with open(os.path.join(source, name), "rb") as file:
+        assert file.read() == cat, "cat differs"
+    shutil.rmtree(source)
+
+
 def matrix(work: str) -> None:
     """Slices of a matrix, and writing it back."""
     import numpy as np
@@ -341,6 +382,9 @@ def main() -> int:
             for text in DAMAGED[word]:
                 with failures.case(f"damage to {word}:{text}"):
                     damage(work, f"{word}:{text}")
+        if not arguments.only or "tfrecord" in arguments.only:
+            with failures.case("several formats in one dataset"):
+                several(work)
         if not arguments.only or "npy" in arguments.only:
             with failures.case("a matrix, in slices and written back"):
                 matrix(work)
