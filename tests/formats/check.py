@@ -191,8 +191,8 @@ SUMS = {"npz": 14, "tfrecord": -4, "png": -16}
 def damage(work: str, description: str) -> None:
     """Five kinds of damage to a file, and what is said about each."""
     word = description.split(":")[0]
-    options = options_of(description) + ["--iterations", "2"]
-    options[options.index("--layout") + 1] = "g{iteration}/" + options[options.index("--layout") + 1]
+    options = ["--iterations", "2", *options_of(description)]
+    options[-1] = "g{iteration}/" + options[-1]
     name = "g1/" + name_of(description, 0)
     with mounted(work, options) as place:
         path = os.path.join(place, name)

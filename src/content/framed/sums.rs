@@ -97,8 +97,9 @@ impl KnownSums {
     }
 }
 
-/// What a thread makes of a sum before it asks whether to go on.
-const LEAF_BYTES: u64 = 1 << 20;
+/// What a thread makes of a sum before it asks whether to go on: about a millisecond, beside which
+/// putting two CRCs together does not count.
+const LEAF_BYTES: u64 = 8 << 20;
 
 /// A sum that is being made.
 struct Making<'a> {
