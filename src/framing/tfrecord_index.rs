@@ -19,7 +19,7 @@ pub(super) struct TfrecordIndex {
 }
 
 /// Lines whose offsets have equally many digits.
-struct Lines {
+struct LineGroup {
     first: u64,
     count: u64,
     digits: u64,
@@ -42,7 +42,7 @@ impl TfrecordIndex {
     }
 
     /// The lines of so many records, with more and more digits.
-    fn lines(&self, rows: u64) -> impl Iterator<Item = Lines> {
+    fn lines(&self, rows: u64) -> impl Iterator<Item = LineGroup> {
         let length = u128::from(self.records.record_length());
         let mut first = 0;
         (1..).map_while(move |digits| {
@@ -52,7 +52,7 @@ impl TfrecordIndex {
             // The first offset with more digits is that of this line.
             let end = 10_u128.pow(digits).div_ceil(length);
             let end = u64::try_from(end).unwrap_or(u64::MAX).min(rows);
-            let lines = Lines { first, count: end - first, digits: digits.into() };
+            let lines = LineGroup { first, count: end - first, digits: digits.into() };
             first = end;
             Some(lines)
         })
@@ -62,7 +62,8 @@ impl TfrecordIndex {
 impl Format for TfrecordIndex {
     fn size_bytes(&self, rows: u64) -> u128 {
         let end = self.end().len() as u128;
-        let of_lines = |lines: Lines| u128::from(lines.count) * (u128::from(lines.digits) + end);
+        let of_lines =
+            |lines: LineGroup| u128::from(lines.count) * (u128::from(lines.digits) + end);
         self.lines(rows).map(of_lines).sum()
     }
 
