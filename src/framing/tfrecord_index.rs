@@ -1,5 +1,5 @@
-//! `tfrecord-index:BYTES,RECORDS`: where the records are in a file of [`tfrecord`](super::tfrecord),
-//! as `tfrecord2idx` writes it.
+//! `tfrecord-index:BYTES,RECORDS`: where the records of a file of [`tfrecord`](super::tfrecord)
+//! are, as `tfrecord2idx` writes it.
 //!
 //! ```text
 //! offset of a record, a space, its length, a newline          both in decimal digits

@@ -195,7 +195,8 @@ options! {
     layout {
         value_name: "TEMPLATE",
         default: "node_{node}/process_{process}, with /file_{file} behind it where there are \
-                  several, .{ext} where there are extensions, and iteration_{iteration}/ before it with --iterations",
+                  several, .{ext} where there are extensions, and iteration_{iteration}/ \
+                  before it with --iterations",
         canonical: |dataset| Some(dataset.layout().to_string().into()),
     }
 

@@ -267,7 +267,8 @@ impl Errors {
         let limit = MAX_FILES / u64::from(each);
         if each > 1 && files > limit {
             let message = format!(
-                "with {each} extensions these are {} files of each process; expected at most {limit}",
+                "with {each} extensions these are {} files of each process; expected at most \
+                 {limit}",
                 u128::from(files) * u128::from(each)
             );
             self.add("--files", files.to_string(), message);

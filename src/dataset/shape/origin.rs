@@ -30,7 +30,8 @@ pub struct Origin {
     pub length: u64,
 }
 
-/// The origins of all files, or of those with one extension: the shape of the data, and what it decides about each place.
+/// The origins of all files, or of those with one extension: the shape of the data, and what it
+/// decides about each place.
 ///
 /// It knows how large a file is, but not which files there are.
 #[derive(Clone, Debug)]

@@ -81,7 +81,8 @@ impl Errors {
                 && !name.is_empty()
             {
                 let message = format!(
-                    "the extension {name} stands there twice, also with '{first}'; expected each once"
+                    "the extension {name} stands there twice, also with '{first}'; expected each \
+                     once"
                 );
                 self.add("--content", with_name(name, second), message);
             }
@@ -145,7 +146,7 @@ impl Errors {
         Template::Random
     }
 
-    /// The index of the only TFRecord files beside it; `None` where it is none, or says itself of
+    /// The index of the only `TFRecord` files beside it; `None` where it is none, or says itself of
     /// what.
     fn index(
         &mut self,

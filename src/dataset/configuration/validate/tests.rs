@@ -174,8 +174,8 @@ fn every_refusal_of_contents_names_the_nearest() {
     for (typed, expected) in [
         (
             &*format!("{both}\nlayout = '{{file:06}}.npz'"),
-            "--layout '{file:06}.npz': the contents of json, npz have no place in it: `{ext}` stands \
-             for their extensions; expected {file:06}.{ext}",
+            "--layout '{file:06}.npz': the contents of json, npz have no place in it: `{ext}` \
+             stands for their extensions; expected {file:06}.{ext}",
         ),
         (
             "content = 'npz:x:u1,9'\nlayout = '{file}.{ext}'",
@@ -188,8 +188,8 @@ fn every_refusal_of_contents_names_the_nearest() {
         ),
         (
             "content = {bin = 'zero'}",
-            "--content 'bin=zero': 'zero' is for all files; expected random, or a format: npy, npz, \
-             tfrecord, tfrecord-index, hdf5, arrow, parquet, jsonl, csv, bmp, png",
+            "--content 'bin=zero': 'zero' is for all files; expected random, or a format: npy, \
+             npz, tfrecord, tfrecord-index, hdf5, arrow, parquet, jsonl, csv, bmp, png",
         ),
         (
             "content = {'.npz' = 'npz:x:u1,9'}",

@@ -30,9 +30,11 @@ proptest! {
             1 << dedup_log, 1 << (dedup_log + change_log),
         ));
         let range = start..start + length;
-        let said = dataset.origins(file(generation, 0, number)).last_generation(file(generation, 0, number), range.clone());
+        let at = file(generation, 0, number);
+        let said = dataset.origins(at).last_generation(at, range.clone());
         let seen = |generation| {
-            let origins = dataset.origins(file(generation, 0, number)).of(file(generation, 0, number));
+            let at = file(generation, 0, number);
+            let origins = dataset.origins(at).of(at);
             let mut seen = Vec::new();
             let mut at = range.start;
             while at < range.end {

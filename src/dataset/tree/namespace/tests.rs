@@ -97,7 +97,9 @@ fn spell(template: &str, file: Coordinates, extensions: &Extensions) -> String {
     let mut path = template.to_owned();
     for axis in Axis::ALL {
         let (name, value) = (axis.name(), axis.of(file, extensions.files_of_number()));
-        if let (Axis::Extension, Some(text)) = (axis, extensions.names().get(value as usize)) {
+        if let (Axis::Extension, Some(text)) =
+            (axis, extensions.names().get(usize::try_from(value).unwrap()))
+        {
             path = path.replace("{ext}", text);
         }
         path = path.replace(&format!("{{{name}}}"), &value.to_string());
@@ -528,7 +530,8 @@ proptest! {
         inode in prop_oneof![0..40_u64, any::<u64>()],
         index in any::<u64>(),
     ) {
-        let dimensions = Dimensions { generations: 2, nodes: 65536, processes: 11, files: 1 << 30, extensions: 3 };
+        let dimensions =
+            Dimensions { generations: 2, nodes: 65536, processes: 11, files: 1 << 30, extensions: 3 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let inode = Inode::new(inode);
@@ -556,7 +559,8 @@ proptest! {
         at in any::<prop::sample::Index>(),
         added in prop::sample::select(b"001+ a/".to_vec()),
     ) {
-        let dimensions = Dimensions { generations: 2, nodes: 11, processes: 11, files: 1 << 30, extensions: 3 };
+        let dimensions =
+            Dimensions { generations: 2, nodes: 11, processes: 11, files: 1 << 30, extensions: 3 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let mut name = String::new();
