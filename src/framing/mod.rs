@@ -30,6 +30,7 @@
 #![allow(clippy::doc_markdown, reason = "NumPy and others write themselves so")]
 
 mod arrow;
+mod checksum;
 mod element;
 mod flatbuffer;
 mod hdf5;
@@ -50,8 +51,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use checksum::Checksum;
 pub use element::Element;
-pub use plan::{Checksum, PartKind, Parts, Plan, Span};
+pub use plan::{PartKind, Parts, Plan, Span};
 pub use sum::{PartialSum, Sum, SumBytes, Summing};
 
 /// A file's format, with all that decides its framing.
