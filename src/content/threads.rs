@@ -14,8 +14,8 @@ pub(super) enum Threads {
 }
 
 impl Threads {
-    /// Those of the pool that this thread is of. A thread that is of none works alone: it may be one
-    /// of a forked process, in which the global pool has no threads.
+    /// Those of the pool that this thread is of. A thread that is of none works alone: it may be
+    /// one of a forked process, in which the global pool has no threads.
     pub(super) fn of_this_pool() -> Self {
         if rayon::current_thread_index().is_some() { Self::Current } else { Self::This }
     }

@@ -30,6 +30,8 @@
 #![allow(clippy::doc_markdown, reason = "NumPy and others write themselves so")]
 
 mod arrow;
+mod checksum;
+mod count;
 mod element;
 mod flatbuffer;
 mod hdf5;
@@ -51,8 +53,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use checksum::Checksum;
+pub use count::Count;
 pub use element::Element;
-pub use plan::{Checksum, Count, PartKind, Parts, Plan, Span};
+pub use plan::{PartKind, Parts, Plan, Span};
 pub use sum::{PartialSum, Sum, SumBytes, Summing};
 
 /// A file's format, with all that decides its framing.

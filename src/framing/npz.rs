@@ -5,8 +5,9 @@
 //! header and in the directory at the end. Sizes and offsets of 2^32 - 1 or more are told in ZIP64
 //! fields.
 
+use super::checksum::Cover;
 use super::npy;
-use super::plan::{Cover, Plan, Unit};
+use super::plan::{Plan, Unit};
 use super::text::{Axes, Dtype, named};
 use super::{Format, Parsed, SUMMED_BYTES_MAX, Sum};
 

@@ -7,6 +7,8 @@
 use std::ops::Range;
 
 use super::Element;
+use super::checksum::{Checksum, Cover};
+use super::count::Count;
 use super::stencil::Stencil;
 use super::sum::Sum;
 
@@ -54,33 +56,6 @@ pub enum PartKind {
     Count(Count),
 }
 
-/// A number that has as many digits as its part has bytes, in each unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    /// The number in the first unit.
-    pub(super) first: u64,
-    /// What each unit adds to it.
-    pub(super) step: u64,
-}
-
-/// A sum over bytes of the same file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksum {
-    /// Which one.
-    pub sum: Sum,
-    /// The bytes, as ranges that are counted from the beginning of the unit, modulo 2^64.
-    covers: Vec<Cover>,
-}
-
-/// Bytes that a sum covers: a range, and how often it is repeated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cover {
-    pub(super) start: u64,
-    pub(super) length: u64,
-    pub(super) stride: u64,
-    pub(super) repeats: u64,
-}
-
 /// Some bytes of one part.
 #[derive(Clone, Debug)]
 pub struct Span<'a> {
@@ -89,9 +64,9 @@ pub struct Span<'a> {
     /// Where the part begins.
     pub part: u64,
     /// Where its unit begins.
-    unit: u64,
+    pub(super) unit: u64,
     /// The number of its unit in the section.
-    number: u64,
+    pub(super) number: u64,
     /// What it is.
     pub kind: &'a PartKind,
 }
@@ -188,13 +163,6 @@ impl Section {
             count.saturating_mul(sum.covered_bytes())
         });
         covered.fold(0, u64::saturating_add)
-    }
-}
-
-impl Cover {
-    /// One range.
-    pub(super) fn once(range: Range<u64>) -> Vec<Self> {
-        vec![Self { start: range.start, length: range.end - range.start, stride: 0, repeats: 1 }]
     }
 }
 
@@ -329,8 +297,8 @@ impl Plan {
         parts
     }
 
-    /// How many bytes the sums in a range cover together. It takes no longer for a long range: units
-    /// are counted, and not walked through.
+    /// How many bytes the sums in a range cover together. It takes no longer for a long range:
+    /// units are counted, and not walked through.
     #[must_use]
     pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
         if range.is_empty() {
@@ -395,74 +363,5 @@ impl Span<'_> {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.range.end - self.range.start
-    }
-}
-
-impl Count {
-    /// Writes those digits of the number that a span has, at the beginning of `out`.
-    pub fn write(self, span: &Span<'_>, out: &mut [u8]) {
-        let number = self.first.wrapping_add(self.step.wrapping_mul(span.number));
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(number).bytes();
-        let skipped = usize::try_from(span.range.start - span.part).unwrap_or(usize::MAX);
-        let of_span = usize::try_from(span.length()).unwrap_or(usize::MAX);
-        for (out, digit) in out.iter_mut().zip(digits.skip(skipped).take(of_span)) {
-            *out = digit;
-        }
-    }
-}
-
-impl Checksum {
-    /// How many bytes it covers.
-    #[must_use]
-    pub fn covered_bytes(&self) -> u64 {
-        self.covers.iter().map(|cover| cover.length * cover.repeats).sum()
-    }
-
-    /// How many of the bytes that it covers stand before an offset of the file, where it stands in
-    /// `span` itself.
-    #[must_use]
-    pub fn covered_before(&self, span: &Span<'_>, offset: u64) -> u64 {
-        let before = |cover: &Cover| {
-            let passed = offset.saturating_sub(span.unit.wrapping_add(cover.start));
-            let stride = cover.stride.max(cover.length);
-            let (whole, rest) = (passed / stride, passed % stride);
-            if whole >= cover.repeats {
-                cover.length * cover.repeats
-            } else {
-                whole * cover.length + rest.min(cover.length)
-            }
-        };
-        self.covers.iter().map(before).sum()
-    }
-
-    /// The ranges of the file that hold some of the bytes that it covers, counted from the first
-    /// of them, where it stands in `span`.
-    pub fn covers_of(
-        &self,
-        span: &Span<'_>,
-        part: Range<u64>,
-    ) -> impl Iterator<Item = Range<u64>> + use<'_> {
-        let unit = span.unit;
-        let mut before = 0;
-        self.covers.iter().flat_map(move |cover| {
-            let first = before;
-            before += cover.length * cover.repeats;
-            // As far as the part is in this cover, counted from its first byte.
-            let start = part.start.clamp(first, before) - first;
-            let end = part.end.clamp(first, before) - first;
-            let (from, until) = (start / cover.length, end.div_ceil(cover.length));
-            (from..until).map(move |index| {
-                let at = unit.wrapping_add(cover.start) + index * cover.stride;
-                let inside = index * cover.length;
-                let begin = start.saturating_sub(inside);
-                at + begin..at + (end - inside).min(cover.length)
-            })
-        })
-    }
-
-    /// The ranges of the file that it covers, in order, where it stands in `span`.
-    pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> + use<'_> {
-        self.covers_of(span, 0..u64::MAX)
     }
 }

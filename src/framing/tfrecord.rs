@@ -9,8 +9,9 @@
 //!
 //! The label is made of the content in its place: 0 to 127, one byte.
 
+use super::checksum::Cover;
 use super::parquet::varint;
-use super::plan::{Cover, Plan, Unit};
+use super::plan::{Plan, Unit};
 use super::text::{number, rows};
 use super::{Element, Format, Parsed, Sum};
 

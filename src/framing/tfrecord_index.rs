@@ -8,7 +8,8 @@
 //! All records are equally long, so the offsets are multiples of that; lines whose offsets have
 //! equally many digits are equally long, and one section.
 
-use super::plan::{Count, Plan, Unit};
+use super::count::Count;
+use super::plan::{Plan, Unit};
 use super::tfrecord::Tfrecord;
 use super::{Format, Parsed};
 

@@ -63,9 +63,9 @@ pub(super) struct Serving<'a> {
 }
 
 impl Filesystem {
-    /// Reads as [`read_unless`](Self::read_unless) does, hands the outcome to `answer`, and then has made what
-    /// comes next in a stream. The buffer grows to the size that was asked for, and may be
-    /// exchanged for another one.
+    /// Reads as [`read_unless`](Self::read_unless) does, hands the outcome to `answer`, and then
+    /// has made what comes next in a stream. The buffer grows to the size that was asked for, and
+    /// may be exchanged for another one.
     pub fn serve_read(
         &self,
         read: ReadRequest,

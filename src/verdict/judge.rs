@@ -96,10 +96,6 @@ const WORK_BYTES: u64 = 64 << 10;
 /// What an extent or a wrong range costs beside the bytes that are looked at.
 const STEP_BYTES: u64 = 512;
 
-/// So much of either end of a long range is looked at, at the most: where the framing of two files
-/// agrees it goes on, up to a sum.
-const END_BYTES: u64 = 4096;
-
 /// Zeros from this length on are a range of their own; shorter ones are bytes like any others.
 const ZERO_RANGE_BYTES_MIN: usize = 4096;
 
@@ -118,11 +114,11 @@ pub struct Judgement<'a> {
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
-    stop: StopCheck<'a>,
+    pub(super) stop: StopCheck<'a>,
     /// What was looked at since it was last asked whether to stop.
     work: u64,
     /// What comes is not looked at any more.
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 impl Judgement<'_> {
@@ -222,20 +218,6 @@ impl Judgement<'_> {
         }
     }
 
-    /// Has sums made that take long, before the bytes from a place on are made or compared. False
-    /// where it is to stop.
-    fn have_sums(&mut self, from: Source, length: u64) -> bool {
-        let range = from.offset..from.offset.saturating_add(length);
-        self.stopped |= self.judge.content.make_sums(from.file, range, self.stop).is_err();
-        !self.stopped
-    }
-
-    /// The same, where only the ends of that are looked at.
-    fn ends_have_sums(&mut self, from: Source, length: u64) -> bool {
-        let end = length.min(END_BYTES);
-        self.have_sums(from, end) && self.have_sums(from.advance(length - end), end)
-    }
-
     /// Nobody wrote here: missing, or zeros past the end.
     fn hole(&mut self, range: Range<u64>) {
         if range.is_empty() {
@@ -290,20 +272,18 @@ impl Judgement<'_> {
     /// Content of another place. What agrees by chance at its ends is right, and is no more written
     /// than the rest of it.
     fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
-        let content = self.judge.content;
-        let expected = self.judge.expectation.source(range.start);
-        let length = range.end - range.start;
-        if !self.ends_have_sums(expected, length) || !self.ends_have_sums(source, length) {
+        let Judge { content, expectation } = self.judge;
+        let (expected, all) = (expectation.source(range.start), range.end - range.start);
+        if !self.ends_have_sums(expected, all) || !self.ends_have_sums(source, all) {
             return;
         }
-        let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
+        let wrong = trim(content, expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
-        let length = wrong.end - wrong.start;
-        self.right(range.end - range.start - length, written);
+        self.right(all - (wrong.end - wrong.start), written);
         let source = source.advance(wrong.start - range.start);
-        let actual = content_head(self.judge.content, wrong.clone(), source);
+        let actual = content_head(content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
         self.wrong(wrong, class, actual, Some(source));
     }
@@ -337,9 +317,8 @@ impl Judgement<'_> {
         let zeros = [0; ZERO_RANGE_BYTES_MIN];
         let mut offset = range.start;
         while offset < range.end && !self.stopped {
-            let length = to_index(range.end - offset).min(zeros.len());
-            let end = offset + length as u64;
-            self.bytes(offset, &zeros[..length], end);
+            let end = range.end.min(offset + zeros.len() as u64);
+            self.bytes(offset, &zeros[..to_index(end - offset)], end);
             offset = end;
         }
         self.close_group();

@@ -61,7 +61,8 @@ proptest! {
                         let right = model.get(at..).unwrap_or_default();
                         let right = &right[..right.len().min(REQUEST)];
                         let mut read = 0;
-                        filesystem.serve_read(request(inode, at), &mut buffer, StopCheck::NEVER, |outcome| {
+                        let (read, never) = (request(inode, at), StopCheck::NEVER);
+                        filesystem.serve_read(read, &mut buffer, never, |outcome| {
                             let bytes = outcome.unwrap();
                             read = bytes.len();
                             assert!(bytes == right, "at {at}");

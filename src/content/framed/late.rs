@@ -21,11 +21,11 @@ pub(super) struct LateSums(Mutex<Vec<FileParts>>);
 #[derive(Debug)]
 struct FileParts {
     file: Coordinates,
-    parts: Parts,
+    parts: SummedParts,
 }
 
-/// Parts of the bytes that a sum covers, in order and without neighbours, each with its sum.
-pub(super) type Parts = SmallVec<[(Range<u64>, PartialSum); PARTS_MAX + 1]>;
+/// SummedParts of the bytes that a sum covers, in order and without neighbours, each with its sum.
+pub(super) type SummedParts = SmallVec<[(Range<u64>, PartialSum); PARTS_MAX + 1]>;
 
 /// As many as the pieces that are read and made ahead of a stream at a time, and some more.
 const PARTS_MAX: usize = 8;
@@ -42,10 +42,10 @@ impl LateSums {
     }
 
     /// What is known of a file.
-    pub(super) fn parts(&self, file: Coordinates) -> Parts {
+    pub(super) fn parts(&self, file: Coordinates) -> SummedParts {
         let files = self.0.lock();
         let found = files.iter().find(|known| known.file == file);
-        found.map_or_else(Parts::new, |known| known.parts.clone())
+        found.map_or_else(SummedParts::new, |known| known.parts.clone())
     }
 
     fn is_known(&self, file: Coordinates, part: &Range<u64>) -> bool {
@@ -66,7 +66,7 @@ impl LateSums {
         let mut files = self.0.lock();
         let at = files.iter().position(|known| known.file == file);
         let mut known =
-            at.map_or_else(|| FileParts { file, parts: Parts::new() }, |at| files.remove(at));
+            at.map_or_else(|| FileParts { file, parts: SummedParts::new() }, |at| files.remove(at));
         known.add(part, sum);
         if let [(part, sum)] = &known.parts[..]
             && *part == (0..all)

@@ -17,7 +17,7 @@ use super::key::Key;
 use super::{Coordinates, compare, keystream};
 use crate::framing::{Element, Framing, PartKind, Plan, Span, SumBytes};
 use late::LateSums;
-use sums::{KnownSums, LONG_SUM_BYTES};
+use sums::{LONG_SUM_BYTES, SumMemory};
 
 /// The content of files of a format.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Framed {
     is_common: bool,
     /// Whether making the sums of a request may take long.
     has_long_sums: bool,
-    known: KnownSums,
+    known: SumMemory,
     /// Where the sum begins that is made on the way.
     late_at: Option<u64>,
     late: LateSums,
@@ -45,7 +45,7 @@ impl Framed {
         let is_common = !framing.plan().has_payload();
         let has_long_sums = framing.plan().summed_bytes_max() >= LONG_SUM_BYTES;
         let late_at = framing.plan().late_sum();
-        let (known, late) = (KnownSums::new(), LateSums::new());
+        let (known, late) = (SumMemory::new(), LateSums::new());
         Self { framing, has_zeros, is_common, has_long_sums, known, late_at, late }
     }
 

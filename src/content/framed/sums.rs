@@ -38,17 +38,17 @@ impl SumId {
 /// Some of the sums that were made last. They are in sets, in which the one goes that was not asked
 /// for longest.
 #[derive(Debug)]
-pub(super) struct KnownSums(Mutex<Known>);
+pub(super) struct SumMemory(Mutex<SumSets>);
 
 #[derive(Debug)]
-struct Known {
+struct SumSets {
     /// Counts what is asked.
     asked: u64,
-    sets: Box<[[Option<KnownSum>; WAYS]]>,
+    sets: Box<[[Option<RememberedSum>; WAYS]]>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct KnownSum {
+struct RememberedSum {
     id: SumId,
     sum: SumBytes,
     last_asked: u64,
@@ -58,9 +58,9 @@ const SETS: usize = 256;
 /// Enough that the directory of an archive of 1024 arrays finds room for the sums of all of them.
 const WAYS: usize = 16;
 
-impl KnownSums {
+impl SumMemory {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Known { asked: 0, sets: vec![[None; WAYS]; SETS].into() }))
+        Self(Mutex::new(SumSets { asked: 0, sets: vec![[None; WAYS]; SETS].into() }))
     }
 
     pub(super) fn get(&self, id: &SumId) -> Option<SumBytes> {
@@ -78,13 +78,13 @@ impl KnownSums {
         let last_asked = known.asked;
         let set = &mut known.sets[id.set()];
         let same = set.iter().flatten().any(|known| known.id == id);
-        let age = |known: &Option<KnownSum>| match known {
+        let age = |known: &Option<RememberedSum>| match known {
             Some(known) if same => u64::from(known.id != id),
             Some(known) => known.last_asked,
             None => u64::from(same),
         };
         if let Some(place) = set.iter_mut().min_by_key(|known| age(known)) {
-            *place = Some(KnownSum { id, sum, last_asked });
+            *place = Some(RememberedSum { id, sum, last_asked });
         }
     }
 

@@ -373,7 +373,7 @@ fn what_was_made_first_is_what_is_read() {
 #[test]
 fn a_long_sum_is_made_by_the_threads_of_the_pool() {
     let (content, _, size) = content("png:5000x3000");
-    assert!(size > 4 * LONG_SUM_BYTES / 2, "some threads have something to do");
+    assert!(size > 2 * LONG_SUM_BYTES, "several threads have something to do");
     let here = filled(&content, size - 40..size);
     let (content, ..) = self::content("png:5000x3000");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();

@@ -132,8 +132,8 @@ impl Adapter {
         });
     }
 
-    /// Runs something at once where it is about few bytes, and judging them does not take long; else
-    /// on another thread. What is interrupted has done nothing.
+    /// Runs something at once where it is about few bytes, and judging them does not take long;
+    /// else on another thread. What is interrupted has done nothing.
     pub(super) fn perhaps_slow<T, R: ReplyWith<T> + Send + 'static>(
         &self,
         requests: &SlowRequests,
