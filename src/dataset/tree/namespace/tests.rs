@@ -530,8 +530,9 @@ proptest! {
         inode in prop_oneof![0..40_u64, any::<u64>()],
         index in any::<u64>(),
     ) {
+        let files = 1 << 30;
         let dimensions =
-            Dimensions { generations: 2, nodes: 65536, processes: 11, files: 1 << 30, extensions: 3 };
+            Dimensions { generations: 2, nodes: 65536, processes: 11, files, extensions: 3 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let inode = Inode::new(inode);
