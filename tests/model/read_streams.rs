@@ -61,8 +61,8 @@ proptest! {
                         let right = model.get(at..).unwrap_or_default();
                         let right = &right[..right.len().min(REQUEST)];
                         let mut read = 0;
-                        let (read, never) = (request(inode, at), StopCheck::NEVER);
-                        filesystem.serve_read(read, &mut buffer, never, |outcome| {
+                        let (request, never) = (request(inode, at), StopCheck::NEVER);
+                        filesystem.serve_read(request, &mut buffer, never, |outcome| {
                             let bytes = outcome.unwrap();
                             read = bytes.len();
                             assert!(bytes == right, "at {at}");
