@@ -239,7 +239,7 @@ impl MountStatus<'_> {
         let mut note = |range: WrongRange| {
             ranges_total += 1;
             if ranges.len() < RANGES_MAX {
-                ranges.push(RangeView::new(self.dataset, &range));
+                ranges.push(RangeView::new(self.dataset, file, &range));
             }
         };
         let tally = match &written {
@@ -280,7 +280,7 @@ impl MountStatus<'_> {
                 .map(|event| EventView {
                     unix_s: event.unix_s,
                     path: self.path_of(event.file),
-                    range: RangeView::new(self.dataset, &event.range),
+                    range: RangeView::new(self.dataset, event.file, &event.range),
                 })
                 .collect(),
         }

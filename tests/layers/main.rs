@@ -44,7 +44,7 @@ const LAYERS: [Layer; 16] = [
     Layer {
         name: "framing",
         crates: &["crc_fast", "simd_adler32"],
-        deviations: &[("thiserror", ERRORS)],
+        deviations: &[("thiserror", ERRORS), ("itoa", "the offsets in an index")],
         touches_system: false,
     },
     Layer {
@@ -71,7 +71,7 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         name: "content",
-        crates: &["aes", "blake3", "rayon"],
+        crates: &["aes", "blake3", "rayon", "smallvec"],
         deviations: &[],
         touches_system: false,
     },

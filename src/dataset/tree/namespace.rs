@@ -5,6 +5,7 @@ mod gaps;
 use std::ops::Range;
 
 use super::dimensions::{Axis, Dimensions};
+use super::extensions::Extensions;
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
 use super::level_names::{self, LevelNames};
@@ -36,6 +37,7 @@ use crate::dataset::{Coordinates, Generations};
 pub struct Namespace {
     layout: Layout,
     dimensions: Dimensions,
+    extensions: Extensions,
     generations: Generations,
     /// The root's level first, the files' last.
     levels: Vec<TreeLevel>,
@@ -73,6 +75,7 @@ impl Namespace {
     pub(in crate::dataset) fn new(
         layout: Layout,
         dimensions: Dimensions,
+        extensions: Extensions,
         generations: Generations,
     ) -> Result<Self, u128> {
         let inode_count = count_inodes(&layout, &dimensions);
@@ -82,13 +85,13 @@ impl Namespace {
             TreeLevel { names: LevelNames::root(), first_inode: Inode::ROOT.get(), count: 1 };
         let mut levels = Vec::with_capacity(layout.components().len() + 1);
         for component in layout.components() {
-            let names = LevelNames::new(component, &dimensions, generations.first());
+            let names = LevelNames::new(component, &dimensions, &extensions, generations.first());
             let first_inode = last.first_inode + last.count;
             let count = last.count * names.fan_out();
             levels.push(std::mem::replace(&mut last, TreeLevel { names, first_inode, count }));
         }
         levels.push(last);
-        Ok(Self { layout, dimensions, generations, levels, inode_count })
+        Ok(Self { layout, dimensions, extensions, generations, levels, inode_count })
     }
 
     /// What an inode is; `None` if it is not the dataset's.
@@ -250,7 +253,7 @@ impl Namespace {
             }
             files *= fan_out;
             if let Some((_, radix)) = level.names.file_digit() {
-                files = files / radix * self.files_of(at);
+                files = files / radix * self.numbers_of(at);
             }
             if level.names.has(Axis::Generation) && self.generations.differ_in_files() {
                 // Counted with their files.
@@ -336,6 +339,11 @@ impl Namespace {
 
     pub(in crate::dataset) fn dimensions(&self) -> Dimensions {
         self.dimensions
+    }
+
+    /// What the names of the files end with, where they have extensions.
+    pub(in crate::dataset) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     fn index_of(&self, inode: Inode) -> Option<TreeIndex> {
