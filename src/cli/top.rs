@@ -12,7 +12,7 @@ use super::mount_target::{self, Accepted};
 use super::storage_args::Interruption;
 use super::values::number;
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, both};
-use crate::top::{self, Colours, TEXT_COLUMNS_MIN, TextLook};
+use crate::top::{self, Palette, TEXT_COLUMNS_MIN, TextLook};
 use crate::watch::{Target, TargetError};
 
 /// Watch mounts, and runs of 'seedfs write' and 'verify', in the terminal
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &TopArguments) -> Result<ExitCode, Failure> {
     let interruption = Interruption::new()?;
     // As https://no-color.org says: whatever it is, unless it is empty.
     let has_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let colours = if has_colours { Colours::Ansi } else { Colours::None };
+    let colours = if has_colours { Palette::Ansi } else { Palette::None };
     top::run(targets, arguments.interval, colours, interruption.stop())
         .map_err(|error| Failure::system(format!("cannot use the terminal: {error}")))?;
     if interruption.stop().is_set() {

@@ -2,7 +2,7 @@
 
 use ratatui::text::Span;
 
-use super::theme::{ByteState, Colours};
+use super::theme::{ByteState, Palette};
 use crate::dataset::format_size;
 use crate::report::ByteTotals;
 
@@ -28,7 +28,7 @@ fn shares<const N: usize>(parts: [u128; N], columns: usize) -> [usize; N] {
 }
 
 /// What became of the expected bytes.
-pub(super) fn byte_bar(bytes: ByteTotals, columns: usize, colours: Colours) -> Vec<Span<'static>> {
+pub(super) fn byte_bar(bytes: ByteTotals, columns: usize, colours: Palette) -> Vec<Span<'static>> {
     let ByteTotals { expected, matched, wrong, .. } = bytes;
     let missing = expected.saturating_sub(matched).saturating_sub(wrong);
     let states = [ByteState::Matched, ByteState::Wrong, ByteState::Missing];
@@ -43,7 +43,7 @@ pub(super) fn byte_bar(bytes: ByteTotals, columns: usize, colours: Colours) -> V
 }
 
 /// How much is done.
-pub(super) fn progress_bar(percent: f64, columns: usize, colours: Colours) -> Vec<Span<'static>> {
+pub(super) fn progress_bar(percent: f64, columns: usize, colours: Palette) -> Vec<Span<'static>> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in thousandths")]
     let done = (percent.clamp(0.0, 100.0) * 1000.0) as u128;
     let [done, left] = shares([done, 100_000 - done], columns);
@@ -77,10 +77,10 @@ mod tests {
     fn a_bar_has_another_sign_for_each_state() {
         let bytes = ByteTotals { expected: 10, matched: 5, wrong: 1, extra: 3 };
         let bar: String =
-            byte_bar(bytes, 10, Colours::None).iter().map(|span| &*span.content).collect();
+            byte_bar(bytes, 10, Palette::None).iter().map(|span| &*span.content).collect();
         assert_eq!(bar, "█████╳░░░░");
         let bar: String =
-            progress_bar(99.99, 10, Colours::None).iter().map(|span| &*span.content).collect();
+            progress_bar(99.99, 10, Palette::None).iter().map(|span| &*span.content).collect();
         assert_eq!(bar, "━━━━━━━━━─", "not done looks not done");
     }
 }

@@ -5,7 +5,7 @@
 use ratatui::text::{Line, Span};
 
 use super::bar::{byte_bar, progress_bar, size};
-use super::theme::{ByteState, Colours, verdict_sign};
+use super::theme::{ByteState, Palette, verdict_sign};
 use super::view::SeenTarget;
 use crate::report::{
     ByteTotals, Cluster, ClusterRun, FileTally, Judged, NodeStates, Phase, RunCommand,
@@ -15,7 +15,7 @@ use crate::watch::{counted, duration, events, grouped, plain, throughput};
 
 /// How much a line matters, the most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
+pub(super) enum LineRank {
     Vital,
     Main,
     Rates,
@@ -23,7 +23,7 @@ pub(super) enum Rank {
     Rest,
 }
 
-pub(super) type RankedLine = (Rank, Line<'static>);
+pub(super) type RankedLine = (LineRank, Line<'static>);
 
 /// How wide the labels are.
 const LABEL_COLUMNS: usize = 10;
@@ -34,11 +34,11 @@ pub(super) struct HeadOf<'a> {
     pub(super) target: &'a SeenTarget,
     pub(super) run: Option<&'a ClusterRun>,
     pub(super) columns: usize,
-    pub(super) colours: Colours,
+    pub(super) colours: Palette,
 }
 
 /// A label, in its width.
-pub(super) fn label(text: &str, colours: Colours) -> Span<'static> {
+pub(super) fn label(text: &str, colours: Palette) -> Span<'static> {
     Span::styled(format!(" {text:<width$}", width = LABEL_COLUMNS - 1), colours.label())
 }
 
@@ -46,18 +46,18 @@ impl HeadOf<'_> {
     /// All lines, in their order.
     pub(super) fn lines(&self) -> Vec<RankedLine> {
         let mut lines = Vec::new();
-        lines.extend(self.absence().map(|line| (Rank::Vital, line)));
+        lines.extend(self.absence().map(|line| (LineRank::Vital, line)));
         if let Some(run) = self.run {
-            lines.push((Rank::Vital, self.verdict(run)));
+            lines.push((LineRank::Vital, self.verdict(run)));
             if run.command != RunCommand::Mount {
-                lines.push((Rank::Main, self.progress(run)));
+                lines.push((LineRank::Main, self.progress(run)));
             }
             if let Some(judged) = &run.judged {
                 self.judged(judged, &mut lines);
             }
-            lines.push((Rank::More, self.files(run)));
-            lines.extend(self.nodes(run).map(|line| (Rank::More, line)));
-            lines.extend(self.errors(run).map(|line| (Rank::Main, line)));
+            lines.push((LineRank::More, self.files(run)));
+            lines.extend(self.nodes(run).map(|line| (LineRank::More, line)));
+            lines.extend(self.errors(run).map(|line| (LineRank::Main, line)));
         }
         if let Some(watched) = self.target.watched() {
             self.strangers(&watched.cluster, &mut lines);
@@ -146,7 +146,7 @@ impl HeadOf<'_> {
         let room = self.columns.saturating_sub(LABEL_COLUMNS + said.chars().count() + 1);
         let mut spans = byte_bar(judged.bytes, room, self.colours);
         spans.push(Span::raw(said));
-        lines.push((Rank::Main, self.line("bytes", spans)));
+        lines.push((LineRank::Main, self.line("bytes", spans)));
 
         let mut spans = Vec::new();
         for (state, bytes) in [
@@ -162,15 +162,15 @@ impl HeadOf<'_> {
                 spans.push(Span::raw(format!("{} {}  ", size(bytes), state.name())));
             }
         }
-        lines.push((Rank::More, self.line("", spans)));
+        lines.push((LineRank::More, self.line("", spans)));
 
         if judged.classes.total() > 0 {
-            lines.push((Rank::More, self.classes(judged)));
+            lines.push((LineRank::More, self.classes(judged)));
         }
         if judged.unexpected > 0 {
             let said =
                 format!("{} that the dataset does not have", counted(judged.unexpected, "name"));
-            lines.push((Rank::More, self.line("unknown", [Span::raw(said)])));
+            lines.push((LineRank::More, self.line("unknown", [Span::raw(said)])));
         }
     }
 
@@ -256,7 +256,7 @@ impl HeadOf<'_> {
                 many => format!("{} reports cannot be read, as {}", grouped(many), plain(first)),
             };
             let said = Span::styled(said, self.colours.warning());
-            lines.push((Rank::Rest, self.line("unread", [said])));
+            lines.push((LineRank::Rest, self.line("unread", [said])));
         }
         if let Some(other) = cluster.other_runs.first() {
             let dataset = other.dataset.as_deref().unwrap_or("another dataset");
@@ -267,7 +267,7 @@ impl HeadOf<'_> {
                 other.node_count,
                 plain(dataset),
             );
-            lines.push((Rank::Rest, self.line("others", [Span::raw(said)])));
+            lines.push((LineRank::Rest, self.line("others", [Span::raw(said)])));
         }
     }
 }

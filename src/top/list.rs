@@ -46,6 +46,14 @@ impl ListPosition {
     }
 }
 
+/// The one so many places on, and after the last the first.
+pub(super) fn neighbour<T: Copy + PartialEq>(all: &[T], of: T, by: isize) -> Option<T> {
+    let at = all.iter().position(|one| *one == of)?;
+    let count = isize::try_from(all.len()).ok()?;
+    let next = isize::try_from(at).ok()?.checked_add(by)?.rem_euclid(count);
+    all.get(usize::try_from(next).ok()?).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use crate::storage::StopFlag;
 use crate::watch::{Look, Target, Watcher};
 
-pub use theme::Colours;
+pub use theme::Palette;
 use view::{SeenTarget, View};
 
 /// How long the text of one look waits for targets.
@@ -60,7 +60,7 @@ pub struct TextLook {
 pub fn run(
     targets: Vec<Target>,
     interval: Duration,
-    colours: Colours,
+    colours: Palette,
     stop: &StopFlag,
 ) -> io::Result<()> {
     let (mut view, watchers) = watch(targets, interval, colours)?;
@@ -73,7 +73,7 @@ pub fn run(
 ///
 /// Where the system has no threads to look at the targets.
 pub fn look_once(targets: Vec<Target>, columns: u16) -> io::Result<TextLook> {
-    let (mut view, watchers) = watch(targets, Duration::from_secs(3600), Colours::None)?;
+    let (mut view, watchers) = watch(targets, Duration::from_secs(3600), Palette::None)?;
     let begun = Instant::now();
     let mut looks: Vec<Look>;
     loop {
@@ -95,7 +95,7 @@ pub fn look_once(targets: Vec<Target>, columns: u16) -> io::Result<TextLook> {
 fn watch(
     targets: Vec<Target>,
     interval: Duration,
-    colours: Colours,
+    colours: Palette,
 ) -> io::Result<(View, Vec<Watcher>)> {
     let seen = targets
         .iter()

@@ -9,7 +9,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding, Paragraph, Widget, Wrap};
 
-use super::head::{HeadOf, Rank, RankedLine};
+use super::head::{HeadOf, LineRank, RankedLine};
 use super::rates::{Direction, directions, draw_rates};
 use super::rows::ListKind;
 use super::tables::{FRAME_ROWS, draw_list};
@@ -146,13 +146,13 @@ fn shown_directions(view: &View) -> Vec<Direction> {
 fn add_rates(lines: &mut Vec<RankedLine>, directions: &[Direction], view: &View, columns: u16) {
     let rates = directions
         .iter()
-        .map(|direction| (Rank::Rates, direction.line(columns.into(), view.colours)));
+        .map(|direction| (LineRank::Rates, direction.line(columns.into(), view.colours)));
     lines.extend(rates);
 }
 
 /// As many lines as there is room for, in their order.
 fn most_important(lines: Vec<RankedLine>, room: usize) -> Vec<Line<'static>> {
-    let mut ranks: Vec<(Rank, usize)> =
+    let mut ranks: Vec<(LineRank, usize)> =
         lines.iter().enumerate().map(|(at, (rank, _))| (*rank, at)).collect();
     ranks.sort_unstable();
     ranks.truncate(room);

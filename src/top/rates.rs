@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Sparkline, Widget};
 
 use super::head::label;
-use super::theme::Colours;
+use super::theme::Palette;
 use crate::report::{ClusterRun, MeterView, RunCommand};
 use crate::watch::{History, NodeCounters, counted, events, throughput};
 
@@ -30,10 +30,10 @@ pub(super) struct Direction {
 pub(super) fn directions(
     run: &ClusterRun,
     history: Option<&History>,
-    colours: Colours,
+    colours: Palette,
 ) -> Vec<Direction> {
-    let read: Counter = |counters| (counters.read_bytes, counters.reads);
-    let written: Counter = |counters| (counters.written_bytes, counters.writes);
+    let read: CountersOf = |counters| (counters.read_bytes, counters.reads);
+    let written: CountersOf = |counters| (counters.written_bytes, counters.writes);
     let ways = match run.command {
         RunCommand::Mount => vec![Way::Reads, Way::Writes],
         RunCommand::Write => vec![Way::Writes],
@@ -67,14 +67,14 @@ enum Way {
 }
 
 /// Bytes and operations.
-type Counter = fn(&NodeCounters) -> (f64, f64);
+type CountersOf = fn(&NodeCounters) -> (f64, f64);
 
 /// What a mount does now, and what it has done since the beginning.
 fn of_mount(
     run: &ClusterRun,
     history: Option<&History>,
     way: Way,
-    counter: Counter,
+    counter: CountersOf,
 ) -> (String, String) {
     let meters = run.nodes.iter().filter_map(|node| {
         node.report.operations.map(|operations| match way {
@@ -101,7 +101,7 @@ fn of_mount(
 
 impl Direction {
     /// As a line with its label, for small terminals and for text.
-    pub(super) fn line(&self, columns: usize, colours: Colours) -> Line<'static> {
+    pub(super) fn line(&self, columns: usize, colours: Palette) -> Line<'static> {
         let said = format!("{:<22} {}", self.figures, self.in_all);
         let name = label(self.name, colours);
         let room = columns.saturating_sub(name.width() + said.chars().count() + 2).min(40);
@@ -115,7 +115,7 @@ impl Direction {
         line
     }
 
-    fn draw(&self, buffer: &mut Buffer, area: Rect, colours: Colours) {
+    fn draw(&self, buffer: &mut Buffer, area: Rect, colours: Palette) {
         let peak = self.bytes_per_s.iter().copied().max().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let peak_said = format!(" peak {} ", throughput(peak as f64));
@@ -146,7 +146,7 @@ pub(super) fn draw_rates(
     buffer: &mut Buffer,
     area: Rect,
     directions: &[Direction],
-    colours: Colours,
+    colours: Palette,
 ) {
     let places = Layout::horizontal(directions.iter().map(|_| Constraint::Fill(1))).split(area);
     for (direction, place) in directions.iter().zip(places.iter()) {

@@ -11,7 +11,7 @@ use ratatui::widgets::{
 
 use super::bar::size;
 use super::rows::{ListKind, NodeColumn, origin, range_at};
-use super::theme::{Colours, verdict_sign};
+use super::theme::{Palette, verdict_sign};
 use super::view::View;
 use crate::report::{ClusterNode, ClusterRun, NodeRange};
 use crate::watch::{grouped, plain};
@@ -163,7 +163,7 @@ fn nodes(view: &View, seen: std::ops::Range<usize>, columns: u16) -> Option<Draw
     Some((titles.collect(), widths.collect(), rows))
 }
 
-fn node_cell(column: NodeColumn, node: &ClusterNode, colours: Colours) -> Cell<'static> {
+fn node_cell(column: NodeColumn, node: &ClusterNode, colours: Palette) -> Cell<'static> {
     let text = column.text(node);
     match (column, &node.report.judged) {
         (NodeColumn::State, _) => aligned(column, text, colours.node(node)),

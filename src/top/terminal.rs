@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGCONT, SIGTSTP};
 use signal_hook::{flag, low_level};
 
 use super::page;
-use super::view::{Step, View};
+use super::view::{Asked, View};
 use crate::storage::StopFlag;
 use crate::watch::Watcher;
 
@@ -72,16 +72,16 @@ pub(super) fn show(view: &mut View, watchers: &[Watcher], stop: &StopFlag) -> io
             wait = Duration::ZERO;
             let asked = match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => view.press(key),
-                _ => Step::Stay,
+                _ => Asked::Stay,
             };
             match asked {
-                Step::Stay => {}
-                Step::Quit => return Ok(()),
-                Step::Interrupt => {
+                Asked::Stay => {}
+                Asked::Quit => return Ok(()),
+                Asked::Interrupt => {
                     stop.set();
                     return Ok(());
                 }
-                Step::Suspend => signals.suspend.store(true, Ordering::Relaxed),
+                Asked::Suspend => signals.suspend.store(true, Ordering::Relaxed),
             }
         }
     }

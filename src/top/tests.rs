@@ -9,8 +9,8 @@ use ratatui::style::Color;
 
 use super::page;
 use super::rows::ListKind;
-use super::theme::Colours;
-use super::view::{Input, SeenTarget, Step, View};
+use super::theme::Palette;
+use super::view::{Asked, Input, SeenTarget, View};
 use crate::report::{
     ByteTotals, BytesDone, ClassCounts, Cluster, FileRange, FileTally, FilesDone, Judged,
     LastSecond, MeterView, Phase, RunCommand, RunErrors, RunIdentity, RunOperations, RunRates,
@@ -103,7 +103,7 @@ fn cluster() -> Vec<RunReport> {
     reports
 }
 
-fn view_of(targets: Vec<(&str, Vec<RunReport>)>, colours: Colours) -> View {
+fn view_of(targets: Vec<(&str, Vec<RunReport>)>, colours: Palette) -> View {
     let seen = targets
         .iter()
         .map(|(name, _)| SeenTarget { name: (*name).to_owned(), look: Look::default() });
@@ -157,7 +157,7 @@ fn has(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_mount_at_every_size_says_what_matters_most() {
-    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Colours::None);
+    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Palette::None);
     for size in [(80, 24), (200, 60)] {
         let text = drawn(&mut view, size);
         has(&text, &["seedfs top  /mnt/seedfs", "mount · n000 · up 1 min 39 s", "✗ mismatch"]);
@@ -179,7 +179,7 @@ fn a_mount_at_every_size_says_what_matters_most() {
 #[test]
 fn no_size_panics_or_writes_past_the_edge() {
     let several = vec![("/mnt/a", vec![mount()]), ("/scratch", cluster()), ("/gone", Vec::new())];
-    let mut view = view_of(several, Colours::Ansi);
+    let mut view = view_of(several, Palette::Ansi);
     for _ in 0..view.tabs().len() {
         for input in [Input::Browse, Input::Help, Input::Search("node".into())] {
             view.input = input;
@@ -196,7 +196,7 @@ fn no_size_panics_or_writes_past_the_edge() {
 
 #[test]
 fn a_cluster_has_a_table_with_trouble_first() {
-    let mut view = view_of(vec![("/scratch", cluster())], Colours::None);
+    let mut view = view_of(vec![("/scratch", cluster())], Palette::None);
     let text = drawn(&mut view, (120, 30));
     has(&text, &["write · 6 nodes", "2 working · 1 done · 1 failed · 1 stale · 1 not heard of"]);
     has(&text, &["2, the first: node 1: node_1/process_7: No space left on device"]);
@@ -211,7 +211,7 @@ fn a_cluster_has_a_table_with_trouble_first() {
 
 #[test]
 fn keys_move_as_in_htop() {
-    let mut view = view_of(vec![("/scratch", cluster())], Colours::None);
+    let mut view = view_of(vec![("/scratch", cluster())], Palette::None);
     drawn(&mut view, (80, 24));
     assert_eq!(selected(&mut view), "n001");
     view.press(KeyCode::Down.into());
@@ -229,15 +229,15 @@ fn keys_move_as_in_htop() {
     has(&drawn(&mut view, (80, 24)), &["Threads of node 1 (4)", "25 %", "node_0/process_3"]);
     view.press(KeyCode::Left.into());
     assert_eq!(view.focus(), Some(ListKind::Nodes));
-    assert_eq!(view.press(KeyCode::Char('q').into()), Step::Quit);
+    assert_eq!(view.press(KeyCode::Char('q').into()), Asked::Quit);
     let control = |key| KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL);
-    assert_eq!(view.press(control('c')), Step::Interrupt);
-    assert_eq!(view.press(control('z')), Step::Suspend);
+    assert_eq!(view.press(control('c')), Asked::Interrupt);
+    assert_eq!(view.press(control('z')), Asked::Suspend);
 }
 
 #[test]
 fn sorting_keeps_the_selected_node_and_the_same_comes_in_order() {
-    let mut view = view_of(vec![("/scratch", cluster())], Colours::None);
+    let mut view = view_of(vec![("/scratch", cluster())], Palette::None);
     press(&mut view, "jj");
     assert_eq!(selected(&mut view), "n000");
     press(&mut view, "s");
@@ -257,7 +257,7 @@ fn sorting_keeps_the_selected_node_and_the_same_comes_in_order() {
 
 #[test]
 fn a_search_finds_while_it_is_typed_and_again() {
-    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Colours::None);
+    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Palette::None);
     press(&mut view, "/MISP");
     has(&drawn(&mut view, (80, 24)), &[" /MISP"]);
     assert_eq!(selected(&mut view), "0");
@@ -277,7 +277,7 @@ fn a_search_finds_while_it_is_typed_and_again() {
 
 #[test]
 fn the_help_covers_the_page_until_a_key() {
-    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Colours::None);
+    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Palette::None);
     press(&mut view, "?");
     has(&drawn(&mut view, (80, 24)), &["the keys", "PgUp PgDn", "Any key closes it."]);
     press(&mut view, "q");
@@ -289,7 +289,7 @@ fn tabs_are_the_runs_of_all_targets() {
     let mut both = cluster();
     both.push(report(RunCommand::Verify, 0, 1));
     let targets = vec![("/mnt/a", vec![mount()]), ("/scratch", both), ("/silent", Vec::new())];
-    let mut view = view_of(targets, Colours::None);
+    let mut view = view_of(targets, Palette::None);
     let text = drawn(&mut view, (80, 24));
     has(&text, &["✗ /mnt/a", "▶ /scratch write", "▶ /scratch verify", "/silent"]);
     for title in ["write · 6 nodes", "verify · n000", "seedfs top  /silent", "mount · n000"] {
@@ -302,7 +302,7 @@ fn tabs_are_the_runs_of_all_targets() {
 
 #[test]
 fn what_has_gone_is_said_and_shown_on() {
-    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Colours::None);
+    let mut view = view_of(vec![("/mnt/seedfs", vec![mount()])], Palette::None);
     let mut gone = Watched::clone(view.targets[0].look.watched.as_ref().unwrap());
     gone.absent = Some("it is not mounted any more".into());
     view.observe([Look { watched: Some(Arc::new(gone)), silent_s: None }]);
@@ -326,7 +326,7 @@ fn nothing_that_others_have_written_is_obeyed() {
     let mut wrong = mount();
     wrong.wrong.ranges[2].path = hostile.into();
     wrong.target = hostile.into();
-    let mut view = view_of(vec![("/scratch", reports), ("/mnt", vec![wrong])], Colours::Ansi);
+    let mut view = view_of(vec![("/scratch", reports), ("/mnt", vec![wrong])], Palette::Ansi);
     for keys in ["", "jj", "s", "/script"] {
         press(&mut view, keys);
         for size in [(80, 24), (200, 60), (40, 10)] {
@@ -343,8 +343,8 @@ fn nothing_that_others_have_written_is_obeyed() {
 #[test]
 fn without_colours_nothing_has_a_colour_and_with_them_nothing_is_said_by_colour_alone() {
     let targets = || vec![("/scratch", cluster()), ("/mnt/a", vec![mount()])];
-    let mut plain = view_of(targets(), Colours::None);
-    let mut coloured = view_of(targets(), Colours::Ansi);
+    let mut plain = view_of(targets(), Palette::None);
+    let mut coloured = view_of(targets(), Palette::Ansi);
     for _ in 0..2 {
         let size = (120, 40);
         let without = screen(&mut plain, size);
@@ -361,7 +361,7 @@ fn without_colours_nothing_has_a_colour_and_with_them_nothing_is_said_by_colour_
 
 #[test]
 fn a_page_as_text_has_all_lines_and_no_keys() {
-    let mut view = view_of(vec![("/scratch", cluster())], Colours::None);
+    let mut view = view_of(vec![("/scratch", cluster())], Palette::None);
     let tab = view.tab();
     let text = page::text(&mut view, tab, 100);
     has(&text, &["write · 6 nodes", "nodes", "errors", "n004", "Threads of node 1 (4)"]);
@@ -372,7 +372,7 @@ fn a_page_as_text_has_all_lines_and_no_keys() {
 #[test]
 fn of_a_thousand_nodes_only_those_are_made_that_are_seen() {
     let many = |count| (0..count).map(|node| report(RunCommand::Write, node, count)).collect();
-    let mut view = view_of(vec![("/scratch", many(1000))], Colours::Ansi);
+    let mut view = view_of(vec![("/scratch", many(1000))], Palette::Ansi);
     press(&mut view, "G");
     let text = drawn(&mut view, (120, 40));
     has(&text, &["Nodes (1,000)", "n999"]);

@@ -1,4 +1,4 @@
-//! Colours, and the signs that say the same without them.
+//! Palette, and the signs that say the same without them.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -7,7 +7,7 @@ use crate::verdict::{Class, Verdict};
 
 /// Whether there are colours. Nothing is said by a colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
+pub enum Palette {
     /// Those of the terminal's own sixteen.
     Ansi,
     /// None: bold, dim and reversed only.
@@ -53,7 +53,7 @@ pub(super) const fn verdict_sign(verdict: Verdict) -> &'static str {
     }
 }
 
-impl Colours {
+impl Palette {
     fn of(self, colour: Color) -> Style {
         match self {
             Self::Ansi => Style::new().fg(colour),

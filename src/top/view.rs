@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::list::{ListPosition, Move};
+use super::list::{ListPosition, Move, neighbour};
 use super::rows::{
     ListKind, NodeColumn, node_matches, range_at, range_matches, sorted, thread_matches,
 };
-use super::theme::Colours;
+use super::theme::Palette;
 use crate::report::{ClusterNode, ClusterRun, RunCommand, ThreadReport};
 use crate::watch::{Look, Watched};
 
@@ -17,7 +17,7 @@ use crate::watch::{Look, Watched};
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) targets: Vec<SeenTarget>,
-    pub(super) colours: Colours,
+    pub(super) colours: Palette,
     pub(super) input: Input,
     tab: Tab,
     pages: BTreeMap<Tab, Page>,
@@ -50,7 +50,7 @@ pub(super) enum Input {
 
 /// What a key asks of whoever has the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Asked {
     Stay,
     Quit,
     Interrupt,
@@ -90,7 +90,7 @@ impl Default for Page {
 
 impl View {
     /// A view of targets, of which nothing has been seen yet.
-    pub(super) fn new(targets: Vec<SeenTarget>, colours: Colours) -> Self {
+    pub(super) fn new(targets: Vec<SeenTarget>, colours: Palette) -> Self {
         let (tab, pages) = (Tab::default(), BTreeMap::new());
         let mut view = Self { targets, colours, input: Input::Browse, tab, pages };
         view.settle();
@@ -243,30 +243,30 @@ impl View {
     }
 
     /// Does what a key says.
-    pub(super) fn press(&mut self, key: KeyEvent) -> Step {
+    pub(super) fn press(&mut self, key: KeyEvent) -> Asked {
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             match key.code {
-                KeyCode::Char('c') => return Step::Interrupt,
-                KeyCode::Char('z') => return Step::Suspend,
+                KeyCode::Char('c') => return Asked::Interrupt,
+                KeyCode::Char('z') => return Asked::Suspend,
                 KeyCode::Char('f') => self.step(Move::PageDown),
                 KeyCode::Char('b') => self.step(Move::PageUp),
                 _ => {}
             }
-            return Step::Stay;
+            return Asked::Stay;
         }
         match std::mem::replace(&mut self.input, Input::Browse) {
-            Input::Help => Step::Stay,
+            Input::Help => Asked::Stay,
             Input::Search(typed) => {
                 self.type_search(typed, key.code);
-                Step::Stay
+                Asked::Stay
             }
             Input::Browse => self.browse(key.code),
         }
     }
 
-    fn browse(&mut self, code: KeyCode) -> Step {
+    fn browse(&mut self, code: KeyCode) -> Asked {
         match code {
-            KeyCode::Char('q') | KeyCode::F(10) => return Step::Quit,
+            KeyCode::Char('q') | KeyCode::F(10) => return Asked::Quit,
             KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.input = Input::Help,
             KeyCode::Char('/') | KeyCode::F(3) => self.input = Input::Search(String::new()),
             KeyCode::Char('n') => self.search(1, Toward::Next),
@@ -286,7 +286,7 @@ impl View {
             KeyCode::Esc => self.page_mut().searched.clear(),
             _ => {}
         }
-        Step::Stay
+        Asked::Stay
     }
 
     fn step(&mut self, step: Move) {
@@ -399,12 +399,4 @@ impl SeenTarget {
     pub(super) fn watched(&self) -> Option<&Watched> {
         self.look.watched.as_deref()
     }
-}
-
-/// The one so many places on, and after the last the first.
-fn neighbour<T: Copy + PartialEq>(all: &[T], of: T, by: isize) -> Option<T> {
-    let at = all.iter().position(|one| *one == of)?;
-    let count = isize::try_from(all.len()).ok()?;
-    let next = isize::try_from(at).ok()?.checked_add(by)?.rem_euclid(count);
-    all.get(usize::try_from(next).ok()?).copied()
 }
