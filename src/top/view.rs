@@ -248,8 +248,6 @@ impl View {
             match key.code {
                 KeyCode::Char('c') => return Asked::Interrupt,
                 KeyCode::Char('z') => return Asked::Suspend,
-                KeyCode::Char('f') => self.step(Move::PageDown),
-                KeyCode::Char('b') => self.step(Move::PageUp),
                 _ => {}
             }
             return Asked::Stay;
