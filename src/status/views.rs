@@ -143,7 +143,7 @@ pub(super) struct EventView {
 
 /// The totals of some files of the dataset: those that were written to, one by one, and the rest by
 /// subtraction.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     files: FileTally,
     bytes: ByteTotals,
@@ -158,6 +158,23 @@ impl Totals {
     pub(super) fn add(&mut self, tally: &ByteTally) {
         self.files.add(tally.verdict());
         self.bytes.add(tally);
+    }
+
+    /// Takes back a file that was added.
+    pub(super) fn subtract(&mut self, tally: &ByteTally) {
+        self.files.subtract(tally.verdict());
+        self.bytes.subtract(tally);
+    }
+
+    /// What a view shows of them: how many files are untouched, and how many bytes they should
+    /// have, follows from the dataset.
+    #[cfg(debug_assertions)]
+    pub(super) fn shown(&self) -> ([u64; 3], [u128; 3]) {
+        let Self { files, bytes } = self;
+        (
+            [files.incomplete, files.verified, files.mismatch],
+            [bytes.matched, bytes.wrong, bytes.extra],
+        )
     }
 
     /// The view, where there are `files` files of this size together.
