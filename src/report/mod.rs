@@ -16,7 +16,9 @@ use serde::Serialize;
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
-pub(crate) use views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
+pub(crate) use views::{
+    BytesView, FileBytesView, FileView, FilesView, RangeView, SCHEMA, SeenView,
+};
 
 /// How many wrong ranges a report lists of one file.
 pub const RANGES_MAX: usize = 1000;

@@ -13,8 +13,12 @@ pub enum Document {
     Mismatches,
     /// `others.json`
     Others,
+    /// `map.json`
+    Map,
     /// `nodes/node_<node>.json`
     Node(u16),
+    /// `nodes/node_<node>/process_<process>.json`
+    Process(u16, u16),
     /// `files/<path>.json`
     File(Inode),
 }

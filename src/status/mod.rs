@@ -4,9 +4,10 @@
 //! and does not change afterwards. Making one takes each record's lock for as long as it takes to
 //! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
-//! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
-//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], `others.json` has a
-//! bound on its names and on their bytes, and the totals of untouched files are arithmetic.
+//! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`](crate::report::RANGES_MAX) wrong ranges
+//! and counts the others, and so do its segments and the files of a process; `mismatches.json`
+//! holds the latest [`EVENTS_MAX`], `others.json` has a bound on its names and on their bytes,
+//! `map.json` one on its runs, and the totals of untouched files are arithmetic.
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
@@ -15,8 +16,11 @@
 mod counters;
 mod document;
 mod events;
+mod file;
 mod judgement_cache;
+mod map;
 mod others;
+mod process;
 mod recount;
 mod views;
 
@@ -29,14 +33,17 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA, write_json};
-use crate::verdict::{Judge, Verdict, WrongRange};
+use crate::report::{RangeView, SCHEMA, write_json};
+use crate::verdict::Verdict;
 
 pub use counters::{Counters, Meter};
 pub use document::Document;
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
 
+use file::FileDocumentView;
+use map::MapDocumentView;
+use process::ProcessDocumentView;
 use recount::{Changed, Found};
 use views::{
     EventView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView,
@@ -95,7 +102,9 @@ enum AnyView {
     Mismatches(MismatchesView),
     Others(OthersView),
     Node(NodeView),
-    File(Box<FileView>),
+    Process(ProcessDocumentView),
+    Map(MapDocumentView),
+    File(Box<FileDocumentView>),
 }
 
 impl DocumentView {
@@ -105,7 +114,14 @@ impl DocumentView {
     ///
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_json(self, out)
+        match &self.0 {
+            // A line for each run would be most of it.
+            AnyView::Map(map) => {
+                serde_json::to_writer(&mut *out, map)?;
+                out.write_all(b"\n")
+            }
+            other => write_json(other, out),
+        }
     }
 }
 
@@ -126,6 +142,10 @@ impl MountStatus<'_> {
             Document::Mismatches => AnyView::Mismatches(self.mismatches()),
             Document::Others => AnyView::Others(self.others(stop)?),
             Document::Node(node) => AnyView::Node(self.node(node, stop)?),
+            Document::Process(node, process) => {
+                AnyView::Process(self.process(node, process, stop)?)
+            }
+            Document::Map => AnyView::Map(self.map(stop)?),
             Document::File(inode) => match self.dataset.namespace().entry(inode) {
                 Some(DatasetEntry::File(file)) => {
                     AnyView::File(Box::new(self.file(inode, file, stop)?))
@@ -166,7 +186,7 @@ impl MountStatus<'_> {
             |changed| match changed {
                 Changed::File(_, tally) => totals.add(&tally),
                 Changed::Missing(missing) => {
-                    totals.add_missing(self.files_missing(&missing, None));
+                    totals.add_missing(self.files_missing(&missing, DatasetPart::ALL));
                 }
             },
         )?;
@@ -222,7 +242,8 @@ impl MountStatus<'_> {
                     }
                 }
                 Changed::Missing(missing) => {
-                    totals.add_missing(self.files_missing(&missing, Some(node)));
+                    let part = DatasetPart { node: Some(node), process: None };
+                    totals.add_missing(self.files_missing(&missing, part));
                     let of_process = &mut missing_of_process;
                     missing_of_every += self.files_missing_of_processes(&missing, node, of_process);
                 }
@@ -247,52 +268,6 @@ impl MountStatus<'_> {
                     totals: totals.view(each_files, bytes),
                 })
                 .collect(),
-        })
-    }
-
-    fn file(
-        &self,
-        inode: Inode,
-        file: Coordinates,
-        stop: StopCheck<'_>,
-    ) -> Result<FileView, Stopped> {
-        let found = self.found(file);
-        let exists = !matches!(found, Found::Missing);
-        // Of one moment, also where somebody goes on to write.
-        let written = self.written(&found);
-        let is_written = matches!(found, Found::Written(..));
-        let mut ranges = Vec::new();
-        let mut ranges_total = 0;
-        let mut note = |range: WrongRange| {
-            ranges_total += 1;
-            if ranges.len() < RANGES_MAX {
-                ranges.push(RangeView::new(self.dataset, &range));
-            }
-        };
-        let tally = match &written {
-            Some(written) => {
-                let judge =
-                    Judge { content: self.content, expectation: self.dataset.file_content(file) };
-                judge.judge(written, stop, &mut note).ok_or(Stopped)?
-            }
-            None => self.judge(file, &found, stop, &mut note)?,
-        };
-        Ok(FileView {
-            schema: SCHEMA,
-            path: self.path(inode),
-            verdict: tally.verdict().name(),
-            coordinates: file.into(),
-            size_bytes: written.as_ref().map_or(0, |written| written.size_bytes),
-            exists,
-            extents: written
-                .as_ref()
-                .filter(|_| is_written)
-                .map_or(0, |written| written.extents.len() as u64),
-            kept_bytes: written.as_ref().map_or(0, kept_bytes),
-            bytes: tally.into(),
-            ranges_dropped: ranges_total - ranges.len() as u64,
-            ranges,
-            ranges_total,
         })
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::MountStatus;
 use super::judgement_cache::{RecordVersion, Subject};
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::{Coordinates, DatasetEntry, FileContent, Inode};
+use crate::dataset::{Coordinates, DatasetEntry, DatasetPart, FileContent, Inode};
 use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
 
@@ -253,13 +253,12 @@ impl MountStatus<'_> {
         Ok(now)
     }
 
-    /// How many files of a node, where one is given, are gone.
-    pub(super) fn files_missing(&self, missing: &Missing, node: Option<u16>) -> u64 {
+    /// How many files of a part are gone.
+    pub(super) fn files_missing(&self, missing: &Missing, part: DatasetPart) -> u64 {
         let namespace = self.dataset.namespace();
-        let all = namespace.files_below(missing.directory, node, None);
-        let there: u64 =
-            missing.except.iter().map(|inode| namespace.files_below(*inode, node, None)).sum();
-        all.saturating_sub(there)
+        let below = |inode| namespace.files_below(inode, part.node, part.process);
+        let there: u64 = missing.except.iter().map(|inode| below(*inode)).sum();
+        below(missing.directory).saturating_sub(there)
     }
 
     /// Adds to each process of a node how many of its files are gone, and returns how many of every
@@ -272,8 +271,8 @@ impl MountStatus<'_> {
     ) -> i128 {
         let namespace = self.dataset.namespace();
         let mut every = 0;
-        let mut add = |inode: Inode, sign: i128| {
-            let process = namespace.process(inode);
+        missing.each(|inode, sign| {
+            let process = namespace.part_below(inode).process;
             let one = Some(process.unwrap_or_default());
             let files = namespace.files_below(inode, Some(node), one);
             let files = sign * i128::from(files);
@@ -282,10 +281,17 @@ impl MountStatus<'_> {
                 Some(Some(process)) => *process += files,
                 Some(None) => {}
             }
-        };
-        add(missing.directory, 1);
-        missing.except.iter().for_each(|inode| add(*inode, -1));
+        });
         every
+    }
+}
+
+impl Missing {
+    /// Calls `each` with everything whose files count: with 1 where they are gone, with -1 where
+    /// they were made again.
+    pub(super) fn each(&self, mut each: impl FnMut(Inode, i128)) {
+        each(self.directory, 1);
+        self.except.iter().for_each(|inode| each(*inode, -1));
     }
 }
 

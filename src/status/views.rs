@@ -166,11 +166,15 @@ impl Totals {
         self.bytes.add(tally);
     }
 
+    /// How many files are not untouched.
+    pub(super) fn changed_files(&self) -> u64 {
+        self.files.incomplete + self.files.verified + self.files.mismatch
+    }
+
     /// The view, where there are `files` files of this size together.
     pub(super) fn view(mut self, files: u64, total: Total) -> TotalsView {
         let Total { bytes: expected, estimated } = total;
-        let seen = self.files.incomplete + self.files.verified + self.files.mismatch;
-        self.files.untouched = files.saturating_sub(seen);
+        self.files.untouched = files.saturating_sub(self.changed_files());
         TotalsView {
             verdict: self.files.verdict().name(),
             files: FilesView::new(files, self.files),

@@ -13,6 +13,7 @@
 mod common;
 mod fs_model;
 mod limits;
+mod maps;
 mod names_model;
 mod read_streams;
 mod reset_and_forget;

@@ -1,0 +1,197 @@
+//! `map.json`: the verdict on every process of every node, as runs.
+//!
+//! There may be 2^32 processes. Only those with a file that differs are looked at one by one; all
+//! others are what the directories that are gone make of them, and a run of them is one step.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::MountStatus;
+use super::recount::{Changed, Missing};
+use crate::content::{StopCheck, Stopped};
+use crate::dataset::DatasetPart;
+use crate::report::{FileTally, SCHEMA};
+use crate::verdict::Verdict;
+
+/// How many runs the map has at the most.
+const RUNS_MAX: usize = 1 << 16;
+
+/// `map.json`
+#[derive(Debug, Serialize)]
+pub(super) struct MapDocumentView {
+    schema: u32,
+    first_node: u16,
+    nodes: u32,
+    processes: u32,
+    cells: Vec<(char, u64)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dropped: bool,
+}
+
+/// What differs, by the processes that it concerns. Files that are gone with their directory are
+/// counted with a sign: those of a directory that was made again are taken off.
+#[derive(Debug, Default)]
+struct Differing {
+    /// Files that are gone of every process.
+    of_every: i128,
+    /// Files that are gone of every process of a node.
+    of_node: BTreeMap<u16, i128>,
+    /// Files that are gone of one process of every node.
+    of_process: BTreeMap<u16, i128>,
+    /// What there is of one process of one node.
+    cells: BTreeMap<(u16, u16), Cell>,
+}
+
+#[derive(Debug, Default)]
+struct Cell {
+    files: FileTally,
+    gone: i128,
+}
+
+/// Runs of cells with the same verdict.
+#[derive(Debug, Default)]
+struct Runs {
+    cells: Vec<(char, u64)>,
+    dropped: bool,
+}
+
+impl Runs {
+    fn add(&mut self, verdict: Verdict, count: u64) {
+        if count == 0 || self.dropped {
+            return;
+        }
+        let code = code(verdict);
+        if let Some((last, so_far)) = self.cells.last_mut()
+            && *last == code
+        {
+            *so_far += count;
+        } else if self.cells.len() < RUNS_MAX {
+            self.cells.push((code, count));
+        } else {
+            self.dropped = true;
+        }
+    }
+}
+
+fn code(verdict: Verdict) -> char {
+    match verdict {
+        Verdict::Untouched => 'u',
+        Verdict::Incomplete => 'i',
+        Verdict::Verified => 'v',
+        Verdict::Mismatch => 'm',
+    }
+}
+
+impl MountStatus<'_> {
+    pub(super) fn map(&self, stop: StopCheck<'_>) -> Result<MapDocumentView, Stopped> {
+        let dimensions = self.dataset.dimensions();
+        let mut differing = Differing::default();
+        self.each_changed(
+            stop,
+            |_| true,
+            |changed| match changed {
+                Changed::File(file, tally) => {
+                    let cell = differing.cells.entry((file.node, file.process)).or_default();
+                    cell.files.add(tally.verdict());
+                }
+                Changed::Missing(missing) => self.add_missing(&missing, &mut differing),
+            },
+        )?;
+        let each = self.dataset.file_count_of(DatasetPart { node: Some(0), process: Some(0) });
+        let Runs { cells, dropped } = differing.runs(dimensions.nodes, dimensions.processes, each);
+        Ok(MapDocumentView {
+            schema: SCHEMA,
+            first_node: 0,
+            nodes: dimensions.nodes,
+            processes: dimensions.processes,
+            cells,
+            dropped,
+        })
+    }
+
+    fn add_missing(&self, missing: &Missing, differing: &mut Differing) {
+        let namespace = self.dataset.namespace();
+        missing.each(|directory, sign| {
+            let part = namespace.part_below(directory);
+            let node = Some(part.node.unwrap_or_default());
+            let process = Some(part.process.unwrap_or_default());
+            let files = i128::from(namespace.files_below(directory, node, process));
+            *match (part.node, part.process) {
+                (None, None) => &mut differing.of_every,
+                (Some(node), None) => differing.of_node.entry(node).or_default(),
+                (None, Some(process)) => differing.of_process.entry(process).or_default(),
+                (Some(node), Some(process)) => {
+                    &mut differing.cells.entry((node, process)).or_default().gone
+                }
+            } += sign * files;
+        });
+    }
+}
+
+impl Differing {
+    fn runs(&self, nodes: u32, processes: u32, files_of_each: u64) -> Runs {
+        let mut runs = Runs::default();
+        // The nodes in which nothing differs but directories of every node are all alike.
+        let mut alike: Option<(i128, Vec<(Verdict, u64)>)> = None;
+        for node in (0..nodes).filter_map(|node| u16::try_from(node).ok()) {
+            let gone = self.of_every + self.of_node.get(&node).copied().unwrap_or_default();
+            let row = match &mut alike {
+                Some((known, row)) if *known == gone => row,
+                alike => &mut alike.insert((gone, self.row(gone, processes))).1,
+            };
+            let mut own = self.cells.range((node, 0)..=(node, u16::MAX)).peekable();
+            let mut at = 0;
+            for (verdict, count) in row {
+                let end = at + *count;
+                while let Some(((_, process), cell)) =
+                    own.next_if(|((_, process), _)| u64::from(*process) < end)
+                {
+                    let gone = gone + self.of_process.get(process).copied().unwrap_or_default();
+                    runs.add(*verdict, u64::from(*process) - at);
+                    runs.add(cell.verdict(gone, files_of_each), 1);
+                    at = u64::from(*process) + 1;
+                }
+                runs.add(*verdict, end - at);
+                at = end;
+            }
+            if runs.dropped {
+                break;
+            }
+        }
+        runs
+    }
+
+    /// The processes of a node of which no file differs by itself.
+    fn row(&self, gone: i128, processes: u32) -> Vec<(Verdict, u64)> {
+        let verdict = |gone: i128| if gone > 0 { Verdict::Incomplete } else { Verdict::Untouched };
+        let mut row = Vec::new();
+        let mut at = 0;
+        for (process, gone_of_it) in &self.of_process {
+            let process = u64::from(*process);
+            row.push((verdict(gone), process - at));
+            row.push((verdict(gone + gone_of_it), 1));
+            at = process + 1;
+        }
+        row.push((verdict(gone), u64::from(processes) - at));
+        row.retain(|(_, count)| *count > 0);
+        row.dedup_by(|next, last| {
+            let same = next.0 == last.0;
+            last.1 += if same { next.1 } else { 0 };
+            same
+        });
+        row
+    }
+}
+
+impl Cell {
+    /// The verdict on a process of so many files, of which so many are gone with directories of
+    /// others.
+    fn verdict(&self, gone: i128, files: u64) -> Verdict {
+        let mut tally = self.files;
+        tally.incomplete += u64::try_from(gone + self.gone).unwrap_or_default();
+        let changed = tally.incomplete + tally.verified + tally.mismatch;
+        tally.untouched = files.saturating_sub(changed);
+        tally.verdict()
+    }
+}
