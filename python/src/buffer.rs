@@ -5,27 +5,39 @@
 //! business, as it is with `readinto` of a file.
 #![allow(unsafe_code, reason = "memory that Python owns")]
 
-use std::ffi::{c_int, c_void};
+mod dlpack;
+
+use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::slice;
 
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyDict};
 
 /// Memory that somebody lends.
 pub(crate) struct Lent {
     start: NonNull<u8>,
     length: usize,
     /// Gives it back when it is dropped.
-    _owner: Owner,
+    owner: Owner,
 }
 
 #[expect(dead_code, reason = "held to be dropped")]
 enum Owner {
     Buffer(View),
-    Tensor(Py<PyCapsule>),
+    Tensor(Py<PyCapsule>, Element),
+}
+
+/// What stands in memory, as far as anybody here asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    Byte,
+    /// In the machine's byte order.
+    Float32,
+    Other,
 }
 
 // SAFETY: the memory stays where it is until the value is dropped, whichever thread looks at it;
@@ -62,7 +74,7 @@ impl Lent {
         })?;
         let start = NonNull::new(view.0.buf.cast()).unwrap_or(NonNull::dangling());
         let length = usize::try_from(view.0.len)?;
-        Ok(Self { start, length, _owner: Owner::Buffer(view) })
+        Ok(Self { start, length, owner: Owner::Buffer(view) })
     }
 
     /// Torch's tensors, for one, have no buffer protocol.
@@ -74,40 +86,58 @@ impl Lent {
             )));
         }
         let (device, _): (i32, i32) = object.call_method0("__dlpack_device__")?.extract()?;
-        if device != DEVICE_CPU {
+        if device != dlpack::DEVICE_CPU {
             return Err(PyBufferError::new_err(
                 "the tensor is not in main memory: expected one on the CPU",
             ));
         }
-        let capsule = object.call_method0("__dlpack__").map_err(|error| {
+        let capsule = lend(object).map_err(|error| {
             // Each library has its own word for a tensor that it does not lend.
             let refused = PyBufferError::new_err(format!("the tensor is not lent: {error}"));
             refused.set_cause(object.py(), Some(error));
             refused
         })?;
-        let capsule = capsule.cast_into::<PyCapsule>()?;
-        let managed = capsule.pointer_checked(Some(c"dltensor"))?.cast::<Tensor>();
-        // SAFETY: a capsule of this name holds a pointer to such a tensor, and the capsule's
-        // destructor, which we leave to it, frees it.
-        let tensor = unsafe { managed.as_ref() };
-        let shape = tensor.numbers(tensor.shape);
-        if !is_contiguous(shape, tensor.numbers(tensor.strides)) {
+        let (tensor, flags) = dlpack::tensor_of(&capsule)?;
+        let shape = tensor.shape();
+        if !is_contiguous(shape, tensor.strides()) {
             return Err(strided());
         }
-        if to_write && object.getattr("flags").is_ok_and(|flags| is_read_only(&flags)) {
+        if to_write && flags & dlpack::READ_ONLY != 0 {
             return Err(read_only());
         }
-        let bits = usize::from(tensor.bits) * usize::from(tensor.lanes);
+        if to_write && flags & dlpack::IS_COPIED != 0 {
+            return Err(PyBufferError::new_err(
+                "the tensor's library lends a copy: expected memory that can be filled in place",
+            ));
+        }
         let items = shape.iter().try_fold(1_usize, |items, length| {
             usize::try_from(*length).ok().and_then(|length| items.checked_mul(length))
         });
+        let bits = tensor.element_bits();
         let length = items.and_then(|items| items.checked_mul(bits)).map(|bits| bits / 8);
         let Some(length) = length.filter(|_| bits.is_multiple_of(8)) else {
             return Err(PyBufferError::new_err("the tensor's elements are not whole bytes"));
         };
-        let start = tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset);
-        let start = NonNull::new(start).unwrap_or(NonNull::dangling());
-        Ok(Self { start, length, _owner: Owner::Tensor(capsule.unbind()) })
+        let start = NonNull::new(tensor.start()).unwrap_or(NonNull::dangling());
+        let element = tensor.element();
+        Ok(Self { start, length, owner: Owner::Tensor(capsule.unbind(), element) })
+    }
+
+    /// What stands there, as the object says from which it was lent.
+    pub(crate) fn element(&self, object: &Bound<'_, PyAny>) -> PyResult<Element> {
+        match &self.owner {
+            Owner::Tensor(_, element) => Ok(*element),
+            Owner::Buffer(_) => {
+                let typed = PyUntypedBuffer::get(object)?;
+                Ok(match typed.format().to_bytes() {
+                    b"B" | b"b" | b"c" => Element::Byte,
+                    b"f" | b"@f" | b"=f" => Element::Float32,
+                    b"<f" if cfg!(target_endian = "little") => Element::Float32,
+                    b">f" | b"!f" if cfg!(target_endian = "big") => Element::Float32,
+                    _ => Element::Other,
+                })
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -154,39 +184,17 @@ fn strided() -> PyErr {
     PyBufferError::new_err("the buffer has gaps or another order (strides): expected C-contiguous")
 }
 
-/// NumPy's arrays of old versions hand read-only ones over as if they could be written.
-fn is_read_only(flags: &Bound<'_, PyAny>) -> bool {
-    flags.getattr("writeable").is_ok_and(|writeable| writeable.is_truthy().is_ok_and(|yes| !yes))
-}
-
-/// `kDLCPU`.
-const DEVICE_CPU: i32 = 1;
-
-/// `DLManagedTensor` of DLPack's C interface, up to where we look.
-#[repr(C)]
-struct Tensor {
-    data: *mut c_void,
-    device: c_int,
-    device_id: c_int,
-    dimensions: c_int,
-    code: u8,
-    bits: u8,
-    lanes: u16,
-    shape: *const i64,
-    strides: *const i64,
-    byte_offset: usize,
-}
-
-impl Tensor {
-    /// A number for each dimension; none where there is no list.
-    fn numbers(&self, list: *const i64) -> &[i64] {
-        let Ok(length) = usize::try_from(self.dimensions) else { return &[] };
-        if list.is_null() {
-            return &[];
-        }
-        // SAFETY: DLPack promises as many as there are dimensions.
-        unsafe { slice::from_raw_parts(list, length) }
-    }
+/// Asks a tensor for its memory in the form of DLPack 1.0, which says whether it may be written;
+/// libraries that do not know it yet have no such argument.
+fn lend<'py>(tensor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyCapsule>> {
+    let py = tensor.py();
+    let options = PyDict::new(py);
+    options.set_item("max_version", (1, 0))?;
+    let capsule = match tensor.call_method("__dlpack__", (), Some(&options)) {
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => tensor.call_method0("__dlpack__"),
+        lent => lent,
+    };
+    Ok(capsule?.cast_into()?)
 }
 
 /// Whether elements stand one behind the other, in the order of the indices. No strides say so too.

@@ -14,7 +14,7 @@ use self_cell::self_cell;
 
 use crate::buffer::Lent;
 use crate::dataset::{Dataset, Inner};
-use crate::filling::{DETACH_BYTES, Threads, detached, shared};
+use crate::filling::{Threads, detached, judging, on_pool};
 use crate::json::to_verdict;
 
 /// A file of a dataset: ``ds["node_2/process_1"]``.
@@ -113,7 +113,8 @@ impl File {
     /// Judges bytes that should be those of this file from `offset` on, and returns a Verdict.
     ///
     /// Without an offset the buffer is the whole file: what is missing makes it ``incomplete``.
-    /// With one, only the bytes that are there are judged. The ranges that are wrong, their
+    /// With one, only the bytes that are there are judged, so an empty buffer is ``verified``: check
+    /// its length where you know how many there should be. The ranges that are wrong, their
     /// classes and sources are those that a mount shows for the same bytes.
     ///
     /// The interpreter's lock is let go of, and a long buffer is judged on all processors.
@@ -130,10 +131,10 @@ impl File {
         let offset = offset.map(check_offset).transpose()?;
         let data = Lent::readable(buffer)?;
         let Inner { files, content, .. } = &*self.of;
-        let judged = shared(buffer.py(), data.len(), || {
-            judge_bytes(files, content, self.file, offset, data.bytes())
+        let judged = detached(buffer.py(), data.len(), || {
+            judging(data.len(), || judge_bytes(files, content, self.file, offset, data.bytes()))
         });
-        self.verdict(buffer.py(), &judged)
+        self.verdict(buffer.py(), &judged?)
     }
 
     /// A Judge for bytes that come piece by piece, from the first of the file on.
@@ -152,8 +153,9 @@ impl File {
     }
 
     /// The BLAKE3 hash of all bytes as 64 hexadecimal digits, as in the mount's manifest.
-    fn blake3(&self, py: Python<'_>) -> String {
-        hex::encode(shared(py, usize::MAX, || self.of.content.blake3(self.file, self.size())))
+    fn blake3(&self, py: Python<'_>) -> PyResult<String> {
+        let hash = || self.of.content.blake3(self.file, self.size());
+        Ok(hex::encode(py.detach(|| on_pool(hash))?))
     }
 
     fn __len__(&self) -> PyResult<usize> {
@@ -229,13 +231,19 @@ impl Judge {
     /// BufferError for one with gaps.
     fn write(&self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Lent::readable(buffer)?;
-        let judged = shared(buffer.py(), data.len().max(DETACH_BYTES), || {
-            self.stream.lock().with_dependent_mut(|_, judge| {
-                judge.as_mut()?.next(data.bytes());
-                Some(data.len())
+        let judged = buffer.py().detach(|| {
+            // Pieces have an order, so threads wait for each other: here and not on the pool, whose
+            // threads take up another piece while they wait for their share of this one.
+            let mut stream = self.stream.lock();
+            let stream = &mut *stream;
+            judging(data.len(), || {
+                stream.with_dependent_mut(|_, judge| {
+                    judge.as_mut()?.next(data.bytes());
+                    Some(data.len())
+                })
             })
         });
-        judged.ok_or_else(has_finished)
+        judged?.ok_or_else(has_finished)
     }
 
     /// The Verdict on the whole file: what has not come is missing.

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use seedfs::content::Content;
 use seedfs::dataset::Coordinates;
 use seedfs::numa::{Pools, Workers};
+use seedfs::storage::ALONE_BYTES_MAX;
 
 /// From this length on a buffer is filled on several threads: below it waking them takes longer
 /// than they save.
@@ -78,18 +79,20 @@ impl Threads {
     }
 }
 
-/// Runs `work` without the interpreter's lock, where jobs go to the threads that fill as well. The
-/// library would start others, which a forked process has not got.
-pub(crate) fn shared<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
-    if bytes < SHARED_BYTES {
-        detached(py, bytes, work)
-    } else {
-        py.detach(|| Pools::shared_unpinned().install(work))
-    }
+/// Runs `work` where its jobs go to the threads that fill as well. The library would take those of
+/// rayon's global pool, which a forked process has not got. The caller has let go of the
+/// interpreter's lock, and holds no other that the work or the others in the pool wait for.
+///
+/// Raises OSError where the system has no threads.
+pub(crate) fn on_pool<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    let done = Pools::shared_unpinned().install(work);
+    done.map_err(|error| PyOSError::new_err(error.to_string()))
 }
 
-/// From this length on bytes are judged and hashed on several threads.
-const SHARED_BYTES: usize = 256 << 10;
+/// The same for work that judges so many bytes; that on a few is done here.
+pub(crate) fn judging<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    if bytes > ALONE_BYTES_MAX { on_pool(work) } else { Ok(work()) }
+}
 
 /// Runs `work` without the interpreter's lock, where so many bytes make it worth while.
 pub(crate) fn detached<T: Send>(

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use seedfs::dataset::{ConfigErrors, DatasetConfig};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// A document as dicts, lists, numbers and text.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -65,7 +65,11 @@ fn to_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::String(value.str()?.extract()?));
     }
     if value.is_instance_of::<PyFloat>() {
-        return Ok(Value::from(value.extract::<f64>()?));
+        let number = Number::from_f64(value.extract()?);
+        // JSON has no others, and a `null` would be the default.
+        return number.map(Value::Number).ok_or_else(|| {
+            PyValueError::new_err(format!("{name} '{value}': expected a finite number"))
+        });
     }
     if value.hasattr("__index__")? && !value.is_instance_of::<PyBool>() {
         return to_value(name, &value.call_method0("__index__")?);

@@ -80,6 +80,57 @@ def test_what_cannot_be_filled_is_refused_and_stays_as_it_was(file):
             file.verify(thing)
 
 
+def read_only_arrays(directory):
+    """Arrays that may be looked at and not changed."""
+    frozen = np.zeros(100, dtype=np.float32)
+    frozen.flags.writeable = False
+    yield frozen
+    yield np.frombuffer(bytes(400), dtype=np.float32)
+    np.save(directory / "zeros.npy", np.zeros(100, dtype=np.float32))
+    yield np.load(directory / "zeros.npy", mmap_mode="r")
+    yield np.broadcast_to(np.zeros(100, dtype=np.uint8), (1, 100))
+
+
+def test_what_is_read_only_is_not_filled_and_can_be_judged(file, tmp_path):
+    for array in read_only_arrays(tmp_path):
+        for lent in (array, Tensor(array)):
+            with pytest.raises(BufferError, match="read-only"):
+                file.readinto(lent)
+            assert not array.any()
+            assert file.verify(lent, 0).verdict == "mismatch"
+    data = np.frombuffer(file.read(7, 400), dtype=np.uint8)
+    assert file.verify(data, 7) and file.verify(Tensor(data), 7)
+
+
+def test_a_tensor_of_a_library_that_knows_only_the_first_dlpack(file):
+    class Old(Tensor):
+        def __dlpack__(self):
+            return self.of.__dlpack__()
+
+    array = np.zeros(400, dtype=np.uint8)
+    assert file.readinto(Old(array), 9) == 400 and array.tobytes() == file.read(9, 400)
+    assert file.verify(Old(array), 9)
+    # Such a tensor cannot say that it is read-only, so NumPy does not lend it.
+    array.flags.writeable = False
+    with pytest.raises(BufferError):
+        file.readinto(Old(array))
+
+
+def test_a_copy_is_not_filled(file):
+    """What were written into it would be lost."""
+
+    class Copied(Tensor):
+        def __dlpack__(self, **options):
+            return self.of.__dlpack__(**options | {"copy": True})
+
+    array = np.zeros(400, dtype=np.uint8)
+    with pytest.raises(BufferError, match="copy"):
+        file.readinto(Copied(array))
+    assert not array.any()
+    file.readinto(array, 3)
+    assert file.verify(Copied(array), 3)
+
+
 def test_a_tensor_elsewhere_is_refused(file):
     class OnDevice(Tensor):
         def __dlpack_device__(self):

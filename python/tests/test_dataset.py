@@ -82,6 +82,19 @@ def test_what_cannot_be_is_told_at_once_by_its_name():
         seedfs.Dataset()["node_0/process_0"].read(0, 1, threads=0)
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_no_default(number, tmp_path):
+    for name in ("seed", "files", "size", "compress", "grow"):
+        with pytest.raises(ValueError, match=f"{name} '{number}': expected"):
+            seedfs.Dataset(**{name: float(number)})
+    as_json, as_toml = tmp_path / "config.json", tmp_path / "config.toml"
+    as_json.write_text(json.dumps({"compress": float(number)}))
+    as_toml.write_text(f"compress = {number}\n")
+    for path in (as_json, as_toml):
+        with pytest.raises(ValueError, match=f"compress '{number}'"):
+            seedfs.Dataset.from_config(path)
+
+
 def test_configurations(tmp_path):
     ds = seedfs.Dataset(seed="7", nodes=3, size="64K", compress=50)
     as_json, as_toml = tmp_path / "config.json", tmp_path / "config.toml"

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import Tensor
 
 import seedfs
 from seedfs import dgen
@@ -207,6 +208,40 @@ def test_the_same_names_with_the_same_defaults(name):
 
 def test_the_same_names():
     assert set(PUBLIC) <= set(dgen.__all__)
+
+
+@pytest.mark.parametrize("count", [600_004, 1 << 20, 3_000_001])
+def test_numbers_are_the_same_however_many_threads_make_them(count):
+    """Also where the parts of the threads would end within a number."""
+    alone = floats(dgen.generate_uniform(count, 2.0, 3.0, max_threads=1, seed=5))
+    assert alone.min() >= 2.0 and alone.max() <= 3.0
+    for threads in (2, 3, 7):
+        shared = floats(dgen.generate_uniform(count, 2.0, 3.0, max_threads=threads, seed=5))
+        assert np.array_equal(alone, shared), threads
+
+
+def test_numbers_of_a_range_without_end_are_refused():
+    for low, high in [(0.0, float("inf")), (float("-inf"), 0.0), (-3e38, 3e38)]:
+        with pytest.raises(ValueError, match="generate_uniform: .*finite"):
+            dgen.generate_uniform(5, low, high)
+
+
+def test_only_tensors_of_numbers_that_are_float32_are_scaled():
+    array = np.array([3, 4, 0, 0], dtype=np.float32)
+    dgen.normalize_rows(Tensor(array), 2)
+    assert np.allclose(array, [0.6, 0.8, 0.0, 0.0])
+    raw = np.frombuffer(bytearray(np.array([3, 4], dtype=np.float32).tobytes()), np.uint8)
+    dgen.normalize_rows(Tensor(raw), 2)
+    assert np.allclose(raw.view(np.float32), [0.6, 0.8])
+    for kind in (np.float64, np.int32, np.uint32, np.float16, np.complex64):
+        array = np.ones(16, dtype=kind)
+        before = array.copy()
+        with pytest.raises(ValueError, match="must be a writable float32 array"):
+            dgen.normalize_rows(Tensor(array), 2)
+        assert np.array_equal(array, before), kind
+    swapped = np.ones(16, dtype=np.dtype(np.float32).newbyteorder())
+    with pytest.raises(ValueError, match="must be a writable float32 array"):
+        dgen.normalize_rows(swapped, 2)
 
 
 # What we do otherwise on purpose.

@@ -69,8 +69,8 @@ pub(super) fn run(arguments: &CatArguments) -> Result<ExitCode, Failure> {
     };
     let end = start.saturating_add(length).min(size_bytes);
     let topology = Topology::here();
-    let nodes = arguments.numa.placement()?.choose(&topology).unwrap_or_default().to_vec();
-    let pools = Pools::new(topology, &nodes);
+    let nodes = arguments.numa.placement()?.choose(&topology).unwrap_or_default();
+    let pools = Pools::new(&topology, nodes);
     let content = Content::of(&dataset);
     let mut buffer = vec![0; PIECE_BYTES];
     let mut stdout = io::stdout().lock();

@@ -26,7 +26,7 @@ use std::str::FromStr;
 
 use nix::sched::CpuSet;
 
-pub use pools::{Pools, Workers};
+pub use pools::{NoThreads, Pools, Workers};
 pub use topology::{NumaNode, Topology};
 
 /// Which NUMA nodes threads stay on.

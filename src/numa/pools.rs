@@ -1,6 +1,8 @@
 //! Pools of threads, each on one NUMA node, that fill memory.
 #![allow(unsafe_code, reason = "a pointer that outlives a fork")]
 
+use std::error::Error;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::ptr;
 use std::slice::ChunksMut;
@@ -15,10 +17,21 @@ use crate::sync::Mutex;
 /// The pools of a machine.
 #[derive(Debug)]
 pub struct Pools {
-    topology: Topology,
     /// One for each NUMA node, or one for all.
     pools: Vec<Pool>,
 }
+
+/// The system has no threads to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoThreads;
+
+impl fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the system has no threads to give")
+    }
+}
+
+impl Error for NoThreads {}
 
 /// Who fills a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +70,8 @@ impl Shared {
                 return pools;
             }
             let topology = Topology::here();
-            let nodes = placement.choose(&topology).unwrap_or_default().to_vec();
-            let new = Box::into_raw(Box::new((this, Pools::new(topology, &nodes))));
+            let nodes = placement.choose(&topology).unwrap_or_default();
+            let new = Box::into_raw(Box::new((this, Pools::new(&topology, nodes))));
             let (set, seen) = (Ordering::AcqRel, Ordering::Acquire);
             if self.0.compare_exchange(known, new, set, seen).is_err() {
                 // SAFETY: it has just been made here, and nobody else has seen it.
@@ -86,13 +99,13 @@ const PARTS_PER_THREAD: usize = 8;
 impl Pools {
     /// Pools with a thread for each processor.
     #[must_use]
-    pub fn new(topology: Topology, placement: &[NumaNode]) -> Self {
+    pub fn new(topology: &Topology, placement: &[NumaNode]) -> Self {
         let pools = if placement.is_empty() {
             vec![Pool::new(None, topology.cpu_count())]
         } else {
             placement.iter().map(|node| Pool::new(Some(node), node.cpus.len())).collect()
         };
-        Self { topology, pools }
+        Self { pools }
     }
 
     /// The pools of this process, pinned where there are several NUMA nodes. They are made when
@@ -111,12 +124,6 @@ impl Pools {
             return Self::shared();
         }
         SHARED.get(Placement::Off)
-    }
-
-    /// The machine.
-    #[must_use]
-    pub fn topology(&self) -> &Topology {
-        &self.topology
     }
 
     /// How many threads there are.
@@ -158,11 +165,14 @@ impl Pools {
 
     /// Runs `work` where jobs of rayon go to these threads: those of the first pool, where there
     /// are several.
-    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match self.pools.first().and_then(|pool| pool.threads.as_ref()) {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+    ///
+    /// # Errors
+    ///
+    /// Where there is no thread. Jobs would go to rayon's global pool then, which cannot be started
+    /// either, and a forked process never has its threads.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, NoThreads> {
+        let pool = self.pools.first().and_then(|pool| pool.threads.as_ref());
+        pool.map(|pool| pool.install(work)).ok_or(NoThreads)
     }
 
     /// The pool of each part: that of the NUMA node on which it lies; those that lie nowhere yet
@@ -284,7 +294,7 @@ mod tests {
     }
 
     fn here(placement: &[NumaNode]) -> Pools {
-        Pools::new(Topology::here(), placement)
+        Pools::new(&Topology::here(), placement)
     }
 
     /// A byte that says where it belongs, and is not 0.
@@ -361,8 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn jobs_go_to_the_threads_of_the_pool_and_nowhere_without_one() {
+        let pools = here(&[]);
+        let name = || std::thread::current().name().map(str::to_owned);
+        let (first, second) = pools.install(|| rayon::join(name, name)).unwrap();
+        for name in [first, second] {
+            assert!(name.unwrap().starts_with("seedfs-fill-"));
+        }
+        let none = Pools { pools: vec![Pool { node: None, threads: None }] };
+        assert_eq!(none.install(|| 1), Err(NoThreads));
+    }
+
+    #[test]
     fn the_shared_pools_are_made_once() {
         assert!(ptr::eq(Pools::shared(), Pools::shared()));
-        assert_eq!(Pools::shared().threads(), Pools::shared().topology().cpu_count());
+        assert_eq!(Pools::shared().threads(), Topology::here().cpu_count());
     }
 }

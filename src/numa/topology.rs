@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -25,7 +25,8 @@ pub struct NumaNode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
     nodes: Vec<NumaNode>,
-    physical_cores: usize,
+    /// Where each processor has a directory.
+    cpus: PathBuf,
 }
 
 impl Topology {
@@ -48,8 +49,7 @@ impl Topology {
             let cpus = allowed.iter().copied().collect();
             nodes = vec![NumaNode { number: 0, cpus, memory_bytes }];
         }
-        let physical_cores = physical_cores(&devices.join("cpu"), allowed);
-        Self { nodes, physical_cores }
+        Self { nodes, cpus: devices.join("cpu") }
     }
 
     /// The NUMA nodes that have processors for us, in the order of their numbers.
@@ -64,10 +64,16 @@ impl Topology {
         self.nodes.iter().map(|node| node.cpus.len()).sum()
     }
 
-    /// How many cores they belong to.
+    /// How many cores they belong to; as many as there are processors where that is not told.
+    ///
+    /// It is read when it is asked for: two files for each processor, which only a description of
+    /// the machine needs.
     #[must_use]
     pub fn physical_cores(&self) -> usize {
-        self.physical_cores
+        let allowed = self.nodes.iter().flat_map(|node| &node.cpus);
+        // Processors that say they are of the same core of the same package are one.
+        let cores: Option<BTreeSet<_>> = allowed.map(|cpu| core_of(&self.cpus, *cpu)).collect();
+        cores.map_or(self.cpu_count(), |cores| cores.len())
     }
 }
 
@@ -95,18 +101,13 @@ fn memory_bytes(node: &Path) -> Option<u64> {
     line.split_whitespace().nth_back(1)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Processors that say they are of the same core of the same package are one.
-fn physical_cores(directory: &Path, allowed: &BTreeSet<usize>) -> usize {
-    let number = |cpu: usize, what: &str| {
-        let path = directory.join(format!("cpu{cpu}/topology/{what}"));
-        fs::read_to_string(path).ok()?.trim().parse::<i64>().ok()
+/// The package of a processor, and the core in it.
+fn core_of(cpus: &Path, cpu: usize) -> Option<(i64, i64)> {
+    let number = |what: &str| {
+        let path = cpus.join(format!("cpu{cpu}/topology/{what}"));
+        fs::read_to_string(path).ok()?.trim().parse().ok()
     };
-    let core = |cpu: &usize| {
-        let place = (number(*cpu, "physical_package_id")?, number(*cpu, "core_id")?);
-        Some(place)
-    };
-    let cores: Option<BTreeSet<_>> = allowed.iter().map(core).collect();
-    cores.map_or(allowed.len(), |cores| cores.len())
+    Some((number("physical_package_id")?, number("core_id")?))
 }
 
 /// More processors than any kernel is built for; a list that says more is damaged.
@@ -160,11 +161,18 @@ pub(super) fn pin(cpus: &[usize]) {
 mod tests {
     use std::thread;
 
+    use tempfile::TempDir;
+
     use super::*;
     use crate::numa::{Placement, PlacementError};
 
     /// A machine that somebody made up: for each NUMA node its number, processors and memory.
     fn machine(nodes: &[(u32, &str, u64)], allowed: impl IntoIterator<Item = usize>) -> Topology {
+        Topology::read(devices(nodes).path(), &allowed.into_iter().collect())
+    }
+
+    /// The directory in which it is shown.
+    fn devices(nodes: &[(u32, &str, u64)]) -> TempDir {
         let directory = tempfile::tempdir().unwrap();
         for (number, cpus, kib) in nodes {
             let node = directory.path().join(format!("node/node{number}"));
@@ -182,7 +190,7 @@ mod tests {
             fs::write(of_cpu.join("core_id"), format!("{}\n", cpu % 4)).unwrap();
             fs::write(of_cpu.join("physical_package_id"), format!("{}\n", cpu / 4 % 2)).unwrap();
         }
-        Topology::read(directory.path(), &allowed.into_iter().collect())
+        directory
     }
 
     fn cpus(topology: &Topology) -> Vec<(u32, &[usize])> {
@@ -193,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_machine_with_two_sockets() {
-        let topology = machine(&TWO_SOCKETS, 0..16);
+        let devices = devices(&TWO_SOCKETS);
+        let topology = Topology::read(devices.path(), &(0..16).collect());
         let expected: [(u32, &[usize]); 2] =
             [(0, &[0, 1, 2, 3, 8, 9, 10, 11]), (1, &[4, 5, 6, 7, 12, 13, 14, 15])];
         assert_eq!(cpus(&topology), expected);
@@ -208,7 +217,8 @@ mod tests {
             cpus(&machine(&TWO_SOCKETS, [1, 2, 9, 4])),
             [(0, &[1, 2, 9][..]), (1, &[4][..])]
         );
-        let alone = machine(&TWO_SOCKETS, [4, 12]);
+        let devices = devices(&TWO_SOCKETS);
+        let alone = Topology::read(devices.path(), &BTreeSet::from([4, 12]));
         assert_eq!(cpus(&alone), [(1, &[4, 12][..])]);
         assert_eq!(alone.physical_cores(), 1);
     }

@@ -4,6 +4,10 @@
 //! them as JSON. The documents of a mount ([`status`](crate::status)) and the report of
 //! `seedfs verify` say the same things in the same words because both are made of these.
 
+mod cluster;
+mod map;
+mod named;
+mod run;
 mod source;
 mod totals;
 mod verification;
@@ -13,12 +17,21 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use cluster::{
+    CLUSTER_RANGES_MAX, Cluster, ClusterNode, ClusterRun, ClusterWrong, NodeRange, NodeStates,
+    OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
+};
+pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
+pub use run::{
+    BytesDone, FileRange, FilesDone, Judged, LastSecond, Machine, Phase, REPORT_BYTES_MAX,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, ReportedRanges, RunCommand,
+    RunErrors, RunIdentity, RunOperations, RunRates, RunReport, ThreadReport, dataset_digest,
+};
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
-pub(crate) use views::{
-    BytesView, FileBytesView, FileView, FilesView, RangeView, SCHEMA, SeenView,
-};
+pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
+pub use views::{MeterView, RangeView};
 
 /// How many wrong ranges a report lists of one file.
 pub const RANGES_MAX: usize = 1000;

@@ -28,6 +28,15 @@ impl FileTally {
         } += 1;
     }
 
+    /// Counts all that another has counted, as far as the numbers go.
+    pub fn add_all(&mut self, other: &Self) {
+        let Self { untouched, incomplete, verified, mismatch } = *other;
+        self.untouched = self.untouched.saturating_add(untouched);
+        self.incomplete = self.incomplete.saturating_add(incomplete);
+        self.verified = self.verified.saturating_add(verified);
+        self.mismatch = self.mismatch.saturating_add(mismatch);
+    }
+
     /// How many files there are; `None` where numbers that somebody else has written have no sum.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
@@ -73,6 +82,15 @@ impl ByteTotals {
         self.extra += u128::from(tally.extra);
     }
 
+    /// Adds all that another has counted, as far as the numbers go.
+    pub fn add_all(&mut self, other: &Self) {
+        let Self { expected, matched, wrong, extra } = *other;
+        self.expected = self.expected.saturating_add(expected);
+        self.matched = self.matched.saturating_add(matched);
+        self.wrong = self.wrong.saturating_add(wrong);
+        self.extra = self.extra.saturating_add(extra);
+    }
+
     /// Whether totals that somebody else has written leave room to go on with.
     pub(super) fn is_possible(&self) -> bool {
         const LARGE: u128 = 1 << 126;
@@ -87,6 +105,12 @@ impl ByteTotals {
 pub struct ClassCounts([u64; Class::ALL.len()]);
 
 impl ClassCounts {
+    /// Of each class so many.
+    #[must_use]
+    pub fn of(count: impl Fn(Class) -> u64) -> Self {
+        Self(Class::ALL.map(count))
+    }
+
     /// Counts one range.
     pub fn add(&mut self, class: Class) {
         self.0[class as usize] += 1;
@@ -95,7 +119,7 @@ impl ClassCounts {
     /// Counts all that another has counted.
     pub fn add_all(&mut self, other: &Self) {
         for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count += more;
+            *count = count.saturating_add(more);
         }
     }
 
@@ -113,6 +137,6 @@ impl ClassCounts {
     /// How many in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 }

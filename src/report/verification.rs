@@ -1,8 +1,9 @@
 //! The document of a verification: what was found on real storage, in the words of the status.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::named;
 use super::totals::{ByteTotals, ClassCounts, FileTally};
 use super::views::{BytesView, FileView, FilesView, RangeView, SCHEMA, SeenView};
 use super::write_json;
@@ -72,7 +73,7 @@ pub struct Verification {
 #[derive(Clone, Debug, Serialize)]
 pub struct Surroundings<'a> {
     /// The verdict, which is not that of the totals where not everything was reached.
-    #[serde(serialize_with = "name")]
+    #[serde(serialize_with = "named::serialize")]
     pub verdict: Verdict,
     /// The directory.
     pub directory: String,
@@ -100,11 +101,6 @@ pub struct Surroundings<'a> {
     pub failures: Value,
     /// How many there are.
     pub failures_total: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn name<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(verdict.name())
 }
 
 /// The whole document.

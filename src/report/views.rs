@@ -4,8 +4,11 @@
 //! and are never used for anything else, so that neither can change the other by accident. The JSON
 //! Schemas under `docs/schema/` describe them; a test holds the two together.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
+use super::named;
 use super::source::{CoordinatesView, SourceView};
 use super::totals::{ByteTotals, ClassCounts, FileTally};
 use crate::dataset::Dataset;
@@ -15,7 +18,7 @@ use crate::verdict::{ByteTally, Class, WrongRange};
 pub(crate) const SCHEMA: u32 = 1;
 
 /// Files by verdict.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FilesView {
     total: u64,
     untouched: u64,
@@ -26,7 +29,7 @@ pub(crate) struct FilesView {
 
 /// Bytes of many files. `missing` is all that has not arrived: `expected = matched + missing +
 /// wrong`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BytesView {
     expected: u128,
     /// Whether `expected`, and `missing` with it, is the number of files times the mean; left out
@@ -51,7 +54,7 @@ pub(crate) struct FileBytesView {
 }
 
 /// Wrong ranges seen in writes since the start, healed ones included.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SeenView {
     seen: u64,
     misplaced: u64,
@@ -80,23 +83,48 @@ pub(crate) struct FileView {
 }
 
 /// A wrong range.
-#[derive(Debug, Serialize)]
-pub(crate) struct RangeView {
-    offset: u64,
-    length: u64,
-    class: &'static str,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RangeView {
+    /// Of its first byte in the file.
+    pub offset: u64,
+    /// In bytes.
+    pub length: u64,
+    /// What kind of wrong it is.
+    #[serde(with = "named")]
+    pub class: Class,
     /// Which parts of a file of a format it is of; left out for other files, and past the end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<&'static str>,
-    expected: Option<String>,
-    actual: String,
-    source: Option<SourceView>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Cow<'static, str>>,
+    /// The first bytes that belong there, in hexadecimal; none past the expected end.
+    pub expected: Option<String>,
+    /// The first bytes that stand there, in hexadecimal.
+    pub actual: String,
+    /// Whose content it is; none for bytes that are nobody's.
+    pub source: Option<SourceView>,
+}
+
+/// Operations of one kind, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterView {
+    /// Since the mount began.
+    pub operations: u64,
+    /// Of these operations.
+    pub bytes: u64,
+    /// Over the last five whole seconds.
+    pub bytes_per_s: u64,
 }
 
 impl FilesView {
     pub(crate) fn new(total: u64, tally: FileTally) -> Self {
         let FileTally { untouched, incomplete, verified, mismatch } = tally;
         Self { total, untouched, incomplete, verified, mismatch }
+    }
+
+    /// The tally, where the total is its sum.
+    pub(super) fn tally(&self) -> Option<FileTally> {
+        let Self { total, untouched, incomplete, verified, mismatch } = *self;
+        let tally = FileTally { untouched, incomplete, verified, mismatch };
+        (tally.total() == Some(total)).then_some(tally)
     }
 }
 
@@ -105,6 +133,14 @@ impl BytesView {
         let ByteTotals { expected, matched, wrong, extra } = totals;
         let missing = expected.saturating_sub(matched + wrong);
         Self { expected, estimated, matched, missing, wrong, extra }
+    }
+
+    /// The totals and whether they are an estimate, where all has its place.
+    pub(super) fn totals(&self) -> Option<(ByteTotals, bool)> {
+        let Self { expected, estimated, matched, missing, wrong, extra } = *self;
+        let totals = ByteTotals { expected, matched, wrong, extra };
+        let sums = totals.is_possible() && missing == expected - matched - wrong;
+        sums.then_some((totals, estimated.unwrap_or_default()))
     }
 }
 
@@ -128,14 +164,30 @@ impl From<ClassCounts> for SeenView {
     }
 }
 
+impl SeenView {
+    /// The counts, where they add up.
+    pub(super) fn counts(&self) -> Option<ClassCounts> {
+        let Self { seen, misplaced, stale, zeroed, flipped, foreign } = *self;
+        let counts = ClassCounts::of(|class| match class {
+            Class::Misplaced => misplaced,
+            Class::Stale => stale,
+            Class::Zeroed => zeroed,
+            Class::Flipped => flipped,
+            Class::Foreign => foreign,
+        });
+        (counts.is_possible() && counts.total() == seen).then_some(counts)
+    }
+}
+
 impl RangeView {
     pub(crate) fn new(dataset: &Dataset, range: &WrongRange) -> Self {
         Self {
             offset: range.offset,
             length: range.length,
-            class: range.class.name(),
+            class: range.class,
             parts: dataset.framing().map_or_else(Vec::new, |framing| {
-                framing.plan().parts(range.offset..range.offset + range.length).names().collect()
+                let range = range.offset..range.offset + range.length;
+                framing.plan().parts(range).names().map(Cow::Borrowed).collect()
             }),
             expected: (!range.expected.is_empty()).then(|| hex::encode(&range.expected)),
             actual: hex::encode(&range.actual),

@@ -10,23 +10,16 @@ use serde::Serialize;
 use super::MountStatus;
 use super::recount::{Changed, Missing};
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::DatasetPart;
-use crate::report::{FileTally, SCHEMA};
+use crate::dataset::{DatasetPart, Dimensions};
+use crate::report::{FileTally, MAP_RUNS_MAX, MapCell, ProcessMap, SCHEMA};
 use crate::verdict::Verdict;
-
-/// How many runs the map has at the most.
-const RUNS_MAX: usize = 1 << 16;
 
 /// `map.json`
 #[derive(Debug, Serialize)]
 pub(super) struct MapDocumentView {
     schema: u32,
-    first_node: u16,
-    nodes: u32,
-    processes: u32,
-    cells: Vec<(char, u64)>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dropped: bool,
+    #[serde(flatten)]
+    map: ProcessMap,
 }
 
 /// What differs, by the processes that it concerns. Files that are gone with their directory are
@@ -49,42 +42,13 @@ struct Cell {
     gone: i128,
 }
 
-/// Runs of cells with the same verdict.
-#[derive(Debug, Default)]
-struct Runs {
-    cells: Vec<(char, u64)>,
-    dropped: bool,
-}
-
-impl Runs {
-    fn add(&mut self, verdict: Verdict, count: u64) {
-        if count == 0 || self.dropped {
-            return;
-        }
-        let code = code(verdict);
-        if let Some((last, so_far)) = self.cells.last_mut()
-            && *last == code
-        {
-            *so_far += count;
-        } else if self.cells.len() < RUNS_MAX {
-            self.cells.push((code, count));
-        } else {
-            self.dropped = true;
-        }
-    }
-}
-
-fn code(verdict: Verdict) -> char {
-    match verdict {
-        Verdict::Untouched => 'u',
-        Verdict::Incomplete => 'i',
-        Verdict::Verified => 'v',
-        Verdict::Mismatch => 'm',
-    }
-}
-
 impl MountStatus<'_> {
-    pub(super) fn map(&self, stop: StopCheck<'_>) -> Result<MapDocumentView, Stopped> {
+    pub(super) fn map_document(&self, stop: StopCheck<'_>) -> Result<MapDocumentView, Stopped> {
+        Ok(MapDocumentView { schema: SCHEMA, map: self.map(MAP_RUNS_MAX, stop)? })
+    }
+
+    /// The verdict on every process, in so many runs at the most.
+    fn map(&self, runs_max: usize, stop: StopCheck<'_>) -> Result<ProcessMap, Stopped> {
         let dimensions = self.dataset.dimensions();
         let mut differing = Differing::default();
         self.each_changed(
@@ -99,15 +63,9 @@ impl MountStatus<'_> {
             },
         )?;
         let each = self.dataset.file_count_of(DatasetPart { node: Some(0), process: Some(0) });
-        let Runs { cells, dropped } = differing.runs(dimensions.nodes, dimensions.processes, each);
-        Ok(MapDocumentView {
-            schema: SCHEMA,
-            first_node: 0,
-            nodes: dimensions.nodes,
-            processes: dimensions.processes,
-            cells,
-            dropped,
-        })
+        let Dimensions { nodes, processes, .. } = dimensions;
+        let cells = differing.cells(nodes, processes, each);
+        Ok(ProcessMap::new((0, nodes, processes), cells, runs_max))
     }
 
     fn add_missing(&self, missing: &Missing, differing: &mut Differing) {
@@ -130,34 +88,49 @@ impl MountStatus<'_> {
 }
 
 impl Differing {
-    fn runs(&self, nodes: u32, processes: u32, files_of_each: u64) -> Runs {
-        let mut runs = Runs::default();
+    /// The processes of all nodes, each with so many files, in runs.
+    fn cells(
+        &self,
+        nodes: u32,
+        processes: u32,
+        files_of_each: u64,
+    ) -> impl Iterator<Item = (MapCell, u64)> + '_ {
         // The nodes in which nothing differs but directories of every node are all alike.
         let mut alike: Option<(i128, Vec<(Verdict, u64)>)> = None;
-        for node in (0..nodes).filter_map(|node| u16::try_from(node).ok()) {
+        (0..nodes).filter_map(|node| u16::try_from(node).ok()).flat_map(move |node| {
             let gone = self.of_every + self.of_node.get(&node).copied().unwrap_or_default();
             let row = match &mut alike {
                 Some((known, row)) if *known == gone => row,
                 alike => &mut alike.insert((gone, self.row(gone, processes))).1,
             };
-            let mut own = self.cells.range((node, 0)..=(node, u16::MAX)).peekable();
-            let mut at = 0;
-            for (verdict, count) in row {
-                let end = at + *count;
-                while let Some(((_, process), cell)) =
-                    own.next_if(|((_, process), _)| u64::from(*process) < end)
-                {
-                    let gone = gone + self.of_process.get(process).copied().unwrap_or_default();
-                    runs.add(*verdict, u64::from(*process) - at);
-                    runs.add(cell.verdict(gone, files_of_each), 1);
-                    at = u64::from(*process) + 1;
-                }
-                runs.add(*verdict, end - at);
-                at = end;
+            self.own_in_row(node, row, |process, cell| {
+                let of_process = self.of_process.get(&process).copied().unwrap_or_default();
+                cell.verdict(gone + of_process, files_of_each)
+            })
+        })
+    }
+
+    /// A node's row with the processes that have a file that differs.
+    fn own_in_row(
+        &self,
+        node: u16,
+        row: &[(Verdict, u64)],
+        verdict_of: impl Fn(u16, &Cell) -> Verdict,
+    ) -> Vec<(MapCell, u64)> {
+        let mut own = self.cells.range((node, 0)..=(node, u16::MAX)).peekable();
+        let mut runs = Vec::with_capacity(row.len());
+        let mut at = 0;
+        for (verdict, count) in row {
+            let end = at + *count;
+            while let Some(((_, process), cell)) =
+                own.next_if(|((_, process), _)| u64::from(*process) < end)
+            {
+                runs.push(((*verdict).into(), u64::from(*process) - at));
+                runs.push((verdict_of(*process, cell).into(), 1));
+                at = u64::from(*process) + 1;
             }
-            if runs.dropped {
-                break;
-            }
+            runs.push(((*verdict).into(), end - at));
+            at = end;
         }
         runs
     }

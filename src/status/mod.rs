@@ -33,7 +33,7 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{RangeView, SCHEMA, write_json};
+use crate::report::{MeterView, RangeView, SCHEMA, write_json};
 use crate::verdict::Verdict;
 
 pub use counters::{Counters, Meter};
@@ -46,8 +46,8 @@ use map::MapDocumentView;
 use process::ProcessDocumentView;
 use recount::{Changed, Found};
 use views::{
-    EventView, KeptView, MeterView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView,
-    Totals, WritesView,
+    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, Totals,
+    WritesView,
 };
 
 /// The verdict on a file with more extents than this may take long.
@@ -145,7 +145,7 @@ impl MountStatus<'_> {
             Document::Process(node, process) => {
                 AnyView::Process(self.process(node, process, stop)?)
             }
-            Document::Map => AnyView::Map(self.map(stop)?),
+            Document::Map => AnyView::Map(self.map_document(stop)?),
             Document::File(inode) => match self.dataset.namespace().entry(inode) {
                 Some(DatasetEntry::File(file)) => {
                     AnyView::File(Box::new(self.file(inode, file, stop)?))

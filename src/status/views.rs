@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::dataset::{Dataset, Total};
 use crate::overlay::{Extent, ExtentData};
-use crate::report::{ByteTotals, BytesView, FileTally, FilesView, RangeView, SeenView, SourceView};
+use crate::report::{
+    ByteTotals, BytesView, FileTally, FilesView, MeterView, RangeView, SeenView, SourceView,
+};
 use crate::verdict::ByteTally;
 
 /// `summary.json`
@@ -22,14 +24,6 @@ pub(super) struct SummaryView {
     pub(super) writes: WritesView,
     pub(super) kept: KeptView,
     pub(super) mismatches: SeenView,
-}
-
-/// Operations of one kind.
-#[derive(Debug, Serialize)]
-pub(super) struct MeterView {
-    pub(super) operations: u64,
-    pub(super) bytes: u64,
-    pub(super) bytes_per_s: u64,
 }
 
 /// Writes, and those that failed.

@@ -13,6 +13,9 @@ use crate::verdict::Judge;
 /// What one thread takes at a time, as large as the kernel's requests.
 const PART_BYTES: usize = 1 << 20;
 
+/// Up to this length a piece is judged by the thread that hands it over, and no pool is asked.
+pub const ALONE_BYTES_MAX: usize = PART_BYTES;
+
 /// How many parts each thread gets before they are judged. Bytes that are nobody's
 /// content are held until then.
 const PARTS_PER_THREAD: usize = 4;
@@ -20,7 +23,7 @@ const PARTS_PER_THREAD: usize = 4;
 /// Judges bytes that should be the content of `file`: from an offset on, or, without one, all of
 /// the file. Of a part only what is in it counts; of all of the file, what is not there is missing.
 ///
-/// A long buffer is judged on the threads of the current rayon pool.
+/// A buffer of more than [`ALONE_BYTES_MAX`] is judged on the threads of the current rayon pool.
 ///
 /// ```
 /// use seedfs::content::Content;
@@ -91,10 +94,10 @@ impl<'a> StreamJudge<'a> {
         Self { dataset, content, expectation, is_part: true, offset, judge }
     }
 
-    /// Judges the next bytes.
+    /// Judges the next bytes: those of more than [`ALONE_BYTES_MAX`] on the threads of the current
+    /// rayon pool.
     pub fn next(&mut self, data: &[u8]) {
-        if data.len() <= PART_BYTES {
-            // Nobody else is asked for help, nor even whether they are there.
+        if data.len() <= ALONE_BYTES_MAX {
             let extents = self.recognise(self.offset, data);
             self.judge.add(&extents);
             self.offset += data.len() as u64;

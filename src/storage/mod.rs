@@ -56,7 +56,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
-pub use in_memory::{StreamJudge, judge_bytes};
+pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use node_status::{
     ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
 };

@@ -15,9 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::Machine;
+use super::machine::this_machine;
 use super::{Existing, FILES_LISTED_MAX, Progress, Root, Share, WriteOptions};
 use crate::disk::{Durability, Faults, Links, Sound};
+use crate::report::Machine;
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
@@ -121,7 +122,7 @@ impl<'a, F: Faults> StatusKeeper<'a, F> {
                 file_size_kb,
                 target_files: share.file_count(),
                 start_time: unix_s(),
-                machine: Machine::here(),
+                machine: this_machine(),
             },
         }
     }

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use seedfs::content::Content;
@@ -10,6 +9,7 @@ use seedfs::dataset::Coordinates;
 
 use super::bytes_view::{BytesView, room};
 use super::{new_seed, writable};
+use crate::buffer::Element;
 use crate::filling::{Threads, detached};
 
 /// The size of a number.
@@ -18,7 +18,7 @@ const NUMBER_BYTES: usize = 4;
 /// `count` numbers of type float32 in the machine's byte order, evenly distributed from `low` up to
 /// `high`. The same seed gives the same numbers.
 ///
-/// Raises ValueError unless low < high.
+/// Raises ValueError unless low < high, and both and the range between them are finite.
 #[pyfunction]
 #[pyo3(signature = (count, low=0.0, high=1.0, max_threads=None, numa_mode="auto", seed=None))]
 #[expect(clippy::too_many_arguments, reason = "those of dgen-py")]
@@ -33,12 +33,13 @@ pub(crate) fn generate_uniform(
 ) -> PyResult<BytesView> {
     let numbers = Numbers::new(py, "generate_uniform", (low, high), seed)?;
     let threads = Threads::of_dgen(numa_mode, max_threads, None)?;
-    Ok(BytesView::new(numbers.make(py, count, threads, |_| {})?))
+    let number = row_bytes("generate_uniform", 1)?;
+    Ok(BytesView::new(numbers.make(py, (count, number), threads, |_| {})?))
 }
 
 /// `rows` vectors of `dim` such numbers, one behind the other; with `normalize`, each of length 1.
 ///
-/// Raises ValueError unless low < high and dim > 0.
+/// Raises ValueError unless low < high and dim > 0, and the range is finite.
 #[pyfunction]
 #[pyo3(signature = (
     rows, dim, low=0.0, high=1.0, normalize=true, max_threads=None, numa_mode="auto", seed=None,
@@ -57,14 +58,13 @@ pub(crate) fn generate_uniform_vectors(
 ) -> PyResult<BytesView> {
     let row = row_bytes("generate_uniform_vectors", dim)?;
     let numbers = Numbers::new(py, "generate_uniform_vectors", (low, high), seed)?;
-    let threads = Threads::of_dgen(numa_mode, max_threads, None)?.in_units_of(row);
-    let count = rows.checked_mul(dim).ok_or_else(too_many)?;
+    let threads = Threads::of_dgen(numa_mode, max_threads, None)?;
     let scale = |part: &mut [u8]| {
         if normalize {
             part.chunks_exact_mut(row.get()).for_each(normalize_row);
         }
     };
-    Ok(BytesView::new(numbers.make(py, count, threads, scale)?))
+    Ok(BytesView::new(numbers.make(py, (rows, row), threads, scale)?))
 }
 
 /// Scales each vector of `dim` float32 in a buffer to length 1, in place. Vectors of zeros stay.
@@ -79,16 +79,12 @@ pub(crate) fn normalize_rows(
     max_threads: Option<usize>,
 ) -> PyResult<()> {
     let row = row_bytes("normalize_rows", dim)?;
-    if let Ok(typed) = PyUntypedBuffer::get(buffer) {
-        let format = typed.format().to_bytes();
-        let is_float = matches!(format, b"f" | b"=f" | b"<f" | b"@f");
-        if !is_float && !matches!(format, b"B" | b"b" | b"c") {
-            return Err(PyValueError::new_err(
-                "normalize_rows: buffer must be a writable float32 array or a raw byte buffer",
-            ));
-        }
-    }
     let mut lent = writable(buffer)?;
+    if lent.element(buffer)? == Element::Other {
+        return Err(PyValueError::new_err(
+            "normalize_rows: buffer must be a writable float32 array or a raw byte buffer",
+        ));
+    }
     if !lent.len().is_multiple_of(row.get()) {
         let text = "normalize_rows: buffer length must be a multiple of dim * 4";
         return Err(PyValueError::new_err(text));
@@ -116,22 +112,29 @@ impl Numbers {
         (low, high): (f32, f32),
         seed: Option<u64>,
     ) -> PyResult<Self> {
-        if low < high {
+        let range = high - low;
+        let what = if low.is_nan() || high.is_nan() || low >= high {
+            "low must be < high"
+        } else if range.is_infinite() {
+            "high - low must be finite"
+        } else {
             let seed = seed.map_or_else(|| new_seed(py), |seed| Ok(seed.to_string()))?;
-            return Ok(Self { content: Content::new(&seed), low, range: high - low });
-        }
-        Err(PyValueError::new_err(format!("{name}: low must be < high")))
+            return Ok(Self { content: Content::new(&seed), low, range });
+        };
+        Err(PyValueError::new_err(format!("{name}: {what}")))
     }
 
-    /// Makes numbers where their bytes are made, and hands each part on while it is in the cache.
+    /// Makes rows of numbers where their bytes are made, and hands each part, which are whole rows,
+    /// on while it is in the cache.
     fn make(
         &self,
         py: Python<'_>,
-        count: usize,
+        (rows, row_bytes): (usize, NonZeroUsize),
         threads: Threads,
         then: impl Fn(&mut [u8]) + Sync,
     ) -> PyResult<Vec<u8>> {
-        let mut bytes = room(count.checked_mul(NUMBER_BYTES).ok_or_else(too_many)?)?;
+        let mut bytes = room(rows.checked_mul(row_bytes.get()).ok_or_else(too_many)?)?;
+        let threads = threads.in_units_of(row_bytes);
         detached(py, bytes.len(), || {
             threads.work(&mut bytes, |at, part| {
                 self.content.fill(Coordinates::default(), at as u64, part);

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyList};
 use seedfs::content::{Content, MAX_FILE_BYTES};
 use seedfs::dataset::Coordinates;
-use seedfs::numa::Pools;
+use seedfs::numa::Topology;
 
 use super::bytes_view::{BytesView, room};
 use super::pool::BufferPool;
@@ -143,7 +143,7 @@ pub(crate) fn bench_rolling_pool(
 /// and the ``nodes``, each with its ``node_id``, ``cpus`` and ``memory_bytes``.
 #[pyfunction]
 pub(crate) fn get_numa_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let topology = Pools::shared().topology();
+    let topology = Topology::here();
     let nodes = PyList::empty(py);
     for node in topology.nodes() {
         let shown = PyDict::new(py);

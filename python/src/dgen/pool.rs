@@ -14,8 +14,9 @@ use crate::filling::Threads;
 /// How many bytes are made at a time.
 const POOL_BYTES: usize = 1 << 20;
 
-/// New bytes for many small objects: slices of 1 MiB that is made at once. A slice that is larger
-/// than what is left is made for itself.
+/// New bytes for many small objects: slices of 1 MiB that is made at once. Where less of it is left
+/// than a slice takes, the rest is dropped and the next is made. A slice of more than 1 MiB is made
+/// for itself, and the rest stays.
 ///
 /// The calls are those of dgen_py.BufferPool.
 #[pyclass(module = "seedfs.dgen", frozen)]
@@ -59,10 +60,14 @@ impl BufferPool {
         if size > POOL_BYTES {
             return Ok(BytesView::new(bytes));
         }
+        let mut made = Pool { ratios, left: bytes.len(), bytes: Arc::new(bytes) };
+        let slice = made.take(size);
         let mut pool = self.0.lock();
-        pool.left = bytes.len();
-        pool.bytes = Arc::new(bytes);
-        Ok(pool.take(size))
+        // Meanwhile somebody may have asked for other ratios, or made bytes of which more is left.
+        if pool.ratios == ratios && (pool.bytes.is_empty() || pool.left < made.left) {
+            *pool = made;
+        }
+        Ok(slice)
     }
 
     /// Other ratios, for all that is made from now on.
