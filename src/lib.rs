@@ -63,7 +63,8 @@
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!
-//! The layer `fuse` needs the feature `mount`, and `cli` the feature `cli`; both are on by default.
+//! The layer `fuse` needs the feature `mount`, and `watch` and `cli` the feature `cli`; both
+//! are on by default.
 //!
 //! The layers, each of which may use only those before it:
 //!
@@ -82,6 +83,7 @@
 //! | [`fs`] | the filesystem's operations on plain types |
 //! | [`fuse`] | the kernel's side: convert, call, reply |
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
+//! | [`watch`] | what can be watched while it works, for every view of it |
 //! | [`cli`] | the command line |
 //!
 //! They take their locks and threads from the private module `sync`, where tests have others.
@@ -104,3 +106,5 @@ pub mod status;
 pub mod storage;
 mod sync;
 pub mod verdict;
+#[cfg(feature = "cli")]
+pub mod watch;

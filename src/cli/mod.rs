@@ -39,12 +39,13 @@ mod values;
 mod verify;
 mod write;
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::watch::plain;
 
 /// A FUSE filesystem whose files take no storage, and a judge of what is written to it.
 ///
@@ -125,17 +126,6 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
         }
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
     }
-}
-
-/// Text that others have written, as names of files, without what a terminal would take for
-/// commands.
-fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        let escape =
-            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
-        return text.chars().map(escape).collect::<String>().into();
-    }
-    text.into()
 }
 
 /// The exit code of a verdict that is mismatch or incomplete.

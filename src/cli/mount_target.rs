@@ -1,10 +1,10 @@
 //! Which mount a command is about.
 
-use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::Failure;
 use crate::fuse::{self, MountPlace, Mounted};
+pub(super) use crate::watch::explained;
 
 /// Which paths stand for a mount.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,18 +67,4 @@ pub(super) fn named_mount(path: &Path, accepted: Accepted) -> Result<Option<Moun
 
 fn refuse(path: &Path, reason: &str) -> Failure {
     Failure::usage(format!("'{}' {reason}; expected the mount point of a seedfs", path.display()))
-}
-
-/// What it means that a file of a mount cannot be used.
-pub(super) fn explained(mounted: &Mounted, error: &io::Error) -> String {
-    let path = mounted.path().display();
-    match (error.kind(), mounted.only_user()) {
-        (ErrorKind::NotConnected | ErrorKind::ConnectionAborted, _) => {
-            format!("its daemon is gone: clean up with 'seedfs umount {path}'")
-        }
-        (ErrorKind::PermissionDenied, Some(user)) => format!(
-            "user {user} mounted it without --allow-other, and only that user can look into it"
-        ),
-        _ => error.to_string(),
-    }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::dataset::format_size;
 use crate::storage::{Progress, ProgressSnapshot};
+pub(super) use crate::watch::duration;
 
 /// What is shown while it goes on.
 #[derive(Clone, Copy, Debug, Args)]
@@ -181,18 +182,6 @@ fn rates(progress: &Progress, now: &ProgressSnapshot, of_late: &ProgressSnapshot
 fn seconds_left(progress: &Progress, now: &ProgressSnapshot) -> f64 {
     let left = progress.bytes_total.saturating_sub(now.bytes.into());
     left as f64 / (now.gb_per_s() * 1e9).max(1.0)
-}
-
-/// A time for people.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown rounded")]
-pub(super) fn duration(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]

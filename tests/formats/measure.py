@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from check import SEEDFS, mounted
+from mounts import SEEDFS, mounted, status
 
 ROUNDS = 5
 FILES = {
@@ -93,7 +93,8 @@ def samples(work: str) -> None:
 
 
 def slices(work: str) -> None:
-    """Rows and strided columns of a matrix of 4 GB, beside the same file on tmpfs."""
+    """Rows and strided columns of a matrix of 1 GB, beside the same file on tmpfs; and the matrix
+    written back."""
     options = ["--content", "npy:f4,1000000x250", "--layout", "m.npy"]
     with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
         real = os.path.join(memory, "m.npy")
@@ -104,8 +105,28 @@ def slices(work: str) -> None:
                 seeded = os.path.join(place, "m.npy")
                 for what, again in (("first", False), ("again", True)):
                     rates = [rate_of_slices(path, again) for path in (seeded, real)]
-                    print(f"slices [1000:1010, ::7], --cache {cache}, {what}: {rates[0]:.0f} a second, "
-                          f"tmpfs {rates[1]:.0f}, {rates[0] / rates[1]:.2f} of it")
+                    print(f"slices [n:n+10, ::7], --cache {cache}, {what}: {rates[0]:.0f} a "
+                          f"second, tmpfs {rates[1]:.0f}, {rates[0] / rates[1]:.2f} of it",
+                          flush=True)
+                matrix = np.load(real, mmap_mode="r")
+                copy = os.path.join(memory, "copy.npy")
+                ratios, rates = [], []
+                for _ in range(ROUNDS):
+                    spent = [time_of_save(path, matrix) for path in (seeded, copy)]
+                    ratios.append(spent[1] / spent[0])
+                    rates.append(matrix.nbytes / 1e6 / spent[0])
+                    os.remove(copy)
+                found = status(place, "m.npy")["verdict"]
+                print(f"np.save of 1 GB, --cache {cache}: {statistics.median(rates):.0f} MB/s, "
+                      f"{statistics.median(ratios):.2f} of tmpfs; {found}", flush=True)
+                assert found == "verified"
+
+
+def time_of_save(path: str, matrix) -> float:
+    """Seconds of writing a matrix."""
+    started = time.monotonic()
+    np.save(path, matrix)
+    return time.monotonic() - started
 
 
 def rate_of_slices(path: str, again: bool) -> float:

@@ -16,16 +16,7 @@ import pyarrow.parquet
 from PIL import Image
 from tfrecord.reader import tfrecord_loader
 
-from values import Content
-
-
-def same(found, expected, what: str) -> None:
-    """Fails where two arrays differ in any value."""
-    found = np.asarray(found)
-    assert found.shape == expected.shape, f"{what}: {found.shape} values, not {expected.shape}"
-    assert found.dtype == expected.dtype, f"{what}: {found.dtype}, not {expected.dtype}"
-    wrong = np.flatnonzero(found.ravel() != expected.ravel())
-    assert wrong.size == 0, f"{what}: {wrong.size} values differ, first number {wrong[0]}"
+from values import Content, masked, same
 
 
 def npy(path: str, content: Content) -> None:
@@ -74,12 +65,6 @@ def tfrecord(path: str, content: Content) -> None:
 
 def check_sums(path: str, size: int) -> None:
     """The package does not look at the sums that it reads; here they are made again."""
-    import crc32c
-
-    def masked(data: bytes) -> int:
-        crc = crc32c.crc32c(data)
-        return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
     with open(path, "rb") as raw:
         while record := raw.read(size):
             assert len(record) == size, "a record is cut short"

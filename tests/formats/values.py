@@ -3,6 +3,7 @@
 The model knows no format: where values stand, it is told by the libraries that read them.
 """
 
+import crc32c
 import numpy as np
 from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -52,3 +53,18 @@ class Content:
     def letters(self, offset: int, length: int) -> str:
         """Small letters."""
         return "".join(chr(ord("a") + byte % 26) for byte in self.at(offset, length))
+
+
+def same(found, expected, what: str) -> None:
+    """Fails where two arrays differ in any value."""
+    found = np.asarray(found)
+    assert found.shape == expected.shape, f"{what}: {found.shape} values, not {expected.shape}"
+    assert found.dtype == expected.dtype, f"{what}: {found.dtype}, not {expected.dtype}"
+    wrong = np.flatnonzero(found.ravel() != expected.ravel())
+    assert wrong.size == 0, f"{what}: {wrong.size} values differ, first number {wrong[0]}"
+
+
+def masked(data: bytes) -> int:
+    """The checksum that TFRecords have of bytes."""
+    crc = crc32c.crc32c(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -30,7 +30,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -146,6 +146,15 @@ const LAYERS: [Layer; 15] = [
             ("md5", "manifests"),
             ("twox_hash", "manifests"),
             ("crc_fast", "manifests"),
+        ],
+        touches_system: true,
+    },
+    Layer {
+        name: "watch",
+        crates: &["serde", "serde_json"],
+        deviations: &[
+            ("thiserror", ERRORS),
+            ("nix", "the name of this machine, which a mount does not say"),
         ],
         touches_system: true,
     },

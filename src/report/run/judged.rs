@@ -32,6 +32,8 @@ struct JudgedView {
     files: FilesView,
     bytes: BytesView,
     mismatches: SeenView,
+    /// The summary of a mount does not count them.
+    #[serde(default)]
     unexpected: u64,
 }
 
