@@ -22,6 +22,8 @@ pub use cluster::{
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
 };
 pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
+#[cfg(test)]
+pub(crate) use run::tests::example as example_report;
 pub use run::{
     BytesDone, FileRange, FilesDone, Judged, LastSecond, Machine, Phase, REPORT_BYTES_MAX,
     REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, ReportedRanges, RunCommand,

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::machine::this_machine;
 use super::{Existing, FILES_LISTED_MAX, Progress, Root, Share, WriteOptions};
 use crate::disk::{Durability, Faults, Links, Sound};
-use crate::report::Machine;
+use crate::report::{
+    BytesDone, FilesDone, LastSecond, Machine, Phase, RunCommand, RunIdentity, RunRates, RunReport,
+};
 
 const PREFIX: &str = ".dummy_data_status_node";
 const SUFFIX: &str = ".json";
@@ -35,7 +37,7 @@ pub(super) fn is_node_status_name(name: &str) -> bool {
 }
 
 /// The node of a node status: its number as we write it.
-fn node_of(name: &str) -> Option<u32> {
+pub(super) fn node_of(name: &str) -> Option<u32> {
     let text = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     text.parse().ok().filter(|node: &u32| node.to_string() == text)
 }
@@ -227,7 +229,7 @@ pub struct NodeLine {
 }
 
 /// A node status is a few hundred bytes.
-const STATUS_BYTES_MAX: usize = 64 << 10;
+pub(super) const STATUS_BYTES_MAX: usize = 64 << 10;
 /// The most nodes that a dataset can have.
 const NODES_MAX: u32 = 1 << 16;
 /// More files than a dataset can have.
@@ -271,14 +273,60 @@ fn read_status<F: Faults>(root: &Root<F>, name: &str, node: u32) -> io::Result<N
     let Root { disk, directory, .. } = root;
     let path = Path::new(name);
     let json = disk.read_whole(directory, path, Links::Refuse, STATUS_BYTES_MAX)?;
-    let status: NodeStatus = serde_json::from_slice(&json)?;
-    match status.contradiction(node) {
-        None => Ok(status),
-        Some(what) => Err(io::Error::new(ErrorKind::InvalidData, what)),
-    }
+    NodeStatus::parse(&json, node)
 }
 
 impl NodeStatus {
+    /// A node status that somebody has written.
+    pub(super) fn parse(json: &[u8], node: u32) -> io::Result<Self> {
+        let status: Self = serde_json::from_slice(json)?;
+        match status.contradiction(node) {
+            None => Ok(status),
+            Some(what) => Err(io::Error::new(ErrorKind::InvalidData, what)),
+        }
+    }
+
+    /// The report that a node of an earlier version would have written.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "it has told no more than a mean and a percentage"
+    )]
+    pub(super) fn into_report(self, target: &Path) -> RunReport {
+        let metadata = self.node_metadata;
+        let is_done = self.percent_complete >= 100.0;
+        let total = metadata.file_size_kb * 1024.0 * metadata.target_files as f64;
+        let elapsed_s = (self.last_update - metadata.start_time).max(0.0);
+        let run = RunIdentity {
+            node_id: self.node_id,
+            node_count: metadata.node_count,
+            host: metadata.machine.hostname.clone(),
+            started: metadata.start_time,
+            thread_count: metadata.thread_count as u64,
+            ..RunIdentity::default()
+        };
+        let remaining = elapsed_s * (100.0 - self.percent_complete) / self.percent_complete;
+        RunReport {
+            phase: if is_done { Phase::Done } else { Phase::Writing },
+            updated: self.last_update,
+            elapsed_s,
+            files: FilesDone { total: metadata.target_files, done: self.files_created, failed: 0 },
+            bytes: BytesDone {
+                total: total as u128,
+                done: (total * self.percent_complete / 100.0) as u128,
+            },
+            rates: RunRates {
+                bytes_per_s: self.throughput_mb_s * 1e6,
+                files_per_s: self.files_per_sec,
+                last_second: LastSecond::default(),
+            },
+            remaining_s: remaining.is_finite().then_some(remaining),
+            machine: Some(metadata.machine),
+            ..RunReport::begin(RunCommand::Write, run, target.display().to_string())
+        }
+    }
+
     /// What cannot be so in a node status.
     fn contradiction(&self, node: u32) -> Option<&'static str> {
         let NodeMetadata { node_id, node_count, file_size_kb, target_files, start_time, .. } =

@@ -1,12 +1,13 @@
 //! Files in a tree that are none of the dataset's.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::node_status::is_node_status_name;
 use super::outcome::FileFailure;
 use super::resume_state::Walk;
-use super::{Root, StopFlag};
+use super::{Root, StopFlag, reports};
 use crate::dataset::{Dataset, DatasetEntry, Inode};
 use crate::disk::{Faults, FileType, Links, Listing, ListingEntry, OpenDirectory};
 
@@ -52,9 +53,7 @@ pub(super) fn find_unexpected<F: Faults>(
                 continue;
             }
         };
-        let is_status =
-            level.inode == Inode::ROOT && name.to_str().is_some_and(is_node_status_name);
-        if is_status && !matches!(kind, Some(FileType::Directory | FileType::Link)) {
+        if level.inode == Inode::ROOT && is_of_a_run(&name, kind) {
             continue;
         }
         let separator = if level.path.is_empty() { "" } else { "/" };
@@ -78,6 +77,17 @@ pub(super) fn find_unexpected<F: Faults>(
                 }
             }
         }
+    }
+}
+
+/// Whether a name in the top directory is that of something with which runs say how far they are.
+fn is_of_a_run(name: &OsStr, kind: Option<FileType>) -> bool {
+    match kind {
+        Some(FileType::Directory) => name == reports::DIRECTORY,
+        Some(FileType::Link) => false,
+        // Where the filesystem does not tell, either.
+        None if name == reports::DIRECTORY => true,
+        _ => name.to_str().is_some_and(is_node_status_name),
     }
 }
 
