@@ -49,14 +49,16 @@ pub enum StatusEntry {
 }
 
 /// The files at the top, in the order in which they are listed.
-const TOP: [(&str, StatusEntry); 9] = [
+const TOP: [(&str, StatusEntry); 11] = [
     ("config.json", StatusEntry::Document(Document::Config)),
     ("control", StatusEntry::Control),
     ("files", StatusEntry::Files(Inode::ROOT)),
     ("map.json", StatusEntry::Document(Document::Map)),
+    ("metrics", StatusEntry::Document(Document::Metrics)),
     ("mismatches.json", StatusEntry::Document(Document::Mismatches)),
     ("nodes", StatusEntry::Nodes),
     ("others.json", StatusEntry::Document(Document::Others)),
+    ("report.json", StatusEntry::Document(Document::Report)),
     ("summary.json", StatusEntry::Document(Document::Summary)),
     ("sums", StatusEntry::Sums),
 ];
@@ -104,6 +106,8 @@ impl StatusEntry {
             7 => Some(Self::Sums),
             8 => Some(Self::Manifest),
             9 => Some(Self::Document(Document::Map)),
+            10 => Some(Self::Document(Document::Report)),
+            11 => Some(Self::Document(Document::Metrics)),
             _ => None,
         }
     }
@@ -122,6 +126,8 @@ impl StatusEntry {
             Self::Sums => STATUS | 7,
             Self::Manifest => STATUS | 8,
             Self::Document(Document::Map) => STATUS | 9,
+            Self::Document(Document::Report) => STATUS | 10,
+            Self::Document(Document::Metrics) => STATUS | 11,
             Self::Document(Document::Node(node)) => NODE_DOCUMENTS | u64::from(node),
             Self::Node(node) => NODES | u64::from(node),
             Self::Document(Document::Process(node, process)) => {

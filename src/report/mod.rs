@@ -6,6 +6,7 @@
 
 mod cluster;
 mod map;
+mod metrics;
 mod named;
 mod run;
 mod source;
@@ -22,6 +23,7 @@ pub use cluster::{
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
 };
 pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
+pub use metrics::{MetricsFormat, metrics};
 #[cfg(test)]
 pub(crate) use run::tests::example as example_report;
 pub use run::{

@@ -13,6 +13,10 @@ pub enum Document {
     Mismatches,
     /// `others.json`
     Others,
+    /// `report.json`
+    Report,
+    /// `metrics`, which is no JSON but text.
+    Metrics,
     /// `map.json`
     Map,
     /// `nodes/node_<node>.json`

@@ -25,7 +25,7 @@ pub(super) struct MapDocumentView {
 /// What differs, by the processes that it concerns. Files that are gone with their directory are
 /// counted with a sign: those of a directory that was made again are taken off.
 #[derive(Debug, Default)]
-struct Differing {
+pub(super) struct DifferingProcesses {
     /// Files that are gone of every process.
     of_every: i128,
     /// Files that are gone of every process of a node.
@@ -49,26 +49,33 @@ impl MountStatus<'_> {
 
     /// The verdict on every process, in so many runs at the most.
     fn map(&self, runs_max: usize, stop: StopCheck<'_>) -> Result<ProcessMap, Stopped> {
-        let dimensions = self.dataset.dimensions();
-        let mut differing = Differing::default();
-        self.each_changed(
-            stop,
-            |_| true,
-            |changed| match changed {
-                Changed::File(file, tally) => {
-                    let cell = differing.cells.entry((file.node, file.process)).or_default();
-                    cell.files.add(tally.verdict());
-                }
-                Changed::Missing(missing) => self.add_missing(&missing, &mut differing),
-            },
-        )?;
-        let each = self.dataset.file_count_of(DatasetPart { node: Some(0), process: Some(0) });
-        let Dimensions { nodes, processes, .. } = dimensions;
-        let cells = differing.cells(nodes, processes, each);
-        Ok(ProcessMap::new((0, nodes, processes), cells, runs_max))
+        let mut differing = DifferingProcesses::default();
+        self.each_changed(stop, |_| true, |changed| self.add_changed(&mut differing, &changed))?;
+        Ok(self.process_map(&differing, runs_max))
     }
 
-    fn add_missing(&self, missing: &Missing, differing: &mut Differing) {
+    /// The map where so much differs, in so many runs at the most.
+    pub(super) fn process_map(
+        &self,
+        differing: &DifferingProcesses,
+        runs_max: usize,
+    ) -> ProcessMap {
+        let Dimensions { nodes, processes, .. } = self.dataset.dimensions();
+        let each = self.dataset.file_count_of(DatasetPart { node: Some(0), process: Some(0) });
+        ProcessMap::new((0, nodes, processes), differing.cells(nodes, processes, each), runs_max)
+    }
+
+    pub(super) fn add_changed(&self, differing: &mut DifferingProcesses, changed: &Changed) {
+        match changed {
+            Changed::File(file, tally) => {
+                let cell = differing.cells.entry((file.node, file.process)).or_default();
+                cell.files.add(tally.verdict());
+            }
+            Changed::Missing(missing) => self.add_missing(missing, differing),
+        }
+    }
+
+    fn add_missing(&self, missing: &Missing, differing: &mut DifferingProcesses) {
         let namespace = self.dataset.namespace();
         missing.each(|directory, sign| {
             let part = namespace.part_below(directory);
@@ -87,7 +94,7 @@ impl MountStatus<'_> {
     }
 }
 
-impl Differing {
+impl DifferingProcesses {
     /// The processes of all nodes, each with so many files, in runs.
     fn cells(
         &self,

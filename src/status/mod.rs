@@ -22,6 +22,7 @@ mod map;
 mod others;
 mod process;
 mod recount;
+mod run_report;
 mod views;
 
 use std::io::{self, Write};
@@ -33,7 +34,9 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{MeterView, RangeView, SCHEMA, write_json};
+use crate::report::{
+    MeterView, MetricsFormat, RangeView, RunIdentity, RunReport, SCHEMA, metrics, write_json,
+};
 use crate::verdict::Verdict;
 
 pub use counters::{Counters, Meter};
@@ -72,6 +75,10 @@ pub struct MountStatus<'a> {
     pub judgements: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
+    /// Which mount it is.
+    pub run: &'a RunIdentity,
+    /// Where it is mounted.
+    pub target: &'a str,
 }
 
 /// Why there is no document.
@@ -104,22 +111,29 @@ enum AnyView {
     Node(NodeView),
     Process(ProcessDocumentView),
     Map(MapDocumentView),
+    Report(Box<RunReport>),
+    Metrics(String),
     File(Box<FileDocumentView>),
 }
 
 impl DocumentView {
-    /// Writes the JSON, with a newline at its end.
+    /// Writes the JSON, or the text of the metrics, with a newline at its end.
     ///
     /// # Errors
     ///
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.0 {
-            // A line for each run would be most of it.
+            // Lines for each run of a map would be most of it.
             AnyView::Map(map) => {
                 serde_json::to_writer(&mut *out, map)?;
                 out.write_all(b"\n")
             }
+            AnyView::Report(report) => {
+                serde_json::to_writer(&mut *out, report)?;
+                out.write_all(b"\n")
+            }
+            AnyView::Metrics(text) => out.write_all(text.as_bytes()),
             other => write_json(other, out),
         }
     }
@@ -144,6 +158,11 @@ impl MountStatus<'_> {
             Document::Node(node) => AnyView::Node(self.node(node, stop)?),
             Document::Process(node, process) => {
                 AnyView::Process(self.process(node, process, stop)?)
+            }
+            Document::Report => AnyView::Report(Box::new(self.report(stop)?)),
+            Document::Metrics => {
+                let report = self.report(stop)?;
+                AnyView::Metrics(metrics([&report], MetricsFormat::OpenMetrics))
             }
             Document::Map => AnyView::Map(self.map_document(stop)?),
             Document::File(inode) => match self.dataset.namespace().entry(inode) {

@@ -165,14 +165,20 @@ impl Totals {
         self.files.incomplete + self.files.verified + self.files.mismatch
     }
 
-    /// The view, where there are `files` files of this size together.
-    pub(super) fn view(mut self, files: u64, total: Total) -> TotalsView {
-        let Total { bytes: expected, estimated } = total;
+    /// The totals of all files, where there are so many, and so many bytes are expected of them.
+    pub(super) fn of_all(mut self, files: u64, expected: u128) -> (FileTally, ByteTotals) {
         self.files.untouched = files.saturating_sub(self.changed_files());
+        (self.files, ByteTotals { expected, ..self.bytes })
+    }
+
+    /// The view, where there are `files` files of this size together.
+    pub(super) fn view(self, files: u64, total: Total) -> TotalsView {
+        let Total { bytes: expected, estimated } = total;
+        let (tally, bytes) = self.of_all(files, expected);
         TotalsView {
-            verdict: self.files.verdict().name(),
-            files: FilesView::new(files, self.files),
-            bytes: BytesView::new(ByteTotals { expected, ..self.bytes }, Some(estimated)),
+            verdict: tally.verdict().name(),
+            files: FilesView::new(files, tally),
+            bytes: BytesView::new(bytes, Some(estimated)),
         }
     }
 }

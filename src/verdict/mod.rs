@@ -45,6 +45,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, as people list them.
+    pub const ALL: [Self; 4] = [Self::Untouched, Self::Incomplete, Self::Verified, Self::Mismatch];
+
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -61,7 +61,7 @@ fn classes(document: &Value) -> Vec<&str> {
 const EACH_CLASS: [&str; 6] = ["misplaced", "stale", "zeroed", "flipped", "foreign", "foreign"];
 
 fn assert_all_valid(mount: &Mount) {
-    for name in ["summary", "config", "map", "mismatches", "others"] {
+    for name in ["summary", "config", "map", "mismatches", "others", "report"] {
         assert_valid(name, &mount.status(&format!("{name}.json")));
     }
     for node in 0..2 {
@@ -114,6 +114,51 @@ fn the_tallies_keep_their_sums() {
         let document = mount.status(name);
         let parts = ["matched", "missing", "wrong"];
         assert_eq!(sum(&document, &parts), sum(&document, &["expected"]), "{document:#}");
+    }
+}
+
+/// The report says what the other documents do, in the form of every run.
+#[test]
+fn the_report_is_the_summary_and_the_map() {
+    let mount =
+        Mount::new(&["--seed=42", "--nodes=2", "--iterations=2", "--size=256K", "--node-id=1"]);
+    mount.write_at("iteration_0/node_1/process_0", 1000, b"something that nobody generated");
+    let (report, summary) = (mount.status("report.json"), mount.status("summary.json"));
+    assert_valid("report", &report);
+    assert_eq!((&report["command"], &report["run"]["node_id"]), (&json!("mount"), &json!(1)));
+    assert_eq!(report["run"]["node_count"], 2);
+    assert_eq!(report["target"], mount.path().to_str().expect("a path in UTF-8"));
+    assert!(report["run"]["pid"].as_u64().is_some_and(|pid| pid > 1), "{report:#}");
+    for field in ["verdict", "files", "bytes"] {
+        assert_eq!(report["judged"][field], summary[field], "{report:#}");
+    }
+    assert_eq!(report["judged"]["mismatches"], summary["mismatches"]);
+    assert_eq!(report["operations"]["writes"]["bytes"], summary["writes"]["bytes"]);
+    let latest = &mount.status("mismatches.json")["ranges"][0];
+    for field in ["path", "offset", "length", "class", "actual"] {
+        assert_eq!(report["wrong"]["ranges"][0][field], latest[field], "{report:#}");
+    }
+    assert_eq!(report["map"]["cells"], mount.status("map.json")["cells"]);
+}
+
+/// Every sample of the metrics has a family, and the numbers are those of the summary.
+#[test]
+fn the_metrics_are_those_of_the_summary() {
+    let mount = mount();
+    damage(&mount);
+    let text = fs::read_to_string(mount.join(".status/metrics")).expect("it can be read");
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    let summary = mount.status("summary.json");
+    let labels = format!(r#"command="mount",node="0",target="{}""#, mount.path().display());
+    for (name, more, value) in [
+        ("seedfs_judged_bytes", r#"state="wrong""#, &summary["bytes"]["wrong"]),
+        ("seedfs_judged_bytes", r#"state="missing""#, &summary["bytes"]["missing"]),
+        ("seedfs_judged_files", r#"verdict="mismatch""#, &summary["files"]["mismatch"]),
+        ("seedfs_wrong_ranges_total", r#"class="stale""#, &summary["mismatches"]["stale"]),
+        ("seedfs_verdict", r#"verdict="mismatch""#, &json!(1)),
+    ] {
+        let line = format!("{name}{{{labels},{more}}} {value}");
+        assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
 }
 

@@ -10,12 +10,14 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::common::{self, Mount};
 
 /// Every kind of document, and what else shows something.
-const SHOWN: [&str; 12] = [
+const SHOWN: [&str; 14] = [
     "summary.json",
     "config.json",
     "mismatches.json",
     "others.json",
     "map.json",
+    "report.json",
+    "metrics",
     "nodes/node_0.json",
     "nodes/node_0/process_0.json",
     "files/node_0/process_0.json",
