@@ -4,10 +4,11 @@
 //! and does not change afterwards. Making one takes each record's lock for as long as it takes to
 //! copy a list of extents, so a benchmark that is being watched does not notice.
 //!
-//! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`](crate::report::RANGES_MAX) wrong ranges
-//! and counts the others, and so do its segments and the files of a process; `mismatches.json`
-//! holds the latest [`EVENTS_MAX`], `others.json` has a bound on its names and on their bytes,
-//! `map.json` one on its runs, and the totals of untouched files are arithmetic.
+//! Nothing grows without bound here: a file's document lists its first
+//! [`RANGES_MAX`](crate::report::RANGES_MAX) wrong ranges and counts the others, and so do its
+//! segments and the files of a process; `mismatches.json` holds the latest [`EVENTS_MAX`],
+//! `others.json` has a bound on its names and on their bytes, `map.json` one on its runs, and the
+//! totals of untouched files are arithmetic.
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
