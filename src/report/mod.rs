@@ -45,3 +45,9 @@ pub(crate) fn write_json(view: &impl Serialize, out: &mut dyn Write) -> io::Resu
     serde_json::to_writer_pretty(&mut *out, view)?;
     out.write_all(b"\n")
 }
+
+/// Writes a view in one line.
+pub(crate) fn write_json_line(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, view)?;
+    out.write_all(b"\n")
+}

@@ -37,6 +37,7 @@ use crate::dataset::{
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
 use crate::report::{
     MeterView, MetricsFormat, RangeView, RunIdentity, RunReport, SCHEMA, metrics, write_json,
+    write_json_line,
 };
 use crate::verdict::Verdict;
 
@@ -126,14 +127,8 @@ impl DocumentView {
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.0 {
             // Lines for each run of a map would be most of it.
-            AnyView::Map(map) => {
-                serde_json::to_writer(&mut *out, map)?;
-                out.write_all(b"\n")
-            }
-            AnyView::Report(report) => {
-                serde_json::to_writer(&mut *out, report)?;
-                out.write_all(b"\n")
-            }
+            AnyView::Map(map) => write_json_line(map, out),
+            AnyView::Report(report) => write_json_line(report, out),
             AnyView::Metrics(text) => out.write_all(text.as_bytes()),
             other => write_json(other, out),
         }
