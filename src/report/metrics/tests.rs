@@ -22,8 +22,8 @@ fn report(command: RunCommand, node_id: u32, target: &str) -> RunReport {
     report
 }
 
-/// A counter's samples end in `_total`, a unit is a family's last word, and each family is announced
-/// before its samples, which are together.
+/// A counter's samples end in `_total`, a unit is a family's last word, and each family is
+/// announced before its samples, which are together.
 #[test]
 fn families_are_what_the_formats_ask_for() {
     let reports = [report(RunCommand::Verify, 0, "/a"), report(RunCommand::Mount, 1, "/b")];
