@@ -1,4 +1,4 @@
-//! `seedfs status DIR`: the nodes that write into a directory, together.
+//! `seedfs status DIR`: the runs that report in a directory, with all of their nodes.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -8,64 +8,73 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::duration;
+use super::reporting::totals;
 use super::status::StatusArguments;
-use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
 use crate::disk::Disk;
-use crate::storage::{ClusterStatus, NodeLine, Root, read_cluster_status};
+use crate::report::{Cluster, ClusterNode, ClusterRun, FileRange, NodeRange, OtherRun, RunCommand};
+use crate::storage::{ClusterStatus, Root, read_reports};
+use crate::verdict::{Class, Verdict};
 
 /// Shows the merged status once, or again every second until all are done or it is interrupted.
 pub(super) fn run(
     directory: &Path,
-    first: &ClusterStatus,
+    first: Cluster,
     arguments: &StatusArguments,
 ) -> Result<ExitCode, Failure> {
-    show(directory, first, arguments)?;
-    let mut unreadable = first.unreadable_total;
+    let mut cluster = first;
+    show(directory, &cluster, arguments)?;
     if !arguments.watch {
-        return Ok(exit_code(unreadable));
+        return Ok(exit_code(&cluster));
     }
     let interruption = Interruption::new()?;
-    let mut done = first.percent_complete >= 100.0;
-    while !done && !interruption.stop().is_set() {
+    while !cluster.is_over() && !interruption.stop().is_set() {
         thread::sleep(Duration::from_secs(1));
-        let Some(status) = read(directory)? else { break };
-        show(directory, &status, arguments)?;
-        unreadable = status.unreadable_total;
-        done = status.percent_complete >= 100.0;
+        let now = read(directory)?;
+        if now.is_empty() {
+            break;
+        }
+        cluster = now;
+        show(directory, &cluster, arguments)?;
     }
-    if interruption.happened() && !done {
+    if interruption.happened() && !cluster.is_over() {
         return Ok(INTERRUPTED.into());
     }
-    Ok(exit_code(unreadable))
+    Ok(exit_code(&cluster))
 }
 
-/// What a node says that cannot be read may be anything: that is not fine.
-fn exit_code(unreadable: u64) -> ExitCode {
-    if unreadable > 0 { SYSTEM_FAILED.into() } else { ExitCode::SUCCESS }
+/// What a node says that cannot be read may be anything, and one that failed has not done its work:
+/// that is not fine. Nor is a verdict that is bad, or, of a verification, not there yet.
+fn exit_code(cluster: &Cluster) -> ExitCode {
+    if cluster.unreadable_total > 0 || cluster.failed() > 0 {
+        return SYSTEM_FAILED.into();
+    }
+    let is_bad = |run: &ClusterRun| match run.verdict() {
+        Some(Verdict::Mismatch | Verdict::Incomplete) => true,
+        Some(Verdict::Untouched) => run.command == RunCommand::Verify,
+        Some(Verdict::Verified) | None => false,
+    };
+    if cluster.runs.iter().any(is_bad) { BAD_VERDICT.into() } else { ExitCode::SUCCESS }
 }
 
-/// The merged status of a directory; `None` where no node has written any.
-pub(super) fn read(directory: &Path) -> Result<Option<ClusterStatus>, Failure> {
+/// All reports in a directory.
+pub(super) fn read(directory: &Path) -> Result<Cluster, Failure> {
     Root::open(Disk::real(), directory)
-        .and_then(|root| read_cluster_status(&root))
+        .and_then(|root| read_reports(&root))
         .map_err(|error| Failure::system(format!("cannot read '{}': {error}", directory.display())))
 }
 
-fn show(
-    directory: &Path,
-    status: &ClusterStatus,
-    arguments: &StatusArguments,
-) -> Result<(), Failure> {
+fn show(directory: &Path, cluster: &Cluster, arguments: &StatusArguments) -> Result<(), Failure> {
     let mut text = String::new();
     if arguments.json {
-        text = serde_json::to_string(status).unwrap_or_default();
+        text = serde_json::to_string(&ClusterStatus::new(cluster)).unwrap_or_default();
         text.push('\n');
     } else {
         if arguments.watch && io::stdout().is_terminal() {
             // Home, and clear to the end.
             text.push_str("\x1b[H\x1b[J");
         }
-        describe(&mut text, directory, status);
+        describe(&mut text, directory, cluster);
     }
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Ok(()),
@@ -74,51 +83,113 @@ fn show(
 }
 
 /// The status for people. Writing to a string does not fail.
-fn describe(text: &mut String, directory: &Path, status: &ClusterStatus) {
+fn describe(text: &mut String, directory: &Path, cluster: &Cluster) {
     let shown = directory.display().to_string();
     let shown = plain(&shown);
-    if status.nodes.is_empty() {
-        let _ = writeln!(text, "{shown}: no node status that can be read");
-    } else {
-        describe_nodes(text, &shown, status);
+    if cluster.runs.is_empty() {
+        let _ = writeln!(text, "{shown}: no report that can be read");
     }
-    for unreadable in &status.unreadable {
+    for run in &cluster.runs {
+        let verdict = run.verdict().map(|verdict| format!(" {}:", verdict.name()));
+        let verdict = verdict.unwrap_or_default();
+        let left = match run.remaining_s {
+            Some(seconds) if run.node_states.working > 0 => format!(", {} left", duration(seconds)),
+            _ => String::new(),
+        };
+        let command = run.command.name();
+        let _ = writeln!(text, "{shown}: {command}:{verdict} {}{left}", totals(run));
+        describe_run(text, run);
+    }
+    for run in &cluster.other_runs {
+        describe_other(text, run);
+    }
+    say_more(text, cluster.other_runs_total, cluster.other_runs.len(), "other runs");
+    for unreadable in &cluster.unreadable {
         let _ = writeln!(text, "  unreadable: {}", plain(unreadable));
     }
-    let more = status.unreadable_total.saturating_sub(status.unreadable.len() as u64);
+    say_more(text, cluster.unreadable_total, cluster.unreadable.len(), "that are unreadable");
+}
+
+fn say_more(text: &mut String, total: u64, shown: usize, of_what: &str) {
+    let more = total.saturating_sub(shown as u64);
     if more > 0 {
-        let _ = writeln!(text, "  and {more} more that are unreadable");
+        let _ = writeln!(text, "  and {more} more {of_what}");
     }
 }
 
-fn describe_nodes(text: &mut String, directory: &str, status: &ClusterStatus) {
+/// How many wrong ranges are shown to people.
+const SHOWN_RANGES: usize = 20;
+
+fn describe_run(text: &mut String, run: &ClusterRun) {
+    for node in &run.nodes {
+        describe_node(text, node);
+    }
+    let missing = run.node_states.missing;
+    if missing > 0 && run.command != RunCommand::Mount {
+        let _ = writeln!(text, "  {missing} of {} nodes have not said anything", run.node_count);
+    }
+    if let Some(judged) = &run.judged {
+        let counts = Class::ALL.map(|class| (judged.classes.get(class), class.name()));
+        let counts = counts.map(|(count, name)| format!("{count} {name}"));
+        if judged.classes.total() > 0 {
+            let total = judged.classes.total();
+            let _ = writeln!(text, "  ranges     {total} wrong: {}", counts.join(", "));
+        }
+        if judged.unexpected > 0 {
+            let _ = writeln!(text, "  unexpected {} names", judged.unexpected);
+        }
+    }
+    let ranges = &run.wrong.ranges;
+    for NodeRange { node, range: FileRange { path, range }, .. } in ranges.iter().take(SHOWN_RANGES)
+    {
+        let (offset, length, class) = (range.offset, range.length, range.class.name());
+        let path = plain(path);
+        let _ = write!(text, "    node {node}: {path} at {offset}, {length} bytes: {class}");
+        if let Some(source) = &range.source {
+            let _ = write!(text, ", from {}", plain(&source.to_string()));
+        }
+        text.push('\n');
+    }
+    say_more(text, run.wrong.total, ranges.len().min(SHOWN_RANGES), "wrong ranges");
+}
+
+fn describe_node(text: &mut String, node: &ClusterNode) {
+    let ClusterNode { age_s, stale, report } = node;
+    let verdict = report.judged.as_ref().map(|judged| format!(" {},", judged.verdict.name()));
+    #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
+    let _ = write!(
+        text,
+        "  node {:<5} {:<16} {:>6} %  {},{} {} of {} files, {:.2} GB, {:.2} GB/s",
+        report.run.node_id,
+        plain(&report.run.host),
+        report.percent_complete(),
+        report.phase.name(),
+        verdict.unwrap_or_default(),
+        report.files.done,
+        report.files.total,
+        report.bytes.done as f64 / 1e9,
+        report.rates.bytes_per_s / 1e9,
+    );
+    if *stale {
+        let _ = write!(text, ", stale: silent for {}", duration(*age_s));
+    }
+    if let Some(error) = &report.errors.first {
+        let more = report.errors.total.saturating_sub(1);
+        let more = if more > 0 { format!(" and {more} more errors") } else { String::new() };
+        let _ = write!(text, ", {}{more}", plain(error));
+    }
+    text.push('\n');
+}
+
+fn describe_other(text: &mut String, run: &OtherRun) {
+    let OtherRun { command, dataset, seed, job, node_count, reports, .. } = run;
+    let command = command.name();
+    let dataset = plain(dataset.as_deref().unwrap_or("that is not known"));
+    let seed = seed.as_ref().map(|seed| format!(", seed '{}'", plain(seed))).unwrap_or_default();
+    let job = job.as_ref().map(|job| format!(", {}", plain(job))).unwrap_or_default();
     let _ = writeln!(
         text,
-        "{directory}: {} %, {} of {} files, {} of {} nodes, {} MB/s, {} files/s",
-        status.percent_complete,
-        status.files_created,
-        status.target_files,
-        status.active_nodes,
-        status.node_count,
-        status.throughput_mb_s,
-        status.files_per_sec,
+        "  another run, not counted: {command} of the dataset {dataset}{seed}{job}, {reports} of \
+         {node_count} nodes"
     );
-    for NodeLine { age_s, stale, status } in &status.nodes {
-        let silent = if *stale {
-            format!(", stale: silent for {}", duration(*age_s))
-        } else {
-            String::new()
-        };
-        let _ = writeln!(
-            text,
-            "  node {:<5} {:<16} {:>6} %  {} of {} files, {} MB/s, {} files/s{silent}",
-            status.node_id,
-            plain(status.node_metadata.hostname()),
-            status.percent_complete,
-            status.files_created,
-            status.node_metadata.target_files,
-            status.throughput_mb_s,
-            status.files_per_sec,
-        );
-    }
 }

@@ -30,6 +30,7 @@ mod mount_target;
 mod numa_args;
 mod pool;
 mod progress;
+mod reporting;
 mod reset;
 mod status;
 mod storage_args;

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::dataset::format_size;
-use crate::storage::{Progress, ProgressSnapshot};
+use crate::report::{LastSecond, RunRates};
+use crate::storage::{Figures, Progress};
 pub(super) use crate::watch::duration;
 
 /// What is shown while it goes on.
@@ -68,17 +69,18 @@ impl ProgressArguments {
     /// The last word: all in all.
     pub(super) fn conclude(self, name: &str, what: &str, progress: &Progress) {
         let now = progress.snapshot();
+        let figures = progress.figures(&now, &now);
         match self.form() {
             Form::Nothing => {}
-            Form::Json => json_line(name, progress, &now, None),
+            Form::Json => json_line(name, &figures, LineOf::All),
             Form::Bar | Form::Lines => {
                 let line = format!(
                     "{what} {} files, {} bytes in {:.2} s: {:.2} GB/s, {:.0} files/s",
-                    now.files,
-                    now.bytes,
-                    now.seconds,
-                    now.gb_per_s(),
-                    now.files_per_s(),
+                    figures.files.done,
+                    figures.bytes.done,
+                    figures.elapsed_s,
+                    figures.rates.bytes_per_s / 1e9,
+                    figures.rates.files_per_s,
                 );
                 let _ = writeln!(io::stderr(), "{name}{line}");
             }
@@ -129,15 +131,15 @@ impl Watch<'_> {
             }
             shown = Instant::now();
             let now = self.progress.snapshot();
+            let figures = self.progress.figures(&now, &last);
             match &bar {
                 Some(bar) => {
-                    bar.set_message(rates(self.progress, &now, &now));
+                    let RunRates { bytes_per_s, files_per_s, .. } = figures.rates;
+                    bar.set_message(rates(&figures, LastSecond { bytes_per_s, files_per_s }));
                     bar.set_position(now.bytes);
                 }
-                None if self.form == Form::Json => {
-                    json_line(self.name, self.progress, &now, Some(&last));
-                }
-                None => self.line(&now, &last),
+                None if self.form == Form::Json => json_line(self.name, &figures, LineOf::Second),
+                None => self.line(&figures),
             }
             last = now;
         }
@@ -146,10 +148,9 @@ impl Watch<'_> {
         }
     }
 
-    fn line(&self, now: &ProgressSnapshot, last: &ProgressSnapshot) {
-        let rates = rates(self.progress, now, &now.since(last));
-        let percent = percent(self.progress, now);
-        let _ = writeln!(io::stderr(), "{}{percent:.1} %, {rates}", self.name);
+    fn line(&self, figures: &Figures) {
+        let rates = rates(figures, figures.rates.last_second);
+        let _ = writeln!(io::stderr(), "{}{:.1} %, {rates}", self.name, percent(figures));
     }
 }
 
@@ -165,50 +166,52 @@ fn bar(name: &str, progress: &Progress) -> ProgressBar {
 }
 
 /// What is done, how fast, and the time that is left if it goes on like this.
-fn rates(progress: &Progress, now: &ProgressSnapshot, of_late: &ProgressSnapshot) -> String {
+fn rates(figures: &Figures, rates: LastSecond) -> String {
+    let left = figures.remaining_s.map_or_else(|| "unknown time".to_owned(), duration);
     format!(
-        "{} of {}, {}/{} files, {:.2} GB/s, {:.0} files/s, {} left",
-        format_size(now.bytes),
-        format_size(u64::try_from(progress.bytes_total).unwrap_or(u64::MAX)),
-        now.files,
-        progress.files_total,
-        of_late.gb_per_s(),
-        of_late.files_per_s(),
-        duration(seconds_left(progress, now)),
+        "{} of {}, {}/{} files, {:.2} GB/s, {:.0} files/s, {left} left",
+        format_size(u64::try_from(figures.bytes.done).unwrap_or(u64::MAX)),
+        format_size(u64::try_from(figures.bytes.total).unwrap_or(u64::MAX)),
+        figures.files.done,
+        figures.files.total,
+        rates.bytes_per_s / 1e9,
+        rates.files_per_s,
     )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn seconds_left(progress: &Progress, now: &ProgressSnapshot) -> f64 {
-    let left = progress.bytes_total.saturating_sub(now.bytes.into());
-    left as f64 / (now.gb_per_s() * 1e9).max(1.0)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
-fn percent(progress: &Progress, now: &ProgressSnapshot) -> f64 {
-    now.bytes as f64 / (progress.bytes_total as f64).max(1.0) * 100.0
+fn percent(figures: &Figures) -> f64 {
+    figures.bytes.done as f64 / (figures.bytes.total as f64).max(1.0) * 100.0
 }
 
-/// One line of JSON: rates since the `last` one, and at the end all in all.
-fn json_line(
-    name: &str,
-    progress: &Progress,
-    now: &ProgressSnapshot,
-    last: Option<&ProgressSnapshot>,
-) {
-    let of_late = last.map_or(*now, |last| now.since(last));
+/// What a line of JSON is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineOf {
+    /// The last second, as to its rates.
+    Second,
+    /// The whole run, at its end.
+    All,
+}
+
+/// One line of JSON.
+fn json_line(name: &str, figures: &Figures, of: LineOf) {
+    let Figures { elapsed_s, files, bytes, rates, .. } = figures;
+    let (bytes_per_s, files_per_s) = match of {
+        LineOf::Second => (rates.last_second.bytes_per_s, rates.last_second.files_per_s),
+        LineOf::All => (rates.bytes_per_s, rates.files_per_s),
+    };
     let line = json!({
         "schema": 1,
         "node": name.trim_end_matches(": "),
-        "files": now.files,
-        "files_total": progress.files_total,
-        "bytes": now.bytes,
-        "bytes_total": u64::try_from(progress.bytes_total).unwrap_or(u64::MAX),
-        "failed": now.failed,
-        "seconds": now.seconds,
-        "gb_per_s": of_late.gb_per_s(),
-        "files_per_s": of_late.files_per_s(),
-        "done": last.is_none(),
+        "files": files.done,
+        "files_total": files.total,
+        "bytes": u64::try_from(bytes.done).unwrap_or(u64::MAX),
+        "bytes_total": u64::try_from(bytes.total).unwrap_or(u64::MAX),
+        "failed": files.failed,
+        "seconds": elapsed_s,
+        "gb_per_s": bytes_per_s / 1e9,
+        "files_per_s": files_per_s,
+        "done": of == LineOf::All,
     });
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -216,19 +219,25 @@ fn json_line(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::ProgressSnapshot;
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {
-        let half = ProgressSnapshot { files: 1, bytes: 1 << 30, failed: 0, seconds: 2.0 };
-        let of_late = ProgressSnapshot { files: 1, bytes: 1 << 29, failed: 0, seconds: 0.5 };
+        let snapshot =
+            |files, bytes, seconds| ProgressSnapshot { files, bytes, failed: 0, seconds };
+        let (earlier, half) = (snapshot(0, 1 << 29, 1.5), snapshot(1, 1 << 30, 2.0));
+        let figures = Progress::new(2, 2 << 30).figures(&half, &earlier);
         assert_eq!(
-            rates(&Progress::new(2, 2 << 30), &half, &of_late),
+            rates(&figures, figures.rates.last_second),
             "1.0 GiB of 2.0 GiB, 1/2 files, 1.07 GB/s, 2 files/s, 2 s left"
         );
-        let nothing = ProgressSnapshot { files: 0, bytes: 0, failed: 0, seconds: 0.0 };
+        let nothing = snapshot(0, 0, 0.0);
+        let figures = Progress::new(0, 0).figures(&nothing, &nothing);
         assert_eq!(
-            rates(&Progress::new(0, 0), &nothing, &nothing),
+            rates(&figures, figures.rates.last_second),
             "0 B of 0 B, 0/0 files, 0.00 GB/s, 0 files/s, 0 s left"
         );
+        let figures = Progress::new(1, 5).figures(&nothing, &nothing);
+        assert!(rates(&figures, figures.rates.last_second).ends_with("unknown time left"));
     }
 }

@@ -16,11 +16,12 @@ use crate::fs::STATUS_NAME;
 use crate::fuse::Mounted;
 use crate::report::SourceView;
 
-/// Show the verdict and the totals of a mount, or how far the nodes of a write are
+/// Show the verdict and the totals of a mount, or of all runs that report in a directory
 ///
-/// For a mount it exits with 1 where the verdict is mismatch or incomplete. For a directory that
-/// 'seedfs write' fills it merges what the nodes say; a node that has been silent for 30 seconds is
-/// shown as stale.
+/// Exits with 1 where a verdict is mismatch or incomplete. For a directory that 'seedfs write',
+/// 'verify' or 'mount --publish' reports to it merges what all nodes say; a node that has been
+/// silent for 30 seconds is shown as stale. It exits with 3 where a node has failed or its report
+/// cannot be read.
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
     /// Print .status/summary.json as it is, or the merged status as one line of JSON
@@ -31,7 +32,7 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) watch: bool,
 
-    /// Where it is mounted, or the directory that is written to; without it, the only seedfs that
+    /// Where it is mounted, or the directory that runs report to; without it, the only seedfs that
     /// is mounted
     #[arg(value_name = "MOUNT|DIR")]
     mount: Option<PathBuf>,
@@ -46,14 +47,15 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
         && mount_target::named_mount(path, Accepted::Inside)?.is_none()
         && path.is_dir()
     {
-        let first = cluster_status::read(path)?.ok_or_else(|| {
-            Failure::usage(format!(
+        let first = cluster_status::read(path)?;
+        if first.is_empty() {
+            return Err(Failure::usage(format!(
                 "'{}' is not a mounted seedfs; expected the mount point of a seedfs, or a \
-                 directory that 'seedfs write' fills",
+                 directory that 'seedfs write', 'verify' or 'mount --publish' reports to",
                 path.display()
-            ))
-        })?;
-        return cluster_status::run(path, &first, arguments);
+            )));
+        }
+        return cluster_status::run(path, first, arguments);
     }
     let mount = mount_target::find(named, Accepted::Inside)?;
     let (text, summary) = read(&mount, "summary.json")?;

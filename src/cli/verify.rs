@@ -12,16 +12,17 @@ use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, SourceView, Surroundings};
+use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings};
 use crate::storage::{
-    Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions, VerifyWatch,
-    verify,
+    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions,
+    VerifyWatch, verify,
 };
 use crate::verdict::{Class, Verdict};
 
@@ -89,6 +90,9 @@ pub(super) struct VerifyArguments {
 
     #[command(flatten)]
     progress: ProgressArguments,
+
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
@@ -125,19 +129,33 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             let _ = state.save(output);
         }
     };
-    let state = arguments.progress.show("", &progress, &|| {}, || {
+    let reported = ReportedRun {
+        command: RunCommand::Verify,
+        share,
+        threads: options.threads,
+        progress: &progress,
+        earlier: EarlierReport::Replace,
+    };
+    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let state = arguments.progress.show("", &progress, &|| reports.update(), || {
         let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
         verify(&root, share, options, start, watch)
     });
-    let state = state.map_err(|error| outputs.refuse_state(&error))?;
+    let state = state.map_err(|error| {
+        reports.fail(&error);
+        outputs.refuse_state(&error)
+    })?;
+    let interrupted = interruption.happened();
+    reports.end(&state.failures(share), interrupted);
     if let Some((path, output)) = &outputs.state {
         state.save(output).map_err(|error| {
             Failure::system(format!("cannot write the state '{}': {error}", path.display()))
         })?;
     }
     arguments.progress.conclude("", "read", &progress);
+    reports.conclude();
     report(arguments, &outputs, share, &state, &progress)?;
-    Ok(conclude(arguments, share, &state, interruption.happened()))
+    Ok(conclude(arguments, share, &state, interrupted))
 }
 
 fn conclude(

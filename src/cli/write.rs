@@ -9,15 +9,16 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, name_failures};
-use super::{Failure, INTERRUPTED, SYSTEM_FAILED};
+use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
+use crate::report::RunCommand;
 use crate::storage::{
-    Existing, Progress, Root, Share, StatusKeeper, Transfer, WriteOptions, existing_bytes,
+    EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
     free_bytes, write,
 };
-use crate::sync::Mutex;
 
 /// Write the dataset's files into a real directory
 ///
@@ -68,8 +69,15 @@ pub(super) struct WriteArguments {
     #[command(flatten)]
     numa: NumaArguments,
 
+    /// Name each file on standard output as it is made
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Progress")]
+    verbose: bool,
+
     #[command(flatten)]
     progress: ProgressArguments,
+
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
@@ -97,45 +105,55 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })?;
     let interruption = Interruption::new()?;
-    let progress = Progress::new(share.file_count(), total_bytes);
-    let keeper = StatusKeeper::new(&root, share, total_bytes, &options);
-    // The files are what was asked for: a node status that cannot be written does not stop them.
-    let unsaid = Mutex::new(None);
-    let each_second = || {
-        let failed = keeper.update(&progress).err();
-        *unsaid.lock() = failed;
+    let mut progress = Progress::new(share.file_count(), total_bytes);
+    if arguments.verbose {
+        progress = progress.with_listener(name_file);
+    }
+    let reported = ReportedRun {
+        command: RunCommand::Write,
+        share,
+        threads: options.threads,
+        progress: &progress,
+        earlier: match options.existing {
+            Existing::Refuse => EarlierReport::KeepUntilWork,
+            Existing::Resume | Existing::Overwrite => EarlierReport::Replace,
+        },
     };
-    let name = if node.is_some() { format!("{}: ", keeper.hostname()) } else { String::new() };
-    let failures = arguments.progress.show(&name, &progress, &each_second, || {
+    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let name = if node.is_some() { format!("{}: ", reports.host()) } else { String::new() };
+    let failures = arguments.progress.show(&name, &progress, &|| reports.update(), || {
         write(&root, share, options, &progress, interruption.stop())
     });
-    if let Some(error) = unsaid.into_inner() {
-        let name = keeper.name().display();
-        let _ = writeln!(io::stderr(), "seedfs: {name}, which says how far this is: {error}");
-    }
+    let interrupted = interruption.happened();
+    reports.end(&failures, interrupted);
     name_failures(&failures);
     arguments.progress.conclude(&name, "wrote", &progress);
-    if interruption.happened() {
+    reports.conclude();
+    Ok(conclude(share, failures.total, interrupted, &progress))
+}
+
+fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {
+    let mut stderr = io::stderr();
+    let files = share.file_count();
+    if interrupted {
         let done = progress.snapshot().files;
-        let mut stderr = io::stderr();
         let _ = writeln!(
             stderr,
-            "seedfs: interrupted; {done} of {} files are whole: the same command with --resume \
-             makes the others",
-            share.file_count()
+            "seedfs: interrupted; {done} of {files} files are whole: the same command with \
+             --resume makes the others",
         );
-        return Ok(INTERRUPTED.into());
+        return INTERRUPTED.into();
     }
-    if failures.total > 0 {
-        let _ = writeln!(
-            io::stderr(),
-            "seedfs: {} of {} files failed",
-            failures.total,
-            share.file_count()
-        );
-        return Ok(SYSTEM_FAILED.into());
+    if failed > 0 {
+        let _ = writeln!(stderr, "seedfs: {failed} of {files} files failed");
+        return SYSTEM_FAILED.into();
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
+}
+
+/// Says which file was made. That nobody listens is no reason not to make the next.
+fn name_file(path: &str, bytes: u64) {
+    let _ = writeln!(io::stdout(), "created {} ({})", plain(path), format_size(bytes));
 }
 
 fn check_space(

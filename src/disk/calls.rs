@@ -303,7 +303,7 @@ impl<F: Faults> Disk<F> {
     }
 
     /// The directory again, to be read and synced.
-    fn readable(&self, directory: &OpenDirectory) -> io::Result<std::fs::File> {
+    pub(super) fn readable(&self, directory: &OpenDirectory) -> io::Result<std::fs::File> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         self.call(SystemCall::Open, || openat(directory, ".", flags, Mode::empty())).map(Into::into)
     }

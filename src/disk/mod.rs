@@ -30,6 +30,7 @@ mod failing;
 mod faults;
 mod handles;
 mod listing;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod whole;

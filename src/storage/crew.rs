@@ -5,6 +5,8 @@
 //! files, fewer than threads, are cut into parts which all threads take in turn, so that one file
 //! of 100 GB keeps them all busy.
 
+mod notes;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +14,9 @@ use super::StopFlag;
 use crate::numa::{Placement, Topology};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, together};
+
+pub(super) use notes::CrewNotes;
+use notes::ThreadNotes;
 
 /// What is to be done with each of many files. No method is called after a stop but `close`.
 pub(super) trait Work: Sync {
@@ -32,6 +37,16 @@ pub(super) trait Work: Sync {
     /// Every part has been done, or the work was stopped. Returns what there is to do next with
     /// the file, and its length: from the first part on, by all threads again.
     fn close(&self, file: Self::OpenFile) -> Option<(Self::OpenFile, u64)>;
+
+    /// The number of a file, as the share has it.
+    fn number(&self, index: u64) -> u64 {
+        index
+    }
+
+    /// Where threads note what they are at; none where nobody looks.
+    fn notes(&self) -> Option<&CrewNotes> {
+        None
+    }
 
     /// Whether closing may return something; it must not take long then, as threads wait for it.
     fn may_go_on(&self, _file: &Self::OpenFile) -> bool {
@@ -63,31 +78,44 @@ pub(super) fn work_through<W: Work>(
     let topology = (placement != Placement::Off).then(Topology::here);
     let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
     let settled = AtomicUsize::new(0);
+    let nobody_looks = CrewNotes::default();
+    let crew = work.notes().unwrap_or(&nobody_looks);
+    crew.begin();
     let run = || {
         let _settled =
             nodes.map(|nodes| Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed)));
         let mut tools = work.tools();
+        let notes = crew.join();
         while !stop.is_set() {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= shared_from {
                 break;
             }
-            alone(work, index, &mut tools, stop);
+            notes.at(work.number(index));
+            alone(work, index, &mut tools, (stop, &notes));
         }
         for file in &shared {
-            file.join_in(work, &mut tools, stop);
+            notes.at(work.number(file.index));
+            file.join_in(work, &mut tools, (stop, &notes));
         }
+        notes.rest();
     };
     together(threads, run);
 }
 
-fn alone<W: Work>(work: &W, index: u64, tools: &mut W::Tools, stop: &StopFlag) {
+fn alone<W: Work>(
+    work: &W,
+    index: u64,
+    tools: &mut W::Tools,
+    (stop, notes): (&StopFlag, &ThreadNotes),
+) {
     let mut next = work.open(index, tools);
     while let Some((file, length)) = next {
         let mut offset = 0;
         while offset < length && !stop.is_set() {
             let end = length.min(offset + PART_BYTES);
             work.part(&file, offset..end, tools);
+            notes.did(end - offset);
             offset = end;
         }
         next = work.close(file);
@@ -115,7 +143,12 @@ impl<F: Send + Sync> SharedFile<F> {
         Self { index, state: Mutex::new(state), closed: Condvar::new() }
     }
 
-    fn join_in<W: Work<OpenFile = F>>(&self, work: &W, tools: &mut W::Tools, stop: &StopFlag) {
+    fn join_in<W: Work<OpenFile = F>>(
+        &self,
+        work: &W,
+        tools: &mut W::Tools,
+        (stop, notes): (&StopFlag, &ThreadNotes),
+    ) {
         loop {
             let mut state = self.state.lock();
             if !state.opened && !stop.is_set() {
@@ -123,8 +156,13 @@ impl<F: Send + Sync> SharedFile<F> {
                 state.file =
                     work.open(self.index, tools).map(|(file, length)| (Arc::new(file), length));
             }
-            while state.file.is_none() && state.may_go_on {
-                self.closed.wait(&mut state);
+            if state.file.is_none() && state.may_go_on {
+                notes.rest();
+                while state.file.is_none() && state.may_go_on {
+                    self.closed.wait(&mut state);
+                }
+                notes.go_on();
+                notes.at(work.number(self.index));
             }
             let Some((file, length)) = &state.file else { return };
             let (file, length) = (Arc::clone(file), *length);
@@ -132,7 +170,9 @@ impl<F: Send + Sync> SharedFile<F> {
                 let part = state.next..length.min(state.next + PART_BYTES);
                 state.next = part.end;
                 drop(state);
+                let length = part.end - part.start;
                 work.part(&file, part, tools);
+                notes.did(length);
             } else {
                 state.may_go_on = work.may_go_on(&file);
                 state.file = None;

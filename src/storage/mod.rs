@@ -34,12 +34,15 @@ mod crew;
 mod file_judge;
 mod in_memory;
 mod in_order;
+mod judged_so_far;
 mod machine;
 mod node_status;
 mod outcome;
 mod output;
 mod progress;
+mod publish;
 mod rank;
+mod reporter;
 mod reports;
 mod resume_state;
 mod sample;
@@ -58,13 +61,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
-pub use node_status::{
-    ClusterStatus, NodeLine, NodeStatus, STALE_AFTER_S, StatusKeeper, read_cluster_status,
-};
+pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
 pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
-pub use progress::{Progress, ProgressSnapshot};
-pub use rank::{Rank, RankError, find_rank};
+pub use progress::{Figures, Progress, ProgressSnapshot};
+pub use publish::{EarlierReport, Publisher};
+pub use rank::{Rank, RankError, find_job, find_rank};
+pub use reporter::Reporter;
 pub use reports::read_reports;
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};

@@ -11,15 +11,15 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::this_machine;
-use super::{Existing, FILES_LISTED_MAX, Progress, Root, Share, WriteOptions};
+use super::Root;
+use super::publish::{EarlierReport, has_done_nothing};
 use crate::disk::{Durability, Faults, Links, Sound};
 use crate::report::{
-    BytesDone, FilesDone, LastSecond, Machine, Phase, RunCommand, RunIdentity, RunRates, RunReport,
+    BytesDone, Cluster, ClusterNode, FilesDone, LastSecond, Machine, Phase, RunCommand,
+    RunIdentity, RunRates, RunReport,
 };
 
 const PREFIX: &str = ".dummy_data_status_node";
@@ -77,62 +77,21 @@ pub struct NodeMetadata {
     machine: Machine,
 }
 
-impl NodeMetadata {
-    /// The name of the node's machine.
-    #[must_use]
-    pub fn hostname(&self) -> &str {
-        &self.machine.hostname
-    }
-}
-
 /// Keeps the node status of this node.
 #[derive(Debug)]
 pub struct StatusKeeper<'a, F = Sound> {
     root: &'a Root<F>,
     name: OsString,
-    /// What an earlier run has left there stays until this one has done something.
     keeps_earlier: bool,
-    metadata: NodeMetadata,
 }
 
 impl<'a, F: Faults> StatusKeeper<'a, F> {
-    /// The keeper for a share of so many bytes: for that of all nodes, one node of one.
-    ///
-    /// A run that leaves existing files alone may find all of them there, and then has nothing to
-    /// say that is truer than what the run before has said.
+    /// The keeper for a node; for the share of all nodes that is node 0.
     #[must_use]
-    pub fn new(
-        root: &'a Root<F>,
-        share: Share<'_>,
-        total_bytes: u128,
-        options: &WriteOptions,
-    ) -> Self {
-        let node_id = share.node().map_or(0, u32::from);
-        let node_count = share.node().map_or(1, |_| share.dataset().dimensions().nodes);
-        #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-        let file_size_kb = total_bytes as f64 / share.file_count().max(1) as f64 / 1024.0;
-        let name = OsString::from(format!("{PREFIX}{node_id}{SUFFIX}"));
-        let earlier = root.disk.stat_at(&root.directory, Path::new(&name), Links::Refuse);
-        Self {
-            root,
-            keeps_earlier: options.existing == Existing::Refuse && earlier.is_ok(),
-            name,
-            metadata: NodeMetadata {
-                node_id,
-                node_count,
-                thread_count: options.threads,
-                file_size_kb,
-                target_files: share.file_count(),
-                start_time: unix_s(),
-                machine: this_machine(),
-            },
-        }
-    }
-
-    /// The name of the node's machine.
-    #[must_use]
-    pub fn hostname(&self) -> &str {
-        self.metadata.hostname()
+    pub fn new(root: &'a Root<F>, node: u32, earlier: EarlierReport) -> Self {
+        let name = OsString::from(format!("{PREFIX}{node}{SUFFIX}"));
+        let is_there = root.disk.stat_at(&root.directory, Path::new(&name), Links::Refuse).is_ok();
+        Self { root, keeps_earlier: earlier == EarlierReport::KeepUntilWork && is_there, name }
     }
 
     /// Writes the file anew, and replaces the old one in one step.
@@ -140,21 +99,11 @@ impl<'a, F: Faults> StatusKeeper<'a, F> {
     /// # Errors
     ///
     /// Those of the filesystem.
-    pub fn update(&self, progress: &Progress) -> io::Result<()> {
-        let now = progress.snapshot();
-        if self.keeps_earlier && now.files == 0 && now.bytes == 0 {
+    pub fn update(&self, report: &RunReport) -> io::Result<()> {
+        if self.keeps_earlier && has_done_nothing(report) {
             return Ok(());
         }
-        let status = NodeStatus {
-            node_id: self.metadata.node_id,
-            files_created: now.files,
-            percent_complete: percent(now.files, now.bytes, progress),
-            last_update: unix_s(),
-            throughput_mb_s: hundredths(now.gb_per_s() * 1000.0),
-            files_per_sec: hundredths(now.files_per_s()),
-            node_metadata: self.metadata.clone(),
-        };
-        let mut json = serde_json::to_vec_pretty(&status)?;
+        let mut json = serde_json::to_vec_pretty(&NodeStatus::from(report))?;
         json.push(b'\n');
         let Root { disk, directory, .. } = self.root;
         disk.replace(directory, &self.name, &json, (0o666, Durability::Later))
@@ -167,65 +116,95 @@ impl<'a, F: Faults> StatusKeeper<'a, F> {
     }
 }
 
-/// By bytes, except that only the last file makes it 100.
-#[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
-fn percent(files: u64, bytes: u64, progress: &Progress) -> f64 {
-    if files >= progress.files_total {
-        return 100.0;
+impl From<&RunReport> for NodeStatus {
+    fn from(report: &RunReport) -> Self {
+        let run = &report.run;
+        #[expect(clippy::cast_precision_loss, reason = "a size for people")]
+        let file_size_kb = report.bytes.total as f64 / report.files.total.max(1) as f64 / 1024.0;
+        Self {
+            node_id: run.node_id,
+            files_created: report.files.done,
+            percent_complete: report.percent_complete(),
+            last_update: report.updated,
+            throughput_mb_s: hundredths(report.rates.bytes_per_s / 1e6),
+            files_per_sec: hundredths(report.rates.files_per_s),
+            node_metadata: NodeMetadata {
+                node_id: run.node_id,
+                node_count: run.node_count,
+                thread_count: usize::try_from(run.thread_count).unwrap_or(usize::MAX),
+                file_size_kb,
+                target_files: report.files.total,
+                start_time: run.started,
+                machine: report.machine.clone().unwrap_or_default(),
+            },
+        }
     }
-    let percent = bytes as f64 / (progress.bytes_total as f64).max(1.0) * 100.0;
-    hundredths(percent).min(99.99)
 }
 
 fn hundredths(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-fn unix_s() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64())
+/// The merged status of a directory: all reports, and before them what the write of all nodes was
+/// called in earlier versions.
+#[derive(Debug, Serialize)]
+pub struct ClusterStatus<'a> {
+    #[serde(flatten)]
+    write: Option<WriteStatus>,
+    #[serde(flatten)]
+    cluster: &'a Cluster,
 }
 
-/// A node that has not said anything for so long, and is not done, is stale.
-pub const STALE_AFTER_S: f64 = 30.0;
-
-/// The nodes together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClusterStatus {
-    schema: u32,
-    /// How many nodes there are to be.
-    pub node_count: u32,
+/// The nodes of a write together.
+#[derive(Debug, Serialize)]
+struct WriteStatus {
+    node_count: u32,
     /// Nodes that are done, or have been heard of lately.
-    pub active_nodes: u64,
+    active_nodes: u64,
     /// Nodes that are neither.
-    pub stale_nodes: u64,
-    /// Files that are whole.
-    pub files_created: u64,
-    /// Files of all nodes that there are to be.
-    pub target_files: u64,
-    /// Of all nodes' files; a node that has not begun counts as 0.
-    pub percent_complete: f64,
-    /// 10^6 bytes a second, of the nodes that are not stale.
-    pub throughput_mb_s: f64,
-    /// Files a second, of the nodes that are not stale.
-    pub files_per_sec: f64,
-    /// One for each node status, in the order of their numbers.
-    pub nodes: Vec<NodeLine>,
-    /// Status files that cannot be read or believed, the first of them.
-    pub unreadable: Vec<String>,
-    /// How many there are.
-    pub unreadable_total: u64,
+    stale_nodes: u64,
+    files_created: u64,
+    target_files: u64,
+    percent_complete: f64,
+    throughput_mb_s: f64,
+    files_per_sec: f64,
+    nodes: Vec<NodeLine>,
 }
 
 /// One node of a cluster's status.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NodeLine {
-    /// Seconds since its last update.
-    pub age_s: f64,
-    /// Silent for too long, and not done.
-    pub stale: bool,
-    /// What it says.
+#[derive(Debug, Serialize)]
+struct NodeLine {
+    age_s: f64,
+    stale: bool,
     #[serde(flatten)]
-    pub status: NodeStatus,
+    status: NodeStatus,
+}
+
+impl<'a> ClusterStatus<'a> {
+    /// That of a directory's reports.
+    #[must_use]
+    pub fn new(cluster: &'a Cluster) -> Self {
+        let write = cluster.run(RunCommand::Write).map(|run| WriteStatus {
+            node_count: run.node_count,
+            active_nodes: run.nodes.len() as u64 - run.node_states.stale,
+            stale_nodes: run.node_states.stale,
+            files_created: run.files.done,
+            target_files: run.files.total,
+            percent_complete: run.percent_complete,
+            throughput_mb_s: hundredths(run.rates.bytes_per_s / 1e6),
+            files_per_sec: hundredths(run.rates.files_per_s),
+            nodes: run
+                .nodes
+                .iter()
+                .map(|ClusterNode { age_s, stale, report }| NodeLine {
+                    age_s: *age_s,
+                    stale: *stale,
+                    status: NodeStatus::from(report),
+                })
+                .collect(),
+        });
+        Self { write, cluster }
+    }
 }
 
 /// A node status is a few hundred bytes.
@@ -236,45 +215,6 @@ const NODES_MAX: u32 = 1 << 16;
 const FILES_MAX: u64 = 1 << 61;
 /// A year so far away that a clock that says so is wrong.
 const TIME_MAX_S: f64 = 1e11;
-
-/// Reads the node statuses in a directory and merges them; `None` where there are none.
-///
-/// # Errors
-///
-/// Where the directory cannot be read.
-pub fn read_cluster_status<F: Faults>(root: &Root<F>) -> io::Result<Option<ClusterStatus>> {
-    let mut nodes = Vec::new();
-    let (mut unreadable, mut unreadable_total) = (Vec::new(), 0);
-    for entry in root.disk.list(&root.directory)? {
-        let name = entry?.name;
-        let Some((name, node)) = name.to_str().and_then(|name| Some((name, node_of(name)?))) else {
-            continue;
-        };
-        match read_status(root, name, node) {
-            Ok(status) => nodes.push(status),
-            // Removed since it was listed.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => {
-                unreadable_total += 1;
-                if unreadable.len() < FILES_LISTED_MAX {
-                    unreadable.push(format!("{name}: {error}"));
-                }
-            }
-        }
-    }
-    if nodes.is_empty() && unreadable.is_empty() {
-        return Ok(None);
-    }
-    let merged = merge(nodes, unix_s());
-    Ok(Some(ClusterStatus { unreadable, unreadable_total, ..merged }))
-}
-
-fn read_status<F: Faults>(root: &Root<F>, name: &str, node: u32) -> io::Result<NodeStatus> {
-    let Root { disk, directory, .. } = root;
-    let path = Path::new(name);
-    let json = disk.read_whole(directory, path, Links::Refuse, STATUS_BYTES_MAX)?;
-    NodeStatus::parse(&json, node)
-}
 
 impl NodeStatus {
     /// A node status that somebody has written.
@@ -321,7 +261,7 @@ impl NodeStatus {
                 files_per_s: self.files_per_sec,
                 last_second: LastSecond::default(),
             },
-            remaining_s: remaining.is_finite().then_some(remaining),
+            remaining_s: Some(remaining).filter(|seconds| (0.0..1e9).contains(seconds)),
             machine: Some(metadata.machine),
             ..RunReport::begin(RunCommand::Write, run, target.display().to_string())
         }
@@ -352,87 +292,9 @@ impl NodeStatus {
     }
 }
 
-fn merge(mut nodes: Vec<NodeStatus>, now: f64) -> ClusterStatus {
-    nodes.sort_by_key(|status| status.node_id);
-    let nodes: Vec<NodeLine> = nodes
-        .into_iter()
-        .map(|status| {
-            // The clocks of nodes differ: one that is ahead of ours has just spoken.
-            let age_s = hundredths((now - status.last_update).max(0.0));
-            let done = status.percent_complete >= 100.0;
-            NodeLine { age_s, stale: !done && age_s > STALE_AFTER_S, status }
-        })
-        .collect();
-    let seen = nodes.len() as u64;
-    let node_count = nodes.iter().map(|node| node.status.node_metadata.node_count).max();
-    let node_count = node_count.unwrap_or_default().max(u32::try_from(seen).unwrap_or(u32::MAX));
-    let stale_nodes = nodes.iter().filter(|node| node.stale).count() as u64;
-    let fresh = || nodes.iter().filter(|node| !node.stale).map(|node| &node.status);
-    let all = || nodes.iter().map(|node| &node.status);
-    // All shares have as many files: nodes that have not begun have as many to write as the others.
-    let target = all().map(|status| status.node_metadata.target_files).max().unwrap_or_default();
-    let percent =
-        all().map(|status| status.percent_complete).fold(0.0, |sum, percent| sum + percent)
-            / f64::from(node_count.max(1));
-    ClusterStatus {
-        schema: 1,
-        node_count,
-        active_nodes: seen - stale_nodes,
-        stale_nodes,
-        files_created: all().map(|status| status.files_created).fold(0, u64::saturating_add),
-        target_files: target.saturating_mul(node_count.into()),
-        percent_complete: hundredths(percent),
-        throughput_mb_s: hundredths(
-            fresh().map(|status| status.throughput_mb_s).fold(0.0, |sum, rate| sum + rate),
-        ),
-        files_per_sec: hundredths(
-            fresh().map(|status| status.files_per_sec).fold(0.0, |sum, rate| sum + rate),
-        ),
-        nodes,
-        unreadable: Vec::new(),
-        unreadable_total: 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn status(node_id: u32, percent_complete: f64, last_update: f64) -> NodeStatus {
-        let machine = Machine::default();
-        NodeStatus {
-            node_id,
-            files_created: 10,
-            percent_complete,
-            last_update,
-            throughput_mb_s: 100.0,
-            files_per_sec: 5.0,
-            node_metadata: NodeMetadata {
-                node_id,
-                node_count: 4,
-                thread_count: 2,
-                file_size_kb: 1.0,
-                target_files: 20,
-                start_time: 0.0,
-                machine,
-            },
-        }
-    }
-
-    #[test]
-    fn a_silent_node_is_stale_unless_it_is_done() {
-        let merged = merge(
-            vec![status(2, 50.0, 900.0), status(0, 100.0, 1.0), status(1, 30.0, 999.0)],
-            1000.0,
-        );
-        let lines: Vec<_> =
-            merged.nodes.iter().map(|node| (node.status.node_id, node.stale, node.age_s)).collect();
-        assert_eq!(lines, [(0, false, 999.0), (1, false, 1.0), (2, true, 100.0)]);
-        assert_eq!((merged.active_nodes, merged.stale_nodes, merged.node_count), (2, 1, 4));
-        assert_eq!((merged.files_created, merged.target_files), (30, 80));
-        assert!((merged.percent_complete - 45.0).abs() < 1e-9);
-        assert!((merged.throughput_mb_s - 200.0).abs() < 1e-9);
-    }
 
     #[test]
     fn only_status_files_have_their_names() {

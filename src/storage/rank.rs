@@ -74,6 +74,26 @@ pub fn find_rank(variable: impl Fn(&str) -> Option<String>) -> Result<Rank, Rank
     Err(RankError::None)
 }
 
+/// Engines by the variables of their jobs: what the engine is called, and how its variables make
+/// the job's name. All ranks of one job have the same; a job inside another one comes first.
+const JOBS: [(&str, &str, Option<&str>); 4] = [
+    ("pmix", "PMIX_NAMESPACE", None),
+    ("slurm", "SLURM_JOB_ID", Some("SLURM_STEP_ID")),
+    ("pbs", "PBS_JOBID", None),
+    ("pmi", "PMI_JOBID", None),
+];
+
+/// The job that this process is of, like `slurm 123.0`, where an engine has started it. `variable`
+/// reads a variable of the environment.
+#[must_use]
+pub fn find_job(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    JOBS.into_iter().find_map(|(engine, job, step)| {
+        let job = variable(job)?;
+        let step = step.and_then(&variable).map(|step| format!(".{step}")).unwrap_or_default();
+        Some(format!("{engine} {job}{step}").chars().take(200).collect())
+    })
+}
+
 /// How many different machines a node file names.
 fn machines(path: &str) -> Option<u32> {
     let text = fs::read_to_string(path).ok()?;
@@ -115,6 +135,21 @@ mod tests {
             assert_eq!((rank.node, rank.count), (node, count), "{variables:?}");
             assert!(rank.engine.starts_with(engine), "{rank:?}");
         }
+    }
+
+    #[test]
+    fn a_job_is_named_by_its_engine() {
+        let job = |variables: &[(&str, &str)]| {
+            find_job(|name| {
+                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let slurm = [("SLURM_JOB_ID", "123"), ("SLURM_STEP_ID", "0")];
+        assert_eq!(job(&slurm).as_deref(), Some("slurm 123.0"));
+        assert_eq!(job(&slurm[..1]).as_deref(), Some("slurm 123"));
+        let mpi = [slurm[0], ("PMIX_NAMESPACE", "prterun-n1-7@1")];
+        assert_eq!(job(&mpi).as_deref(), Some("pmix prterun-n1-7@1"));
+        assert_eq!(job(&[]), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
+use crate::report::{RunCommand, example_report};
 use crate::verdict::Verdict;
 
 const SIZE_BYTES: usize = 9000;
@@ -340,29 +341,65 @@ fn a_verification_is_never_false_whichever_call_fails() {
 fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
     let dataset = dataset();
     let share = Share::new(&dataset, None);
-    let options = write_options(Existing::Overwrite, Durability::Later);
     with_every_fault(|failing, fault| {
         let directory = memory();
         let update = |disk: Disk<Failing>, files: u64| {
             let root = Root::open(disk, directory.path())?;
             let progress = Progress::new(4, 0);
             (0..files).for_each(|_| progress.file());
-            StatusKeeper::new(&root, share, 4, &options).update(&progress)
+            let how = (1, None);
+            let reporter =
+                Reporter::new(RunCommand::Write, share, directory.path(), how, &progress);
+            let keeper = StatusKeeper::new(&root, 0, EarlierReport::Replace);
+            keeper.update(&reporter.report())
         };
         update(Disk::new(Failing::never()), 1).unwrap();
         let updated = update(Disk::new(failing.clone()), 3);
         assert!(updated.is_ok() || !fault.is_harmless(), "{fault:?}: {updated:?}");
         let root = Root::open(Disk::real(), directory.path()).unwrap();
-        let read = read_cluster_status(&root).unwrap().unwrap();
+        let read = read_reports(&root).unwrap();
         assert_eq!(read.unreadable_total, 0, "{fault:?}");
-        assert!(matches!((read.files_created, &updated), (3, _) | (1, Err(_))), "{fault:?}");
+        let files_done = read.runs[0].files.done;
+        assert!(matches!((files_done, &updated), (3, _) | (1, Err(_))), "{fault:?}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{fault:?}");
 
         // Reading it: what it says, or an error, or unreadable.
-        let read = Root::open(Disk::new(failing), directory.path())
-            .and_then(|root| read_cluster_status(&root));
-        if let Ok(Some(read)) = &read {
-            assert!(read.unreadable_total == 1 || read.files_created > 0, "{fault:?}");
+        let read =
+            Root::open(Disk::new(failing), directory.path()).and_then(|root| read_reports(&root));
+        if let Ok(read) = &read {
+            assert!(read.unreadable_total == 1 || read.runs[0].files.done > 0, "{fault:?}");
+        }
+        assert!(!fault.is_harmless() || read.is_ok(), "{fault:?}: {read:?}");
+    });
+}
+
+#[test]
+fn a_report_is_the_one_before_or_the_next_whichever_call_fails() {
+    let dataset = dataset();
+    with_every_fault(|failing, fault| {
+        let directory = memory();
+        let publish = |disk: Disk<Failing>, done: u64| {
+            let root = Root::open(disk, directory.path())?;
+            let of = (RunCommand::Write, 0);
+            let mut report = example_report(RunCommand::Write, 0);
+            report.files.done = done;
+            Publisher::open(&root, &dataset, of, EarlierReport::Replace)?.publish(&report)
+        };
+        publish(Disk::new(Failing::never()), 1).unwrap();
+        let published = publish(Disk::new(failing.clone()), 3);
+        assert!(published.is_ok() || !fault.is_harmless(), "{fault:?}: {published:?}");
+        let root = Root::open(Disk::real(), directory.path()).unwrap();
+        let read = read_reports(&root).unwrap();
+        assert_eq!(read.unreadable_total, 0, "{fault:?}");
+        let files_done = read.runs[0].files.done;
+        assert!(matches!((files_done, &published), (3, _) | (1, Err(_))), "{fault:?}");
+        let reports = directory.path().join(".seedfs");
+        assert_eq!(fs::read_dir(reports).unwrap().count(), 1, "{fault:?}");
+
+        let read =
+            Root::open(Disk::new(failing), directory.path()).and_then(|root| read_reports(&root));
+        if let Ok(read) = &read {
+            assert!(read.unreadable_total == 1 || read.runs[0].files.done > 0, "{fault:?}");
         }
         assert!(!fault.is_harmless() || read.is_ok(), "{fault:?}: {read:?}");
     });

@@ -15,9 +15,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
-use super::crew::{PART_BYTES, Work, work_through};
+use super::crew::{CrewNotes, PART_BYTES, Work, work_through};
 use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
+use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
@@ -27,7 +28,7 @@ use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
-use crate::report::JudgedFile;
+use crate::report::{JudgedFile, Phase};
 use crate::sync::{Mutex, together};
 use crate::verdict::Judge;
 
@@ -77,6 +78,8 @@ pub fn verify<F: Faults>(
     let chosen = Chosen::new(share, options.sample);
     let (first, again) = (state.next, state.failed.keys().copied().collect::<Vec<_>>());
     state.walk = None;
+    progress.set_phase(Phase::Checking);
+    *progress.judged.lock() = Some(JudgedSoFar::new(share, &state));
     let verifier = |state, files| {
         let start = if let FilesToJudge::From(first) = files { first } else { 0 };
         let results = InOrder::new(start, AHEAD_MAX, state);
@@ -91,10 +94,15 @@ pub fn verify<F: Faults>(
     if unchanged.results.look(|state| state.marks != judged_before) {
         return Err(ResumeStateError::Changed);
     }
+    progress.set_phase(Phase::Reading);
     let state = unchanged.run(0..again.len() as u64, save);
     let mut state = verifier(state, FilesToJudge::From(first)).run(first..share.file_count(), save);
     if state.next == share.file_count() && !stop.is_set() {
+        progress.set_phase(Phase::Checking);
         state.walk = look_through(root, share, options.sample, stop);
+    }
+    if let Some(judged) = progress.judged.lock().as_mut() {
+        judged.conclude(share, &state);
     }
     Ok(state)
 }
@@ -201,6 +209,14 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 None
             }
         }
+    }
+
+    fn number(&self, position: u64) -> u64 {
+        self.index(position)
+    }
+
+    fn notes(&self) -> Option<&CrewNotes> {
+        Some(&self.progress.crew)
     }
 
     fn part(&self, reading: &Reading<'a>, part: Range<u64>, buffer: &mut Buffer) {
@@ -346,7 +362,8 @@ impl<F: Faults> Verifier<'_, F> {
     }
 
     fn fail(&self, position: u64, error: &io::Error) {
-        self.progress.failure();
+        let path = self.share.path(self.share.file(self.index(position)));
+        self.progress.failure(&path, error);
         self.finish(position, Outcome::Failed(error.to_string()));
     }
 
@@ -365,19 +382,31 @@ impl<F: Faults> Verifier<'_, F> {
                 FilesToJudge::These(_) => state.retry(index),
             }
             self.count(state, index, outcome);
+            self.tell(|so_far| so_far.reached(self.share, state.next));
             if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
                 self.stop.set();
             }
         });
     }
 
+    /// Tells whoever looks.
+    fn tell(&self, what: impl FnOnce(&mut JudgedSoFar)) {
+        if let Some(so_far) = self.progress.judged.lock().as_mut() {
+            what(so_far);
+        }
+    }
+
     fn count(&self, state: &mut ResumeState, index: u64, outcome: Outcome) {
         match outcome {
             Outcome::NotChosen => {}
-            Outcome::Failed(error) => state.fail(index, error),
+            Outcome::Failed(error) => {
+                state.fail(index, error);
+                self.tell(|so_far| so_far.fail(self.share.file(index)));
+            }
             Outcome::Judged(judged, mark) => {
                 state.marks.add(mark);
                 let path = self.share.path(judged.file);
+                self.tell(|so_far| so_far.add(self.share.dataset(), &path, &judged));
                 let problem = state.verification.add(self.share.dataset(), path, &judged);
                 if let Some(problem) = problem {
                     state.problems.add(problem);

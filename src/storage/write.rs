@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::statvfs::statvfs;
 
 use super::block_file::{Buffer, NewFile, open_to_read, read_block};
-use super::crew::{Work, work_through};
+use super::crew::{CrewNotes, Work, work_through};
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::target::{Parents, split};
 use super::{Progress, Root, Share, StopFlag, Transfer};
@@ -19,6 +19,7 @@ use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
 use crate::numa::Placement;
+use crate::report::Phase;
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub fn write<F: Faults>(
     progress: &Progress,
     stop: &StopFlag,
 ) -> Findings<FileFailure> {
+    progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
     let parents = Parents::new(root, options.durability, temporary_prefix(share));
@@ -164,6 +166,10 @@ impl<F: Faults> Work for Writer<'_, F> {
         }
     }
 
+    fn notes(&self) -> Option<&CrewNotes> {
+        Some(&self.progress.crew)
+    }
+
     fn may_go_on(&self, target: &PendingFile) -> bool {
         matches!(target.stage, Stage::Checking(_))
     }
@@ -172,6 +178,7 @@ impl<F: Faults> Work for Writer<'_, F> {
         let PendingFile { coordinates, parent, name, stage, failed } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
+        let is_new = matches!(stage, Stage::Writing(_));
         let finished = match stage {
             Stage::Checking(_) if self.stop.is_set() => return None,
             Stage::Checking(_) if failed => {
@@ -189,7 +196,13 @@ impl<F: Faults> Work for Writer<'_, F> {
             Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
         match finished {
-            Ok(()) => self.progress.file(),
+            Ok(()) => {
+                self.progress.file();
+                if is_new {
+                    let path = || self.share.path(coordinates);
+                    self.progress.created(path, self.size_bytes(coordinates));
+                }
+            }
             Err(error) => self.fail(coordinates, &error),
         }
         None
@@ -202,8 +215,9 @@ impl<F: Faults> Writer<'_, F> {
     }
 
     fn fail(&self, file: Coordinates, error: &io::Error) {
-        self.progress.failure();
-        self.failures.add(self.share.path(file), error.to_string());
+        let path = self.share.path(file);
+        self.progress.failure(&path, error);
+        self.failures.add(path, error.to_string());
     }
 
     fn unless_failed(
@@ -252,6 +266,7 @@ impl<F: Faults> Writer<'_, F> {
                     && stat.kind == FileType::File
                     && stat.length == self.size_bytes(file) =>
             {
+                self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
                 let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
                 let failed = AtomicBool::new(false);
@@ -271,6 +286,7 @@ impl<F: Faults> Writer<'_, F> {
         parent: Arc<OpenDirectory>,
         name: OsString,
     ) -> io::Result<PendingFile> {
+        self.progress.set_phase(Phase::Writing);
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = format!("{}{inode}-", temporary_prefix(self.share));
         let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;

@@ -16,7 +16,6 @@
 //! look, and for the list of wrong ranges only once there was one. What does not answer holds only
 //! the thread of its [`Watcher`].
 
-mod directory;
 mod history;
 mod mount;
 mod target;

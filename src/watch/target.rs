@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::directory::read_directory;
 use super::history::{History, NodeReading};
 use super::mount::{read_mount, unix_s};
 use super::plain;
+use crate::disk::Disk;
 use crate::fuse::{MountPlace, Mounted, mount_place};
 use crate::report::{Cluster, RunCommand, RunReport};
+use crate::storage::{Root, read_reports};
 
 /// A mount, or a directory with reports.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ impl Target {
             }
             MountPlace::Elsewhere if !path.is_dir() => Err(TargetError::Neither(name)),
             MountPlace::Elsewhere => {
-                let cluster = read_directory(path, unix_s()).map_err(system)?;
+                let cluster = read_directory(path).map_err(system)?;
                 if cluster.is_empty() {
                     return Err(TargetError::Neither(name));
                 }
@@ -134,7 +135,7 @@ impl Target {
             WatchedPlace::Mount(root) => {
                 read_mounted(root).map(|report| Cluster::merge(vec![report], now))
             }
-            WatchedPlace::Reports(path) => match read_directory(path, now) {
+            WatchedPlace::Reports(path) => match read_directory(path) {
                 Ok(cluster) if cluster.is_empty() => Err("there are no reports any more".into()),
                 Ok(cluster) => Ok(cluster),
                 Err(error) => Err(error.to_string()),
@@ -145,6 +146,11 @@ impl Target {
             Err(why) => Watched::absent(now, why, before),
         }
     }
+}
+
+/// All that is reported in a directory.
+fn read_directory(path: &Path) -> io::Result<Cluster> {
+    Root::open(Disk::real(), path).and_then(|root| read_reports(&root))
 }
 
 /// The report of what is mounted there now, or why there is none.
@@ -241,6 +247,6 @@ mod tests {
         publish(directory.path(), &report(u128::MAX, 10.0));
         let watched = Target::open(directory.path()).unwrap().read(None);
         assert_eq!(watched.cluster.unreadable_total, 1);
-        assert!(watched.cluster.unreadable[0].starts_with("node0.write.json: "));
+        assert!(watched.cluster.unreadable[0].starts_with(".seedfs/node0.write.json: "));
     }
 }

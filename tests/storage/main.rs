@@ -14,3 +14,4 @@ mod common;
 mod damage;
 mod full;
 mod hostile;
+mod reports;

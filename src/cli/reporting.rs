@@ -1,0 +1,176 @@
+//! What `write` and `verify` report while they work, and to where.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use super::Failure;
+use crate::disk::Disk;
+use crate::report::{ClusterRun, Phase, RunCommand, RunErrors, RunReport};
+use crate::storage::{
+    EarlierReport, FileFailure, Findings, Progress, Publisher, Reporter, Root, Share, StatusKeeper,
+    find_job, read_reports,
+};
+
+/// Where reports go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct ReportArguments {
+    /// Report each second in the directory .seedfs of this one, which must be there [default: that
+    /// of the files]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_publish")]
+    publish: Option<PathBuf>,
+
+    /// Leave no reports anywhere
+    #[arg(long)]
+    no_publish: bool,
+}
+
+/// The run that reports.
+#[derive(Clone, Copy)]
+pub(super) struct ReportedRun<'a> {
+    pub(super) command: RunCommand,
+    pub(super) share: Share<'a>,
+    pub(super) threads: usize,
+    pub(super) progress: &'a Progress,
+    /// What becomes of the report of an earlier run.
+    pub(super) earlier: EarlierReport,
+}
+
+/// The reports of one run. None of them that cannot be written stops it.
+pub(super) struct Reporting<'a> {
+    run: ReportedRun<'a>,
+    reporter: Reporter<'a>,
+    /// The file of earlier versions, for `write`.
+    node_status: Option<StatusKeeper<'a>>,
+    publisher: Option<Publisher>,
+    place: Option<Root>,
+    quiet: bool,
+    warned: AtomicBool,
+}
+
+impl ReportArguments {
+    /// Opens what is written to: a directory that was named and is not there is refused, and all
+    /// else only warned of.
+    pub(super) fn begin<'a>(
+        &self,
+        run: ReportedRun<'a>,
+        root: &'a Root,
+        quiet: bool,
+    ) -> Result<Reporting<'a>, Failure> {
+        let job = find_job(|name| std::env::var(name).ok());
+        let ReportedRun { command, share, threads, progress, earlier } = run;
+        let reporter = Reporter::new(command, share, root.path(), (threads, job), progress);
+        let place = match &self.publish {
+            Some(path) => Some(Root::open(Disk::real(), path).map_err(|error| {
+                let shown = path.display();
+                Failure::usage(format!(
+                    "--publish '{shown}': {error}; expected an existing directory"
+                ))
+            })?),
+            None if self.no_publish => None,
+            None => Root::open(Disk::real(), root.path()).ok(),
+        };
+        let node = share.node().map_or(0, u32::from);
+        let keeps_status = command == RunCommand::Write && !self.no_publish;
+        let mut reporting = Reporting {
+            run,
+            reporter,
+            node_status: keeps_status.then(|| StatusKeeper::new(root, node, earlier)),
+            publisher: None,
+            place,
+            quiet,
+            warned: AtomicBool::new(false),
+        };
+        if let Some(place) = &reporting.place {
+            match Publisher::open(place, share.dataset(), (command, node), earlier) {
+                Ok(publisher) => reporting.publisher = Some(publisher),
+                Err(error) => reporting.warn("in '.seedfs'", &error),
+            }
+        }
+        Ok(reporting)
+    }
+}
+
+impl Reporting<'_> {
+    /// The name of this machine.
+    pub(super) fn host(&self) -> &str {
+        self.reporter.host()
+    }
+
+    /// Reports what there is to say now.
+    pub(super) fn update(&self) {
+        self.put(&self.reporter.report());
+    }
+
+    /// Reports how it has ended: with these files that could not be written or read.
+    pub(super) fn end(&self, failures: &Findings<FileFailure>, interrupted: bool) {
+        let first = failures.listed.first().map(|first| format!("{}: {}", first.path, first.error));
+        let errors = RunErrors {
+            total: failures.total + u64::from(interrupted),
+            first: first.or_else(|| interrupted.then(|| "interrupted".to_owned())),
+        };
+        let phase = if errors.total > 0 { Phase::Failed } else { Phase::Done };
+        self.put(&self.reporter.last_report(phase, errors));
+    }
+
+    /// Reports that it could not go on.
+    pub(super) fn fail(&self, error: &impl Display) {
+        let errors = RunErrors { total: 1, first: Some(error.to_string()) };
+        self.put(&self.reporter.last_report(Phase::Failed, errors));
+    }
+
+    fn put(&self, report: &RunReport) {
+        if let Some(keeper) = &self.node_status
+            && let Err(error) = keeper.update(report)
+        {
+            self.warn(&format!("'{}'", keeper.name().display()), &error);
+        }
+        if let Some(publisher) = &self.publisher
+            && let Err(error) = publisher.publish(report)
+        {
+            self.warn(&format!("'{}'", publisher.shown()), &error);
+        }
+    }
+
+    /// Says once that others do not see how far this is.
+    fn warn(&self, what: &str, error: &io::Error) {
+        if !self.warned.swap(true, Ordering::Relaxed) && !self.quiet {
+            let _ = writeln!(
+                io::stderr(),
+                "seedfs: warning: the report {what} cannot be written: {error}; the work goes on"
+            );
+        }
+    }
+
+    /// What all nodes have done so far, on the first of many.
+    pub(super) fn conclude(&self) {
+        let is_first = self.run.share.node() == Some(0);
+        let Some(place) = self.place.as_ref().filter(|_| is_first && !self.quiet) else { return };
+        let Ok(cluster) = read_reports(place) else { return };
+        if let Some(run) = cluster.run(self.run.command) {
+            let _ = writeln!(io::stderr(), "all nodes: {}", totals(run));
+        }
+    }
+}
+
+/// What the nodes of a run have done together.
+pub(super) fn totals(run: &ClusterRun) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
+    let gb = |bytes: u128| bytes as f64 / 1e9;
+    let heard = run.nodes.len();
+    format!(
+        "{} %, {} of {} files, {:.2} of {:.2} GB, {heard} of {} nodes, {:.2} GB/s, {:.0} files/s",
+        run.percent_complete,
+        run.files.done,
+        run.files.total,
+        gb(run.bytes.done),
+        gb(run.bytes.total),
+        u64::from(run.node_count).max(heard as u64),
+        run.rates.bytes_per_s / 1e9,
+        run.rates.files_per_s,
+    )
+}
