@@ -181,7 +181,8 @@ fn reports_go_where_they_are_told_or_nowhere() {
     let nowhere = tempfile::tempdir().unwrap();
     assert_eq!(run("write", DATASET, &["--no-publish"], nowhere.path()).code, Some(0));
     assert_eq!(run("verify", DATASET, &["--no-publish"], nowhere.path()).code, Some(0));
-    let names: Vec<_> = fs::read_dir(nowhere.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(nowhere.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name.to_str().unwrap().starts_with("node_")), "{names:?}");
 
     let refused = run("verify", DATASET, &["--publish", "/not/there"], directory.path());
