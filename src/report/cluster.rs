@@ -14,8 +14,8 @@ use serde::{Serialize, Serializer};
 use super::map::ProcessMap;
 use super::named;
 use super::run::{
-    BytesDone, FileRange, FilesDone, Judged, Phase, RunCommand, RunErrors, RunKey, RunRates,
-    RunReport, hundredths, percent,
+    BytesDone, FileRange, FilesDone, Judged, Phase, RunCommand, RunErrors, RunIdentity, RunKey,
+    RunRates, RunReport, hundredths, percent,
 };
 use super::views::SCHEMA;
 use crate::verdict::Verdict;
@@ -236,7 +236,7 @@ impl ClusterRun {
         // There is one: a run is made of its reports.
         let first = nodes.first().map(|node| node.report.clone());
         let first = first.unwrap_or_else(|| {
-            RunReport::begin(RunCommand::Write, Default::default(), String::new())
+            RunReport::begin(RunCommand::Write, RunIdentity::default(), String::new())
         });
         let node_states = NodeStates::of(&nodes, first.run.node_count);
         let (files, bytes) = work(&nodes, first.command, node_states.missing);

@@ -30,7 +30,6 @@ impl Named for Class {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 pub(super) fn serialize<T: Named, S: Serializer>(
     value: &T,
     serializer: S,
