@@ -102,8 +102,21 @@ def npy(file: File, text: str) -> None:
     file.elements(dtype, product(axes(shape)))
 
 
+# What the CRCs of an archive cover together, each array with at most 1024 bytes of a header.
+NPZ_SUMMED_BYTES_MAX = 16 << 30
+
+
+def npz_fits(text: str) -> bool:
+    """Whether there is such an archive."""
+    sizes = [array.split(",") for _, array in items(text)]
+    return NPZ_SUMMED_BYTES_MAX >= sum(
+        1024 + WIDTHS[dtype] * product(axes(shape)) for dtype, shape in sizes
+    )
+
+
 def npz(file: File, text: str) -> None:
     """Files below 4 GiB: larger ones have ZIP64 fields, which are not made here."""
+    assert npz_fits(text), f"the arrays of {text} have more than 16 GiB together"
     members = []
     for name, array in items(text):
         name = name.encode() + b".npy"
@@ -178,6 +191,18 @@ def tfrecord(file: File, text: str) -> None:
         file.framing(label)
         file.payload(1, SMALL)
         file.framing(masked(file.data[start:]))
+
+
+def tfrecord_index(file: File, text: str) -> None:
+    """What tfrecord2idx writes when it reads the records."""
+    records = File(file.seed, file.coordinates)
+    tfrecord(records, text)
+    start = 0
+    while start < len(records.data):
+        (message,) = struct.unpack_from("<Q", records.data, start)
+        length = 8 + 4 + message + 4
+        file.framing(f"{start} {length}\n".encode())
+        start += length
 
 
 # --- hdf5
@@ -520,8 +545,8 @@ def png(file: File, text: str) -> None:
 
 
 FORMATS = {
-    "npy": npy, "npz": npz, "tfrecord": tfrecord, "hdf5": hdf5, "arrow": arrow, "parquet": parquet,
-    "jsonl": jsonl, "csv": csv, "bmp": bmp, "png": png,
+    "npy": npy, "npz": npz, "tfrecord": tfrecord, "tfrecord-index": tfrecord_index, "hdf5": hdf5,
+    "arrow": arrow, "parquet": parquet, "jsonl": jsonl, "csv": csv, "bmp": bmp, "png": png,
 }
 
 

@@ -45,6 +45,7 @@ class Shape:
     nodes: int = 1
     processes: int = 1
     files: int = 1
+    extensions: int = 1
     text: bool = False
     compress: int = 0
     dedup: int = 0
@@ -77,11 +78,12 @@ def origin(seed: str, shape: Shape, file: tuple, offset: int) -> tuple[tuple, in
     own = (made, node, process, number), offset
     size = shape.dedup_block
     block = offset // size
+    extension = number % shape.extensions
     if shape.dedup == 0 or (block + 1) * size > shape.size:
         return own
     owner, files = {
-        "dataset": ((made, 0, 0, 0), shape.nodes * shape.processes * shape.files),
-        "node": ((made, node, 0, 0), shape.processes * shape.files),
+        "dataset": ((made, 0, 0, extension), shape.nodes * shape.processes * shape.files),
+        "node": ((made, node, 0, extension), shape.processes * shape.files),
         "file": ((made, node, process, number), 1),
     }[shape.dedup_scope]
     blocks = min(max(files * (shape.size // size), 1), 2**64)

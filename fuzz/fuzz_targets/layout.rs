@@ -3,13 +3,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seedfs::dataset::{DatasetConfig, DatasetEntry, Inode};
+use seedfs::dataset::{DatasetConfig, DatasetEntry, Inode, OptionValue};
 
 fuzz_target!(|input: (u8, &str)| {
     let (numbers, layout) = input;
     let number = |shift: u8| Some(u64::from(numbers >> shift & 3).max(1).into());
+    // One is the beginning of another, and one begins with a digit.
+    let contents = ["a", "a.b", "7z"].map(|name| (name.to_owned(), "random".to_owned()));
     let config = DatasetConfig {
         layout: Some(layout.into()),
+        content: layout.contains("{ext}").then(|| OptionValue::Table(contents.into())),
         nodes: number(0),
         processes: number(2),
         files: number(4),

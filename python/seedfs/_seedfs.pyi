@@ -37,7 +37,7 @@ class Dataset:
         grow: float | str | None = ...,
         new_files: float | str | None = ...,
         layout: str | None = ...,
-        content: str | None = ...,
+        content: str | dict[str, str] | None = ...,
         content_hash: str | None = ...,
         compress: float | str | None = ...,
         dedup: float | str | None = ...,
@@ -45,10 +45,12 @@ class Dataset:
         dedup_scope: str | None = ...,
         change: float | str | None = ...,
         change_block: int | str | None = ...,
-        **options: int | float | str | None,
+        **options: int | float | str | dict[str, str] | None,
     ) -> Self: ...
     @classmethod
-    def from_config(cls, path: _Path, /, **options: int | float | str | None) -> Self: ...
+    def from_config(
+        cls, path: _Path, /, **options: int | float | str | dict[str, str] | None
+    ) -> Self: ...
     @property
     def options(self) -> dict[str, Any]: ...
     @property

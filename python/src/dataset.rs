@@ -53,7 +53,8 @@ impl Inner {
 /// ``processes``, ``files``, ``size`` (bytes, or text like ``"64K"``, ``"10G"``, ``"4K..1M"`` or
 /// ``"lognormal:median=64K,sigma=2,max=1G"``), ``iterations``, ``generation``, ``grow``,
 /// ``new_files``, ``layout``, ``content``, ``compress``, ``dedup``, ``dedup_block``,
-/// ``dedup_scope``, ``change``, ``change_block``. ``None`` is the default.
+/// ``dedup_scope``, ``change``, ``change_block``. ``None`` is the default. ``content`` may be a
+/// dict of contents by their extensions.
 /// ``seedfs mount --help`` says what each means.
 ///
 /// A dataset cannot be changed, may be used by any number of threads, and can be pickled: only its

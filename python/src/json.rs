@@ -71,6 +71,13 @@ fn to_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
             PyValueError::new_err(format!("{name} '{value}': expected a finite number"))
         });
     }
+    if let Ok(table) = value.cast::<PyDict>() {
+        let mut fields = Map::new();
+        for (name, value) in table {
+            fields.insert(name.extract()?, Value::String(value.extract()?));
+        }
+        return Ok(Value::Object(fields));
+    }
     if value.hasattr("__index__")? && !value.is_instance_of::<PyBool>() {
         return to_value(name, &value.call_method0("__index__")?);
     }

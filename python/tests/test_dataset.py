@@ -165,3 +165,17 @@ def test_the_stubs_name_every_option():
     assert len(names) > 15
     for name in names:
         assert f"        {name}: " in of_dataset, name
+
+
+def test_contents_by_their_extensions():
+    contents = {"npz": "npz:x:u1,9", "json": "jsonl:id:int9,3"}
+    ds = seedfs.Dataset(content=contents, files=2, layout="{file:03}.{ext}")
+    assert list(ds) == ["000.json", "000.npz", "001.json", "001.npz"]
+    assert ds.options["content"] == contents
+    assert seedfs.Dataset(**ds.options) == ds == pickle.loads(pickle.dumps(ds))
+    assert [json.loads(line).keys() for line in ds["001.json"].read().splitlines()] == [{"id"}] * 3
+    assert ds["001.npz"].read(0, 4) == b"PK\3\4" and len(ds["001.npz"].read()) == ds["001.npz"].size
+    with pytest.raises(ValueError, match="npz=npz:x:u1,0"):
+        seedfs.Dataset(content={"npz": "npz:x:u1,0"})
+    with pytest.raises(TypeError):
+        seedfs.Dataset(content={"npz": 3})

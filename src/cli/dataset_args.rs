@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::Failure;
 use super::values::Suggested;
@@ -47,8 +47,8 @@ impl FromArgMatches for DatasetArguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut typed = DatasetConfig::default();
         for option in OPTIONS.iter().filter(|option| option.is_on_command_line()) {
-            let text = matches.get_one::<String>(option.name);
-            *(option.get_mut)(&mut typed) = text.cloned().map(OptionValue::from);
+            let texts = matches.get_many::<String>(option.name).into_iter().flatten().cloned();
+            *(option.get_mut)(&mut typed) = OptionValue::of_arguments(texts);
         }
         Ok(Self { config: matches.get_one(CONFIG).cloned(), typed })
     }
@@ -72,6 +72,7 @@ fn argument(option: &DatasetOption) -> Arg {
         .allow_hyphen_values(true)
         .help_heading(heading(option.group))
         .help(help);
+    let argument = if option.is_repeatable { argument.action(ArgAction::Append) } else { argument };
     let argument = match option.short {
         Some(letter) => argument.short(letter),
         None => argument,

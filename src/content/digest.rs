@@ -9,6 +9,7 @@ use std::cell::RefCell;
 
 use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 
+use super::threads::Threads;
 use super::{Content, Coordinates};
 use crate::sync::background;
 
@@ -24,15 +25,6 @@ thread_local! {
 /// take turns at it: a pool gives its threads work that is new only when they have none, so a short
 /// one would else wait for the end of a long one.
 const TURN_BYTES: u64 = 1 << 30;
-
-/// Whose threads hash.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Threads {
-    /// Those of the current rayon pool.
-    Current,
-    /// Those that nobody else's work waits for.
-    Background,
-}
 
 /// See [`Content::blake3_unless`](super::Content::blake3_unless).
 pub(super) fn blake3(
@@ -67,10 +59,7 @@ impl HashTree<'_> {
         if length > TURN_BYTES {
             return Some((left()?, right()?));
         }
-        let (left, right) = match self.threads {
-            Threads::Current => rayon::join(left, right),
-            Threads::Background => background::join(left, right),
-        };
+        let (left, right) = self.threads.join(left, right);
         Some((left?, right?))
     }
 

@@ -14,12 +14,15 @@
 //! The windows are decrypted in batches of a fixed size: few at first, so that located data costs
 //! one batch and then one fast comparison, and more with each batch in which nothing was found.
 
+use std::ops::Range;
+
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
 use super::address::{Address, Source};
+use super::framed::{BATCH_BYTES, Framed};
 use super::keystream::place_in_block;
-use super::{BLOCK_BYTES, Content, Coordinates, MAX_FILE_BYTES};
+use super::{BLOCK_BYTES, Content, ContentForm, Coordinates, MAX_FILE_BYTES};
 
 /// A stretch of data that is content of some address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,8 @@ pub(super) fn locate(
     let mut windows = [Block::default(); WINDOWS];
     let mut batch = FIRST_WINDOWS;
     let mut next = 0;
-    let mut explained = 0;
+    let mut search =
+        Search { content, data, explained: 0, summed_left: data.len() as u64 * SUMMED_PER_BYTE };
     while data.len() - next >= BLOCK_BYTES {
         let count = batch.min(data.len() - next - (BLOCK_BYTES - 1));
         let windows = &mut windows[..count];
@@ -63,16 +67,16 @@ pub(super) fn locate(
             batch = (batch * 2).min(WINDOWS);
             continue;
         };
-        let run = extend(content, data, explained, next + index, address);
+        let run = search.extend(next + index, address);
         let Some(run) = run.filter(|run| run.len >= BLOCK_BYTES) else {
             next += index + 1;
             continue;
         };
-        explained = run.at + run.len;
+        search.explained = run.at + run.len;
         found(run);
         // The windows that reach past the run's end are not its own, and may be of the next run
         // even when chance let this one take that one's first bytes.
-        next = explained - (BLOCK_BYTES - 1);
+        next = search.explained - (BLOCK_BYTES - 1);
         batch = FIRST_WINDOWS;
     }
 }
@@ -98,39 +102,77 @@ fn first_candidate(
     Some((index, address(&windows[index])))
 }
 
-/// The run around the window at `at`, as far as the data agrees with the content. `None` where
-/// other bytes stand at that address: in a shape not every block of the keystream is content.
-fn extend(
-    content: &Content,
-    data: &[u8],
+/// What is known of the data so far.
+struct Search<'a> {
+    content: &'a Content,
+    data: &'a [u8],
+    /// Everything before this is explained, or is nobody's.
     explained: usize,
-    at: usize,
-    address: Address,
-) -> Option<Located> {
-    let source = address.source();
-    let offset = source.offset;
-    let room = usize::try_from(MAX_FILE_BYTES - offset).unwrap_or(usize::MAX);
-    let here = &data[at..];
-    let here = &here[..here.len().min(room)];
-    if content.shaped.is_some() || content.framed.is_some() {
-        let window = &here[..BLOCK_BYTES];
-        if content.first_difference(source.file, offset, window).is_some() {
+    /// How many bytes the sums may still cover that are made to compare with.
+    summed_left: u64,
+}
+
+/// So many bytes are made for sums at the most, for each byte of the data: as many as decrypting it
+/// costs where it is foreign. A sum that is dearer is not compared, and ends its run.
+const SUMMED_PER_BYTE: u64 = 16;
+
+impl Search<'_> {
+    /// The run around the window at `at`, as far as the data agrees with the content. `None` where
+    /// other bytes stand at that address: in a shape not every block of the keystream is content.
+    fn extend(&mut self, at: usize, address: Address) -> Option<Located> {
+        let Self { content, data, explained, .. } = *self;
+        let source = address.source();
+        let offset = source.offset;
+        let room = usize::try_from(MAX_FILE_BYTES - offset).unwrap_or(usize::MAX);
+        let here = &data[at..];
+        let here = self.right_of(source, &here[..here.len().min(room)]);
+        // A sum that stands in the window would be none, were it content.
+        let window = here.get(..BLOCK_BYTES)?;
+        if !matches!(content.form(source.file), ContentForm::Plain)
+            && content.first_difference(source.file, offset, window).is_some()
+        {
             return None;
         }
+        let (file, right) = follow(content, source, here);
+        self.pay(file, offset..offset + right as u64);
+        let end = at + right;
+        if at < explained {
+            let taken = (explained - at) as u64;
+            let source = Source { file, offset: offset + taken };
+            return Some(Located { at: explained, len: end.saturating_sub(explained), source });
+        }
+        let before = &data[explained..at];
+        let reach = before.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+        let before = self.left_of(source, &before[before.len() - reach..]);
+        let start = offset - before.len() as u64;
+        let left = content.matching_suffix(file, start, before);
+        let source = Source { file, offset: offset - left as u64 };
+        // What is compared with is made in pieces.
+        self.pay(file, start.max(source.offset.saturating_sub(BATCH_BYTES as u64))..offset);
+        Some(Located { at: at - left, len: end - at + left, source })
     }
-    let (file, right) = follow(content, source, here);
-    let end = at + right;
-    if at < explained {
-        let taken = (explained - at) as u64;
-        let source = Source { file, offset: offset + taken };
-        return Some(Located { at: explained, len: end.saturating_sub(explained), source });
+
+    /// The data from a place on, up to a sum that is too dear.
+    fn right_of<'d>(&self, Source { file, offset }: Source, data: &'d [u8]) -> &'d [u8] {
+        let range = offset..offset + data.len() as u64;
+        let whole = |framed: &Framed| framed.prefix_with_sums(range, self.summed_left);
+        let length = self.content.framed(file).map(whole).and_then(|it| usize::try_from(it).ok());
+        &data[..length.unwrap_or(data.len())]
     }
-    let before = &data[explained..at];
-    let reach = before.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
-    let before = &before[before.len() - reach..];
-    let left = content.matching_suffix(file, offset - reach as u64, before);
-    let source = Source { file, offset: offset - left as u64 };
-    Some(Located { at: at - left, len: end - at + left, source })
+
+    /// The data before a place, down to such a sum.
+    fn left_of<'d>(&self, Source { file, offset }: Source, data: &'d [u8]) -> &'d [u8] {
+        let range = offset - data.len() as u64..offset;
+        let whole = |framed: &Framed| framed.suffix_with_sums(range, self.summed_left);
+        let length = self.content.framed(file).map(whole).and_then(|it| usize::try_from(it).ok());
+        &data[data.len() - length.unwrap_or(data.len())..]
+    }
+
+    /// Counts the sums in a range that was compared.
+    fn pay(&mut self, file: Coordinates, range: Range<u64>) {
+        let summed = self.content.framed(file).map_or(0, |framed| framed.summed_bytes(range));
+        self.summed_left = self.summed_left.saturating_sub(summed);
+    }
 }
 
 /// How far the data goes on as the content at `source`, whose first block it is, and in which
@@ -146,7 +188,7 @@ fn follow(content: &Content, source: Source, data: &[u8]) -> (Coordinates, usize
         from + content.first_difference(file, offset + from as u64, rest).unwrap_or(rest.len())
     };
     let mut done = agrees(file, BLOCK_BYTES);
-    let Some(shaped) = &content.shaped else { return (file, done) };
+    let Some(shaped) = content.shaped(file) else { return (file, done) };
     // Up to which generation all blocks so far stand, and how far that was asked.
     let mut last = u16::MAX;
     let mut asked = offset;

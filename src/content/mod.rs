@@ -62,6 +62,7 @@ mod keystream;
 mod locate;
 mod shaped;
 mod stop_check;
+mod threads;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ use std::sync::Arc;
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
-use crate::dataset::{Coordinates, Dataset, Template};
+use crate::dataset::{ByExtension, Coordinates, Dataset, Origins, Template};
 
 pub use address::{Address, Source};
 pub use locate::Located;
@@ -79,7 +80,8 @@ use compare::Plain;
 use framed::Framed;
 use key::Key;
 use keystream::KeystreamPiece;
-use shaped::Shaped;
+use shaped::{Shaped, Substance};
+use threads::Threads;
 
 /// The size of a block: what one address is encrypted to.
 pub const BLOCK_BYTES: usize = 16;
@@ -97,32 +99,68 @@ pub const MAX_FILE_BYTES: u64 = 1 << 52;
 #[derive(Clone, Debug)]
 pub struct Content {
     key: Key,
-    /// `None` where all bytes are the plain keystream, but for a framing.
-    shaped: Option<Arc<Shaped>>,
-    /// `None` where the files are of no format.
-    framed: Option<Arc<Framed>>,
+    forms: ByExtension<ContentForm>,
+}
+
+/// How the keystream becomes the bytes of files.
+#[derive(Clone, Debug)]
+enum ContentForm {
+    /// It is them.
+    Plain,
+    /// In a shape.
+    Shaped(Arc<Shaped>),
+    /// In the framing of a format.
+    Framed(Arc<Framed>),
+}
+
+impl ContentForm {
+    fn of(origins: &Origins) -> Self {
+        let shape = origins.shape();
+        let substance = match &shape.template {
+            Template::Framed(framing) => {
+                return Self::Framed(Arc::new(Framed::new(framing.clone())));
+            }
+            _ if shape.is_plain() => return Self::Plain,
+            Template::Random => Substance::Keystream,
+            Template::Text => Substance::Text,
+            Template::Zero => Substance::Zeros,
+            Template::File(file) => Substance::File(file.clone()),
+        };
+        Self::Shaped(Arc::new(Shaped::new(origins, substance)))
+    }
+
+    fn shaped(&self) -> Option<&Shaped> {
+        match self {
+            Self::Shaped(shaped) => Some(shaped),
+            Self::Plain | Self::Framed(_) => None,
+        }
+    }
+
+    fn can_be_located(&self) -> bool {
+        self.shaped().is_none_or(Shaped::can_be_located)
+    }
+
+    fn has_zeros(&self) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Shaped(shaped) => shaped.has_zeros(),
+            Self::Framed(framed) => framed.has_zeros(),
+        }
+    }
 }
 
 impl Content {
     /// The plain content under `seed`, which is taken as text: "42" and "042" are different seeds.
     #[must_use]
     pub fn new(seed: &str) -> Self {
-        Self { key: Key::new(seed), shaped: None, framed: None }
+        Self { key: Key::new(seed), forms: ContentForm::Plain.into() }
     }
 
     /// The content of a dataset, in its shape.
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
-        let key = Key::new(dataset.seed());
-        if let Template::Framed(framing) = &dataset.shape().template {
-            return Self {
-                key,
-                shaped: None,
-                framed: Some(Arc::new(Framed::new(framing.clone()))),
-            };
-        }
-        let shaped = Shaped::new(dataset.origins()).map(Arc::new);
-        Self { key, shaped, framed: None }
+        let forms = dataset.all_origins().map(ContentForm::of);
+        Self { key: Key::new(dataset.seed()), forms }
     }
 
     /// The AES-128 key, with which other tools can make the same bytes.
@@ -139,20 +177,20 @@ impl Content {
 
     /// Fills `out` with the content of `file` from `offset`.
     pub fn fill(&self, file: Coordinates, offset: u64, out: &mut [u8]) {
-        match (&self.shaped, &self.framed) {
-            (None, None) => keystream::fill(&self.key, file, offset, out),
-            (Some(shaped), _) => shaped.fill(&self.key, file, offset, out),
-            (None, Some(framed)) => framed.fill(&self.key, file, offset, out),
+        match self.form(file) {
+            ContentForm::Plain => keystream::fill(&self.key, file, offset, out),
+            ContentForm::Shaped(shaped) => shaped.fill(&self.key, file, offset, out),
+            ContentForm::Framed(framed) => framed.fill(&self.key, file, offset, out),
         }
     }
 
     /// The index of the first byte of `data` that is not the content of `file` from `offset`.
     #[must_use]
     pub fn first_difference(&self, file: Coordinates, offset: u64, data: &[u8]) -> Option<usize> {
-        match (&self.shaped, &self.framed) {
-            (None, None) => compare::first_difference(&self.key, file, offset, data),
-            (Some(shaped), _) => shaped.first_difference(&self.key, file, offset, data),
-            (None, Some(framed)) => framed.first_difference(&self.key, file, offset, data),
+        match self.form(file) {
+            ContentForm::Plain => compare::first_difference(&self.key, file, offset, data),
+            ContentForm::Shaped(shaped) => shaped.first_difference(&self.key, file, offset, data),
+            ContentForm::Framed(framed) => framed.first_difference(&self.key, file, offset, data),
         }
     }
 
@@ -160,12 +198,12 @@ impl Content {
     /// until the first that does not. `offset` is that of the first byte of `data`.
     #[must_use]
     pub fn matching_suffix(&self, file: Coordinates, offset: u64, data: &[u8]) -> usize {
-        match (&self.shaped, &self.framed) {
-            (None, None) => compare::matching_suffix(&mut self.plain(file), offset, data),
-            (Some(shaped), _) => {
+        match self.form(file) {
+            ContentForm::Plain => compare::matching_suffix(&mut self.plain(file), offset, data),
+            ContentForm::Shaped(shaped) => {
                 compare::matching_suffix(&mut shaped.right(&self.key, file), offset, data)
             }
-            (None, Some(framed)) => {
+            ContentForm::Framed(framed) => {
                 compare::matching_suffix(&mut framed.right(&self.key, file), offset, data)
             }
         }
@@ -182,12 +220,12 @@ impl Content {
         data: &[u8],
         run: &mut dyn FnMut(Range<usize>),
     ) {
-        match (&self.shaped, &self.framed) {
-            (None, None) => compare::differing_runs(&mut self.plain(file), offset, data, run),
-            (Some(shaped), _) => {
+        match self.form(file) {
+            ContentForm::Plain => compare::differing_runs(&mut self.plain(file), offset, data, run),
+            ContentForm::Shaped(shaped) => {
                 compare::differing_runs(&mut shaped.right(&self.key, file), offset, data, run);
             }
-            (None, Some(framed)) => {
+            ContentForm::Framed(framed) => {
                 compare::differing_runs(&mut framed.right(&self.key, file), offset, data, run);
             }
         }
@@ -198,8 +236,7 @@ impl Content {
     #[must_use]
     pub fn blake3(&self, file: Coordinates, size_bytes: u64) -> [u8; 32] {
         // Nobody stops it.
-        digest::blake3(self, (file, size_bytes), digest::Threads::Current, &|| false)
-            .unwrap_or_default()
+        digest::blake3(self, (file, size_bytes), Threads::Current, &|| false).unwrap_or_default()
     }
 
     /// As [`blake3`](Self::blake3), but in the background: on threads that no other work is given
@@ -212,7 +249,7 @@ impl Content {
         size_bytes: u64,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<[u8; 32]> {
-        digest::blake3(self, (file, size_bytes), digest::Threads::Background, stop)
+        digest::blake3(self, (file, size_bytes), Threads::Background, stop)
     }
 
     /// The address whose content `block` is: the inverse of generating.
@@ -236,14 +273,15 @@ impl Content {
     ///
     /// Located data costs about one comparison. Foreign data costs a decryption for each byte:
     /// sixteen times as much as generating it. `is_known` is asked about each of them, so it
-    /// should reject fast.
+    /// should reject fast. In files of formats a stretch ends before a sum that covers so much that
+    /// making it would cost more than that.
     pub fn locate(
         &self,
         data: &[u8],
         is_known: &dyn Fn(&Address) -> bool,
         found: &mut dyn FnMut(Located),
     ) {
-        if self.shaped.as_ref().is_none_or(|shaped| shaped.can_be_located()) {
+        if self.forms.iter().any(ContentForm::can_be_located) {
             locate::locate(self, data, is_known, found);
         }
     }
@@ -261,52 +299,83 @@ impl Content {
         stop: StopCheck<'_>,
         run: &mut dyn FnMut(Range<u64>, bool),
     ) -> bool {
-        match &self.shaped {
-            Some(shaped) if one != other => shaped.agreement([one, other], length, stop, run),
-            _ => {
-                run(0..length, one == other);
-                true
+        let forms = [one, other].map(|place| self.form(place.file));
+        let agrees = match forms {
+            [ContentForm::Shaped(shaped), form] if one != other && std::ptr::eq(forms[0], form) => {
+                return shaped.agreement([one, other], length, stop, run);
             }
-        }
+            // Files of an index are all the same.
+            [ContentForm::Framed(framed), form] if std::ptr::eq(forms[0], form) => {
+                one == other || framed.is_common() && one.offset == other.offset
+            }
+            _ => one == other,
+        };
+        run(0..length, agrees);
+        true
     }
 
     /// Whether all content is zeros.
     #[must_use]
     pub fn is_zeros(&self) -> bool {
-        self.shaped.as_ref().is_some_and(|shaped| shaped.is_zeros())
+        self.forms.iter().all(|form| form.shaped().is_some_and(Shaped::is_zeros))
     }
 
     /// Whether more zeros stand in a row somewhere than may agree with others by chance, 15; false
     /// where files [differ](Self::common).
     #[must_use]
     pub fn has_zeros(&self) -> bool {
-        self.shaped.as_ref().is_some_and(|shaped| shaped.has_zeros())
-            || self.framed.as_ref().is_some_and(|framed| framed.has_zeros())
+        self.forms.iter().any(ContentForm::has_zeros)
     }
 
     /// How many bytes of a range are neither filler, which agrees with that of any place, nor
     /// framing, which agrees with that of any file. A long range counts as all content.
     #[must_use]
     pub fn content_bytes(&self, file: Coordinates, range: Range<u64>) -> u64 {
-        match (&self.shaped, &self.framed) {
-            (None, None) => range.end - range.start,
-            (Some(shaped), _) => shaped.content_bytes(file, range),
-            (None, Some(framed)) => framed.content_bytes(range),
+        match self.form(file) {
+            ContentForm::Plain => range.end - range.start,
+            ContentForm::Shaped(shaped) => shaped.content_bytes(file, range),
+            ContentForm::Framed(framed) => framed.content_bytes(range),
         }
     }
 
-    /// How many bytes may have to be made for a range beyond its own, because sums in it cover
-    /// them; 0 where they are few.
-    #[must_use]
-    pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
-        self.framed.as_ref().map_or(0, |framed| framed.summed_bytes(range))
+    /// Makes the sums in a range over so many other bytes that it takes long, unless `stop` says
+    /// so. They are remembered, so that whatever is asked of the range right afterwards takes no
+    /// longer than elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`]: some were not made.
+    pub fn make_sums(
+        &self,
+        file: Coordinates,
+        range: Range<u64>,
+        stop: StopCheck<'_>,
+    ) -> Result<(), Stopped> {
+        self.framed(file).map_or(Ok(()), |framed| framed.make_sums(&self.key, file, range, stop))
     }
 
     /// A place whose bytes are those of every file at this offset; `None` where files differ.
     #[must_use]
     pub fn common(&self, offset: u64) -> Option<Source> {
-        let common = self.shaped.as_ref().is_some_and(|shaped| shaped.is_common());
+        let is_common = |form: &ContentForm| form.shaped().is_some_and(Shaped::is_common);
+        let common = self.forms.iter().all(is_common);
         common.then_some(Source { file: Coordinates::default(), offset })
+    }
+
+    #[inline]
+    fn form(&self, file: Coordinates) -> &ContentForm {
+        self.forms.of(file)
+    }
+
+    fn framed(&self, file: Coordinates) -> Option<&Framed> {
+        match self.form(file) {
+            ContentForm::Framed(framed) => Some(framed),
+            ContentForm::Plain | ContentForm::Shaped(_) => None,
+        }
+    }
+
+    fn shaped(&self, file: Coordinates) -> Option<&Shaped> {
+        self.form(file).shaped()
     }
 
     fn plain(&self, file: Coordinates) -> Plain<'_> {

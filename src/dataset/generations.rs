@@ -1,7 +1,8 @@
 //! Which generations there are, and how many files each has.
 //!
 //! ```text
-//! files(G) = files(0) + floor(files(0) × G × new_files / 10000)     of each process
+//! numbers(G) = numbers(0) + floor(numbers(0) × G × new_files / 10000)     of each process
+//! files(G)   = numbers(G) × the number of extensions, or 1 where files have none
 //! ```
 //!
 //! The share that is added is in hundredths of a percent. How the files themselves grow and change
@@ -19,9 +20,11 @@ pub struct Generations {
     pub(super) first: u16,
     /// How many are shown.
     pub(super) count: u32,
-    /// The files of each process in generation 0.
-    pub(super) files: u64,
-    /// What each adds to the files of a process, of their number in generation 0.
+    /// The numbers of files that each process has in generation 0, each with all extensions.
+    pub(super) numbers: u64,
+    /// How many files each number has, at least 1.
+    pub(super) extensions: u32,
+    /// What each adds to the numbers of a process, of those in generation 0.
     pub(super) new_files: Percent,
     /// How many files of a process the generations that are shown have before each of them, and
     /// all together; empty where they all have the same number.
@@ -30,8 +33,14 @@ pub struct Generations {
 
 impl Generations {
     /// The generations from `first` on.
-    pub(super) fn new((first, count): (u16, u32), files: u64, new_files: Percent) -> Self {
-        let mut generations = Self { first, count, files, new_files, before: Vec::new() };
+    /// Each number has a file for each of so many extensions.
+    pub(super) fn new(
+        (first, count): (u16, u32),
+        (numbers, extensions): (u64, u32),
+        new_files: Percent,
+    ) -> Self {
+        let before = Vec::new();
+        let mut generations = Self { first, count, numbers, extensions, new_files, before };
         if generations.files_at(generations.last()) > generations.files_at(first) {
             let mut sum = 0;
             generations.before.push(sum);
@@ -71,7 +80,17 @@ impl Generations {
     /// How many files a process has in a generation; at most `u64::MAX`, which validation refuses.
     #[must_use]
     pub fn files_at(&self, generation: u16) -> u64 {
-        self.new_files.grown(self.files, generation)
+        self.numbers_at(generation).saturating_mul(self.extensions.into())
+    }
+
+    /// How many numbers of files a process has in a generation.
+    pub(super) fn numbers_at(&self, generation: u16) -> u64 {
+        self.new_files.grown(self.numbers, generation)
+    }
+
+    /// How many numbers of files a process has in all generations that are shown.
+    pub(super) fn numbers_in_all(&self) -> u64 {
+        self.files_in_all() / u64::from(self.extensions)
     }
 
     /// How many files a process has in all generations that are shown.
@@ -101,13 +120,14 @@ impl Generations {
     /// The last generation up to `generation` in which a process got files; 0 if it never did.
     #[must_use]
     pub(super) fn last_new_files(&self, generation: u16) -> u16 {
-        self.new_files.last_growth(self.files, generation)
+        self.new_files.last_growth(self.numbers, generation)
     }
 
     /// The generation in which a file was new.
     pub(super) fn birth(&self, file: Coordinates) -> u16 {
-        let Some(behind) = u64::from(file.file).checked_sub(self.files) else { return 0 };
-        self.new_files.first_adding(self.files, u128::from(behind) + 1).unwrap_or(u16::MAX)
+        let number = u64::from(file.file / self.extensions);
+        let Some(behind) = number.checked_sub(self.numbers) else { return 0 };
+        self.new_files.first_adding(self.numbers, u128::from(behind) + 1).unwrap_or(u16::MAX)
     }
 }
 
@@ -120,9 +140,9 @@ mod tests {
     fn any_generations() -> impl Strategy<Value = Generations> {
         let percents = prop::sample::select(vec![0, 1, 33, 500, 2500, 9999, 10_000]);
         let percent = percents.prop_map(Percent::of_basis_points);
-        (0..20_u16, 1..=8_u32, 1..=30_u64, percent).prop_map(|(first, count, files, new_files)| {
-            Generations::new((first, count), files, new_files)
-        })
+        let shown = (0..20_u16, 1..=8_u32);
+        (shown, (1..=30_u64, 1..=3_u32), percent)
+            .prop_map(|(shown, files, new_files)| Generations::new(shown, files, new_files))
     }
 
     proptest! {

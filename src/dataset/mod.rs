@@ -38,6 +38,7 @@
 //! This layer is pure: it opens no file, logs nothing, and knows neither a filesystem nor the
 //! verdict. Times, modes and owners are not its business.
 
+mod by_extension;
 mod choice;
 mod configuration;
 mod coordinates;
@@ -48,6 +49,7 @@ mod shape;
 mod sizes;
 mod tree;
 
+pub use by_extension::ByExtension;
 pub use choice::{Choice, Purpose, RandomStream, below};
 pub use configuration::{
     ConfigError, ConfigErrors, DEFAULT_SEED, DEFAULT_SIZE_BYTES, DatasetConfig, DatasetOption,
@@ -65,7 +67,9 @@ pub use sizes::{
     DatasetPart, Decimal, FileSizes, MAX_SIZE_BYTES, SizeError, SizeTotals, Sizes, Total,
     format_size, parse_count, parse_size,
 };
-pub use tree::{DatasetEntry, Dimensions, Inode, Layout, LayoutError, MAX_INODES, Namespace};
+pub use tree::{
+    DatasetEntry, Dimensions, Extensions, Inode, Layout, LayoutError, MAX_INODES, Namespace,
+};
 
 use crate::framing::Framing;
 
@@ -77,7 +81,7 @@ pub struct Dataset {
     /// Whether iterations were asked for; `--iterations 1` has a directory that no option has not.
     has_iterations: bool,
     namespace: Namespace,
-    origins: Origins,
+    origins: ByExtension<Origins>,
 }
 
 impl Dataset {
@@ -90,7 +94,7 @@ impl Dataset {
     /// What is drawn by lot under the seed.
     #[must_use]
     pub fn choice(&self) -> &Choice {
-        self.origins.sizes().choice()
+        self.shaped_origins().sizes().choice()
     }
 
     /// Which generations there are, and how many files each has.
@@ -99,31 +103,54 @@ impl Dataset {
         self.namespace.generations()
     }
 
-    /// How the sizes of the files are distributed in generation 0.
+    /// How the sizes of the files are distributed in generation 0; where there are extensions, of
+    /// those files whose size does not follow from their format, if any.
     #[must_use]
     pub fn sizes(&self) -> &Sizes {
-        self.origins.sizes().distribution()
+        self.shaped_origins().sizes().distribution()
     }
 
-    /// How well its data compresses and deduplicates, and what it is made of.
+    /// How well the data of a file compresses and deduplicates, and what it is made of.
     #[must_use]
-    pub fn shape(&self) -> &Shape {
-        self.origins.shape()
+    pub fn shape(&self, file: Coordinates) -> &Shape {
+        self.origins(file).shape()
     }
 
-    /// Where the bytes of the files were made.
+    /// Where the bytes of a file were made, and of all others with its extension.
+    #[inline]
     #[must_use]
-    pub fn origins(&self) -> &Origins {
+    pub fn origins(&self, file: Coordinates) -> &Origins {
+        self.origins.of(file)
+    }
+
+    /// The same for each extension.
+    #[must_use]
+    pub fn all_origins(&self) -> &ByExtension<Origins> {
         &self.origins
     }
 
     /// The format of a file, where it has one.
     #[must_use]
-    pub fn framing(&self) -> Option<&Framing> {
-        match &self.shape().template {
-            Template::Framed(framing) => Some(framing),
-            _ => None,
-        }
+    pub fn framing(&self, file: Coordinates) -> Option<&Framing> {
+        self.shape(file).template.framing()
+    }
+
+    /// What the names of the files end with, where they have extensions.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        self.namespace.extensions()
+    }
+
+    /// Whether the size of every file follows from its format.
+    fn all_are_framed(&self) -> bool {
+        self.shaped_origins().shape().template.framing().is_some()
+    }
+
+    /// Those that the options about sizes and data speak of: the ones without a format, if any.
+    fn shaped_origins(&self) -> &Origins {
+        let mut all = self.origins.iter();
+        let shaped = all.find(|origins| origins.shape().template.framing().is_none());
+        shaped.unwrap_or(self.origins.of(Coordinates::default()))
     }
 
     /// How many there are along each axis.
@@ -160,7 +187,7 @@ impl Dataset {
     #[inline]
     #[must_use]
     pub fn size_bytes(&self, file: Coordinates) -> u64 {
-        self.origins.sizes().of(file)
+        self.origins(file).sizes().of(file)
     }
 
     /// The last generation, up to its own, in which a file changed in any way: a block of it or its
@@ -168,8 +195,8 @@ impl Dataset {
     #[must_use]
     pub fn last_change(&self, file: Coordinates) -> u16 {
         let generation = file.generation;
-        let Some(change) = self.shape().change else { return generation };
-        let sizes = self.origins.sizes();
+        let Some(change) = self.shape(file).change else { return generation };
+        let sizes = self.origins(file).sizes();
         let grew = sizes.grow().last_growth(sizes.first(file), generation);
         if grew == generation {
             return grew;
@@ -197,8 +224,8 @@ impl Dataset {
         self.contains(now)
             && (block < self.size_bytes(now).div_ceil(16)
                 || self
-                    .origins
+                    .origins(file)
                     .shared_block(block.saturating_mul(16))
-                    .is_some_and(|number| self.origins.has_shared_block(file, number)))
+                    .is_some_and(|number| self.origins(file).has_shared_block(file, number)))
     }
 }

@@ -15,22 +15,6 @@ pub(super) struct Arrow {
     table: Table,
 }
 
-/// All of them.
-const DTYPES: [Dtype; 12] = [
-    Dtype::Bool,
-    Dtype::U1,
-    Dtype::I1,
-    Dtype::U2,
-    Dtype::I2,
-    Dtype::U4,
-    Dtype::I4,
-    Dtype::U8,
-    Dtype::I8,
-    Dtype::F2,
-    Dtype::F4,
-    Dtype::F8,
-];
-
 const MAGIC: &[u8; 6] = b"ARROW1";
 const ALIGN: u64 = 64;
 /// Before a message: a marker, and its length.
@@ -43,7 +27,7 @@ const RECORD_BATCH: u8 = 3;
 
 impl Arrow {
     pub(super) fn parse(text: &str) -> Result<Parsed, String> {
-        let (rows, table) = Table::parse(text, &DTYPES)?;
+        let (rows, table) = Table::parse(text, &Dtype::ALL)?;
         Ok((rows, Box::new(Self { table })))
     }
 
@@ -105,9 +89,6 @@ impl Arrow {
         let mut blocks = Vec::new();
         let mut offset = self.head().len() as u64;
         for (count, rows) in self.table.groups(rows) {
-            if count == 0 {
-                continue;
-            }
             let head = self.batch_head(rows).len() as u64;
             let length = self.batch(rows).length();
             for _ in 0..count {
@@ -131,11 +112,10 @@ impl Arrow {
 
 impl Format for Arrow {
     fn size_bytes(&self, rows: u64) -> u128 {
-        let groups = self.table.groups(rows);
-        let batches: u128 = groups
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, rows)| u128::from(*count) * u128::from(self.batch(*rows).length()))
+        let batches: u128 = self
+            .table
+            .groups(rows)
+            .map(|(count, rows)| u128::from(count) * u128::from(self.batch(rows).length()))
             .sum();
         self.head().len() as u128 + batches + self.tail(rows).len() as u128
     }
@@ -150,9 +130,7 @@ impl Format for Arrow {
         head.framing(self.head());
         plan.section(1, head);
         for (count, rows) in self.table.groups(rows) {
-            if count > 0 {
-                plan.section(count, self.batch(rows));
-            }
+            plan.section(count, self.batch(rows));
         }
         let mut tail = Unit::default();
         tail.framing(self.tail(rows));

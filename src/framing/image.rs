@@ -1,6 +1,7 @@
 //! `bmp:WIDTHxHEIGHT` and `png:WIDTHxHEIGHT`: images of three bytes for each pixel, uncompressed.
 
-use super::plan::{Cover, Plan, Unit};
+use super::checksum::Cover;
+use super::plan::{Plan, Unit};
 use super::text::{Axes, OPEN};
 use super::{Element, Format, Parsed, SUMMED_BYTES_MAX, Sum};
 

@@ -4,7 +4,7 @@
 //! a line its offset.
 
 use super::plan::{Plan, Unit};
-use super::text::{OPEN, named, number};
+use super::text::{named, number, rows};
 use super::{Element, Format, Parsed};
 
 /// Lines of text.
@@ -94,12 +94,9 @@ impl Lines {
     }
 
     fn parse(style: Style, text: &str) -> Result<Parsed, String> {
-        let (columns, rows) = text.split_once(',').unwrap_or((text, OPEN));
+        let (columns, count) = text.split_once(',').map_or((text, None), |(a, b)| (a, Some(b)));
         let columns = named(columns, ColumnKind::parse)?;
-        let rows = match rows {
-            OPEN => None,
-            rows => Some(number(rows, "the number of rows")?),
-        };
+        let rows = rows(count, "the number of rows")?;
         Ok((rows, Box::new(Self { style, columns })))
     }
 

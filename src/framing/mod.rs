@@ -30,6 +30,8 @@
 #![allow(clippy::doc_markdown, reason = "NumPy and others write themselves so")]
 
 mod arrow;
+mod checksum;
+mod count;
 mod element;
 mod flatbuffer;
 mod hdf5;
@@ -39,19 +41,23 @@ mod npy;
 mod npz;
 mod parquet;
 mod plan;
+mod stencil;
 mod sum;
 mod table;
 mod text;
 mod tfrecord;
+mod tfrecord_index;
 
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use checksum::Checksum;
+pub use count::Count;
 pub use element::Element;
-pub use plan::{Checksum, PartKind, Parts, Plan, Span};
-pub use sum::{Sum, SumBytes, Summing};
+pub use plan::{PartKind, Parts, Plan, Span};
+pub use sum::{PartialSum, Sum, SumBytes, Summing};
 
 /// A file's format, with all that decides its framing.
 ///
@@ -106,10 +112,11 @@ type Parsed = (Option<u64>, Box<dyn Format>);
 type Parse = fn(&str) -> Result<Parsed, String>;
 
 /// The formats by the words with which their descriptions begin.
-const FORMATS: [(&str, Parse); 10] = [
+const FORMATS: [(&str, Parse); 11] = [
     ("npy", npy::Npy::parse),
     ("npz", npz::Npz::parse),
     ("tfrecord", tfrecord::Tfrecord::parse),
+    ("tfrecord-index", tfrecord_index::TfrecordIndex::parse),
     ("hdf5", hdf5::Hdf5::parse),
     ("arrow", arrow::Arrow::parse),
     ("parquet", parquet::Parquet::parse),
@@ -131,6 +138,21 @@ impl Framing {
     pub fn is_meant(text: &str) -> bool {
         let word = text.split_once(':').map_or(text, |(word, _)| word);
         FORMATS.iter().any(|(name, _)| *name == word)
+    }
+
+    /// Whether a description leaves the first dimension to the size of the file.
+    #[must_use]
+    pub fn is_open(text: &str) -> bool {
+        let (word, arguments) = text.split_once(':').unwrap_or((text, ""));
+        let format = FORMATS.iter().find(|(name, _)| *name == word);
+        format.is_some_and(|(_, parse)| matches!(parse(arguments), Ok((None, _))))
+    }
+
+    /// The format of an index of such a file, where there is one.
+    #[must_use]
+    pub fn index(&self) -> Option<Self> {
+        let records = self.text.strip_prefix("tfrecord:")?;
+        Self::parse(&format!("tfrecord-index:{records}"), None).ok()
     }
 
     /// Reads a description. `size_bytes` is the size of a file, where one was asked for: it chooses

@@ -5,8 +5,9 @@
 //! header and in the directory at the end. Sizes and offsets of 2^32 - 1 or more are told in ZIP64
 //! fields.
 
+use super::checksum::Cover;
 use super::npy;
-use super::plan::{Cover, Plan, Unit};
+use super::plan::{Plan, Unit};
 use super::text::{Axes, Dtype, named};
 use super::{Format, Parsed, SUMMED_BYTES_MAX, Sum};
 
@@ -34,6 +35,9 @@ struct Member {
 
 const ALIGN: u64 = 64;
 
+/// The header of an array is shorter.
+const HEADER_BYTES_MAX: u128 = 1024;
+
 /// What does not fit into the four bytes of a field: this value says that a ZIP64 field has it.
 const FIELD_MAX: u64 = 0xffff_ffff;
 
@@ -49,11 +53,35 @@ impl Npz {
             let (dtype, axes) = text.split_once(',').unwrap_or((text, ""));
             Ok(Array { dtype: Dtype::parse(dtype)?, axes: Axes::parse(axes)? })
         })?;
-        for (name, array) in &arrays {
-            array.check(name)?;
-        }
-        let is_open = arrays.iter().any(|(_, array)| array.axes.first.is_none());
-        Ok(((!is_open).then_some(1), Box::new(Self { arrays })))
+        let npz = Self { arrays };
+        npz.check()?;
+        let is_open = npz.arrays.iter().any(|(_, array)| array.axes.first.is_none());
+        Ok(((!is_open).then_some(1), Box::new(npz)))
+    }
+
+    /// Whether their sums can be made: whoever reads the directory needs all of them.
+    fn check(&self) -> Result<(), String> {
+        let bytes = self.summed_bytes(1);
+        let largest = self.arrays.iter().max_by_key(|(_, array)| array.bytes(1));
+        let Some((name, array)) = largest.filter(|_| bytes > u128::from(SUMMED_BYTES_MAX)) else {
+            return Ok(());
+        };
+        let others = bytes - array.bytes(1);
+        let most = u128::from(SUMMED_BYTES_MAX).saturating_sub(others) / array.row_bytes();
+        Err(format!(
+            "the arrays have {bytes} bytes together, which their CRCs cover; expected at most 16 \
+             GiB, {}",
+            if most == 0 {
+                "so fewer arrays, or shorter rows".to_owned()
+            } else {
+                format!("as with {name}:{}", array.text(&most.to_string()))
+            }
+        ))
+    }
+
+    /// How many bytes the sums of all arrays cover, or a little more.
+    fn summed_bytes(&self, rows: u64) -> u128 {
+        self.arrays.iter().map(|(_, array)| HEADER_BYTES_MAX + array.bytes(rows)).sum()
     }
 
     /// Where everything stands, and the size of the file.
@@ -66,13 +94,11 @@ impl Npz {
             let zip64 = if length >= u128::from(FIELD_MAX) { ZIP64_LOCAL_BYTES } else { 0 };
             let head = LOCAL_BYTES + name.len() as u64 + zip64 + EXTRA_HEAD_BYTES;
             let data = (end + u128::from(head)).next_multiple_of(u128::from(ALIGN));
-            // Sizes that do not fit are refused for the whole.
-            let number = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
             members.push(Member {
                 name,
-                start: number(end),
-                data: number(data),
-                length: number(length),
+                start: number_or_max(end),
+                data: number_or_max(data),
+                length: number_or_max(length),
             });
             end = data + length;
         }
@@ -83,39 +109,22 @@ impl Npz {
     }
 }
 
+/// Numbers that do not fit are refused for the whole.
 fn number_or_max(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 impl Array {
-    /// Whether its sum can be made.
-    fn check(&self, name: &str) -> Result<(), String> {
-        let most = self.rows_max();
-        if most >= self.rows(1) {
-            return Ok(());
-        }
-        Err(format!(
-            "the array '{name}' has {} bytes, which its CRC covers; expected at most 16 GiB, {}",
-            self.bytes(1),
-            if most == 0 {
-                "so shorter rows".to_owned()
-            } else {
-                self.axes.text(&most.to_string())
-            }
-        ))
-    }
-
-    fn rows_max(&self) -> u64 {
-        // The header is shorter than 1 KiB.
-        u64::try_from(u128::from(SUMMED_BYTES_MAX - 1024) / self.row_bytes()).unwrap_or(u64::MAX)
-    }
-
     fn row_bytes(&self) -> u128 {
         u128::from(self.axes.row_elements().unwrap_or(1)) * u128::from(self.dtype.width())
     }
 
     fn rows(&self, rows: u64) -> u64 {
         self.axes.first.unwrap_or(rows)
+    }
+
+    fn text(&self, rows: &str) -> String {
+        format!("{},{}", self.dtype.name(), self.axes.text(rows))
     }
 
     fn header(&self, rows: u64) -> Vec<u8> {
@@ -135,7 +144,13 @@ impl Format for Npz {
 
     fn rows_max(&self) -> u64 {
         let open = self.arrays.iter().filter(|(_, array)| array.axes.first.is_none());
-        open.map(|(_, array)| array.rows_max()).min().unwrap_or(1)
+        let row: u128 = open.map(|(_, array)| array.row_bytes()).sum();
+        if row == 0 {
+            return 1;
+        }
+        // One row was seen to fit.
+        let left = u128::from(SUMMED_BYTES_MAX).saturating_sub(self.summed_bytes(1));
+        number_or_max(1 + left / row)
     }
 
     fn plan(&self, rows: u64) -> Plan {
@@ -169,7 +184,7 @@ impl Format for Npz {
     fn text(&self, rows: &str) -> String {
         let array = |(name, array): &(String, Array)| {
             let rows = array.axes.first.map_or_else(|| rows.to_owned(), |first| first.to_string());
-            format!("{name}:{},{}", array.dtype.name(), array.axes.text(&rows))
+            format!("{name}:{}", array.text(&rows))
         };
         let arrays: Vec<_> = self.arrays.iter().map(array).collect();
         format!("npz:{}", arrays.join("+"))

@@ -41,12 +41,10 @@ impl Parquet {
         let mut groups = Vec::new();
         let mut start = MAGIC.len() as u64;
         for (count, group_rows) in self.table.groups(rows) {
-            if count > 0 {
-                let length = self.group(group_rows).length();
-                for _ in 0..count {
-                    groups.push(self.row_group(start, group_rows));
-                    start += length;
-                }
+            let length = self.group(group_rows).length();
+            for _ in 0..count {
+                groups.push(self.row_group(start, group_rows));
+                start += length;
             }
         }
         let mut metadata = Struct::default();
@@ -88,11 +86,10 @@ impl Parquet {
 
 impl Format for Parquet {
     fn size_bytes(&self, rows: u64) -> u128 {
-        let groups = self.table.groups(rows);
-        let groups: u128 = groups
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, rows)| u128::from(*count) * u128::from(self.group(*rows).length()))
+        let groups: u128 = self
+            .table
+            .groups(rows)
+            .map(|(count, rows)| u128::from(count) * u128::from(self.group(rows).length()))
             .sum();
         MAGIC.len() as u128 + groups + self.footer(rows).len() as u128
     }
@@ -107,9 +104,7 @@ impl Format for Parquet {
         magic.framing(MAGIC);
         plan.section(1, magic);
         for (count, rows) in self.table.groups(rows) {
-            if count > 0 {
-                plan.section(count, self.group(rows));
-            }
+            plan.section(count, self.group(rows));
         }
         let mut footer = Unit::default();
         footer.framing(self.footer(rows));

@@ -7,6 +7,9 @@
 use std::ops::Range;
 
 use super::Element;
+use super::checksum::{Checksum, Cover};
+use super::count::Count;
+use super::stencil::Stencil;
 use super::sum::Sum;
 
 /// The parts of a file.
@@ -21,6 +24,8 @@ struct Section {
     start: u64,
     repeats: u64,
     unit: Unit,
+    /// That of the unit, where it has many short parts.
+    stencil: Option<Stencil>,
 }
 
 /// Parts that are repeated together.
@@ -47,24 +52,8 @@ pub enum PartKind {
     Payload(Element),
     /// A sum over other bytes of the file.
     Checksum(Checksum),
-}
-
-/// A sum over bytes of the same file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksum {
-    /// Which one.
-    pub sum: Sum,
-    /// The bytes, as ranges that are counted from the beginning of the unit, modulo 2^64.
-    covers: Vec<Cover>,
-}
-
-/// Bytes that a sum covers: a range, and how often it is repeated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cover {
-    pub(super) start: u64,
-    pub(super) length: u64,
-    pub(super) stride: u64,
-    pub(super) repeats: u64,
+    /// A number in decimal digits that counts from unit to unit.
+    Count(Count),
 }
 
 /// Some bytes of one part.
@@ -75,7 +64,9 @@ pub struct Span<'a> {
     /// Where the part begins.
     pub part: u64,
     /// Where its unit begins.
-    unit: u64,
+    pub(super) unit: u64,
+    /// The number of its unit in the section.
+    pub(super) number: u64,
     /// What it is.
     pub kind: &'a PartKind,
 }
@@ -94,7 +85,7 @@ pub struct Parts {
 impl Parts {
     fn add(&mut self, kind: &PartKind) {
         match kind {
-            PartKind::Framing(_) => self.framing = true,
+            PartKind::Framing(_) | PartKind::Count(_) => self.framing = true,
             PartKind::Payload(_) => self.payload = true,
             PartKind::Checksum(_) => self.checksum = true,
         }
@@ -132,6 +123,11 @@ impl Unit {
         self.push(sum.width() as u64, PartKind::Checksum(Checksum { sum, covers }))
     }
 
+    /// Adds a number of so many digits, which it has in every unit.
+    pub(super) fn count(&mut self, digits: u64, count: Count) -> &mut Self {
+        self.push(digits, PartKind::Count(count))
+    }
+
     fn push(&mut self, length: u64, kind: PartKind) -> &mut Self {
         if length > 0 {
             self.parts.push(Part { start: self.length, length, kind });
@@ -144,12 +140,29 @@ impl Unit {
     pub(super) fn length(&self) -> u64 {
         self.length
     }
+
+    /// Its sums, with the parts that they are.
+    fn sums(&self) -> impl Iterator<Item = (&Part, &Checksum)> {
+        self.parts.iter().filter_map(|part| match &part.kind {
+            PartKind::Checksum(checksum) => Some((part, checksum)),
+            _ => None,
+        })
+    }
 }
 
-impl Cover {
-    /// One range.
-    pub(super) fn once(range: Range<u64>) -> Vec<Self> {
-        vec![Self { start: range.start, length: range.end - range.start, stride: 0, repeats: 1 }]
+impl Section {
+    /// How many bytes those of its sums cover that a range touches.
+    fn summed_bytes(&self, range: &Range<u64>) -> u64 {
+        let covered = self.unit.sums().map(|(part, sum)| {
+            let first = self.start + part.start;
+            let last = first + part.length - 1;
+            // The first unit in which it ends inside the range, and the first behind the range.
+            let from = range.start.saturating_sub(last).div_ceil(self.unit.length);
+            let until = range.end.saturating_sub(first).div_ceil(self.unit.length);
+            let count = until.min(self.repeats).saturating_sub(from);
+            count.saturating_mul(sum.covered_bytes())
+        });
+        covered.fold(0, u64::saturating_add)
     }
 }
 
@@ -159,7 +172,9 @@ impl Plan {
         if repeats > 0 && unit.length > 0 {
             let start = self.size_bytes;
             self.size_bytes += repeats * unit.length;
-            self.sections.push(Section { start, repeats, unit });
+            let parts = unit.parts.iter().map(|part| (&part.kind, part.length));
+            let stencil = Stencil::of(parts, unit.length);
+            self.sections.push(Section { start, repeats, unit, stencil });
         }
         self
     }
@@ -179,8 +194,13 @@ impl Plan {
                 return None;
             }
             let Some((section, unit, index)) = place else {
-                let span =
-                    Span { range: offset..range.end, part: offset, unit: offset, kind: &PAST };
+                let span = Span {
+                    range: offset..range.end,
+                    part: offset,
+                    unit: offset,
+                    number: 0,
+                    kind: &PAST,
+                };
                 offset = range.end;
                 return Some(span);
             };
@@ -192,12 +212,40 @@ impl Plan {
                 range: offset..end,
                 part: start + part.start,
                 unit: start,
+                number: unit,
                 kind: &part.kind,
             };
             offset = end;
             place = self.after(place);
             Some(span)
         })
+    }
+
+    /// The sums in a range, in order.
+    pub fn sums(&self, range: Range<u64>) -> impl Iterator<Item = (Span<'_>, &Checksum)> {
+        self.spans(range).filter_map(|span| match span.kind {
+            PartKind::Checksum(checksum) => Some((span, checksum)),
+            PartKind::Framing(_) | PartKind::Payload(_) | PartKind::Count(_) => None,
+        })
+    }
+
+    /// How many bytes from an offset on are parts of the same kinds, up to `length`: those before
+    /// the next section.
+    #[must_use]
+    pub fn alike(&self, offset: u64, length: u64) -> u64 {
+        let next = self.sections.partition_point(|section| section.start <= offset);
+        self.sections.get(next).map_or(length, |section| length.min(section.start - offset))
+    }
+
+    /// Makes payload and framing of content, where that is many short parts: of bytes that are
+    /// [alike](Self::alike). False where it is not, and nothing was made.
+    #[must_use]
+    pub fn make_short_parts(&self, offset: u64, bytes: &mut [u8]) -> bool {
+        let next = self.sections.partition_point(|section| section.start <= offset);
+        let section = next.checked_sub(1).and_then(|index| self.sections.get(index));
+        let Some(Section { start, stencil: Some(stencil), .. }) = section else { return false };
+        stencil.make(offset - start, bytes);
+        true
     }
 
     /// The section, the unit in it, and the part in that, in which an offset lies.
@@ -249,25 +297,50 @@ impl Plan {
         parts
     }
 
-    /// How many bytes the sums in a range cover together.
+    /// How many bytes the sums in a range cover together. It takes no longer for a long range:
+    /// units are counted, and not walked through.
     #[must_use]
     pub fn summed_bytes(&self, range: Range<u64>) -> u64 {
-        let sums = self.spans(range).filter_map(|span| match span.kind {
-            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
-            _ => None,
-        });
-        sums.fold(0, u64::saturating_add)
+        if range.is_empty() {
+            return 0;
+        }
+        let first = self.sections.partition_point(|section| section.start <= range.start);
+        let sections = self.sections.iter().skip(first.saturating_sub(1));
+        let sections = sections.take_while(|section| section.start < range.end);
+        sections.map(|section| section.summed_bytes(&range)).fold(0, u64::saturating_add)
     }
 
-    /// The most that one sum covers.
+    /// The most that the sums of one unit cover together: those of a directory stand side by side.
     #[must_use]
     pub fn summed_bytes_max(&self) -> u64 {
-        let parts = self.sections.iter().flat_map(|section| &section.unit.parts);
-        let sums = parts.filter_map(|part| match &part.kind {
-            PartKind::Checksum(checksum) => Some(checksum.covered_bytes()),
-            _ => None,
+        let units = self.sections.iter().map(|section| {
+            section.unit.sums().map(|(_, sum)| sum.covered_bytes()).fold(0, u64::saturating_add)
         });
-        sums.max().unwrap_or(0)
+        units.max().unwrap_or(0)
+    }
+
+    /// Where a sum stands over bytes before its unit that no sum before it covers alike: what it is
+    /// shows only when they were all read.
+    #[must_use]
+    pub fn late_sum(&self) -> Option<u64> {
+        let last = self.sections.last().filter(|section| section.repeats == 1)?;
+        let covered = |section: &Section, checksum: &Checksum| {
+            checksum.covers.first().map(|cover| section.start.wrapping_add(cover.start))
+        };
+        let (part, checksum) = last.unit.sums().next()?;
+        let start = covered(last, checksum).filter(|start| *start < last.start)?;
+        let is_told = |section: &Section| {
+            section.unit.sums().any(|(_, other)| covered(section, other) == Some(start))
+        };
+        let before = &self.sections[..self.sections.len() - 1];
+        (!before.iter().any(is_told)).then_some(last.start + part.start)
+    }
+
+    /// Whether there is any content in it.
+    #[must_use]
+    pub fn has_payload(&self) -> bool {
+        let mut parts = self.sections.iter().flat_map(|section| &section.unit.parts);
+        parts.any(|part| matches!(part.kind, PartKind::Payload(_)))
     }
 
     /// Whether sixteen zeros or more may stand in a row.
@@ -276,7 +349,7 @@ impl Plan {
         let zeros = |kind: &PartKind| match kind {
             PartKind::Framing(bytes) => bytes.split(|byte| *byte != 0).any(|run| run.len() >= 16),
             PartKind::Payload(element) => element.repeats_itself(),
-            PartKind::Checksum(_) => false,
+            PartKind::Checksum(_) | PartKind::Count(_) => false,
         };
         self.sections.iter().flat_map(|section| &section.unit.parts).any(|part| zeros(&part.kind))
     }
@@ -290,23 +363,5 @@ impl Span<'_> {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.range.end - self.range.start
-    }
-}
-
-impl Checksum {
-    fn covered_bytes(&self) -> u64 {
-        self.covers.iter().map(|cover| cover.length * cover.repeats).sum()
-    }
-
-    /// The ranges of the file that it covers, in order, where it stands in `span`.
-    pub fn covers(&self, span: &Span<'_>) -> impl Iterator<Item = Range<u64>> {
-        let unit = span.unit;
-        self.covers.iter().flat_map(move |cover| {
-            let first = unit.wrapping_add(cover.start);
-            (0..cover.repeats).map(move |index| {
-                let start = first + index * cover.stride;
-                start..start + cover.length
-            })
-        })
     }
 }

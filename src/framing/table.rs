@@ -1,7 +1,7 @@
 //! What Arrow and Parquet files have in common: columns of one type each, and rows in groups.
 
 use super::Element;
-use super::text::{Dtype, OPEN, named, number};
+use super::text::{Dtype, named, number, rows};
 
 /// Columns, and how many rows a group has.
 #[derive(Debug)]
@@ -18,10 +18,7 @@ impl Table {
         let mut words = text.splitn(3, ',');
         let columns =
             named(words.next().unwrap_or_default(), |dtype| Dtype::parse_one_of(dtype, accepted))?;
-        let rows = match words.next().unwrap_or(OPEN) {
-            OPEN => None,
-            rows => Some(number(rows, "the number of rows")?),
-        };
+        let rows = rows(words.next(), "the number of rows")?;
         let group = match words.next() {
             None => GROUP_DEFAULT,
             Some(group) => number(group, "the number of rows of a group")?,
@@ -33,10 +30,12 @@ impl Table {
         Ok((rows, Self { columns, group }))
     }
 
-    /// The groups of so many rows: how many, and of how many rows each.
-    pub(super) fn groups(&self, rows: u64) -> [(u64, u64); 2] {
+    /// The groups of so many rows: how many, and of how many rows each. There are full ones, and a
+    /// shorter one behind them.
+    pub(super) fn groups(&self, rows: u64) -> impl Iterator<Item = (u64, u64)> + use<> {
         let last = rows % self.group;
-        [(rows / self.group, self.group), (u64::from(last > 0), last)]
+        let groups = [(rows / self.group, self.group), (u64::from(last > 0), last)];
+        groups.into_iter().filter(|(count, _)| *count > 0)
     }
 
     /// The footer tells each column of each group, so it must not become long.

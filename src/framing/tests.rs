@@ -13,6 +13,7 @@ fn the_canonical_description_says_the_same() {
         ("npy:f4,3x5", "npy:f4,3x5"),
         ("npz:x:u1,3+y:i8,1x2", "npz:x:u1,3+y:i8,1x2"),
         ("tfrecord:100,3", "tfrecord:100,3"),
+        ("tfrecord-index:100,3", "tfrecord-index:100,3"),
         ("hdf5:bool,1", "hdf5:bool,1"),
         ("arrow:a:f4,10", "arrow:a:f4,10,65536"),
         ("parquet:a:f4+b:bool,10,3", "parquet:a:f4+b:bool,10,3"),
@@ -34,6 +35,7 @@ fn a_size_chooses_the_first_dimension() {
         "npy:u1",
         "npz:x:u1,Nx3+y:i8,N+z:f4,5",
         "tfrecord:100",
+        "tfrecord-index:100",
         "hdf5:i2,Nx3",
         "arrow:a:f4+b:bool,N,10000",
         "parquet:a:f4+b:bool,N,10000",
@@ -83,11 +85,15 @@ fn what_cannot_be_is_told_with_the_nearest_that_can() {
         ("npy:f4,N", Some(5), "--size: expected 132 (npy:f4,1) or more"),
         ("npy:f4,3", Some(5), "has 140 bytes; expected that, or none, or npy:f4,N"),
         ("npz:x:u1,3", Some(5), "bytes; expected that, or none"),
-        ("npz:x:u1,20000000000", None, "expected at most 16 GiB, 17179868160"),
+        ("npz:x:u1,20000000000", None, "expected at most 16 GiB, as with x:u1,17179868160"),
+        ("npz:x:u1,9000000000+y:u1,9000000000", None, "16 GiB, as with y:u1,8179867136"),
+        ("npz:x:u1,1x20000000000", None, "16 GiB, so fewer arrays, or shorter rows"),
+        ("npz:x:f4,Nx5+y:u1,9000000000", Some(1 << 40), "--size: expected 1717986"),
         ("npz:x:u1,1+x:u1,2", None, "'x' stands there twice; expected each name once"),
         ("npz:a b:u1", None, "'a b' is no name; expected 1 to 64 letters, digits and _"),
         ("npz:x", None, "'x' has no type; expected x:u1, for example"),
         ("tfrecord:0,3", None, "the number of bytes of a record is 0; expected 1 or more"),
+        ("tfrecord-index", None, "there are no TFRecord files beside it; expected --content EXT="),
         ("tfrecord:3000000000,3", None, "expected at most 2147482624"),
         ("parquet:a:f4,100000,3", None, "expected at most parquet:a:f4,98301,3"),
         ("arrow:a:f4,9,999999999", None, "a group has 999999999 rows; expected at most 134217728"),
@@ -132,4 +138,84 @@ fn spans_have_no_gaps() {
             assert_eq!(end, framing.size_bytes() + 9, "{text} from {start}");
         }
     }
+}
+
+#[test]
+fn what_sums_cover_is_counted_as_it_stands_there() {
+    for text in ["npz:x:u1,70+y:f4,3", "tfrecord:3,9", "png:3x9", "png:3x7000", "bmp:3x9"] {
+        let framing = Framing::parse(text, None).unwrap();
+        let (plan, size) = (framing.plan(), framing.size_bytes());
+        let near = |at: u64| at.min(200)..=(at + 200).min(size + 9);
+        let starts = near(0).chain(near(size.saturating_sub(191))).step_by(7);
+        for (start, length) in starts.flat_map(|at| [0, 1, 3, 30, 150, size].map(|it| (at, it))) {
+            let range = start..start + length;
+            let sums = plan.spans(range.clone()).filter_map(|span| match span.kind {
+                PartKind::Checksum(sum) => {
+                    Some(sum.covers(&span).map(|it| it.end - it.start).sum::<u64>())
+                }
+                _ => None,
+            });
+            assert_eq!(plan.summed_bytes(range.clone()), sums.sum::<u64>(), "{text}, {range:?}");
+        }
+        // Also of all offsets, at once.
+        assert_eq!(plan.summed_bytes(0..u64::MAX), plan.summed_bytes(0..size), "{text}");
+    }
+}
+
+#[test]
+fn the_sums_of_a_directory_count_together() {
+    let framing = Framing::parse("npz:a:u1,1000+b:u1,2000+c:u1,3000", None).unwrap();
+    let plan = framing.plan();
+    assert_eq!(plan.summed_bytes_max(), 3 * 128 + 6000);
+    assert_eq!(plan.summed_bytes(0..128), 128 + 1000);
+    let records = Framing::parse("tfrecord:1000,1000000", None).unwrap();
+    assert!((1000..1100).contains(&records.plan().summed_bytes_max()), "records by themselves");
+}
+
+/// The bytes of a range of an index, which has no payload.
+fn index_bytes(framing: &Framing, range: std::ops::Range<u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for span in framing.plan().spans(range) {
+        let mut out = vec![0; usize::try_from(span.length()).unwrap()];
+        match span.kind {
+            PartKind::Framing(framing) => {
+                let start = usize::try_from(span.range.start - span.part).unwrap();
+                let end = start + out.len();
+                out.copy_from_slice(&framing[start..end]);
+            }
+            PartKind::Count(count) => count.write(&span, &mut out),
+            _ => panic!("{span:?}"),
+        }
+        bytes.extend(out);
+    }
+    bytes
+}
+
+#[test]
+fn an_index_has_a_line_for_each_record() {
+    for (bytes, records) in [(1, 1), (1, 30), (3, 3000), (9000, 2), (150_528, 1200)] {
+        let data = Framing::parse(&format!("tfrecord:{bytes},{records}"), None).unwrap();
+        let index = data.index().unwrap();
+        assert_eq!(index.to_string(), format!("tfrecord-index:{bytes},{records}"));
+        let length = data.size_bytes() / records;
+        let lines = (0..records).map(|record| format!("{} {length}\n", record * length));
+        let expected = lines.collect::<String>().into_bytes();
+        let size = index.size_bytes();
+        assert_eq!(index_bytes(&index, 0..size), expected, "{index}");
+        for start in (0..size.min(2000)).step_by(7) {
+            let end = (start + 23).min(size);
+            let right = &expected[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
+            assert_eq!(index_bytes(&index, start..end), right, "{index} from {start}");
+        }
+        assert!(index.index().is_none() && !index.plan().has_payload());
+    }
+    // A line is found by a division however many there are: the last of 75 TB of records.
+    let data = Framing::parse("tfrecord:1000,70000000000", None).unwrap();
+    let (index, length) = (data.index().unwrap(), data.size_bytes() / 70_000_000_000);
+    let last = format!("\n{} {length}\n", data.size_bytes() - length).into_bytes();
+    let size = index.size_bytes();
+    assert_eq!(index_bytes(&index, size - last.len() as u64..size), last);
+    // 2^52 bytes of records are the most.
+    let error = parsed("tfrecord-index:1000,7000000000000", None).unwrap_err();
+    assert!(error.contains("expected at most tfrecord-index:1000,"), "{error}");
 }

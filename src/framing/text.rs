@@ -20,7 +20,7 @@ pub(super) enum Dtype {
 }
 
 impl Dtype {
-    const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Bool,
         Self::U1,
         Self::I1,
@@ -183,6 +183,15 @@ pub(super) fn number(text: &str, what: &str) -> Result<u64, String> {
         Ok(number) if is_digits && number <= NUMBER_MAX => Ok(number),
         Err(_) if !is_digits => Err(format!("{what} is '{text}'; expected a whole number")),
         _ => Err(format!("{what} is '{text}'; expected at most 2^52")),
+    }
+}
+
+/// How many rows there are, or records; `None` where the size of the file chooses it, as `N` does
+/// and nothing. `what` it is stands in the refusal.
+pub(super) fn rows(text: Option<&str>, what: &str) -> Result<Option<u64>, String> {
+    match text {
+        None | Some(OPEN) => Ok(None),
+        Some(text) => number(text, what).map(Some),
     }
 }
 

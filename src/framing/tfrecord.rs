@@ -9,9 +9,10 @@
 //!
 //! The label is made of the content in its place: 0 to 127, one byte.
 
+use super::checksum::Cover;
 use super::parquet::varint;
-use super::plan::{Cover, Plan, Unit};
-use super::text::{OPEN, number};
+use super::plan::{Plan, Unit};
+use super::text::{number, rows};
 use super::{Element, Format, Parsed, Sum};
 
 /// Records of one length.
@@ -21,8 +22,24 @@ pub(super) struct Tfrecord {
 }
 
 impl Tfrecord {
+    /// What stands behind the word in the description.
+    pub(super) fn arguments(&self, rows: &str) -> String {
+        format!("{},{rows}", self.record_bytes)
+    }
+
+    /// How many bytes a record takes, with all that frames it.
+    pub(super) fn record_length(&self) -> u64 {
+        record(self.record_bytes).length()
+    }
+
     pub(super) fn parse(text: &str) -> Result<Parsed, String> {
-        let (bytes, records) = text.split_once(',').unwrap_or((text, OPEN));
+        let (records, format) = Self::read(text)?;
+        Ok((records, Box::new(format)))
+    }
+
+    /// The number of records, where it was given, and the records.
+    pub(super) fn read(text: &str) -> Result<(Option<u64>, Self), String> {
+        let (bytes, records) = text.split_once(',').map_or((text, None), |(a, b)| (a, Some(b)));
         let record_bytes = number(bytes, "the number of bytes of a record")?;
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!(
@@ -30,11 +47,8 @@ impl Tfrecord {
                  most {RECORD_BYTES_MAX}"
             ));
         }
-        let records = match records {
-            OPEN => None,
-            records => Some(number(records, "the number of records")?),
-        };
-        Ok((records, Box::new(Self { record_bytes })))
+        let records = rows(records, "the number of records")?;
+        Ok((records, Self { record_bytes }))
     }
 }
 
@@ -53,7 +67,7 @@ impl Format for Tfrecord {
     }
 
     fn text(&self, rows: &str) -> String {
-        format!("tfrecord:{},{rows}", self.record_bytes)
+        format!("tfrecord:{}", self.arguments(rows))
     }
 }
 

@@ -7,7 +7,7 @@ use super::attributes::FILE_BYTES_MAX;
 use super::{
     CacheMode, Error, Filesystem, Fill, OnMismatch, Resolved, Result, Seek, StatusEntry, now,
 };
-use crate::content::StopCheck;
+use crate::content::{Source, StopCheck};
 use crate::dataset::{Coordinates, FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser, Record, Written};
 use crate::status::WrongRanges;
@@ -94,6 +94,21 @@ impl Filesystem {
     ///
     /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::BadHandle`].
     pub fn read(&self, inode: Inode, handle: u64, offset: u64, out: &mut [u8]) -> Result<usize> {
+        self.read_unless((inode, handle), offset, out, StopCheck::NEVER)
+    }
+
+    /// The same, unless `stop` says so while sums over much of a file are made.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read), and [`Error::Interrupted`].
+    pub fn read_unless(
+        &self,
+        (inode, handle): (Inode, u64),
+        offset: u64,
+        out: &mut [u8],
+        stop: StopCheck<'_>,
+    ) -> Result<usize> {
         let base = match self.resolve(inode)? {
             Resolved::File(base) => base,
             Resolved::Status(StatusEntry::Document(_)) => {
@@ -118,9 +133,13 @@ impl Filesystem {
         let out = &mut out[..length];
         match (view, base) {
             (Some(view), _) => {
+                view.make_sums(&self.content, stop).map_err(|_| Error::Interrupted)?;
                 view.read(&self.content, offset, out).map_err(Error::Store)?;
             }
-            (None, Some(base)) => self.content.fill(base.file, offset, out),
+            (None, Some(base)) => {
+                self.make_sums(base.source(offset), length as u64, stop)?;
+                self.content.fill(base.file, offset, out);
+            }
             // A file that was made always has a view.
             (None, None) => {}
         }
@@ -137,7 +156,23 @@ impl Filesystem {
     /// the bytes would have to be kept and there is no room, [`Error::TooLarge`] past the largest
     /// offset, [`Error::ReadOnly`] under `.status`, [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn write(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
-        self.write_to(inode, offset, data, || Ok(Some(self.overlay.get_or_insert(inode)?)))
+        self.write_unless(inode, offset, data, StopCheck::NEVER)
+    }
+
+    /// The same, unless `stop` says so while it is judged: then nothing was written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write), and [`Error::Interrupted`].
+    pub fn write_unless(
+        &self,
+        inode: Inode,
+        offset: u64,
+        data: &[u8],
+        stop: StopCheck<'_>,
+    ) -> Result<()> {
+        let record_to = || Ok(Some(self.overlay.get_or_insert(inode)?));
+        self.write_to(inode, (offset, data), stop, record_to)
     }
 
     /// Writes what the kernel had in its page cache because a program changed a shared mapping.
@@ -145,12 +180,18 @@ impl Filesystem {
     ///
     /// # Errors
     ///
-    /// As for [`write`](Self::write).
-    pub fn write_back(&self, inode: Inode, offset: u64, data: &[u8]) -> Result<()> {
+    /// As for [`write_unless`](Self::write_unless).
+    pub fn write_back(
+        &self,
+        inode: Inode,
+        offset: u64,
+        data: &[u8],
+        stop: StopCheck<'_>,
+    ) -> Result<()> {
         if self.is_unsettled(inode) {
             return Ok(());
         }
-        self.write_to(inode, offset, data, || {
+        self.write_to(inode, (offset, data), stop, || {
             let record = self.overlay.get_or_insert(inode)?;
             // A reset that came in between has taken the record that there was before it.
             Ok((!self.is_unsettled(inode)).then_some(record))
@@ -160,8 +201,8 @@ impl Filesystem {
     fn write_to(
         &self,
         inode: Inode,
-        offset: u64,
-        data: &[u8],
+        (offset, data): (u64, &[u8]),
+        stop: StopCheck<'_>,
         record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
     ) -> Result<()> {
         let base = self.writable(inode)?;
@@ -174,11 +215,26 @@ impl Filesystem {
             content: &self.content,
             is_known: &|at| self.dataset.has_block(at.file, at.block),
         };
-        let mut pieces = recogniser
-            .recognise(expectation, offset, data, || record.as_ref()?.continuation(offset));
-        self.store(record_to, base, expectation, &mut pieces, StopCheck::NEVER)?;
+        let length = data.len() as u64;
+        if let Some(expectation) = expectation {
+            self.make_sums(expectation.source(offset), length, stop)?;
+        }
+        let mut made = Ok(());
+        let mut pieces = recogniser.recognise(expectation, offset, data, || {
+            let source = record.as_ref()?.continuation(offset)?;
+            made = self.make_sums(source, length, stop);
+            made.is_ok().then_some(source)
+        });
+        made?;
+        self.store(record_to, base, expectation, &mut pieces, stop)?;
         self.counters.wrote(data.len() as u64);
         Ok(())
+    }
+
+    /// Has sums made that take long, before the bytes from a place on are made or compared.
+    fn make_sums(&self, from: Source, length: u64, stop: StopCheck<'_>) -> Result<()> {
+        let range = from.offset..from.offset.saturating_add(length);
+        self.content.make_sums(from.file, range, stop).map_err(|_| Error::Interrupted)
     }
 
     /// What an inode that can be written to is before anybody does.

@@ -27,7 +27,8 @@
 //!   told of: `settle`.
 //! * `read_ahead`, what is made before it is asked for: its file.
 //! * `sizes`, the sums of the sizes, and all that is free: `space`.
-//! * `counters`, `events` and `judgements` are for the documents of [`status`]; `io` counts.
+//! * `counters`, `events`, `running` and `judgements` are for the documents of [`status`]; `io`
+//!   counts.
 //!
 //! The names below `.status` are arithmetic too: `status_tree`.
 //!
@@ -138,6 +139,7 @@ pub struct Filesystem {
     options: Options,
     status_files: StatusFiles,
     sizes: SizeTotals,
+    running: status::RunningTotals,
     judgements: status::JudgementCache,
     read_ahead: ReadAhead,
     lookups: Lookups,
@@ -191,6 +193,7 @@ impl Filesystem {
             lookups: Lookups::default(),
             listings: Listings::default(),
             writers: Writers::default(),
+            running: status::RunningTotals::default(),
             judgements: status::JudgementCache::default(),
         }
     }
@@ -281,6 +284,7 @@ impl Filesystem {
             counters: &self.counters,
             events: &self.events,
             sizes: &self.sizes,
+            running: &self.running,
             judgements: &self.judgements,
             node_id: self.options.node_id,
             run: &self.run,

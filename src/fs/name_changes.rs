@@ -75,7 +75,7 @@ impl Filesystem {
             let record = self.overlay.create(inode, self.created(&directory, new, time))?;
             tree.set(&self.dataset, parent, name, to);
             if new.kind == InodeKind::Directory {
-                tree.set_place(inode, parent, name);
+                tree.set_place(&self.dataset, inode, parent, name);
             }
             record.set_judged_by(self.judged_at(tree, parent, name, (inode, new.kind)));
             record.add_link(time);
@@ -227,7 +227,7 @@ impl Filesystem {
         record.set_attributes(|attributes| attributes.changed = Some(time));
         if kind == InodeKind::Directory {
             // What is below is judged by its names, so it has moved too.
-            tree.set_place(inode, new.0, new.1);
+            tree.set_place(&self.dataset, inode, new.0, new.1);
         } else if record.links() < 2 || self.is_judged_at(tree, old, inode, record) {
             record.set_judged_by(self.judged_at(tree, new.0, new.1, (inode, kind)));
         }

@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::{CacheMode, Filesystem, ReadRequest, Resolved, Result};
-use crate::content::Content;
+use crate::content::{Content, StopCheck};
 use crate::dataset::{FileContent, Inode};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, pool};
@@ -63,13 +63,14 @@ pub(super) struct Serving<'a> {
 }
 
 impl Filesystem {
-    /// Reads as [`read`](Self::read) does, hands the outcome to `answer`, and then has made what
-    /// comes next in a stream. The buffer grows to the size that was asked for, and may be
-    /// exchanged for another one.
+    /// Reads as [`read_unless`](Self::read_unless) does, hands the outcome to `answer`, and then
+    /// has made what comes next in a stream. The buffer grows to the size that was asked for, and
+    /// may be exchanged for another one.
     pub fn serve_read(
         &self,
         read: ReadRequest,
         buffer: &mut Vec<u8>,
+        stop: StopCheck<'_>,
         answer: impl FnOnce(Result<&[u8]>),
     ) {
         let ReadRequest { inode, handle, offset, size } = read;
@@ -86,7 +87,7 @@ impl Filesystem {
                 if buffer.len() < size {
                     buffer.resize(size, 0);
                 }
-                self.read(inode, handle, offset, &mut buffer[..size])
+                self.read_unless((inode, handle), offset, &mut buffer[..size], stop)
             },
             Ok,
         );
@@ -219,7 +220,13 @@ impl MakerJob {
             if bytes.len() < *length {
                 bytes.resize(*length, 0);
             }
-            self.ahead.0.content.fill(base.file, *offset, &mut bytes[..*length]);
+            let content = &self.ahead.0.content;
+            let range = *offset..*offset + *length as u64;
+            // What takes long is made for who asks for it, on its own thread.
+            if content.make_sums(base.file, range, StopCheck::BEFORE_LONG).is_err() {
+                return;
+            }
+            content.fill(base.file, *offset, &mut bytes[..*length]);
             made = Some(piece);
         }
     }
@@ -326,6 +333,26 @@ mod tests {
         assert!(!read(&ahead, 0, 1000 * piece + 5));
         settled(&ahead);
         assert_eq!(pieces(&ahead), 0);
+    }
+
+    #[test]
+    fn no_piece_is_made_ahead_that_has_a_long_sum() {
+        let toml = "seed = 42\ncontent = 'npz:x:u1,20000000+y:u1,30000000'";
+        let config: crate::dataset::DatasetConfig = toml::from_str(toml).unwrap();
+        let ahead = ReadAhead::new(Content::of(&config.validate().unwrap()));
+        ahead.0.cores.set(4).unwrap();
+        // The head of the second array is at about 20,000,200.
+        for at in 10..19 {
+            read(&ahead, 0, at * SIZE as u64);
+            settled(&ahead);
+        }
+        let file = base(0).file;
+        let of_the_second = 20_000_000..20_002_000;
+        let known = ahead.0.content.make_sums(file, of_the_second, StopCheck::BEFORE_LONG);
+        assert!(known.is_err(), "nobody has made the second sum");
+        assert!(!read(&ahead, 0, 19 * SIZE as u64), "its reader makes that piece");
+        settled(&ahead);
+        assert!(read(&ahead, 0, 20 * SIZE as u64), "the next ones are made ahead again");
     }
 
     #[test]

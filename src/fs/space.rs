@@ -1,6 +1,7 @@
 //! Sizes and counts of the whole filesystem.
 
 use super::Filesystem;
+use crate::content::StopCheck;
 use crate::overlay::{ChangedNames, GivenBack, Returns, Store};
 
 /// What `statfs` shows.
@@ -79,6 +80,14 @@ impl Filesystem {
     #[must_use]
     pub fn give_back(&self) -> GivenBack {
         self.overlay.give_back()
+    }
+
+    /// Counts what has changed for the documents of the status, so that whoever opens one need not
+    /// wait for that. The same thread does it.
+    pub fn count_changes(&self) {
+        let is_over = || self.returns().is_over();
+        // What is left is counted with the next.
+        let _ = self.status().catch_up(StopCheck::when(&is_over));
     }
 }
 

@@ -235,3 +235,6 @@ impl Filesystem {
         Manifest::new(&self.dataset, &self.content)
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod scheduled_tests;

@@ -76,9 +76,13 @@ impl Filesystem {
     ///
     /// [`Error::NoAttribute`], [`Error::NotFound`].
     pub fn xattr_now(&self, inode: Inode, name: &[u8]) -> Result<XattrAnswer> {
-        let computed = self.computed().find(|known| known.as_bytes() == name);
-        if computed.is_some() || name == BLAKE3.as_bytes() {
+        // Nobody else can have set one of these.
+        if name.starts_with(RESERVED) {
             let file = self.judged_file(inode)?.ok_or(Error::NoAttribute)?;
+            let computed = self.computed(file).find(|known| known.as_bytes() == name);
+            if computed.is_none() && name != BLAKE3.as_bytes() {
+                return Err(Error::NoAttribute);
+            }
             return Ok(match computed {
                 Some(VERDICT) => match self.status().quick_verdict(file) {
                     Some(verdict) => XattrAnswer::Now(verdict.name().into()),
@@ -126,8 +130,8 @@ impl Filesystem {
     /// [`Error::NotFound`].
     pub fn xattr_names(&self, inode: Inode) -> Result<Vec<Box<[u8]>>> {
         let mut names = Vec::new();
-        if self.judged_file(inode)?.is_some() {
-            names.extend(self.computed().map(|name| name.as_bytes().into()));
+        if let Some(file) = self.judged_file(inode)? {
+            names.extend(self.computed(file).map(|name| name.as_bytes().into()));
         }
         if let Some(record) = self.overlay.get(inode) {
             names.extend(record.xattr_names());
@@ -174,9 +178,9 @@ impl Filesystem {
         })
     }
 
-    /// The computed attributes of this dataset's files: `openssl` makes only the plain keystream.
-    fn computed(&self) -> impl Iterator<Item = &'static str> {
-        let is_plain = self.dataset.shape().is_plain();
+    /// The computed attributes of a file of the dataset: `openssl` makes only the plain keystream.
+    fn computed(&self, file: Coordinates) -> impl Iterator<Item = &'static str> {
+        let is_plain = self.dataset.shape(file).is_plain();
         COMPUTED.into_iter().filter(move |name| is_plain || *name != OPENSSL)
     }
 

@@ -28,11 +28,10 @@ use super::slow::Slow;
 use crate::content::StopCheck;
 use crate::fs::{
     AccessMask, Allocate, DirectoryEntry, Error, Filesystem, Fill, InodeAttributes, InodeKind,
-    OpenFor, QUICK_BYTES_MAX, ReadRequest, RenameMode, Result, Seek, SetAttributes, SetXattr,
-    XattrAnswer,
+    OpenFor, ReadRequest, RenameMode, Result, Seek, SetAttributes, SetXattr, XattrAnswer,
 };
 
-use apart::write;
+use apart::{SlowRequest, Write};
 use conversions::{file_attr, file_type, inode, new_entry, permissions, time_change};
 use replies::{
     GENERATION, ReplyWith, Told, XattrValue, answer, answer_by_number, conclude, guarded,
@@ -73,12 +72,6 @@ impl Adapter {
             },
             name_remembered: names_remembered,
         }
-    }
-
-    /// Whether sums over much of a file stand in a range.
-    fn has_long_sums(&self, offset: u64, length: usize) -> bool {
-        let range = offset..offset.saturating_add(length as u64);
-        self.filesystem.content().summed_bytes(range) > QUICK_BYTES_MAX
     }
 
     /// The reply, where there are extended attributes. Where there are none, the kernel is told
@@ -217,14 +210,13 @@ impl fuser::Filesystem for Adapter {
             self.read_manifest(request.pid(), read, fill, reply);
             return;
         }
-        if self.has_long_sums(offset, read.size) {
-            self.read_sums(request.pid(), read, reply);
-            return;
-        }
         guarded("read", || {
             BUFFER.with_borrow_mut(|buffer| {
-                let answer = |outcome: Result<&[u8]>| conclude("read", reply, outcome);
-                self.filesystem.serve_read(read, buffer, answer);
+                let answer = |outcome: Result<&[u8]>| match outcome {
+                    Err(Error::Interrupted) => self.read_slowly(request.pid(), read, reply),
+                    outcome => conclude("read", reply, outcome),
+                };
+                self.filesystem.serve_read(read, buffer, StopCheck::BEFORE_LONG, answer);
             });
         });
     }
@@ -246,12 +238,12 @@ impl fuser::Filesystem for Adapter {
             self.control(data, reply);
             return;
         }
-        if self.has_long_sums(offset, data.len()) {
-            self.write_sums(request.pid(), inode, (offset, data), write_flags, reply);
-            return;
-        }
-        answer("write", reply, || {
-            write(&self.filesystem, &self.commands, inode, (offset, data), write_flags)
+        guarded("write", || {
+            let write = Write { inode, offset, flags: write_flags };
+            match write.run(&self.filesystem, &self.commands, data, StopCheck::BEFORE_LONG) {
+                Err(Error::Interrupted) => self.write_slowly(request.pid(), write, data, reply),
+                outcome => conclude("write", reply, outcome),
+            }
         });
     }
 
@@ -321,9 +313,8 @@ impl fuser::Filesystem for Adapter {
         };
         // Only zeros are written, and so judged.
         let judged = if mode & libc::FALLOC_FL_ZERO_RANGE == 0 { 0 } else { length };
-        self.perhaps_slow(&self.slow.zeros, (request.pid(), judged), move |filesystem, stop| {
-            answer("fallocate", reply, || allocate(filesystem, stop));
-        });
+        let request = SlowRequest { name: "fallocate", pid: request.pid(), judged };
+        self.perhaps_slow(&self.slow.zeros, request, reply, allocate);
     }
 
     fn copy_file_range(
@@ -341,13 +332,13 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (from, to) = ((inode(ino_in), offset_in), (inode(ino_out), offset_out));
         let changed = self.content_changed(request);
-        self.perhaps_slow(&self.slow.copies, (request.pid(), length), move |filesystem, stop| {
-            answer("copy_file_range", reply, || {
-                let copied = filesystem.copy_range_unless(from, to, length, stop)?;
-                changed(filesystem, to.0);
-                u32::try_from(copied).map_err(|_| Error::TooLarge)
-            });
-        });
+        let copy = move |filesystem: &Filesystem, stop: StopCheck<'_>| {
+            let copied = filesystem.copy_range_unless(from, to, length, stop)?;
+            changed(filesystem, to.0);
+            u32::try_from(copied).map_err(|_| Error::TooLarge)
+        };
+        let request = SlowRequest { name: "copy_file_range", pid: request.pid(), judged: length };
+        self.perhaps_slow(&self.slow.copies, request, reply, copy);
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {

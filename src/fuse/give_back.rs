@@ -46,6 +46,7 @@ impl Drop for GivingBack {
 
 fn give_back(filesystem: &Filesystem) {
     while filesystem.returns().wait() {
+        filesystem.count_changes();
         let GivenBack { memory, failures } = filesystem.give_back();
         for failure in failures {
             tracing::error!("{failure}; this is said once");

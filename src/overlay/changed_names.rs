@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::attributes::InodeKind;
 use super::budget::{Budget, BudgetFull, Usage};
+use super::dirty::{Dirty, DirtyNames, MovedDirectory};
 use super::shrink::shrink;
 use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +46,8 @@ pub struct ChangedNames {
     extents: u64,
     last_position: u64,
     files_more: i64,
+    /// What was changed since it was noted.
+    dirty: DirtyNames,
 }
 
 impl ChangedNames {
@@ -125,6 +128,32 @@ impl ChangedNames {
             DatasetEntry::File(file) => Some((inode, file)),
             DatasetEntry::Directory => None,
         }
+    }
+
+    /// What stands under the path of an inode of the dataset.
+    #[must_use]
+    pub fn found(&self, dataset: &Dataset, inode: Inode) -> Option<(Inode, InodeKind)> {
+        let namespace = dataset.namespace();
+        let mut path: SmallVec<[Inode; 8]> = SmallVec::new();
+        let mut own = inode;
+        while own != Inode::ROOT {
+            path.push(own);
+            own = namespace.parent(own)?;
+        }
+        let mut name = String::new();
+        let mut at = (Inode::ROOT, InodeKind::Directory);
+        for next in path.into_iter().rev() {
+            let is_as_ever = at.0 == own && !self.directories.contains_key(&own);
+            own = next;
+            at = if is_as_ever {
+                (next, namespace.entry(next)?.into())
+            } else {
+                name.clear();
+                namespace.name(next, &mut name);
+                self.lookup(dataset, at.0, name.as_bytes())?
+            };
+        }
+        Some(at)
     }
 
     /// The name that an entry is kept under, to be shared.
@@ -264,6 +293,15 @@ impl ChangedNames {
             shrink(&mut self.directories);
         }
         self.extents = (self.extents + self.extents_of(parent)).saturating_sub(before);
+        match own {
+            Some((directory, InodeKind::Directory)) if old == own && to != own => {
+                self.dirty.removed.push(directory);
+            }
+            // All that was below it is there again.
+            Some((_, InodeKind::Directory)) => self.dirty.everything |= old != own && to == own,
+            Some((file, _)) => self.dirty.files.push(file),
+            None => self.dirty.files.extend(self.file_named(dataset, parent, name).map(|it| it.0)),
+        }
     }
 
     fn extents_of(&self, directory: Inode) -> u64 {
@@ -271,10 +309,17 @@ impl ChangedNames {
     }
 
     /// Says where a directory is that was made or moved.
-    pub fn set_place(&mut self, directory: Inode, parent: Inode, name: &[u8]) {
+    pub fn set_place(&mut self, dataset: &Dataset, directory: Inode, parent: Inode, name: &[u8]) {
         let before = self.extents_of(directory);
+        let is_empty = self.directories.get(&directory).is_none_or(|it| it.entries.is_empty());
+        let stands_for =
+            |tree: &Self| (!is_empty).then(|| tree.stands_for(dataset, directory)).flatten();
+        let stood_for = stands_for(self);
         self.directories.entry(directory).or_default().place = Some((parent, name.into()));
         self.extents = (self.extents + self.extents_of(directory)).saturating_sub(before);
+        if stood_for.is_some() || stands_for(self).is_some() {
+            self.dirty.moved.push(MovedDirectory { directory, stood_for });
+        }
     }
 
     /// Forgets a directory that is gone; it was empty.
@@ -311,7 +356,7 @@ impl LockedNames {
 
     pub(super) fn change<T, E: From<BudgetFull>>(
         &self,
-        budget: &Budget,
+        (budget, dirty): (&Budget, &Dirty),
         growth: impl FnOnce(&ChangedNames) -> u64,
         change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -321,6 +366,7 @@ impl LockedNames {
         let before = tree.extents;
         self.changed.store(true, Ordering::Release);
         let outcome = change(&mut tree);
+        dirty.note_names(&mut tree.dirty);
         let surplus = (before + grown).saturating_sub(tree.extents);
         budget.release(Usage { kept_bytes: 0, extents: surplus });
         outcome

@@ -34,6 +34,7 @@ mod attributes;
 mod budget;
 mod changed_names;
 mod cleared;
+mod dirty;
 mod extent;
 mod extent_map;
 mod kept_bytes;
@@ -46,6 +47,8 @@ mod shrink;
 mod store;
 mod written;
 mod xattrs;
+
+use record::RecordOwner;
 
 use std::sync::Arc;
 
@@ -61,6 +64,7 @@ pub use changed_names::{
     ChangedDirectory, ChangedEntry, ChangedNames, DEPTH_MAX, Name, NameChange, dataset_lookup,
 };
 pub use cleared::Cleared;
+pub use dirty::{Dirty, MARKS_MAX, MovedDirectory, TakenMarks};
 pub use extent::{Extent, ExtentData};
 pub use extent_map::ExtentMap;
 pub use kept_bytes::KeptBytes;
@@ -108,6 +112,7 @@ pub struct Overlay {
     has_records: AtomicBool,
     names: changed_names::LockedNames,
     budget: Arc<Budget>,
+    dirty: Arc<Dirty>,
     store: Option<Arc<Store>>,
     returns: Arc<Returns>,
     /// How many records were removed.
@@ -129,11 +134,22 @@ impl Overlay {
             has_records: AtomicBool::new(false),
             names: changed_names::LockedNames::default(),
             budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
+            dirty: Arc::new(Dirty::new(Arc::clone(&returns))),
             store: store.map(Arc::new),
             returns,
             removals: AtomicUsize::new(0),
             next_inode: AtomicU64::new(MAX_INODES),
         }
+    }
+
+    fn owner(&self, inode: Inode) -> RecordOwner {
+        RecordOwner { inode, budget: Arc::clone(&self.budget), dirty: Arc::clone(&self.dirty) }
+    }
+
+    /// What has changed since it was looked at last.
+    #[must_use]
+    pub fn dirty(&self) -> &Dirty {
+        &self.dirty
     }
 
     /// Where large pieces of kept bytes are, if not in memory.
@@ -213,13 +229,13 @@ impl Overlay {
                 Ok(Arc::clone(entry.get()))
             }
             DashEntry::Occupied(mut entry) => {
-                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
+                let record = Arc::new(Record::new(self.owner(inode), resets)?);
                 let void = entry.insert(Arc::clone(&record));
                 self.replaced.lock().push((inode, void));
                 Ok(record)
             }
             DashEntry::Vacant(entry) => {
-                let record = Arc::new(Record::new(Arc::clone(&self.budget), resets)?);
+                let record = Arc::new(Record::new(self.owner(inode), resets)?);
                 Ok(Arc::clone(&entry.insert(record)))
             }
         }
@@ -238,7 +254,7 @@ impl Overlay {
     ///
     /// [`BudgetFull`] where the limit of records is reached.
     pub fn create(&self, inode: Inode, created: Created) -> Result<Arc<Record>, BudgetFull> {
-        let record = Record::create(Arc::clone(&self.budget), self.resets(), created)?;
+        let record = Record::create(self.owner(inode), self.resets(), created)?;
         let record = Arc::new(record);
         self.has_records.store(true, Ordering::Release);
         self.records.insert(inode, Arc::clone(&record));
@@ -250,6 +266,10 @@ impl Overlay {
     #[must_use]
     pub fn remove(&self, inode: Inode) -> Option<Arc<Record>> {
         let (_, record) = self.records.remove(&inode)?;
+        if inode.get() < MAX_INODES {
+            // It is as the dataset has it again.
+            self.dirty.note_inode(inode);
+        }
         // Where most of the table is empty, its room is given back. To look takes the locks of all
         // shards, one after another.
         let removals = self.removals.fetch_add(1, Ordering::Relaxed);
@@ -287,7 +307,7 @@ impl Overlay {
         growth: impl FnOnce(&ChangedNames) -> u64,
         change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.names.change(&self.budget, growth, change)
+        self.names.change((&self.budget, &self.dirty), growth, change)
     }
 
     /// Looks at the names without waiting where none differs from the dataset's.
@@ -299,7 +319,10 @@ impl Overlay {
     /// returned, and counts against the budget until it is dropped.
     pub fn clear(&self) -> Cleared {
         let mut number = 0;
-        let tree = self.names.take(|| number = self.resets.fetch_add(1, Ordering::AcqRel) + 1);
+        let tree = self.names.take(|| {
+            number = self.resets.fetch_add(1, Ordering::AcqRel) + 1;
+            self.dirty.note_everything();
+        });
         let mut records = Vec::new();
         self.records.retain(|inode, record| {
             let stays = record.resets() >= number;

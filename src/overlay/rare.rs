@@ -15,11 +15,19 @@ pub(super) struct Rare {
     pub(super) links: u32,
     pub(super) judged_by: JudgedBy,
     pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    /// Whether it ever had more than one.
+    pub(super) had_several_names: bool,
 }
 
 impl Default for Rare {
     fn default() -> Self {
-        Self { created: None, links: 1, judged_by: JudgedBy::Number, xattrs: BTreeMap::new() }
+        Self {
+            created: None,
+            links: 1,
+            judged_by: JudgedBy::Number,
+            xattrs: BTreeMap::new(),
+            had_several_names: false,
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! What one inode has that differs from the dataset: its attributes and its extents.
 
+mod owner;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::attributes::{
     ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
 };
-use super::budget::{Budget, BudgetFull, Usage};
+use super::budget::{BudgetFull, Usage};
 use super::extent::Extent;
 use super::rare::Rare;
 use super::written::{Seek, Written, WrittenPart};
@@ -18,12 +19,14 @@ use crate::content::Source;
 use crate::dataset::FileContent;
 use crate::sync::Mutex;
 
+pub(super) use owner::RecordOwner;
+
 /// The record of one inode.
 ///
 /// One short lock each: it is held for moving extents about, never while content is made.
 #[derive(Debug)]
 pub struct Record {
-    pub(super) budget: Arc<Budget>,
+    pub(super) owner: RecordOwner,
     pub(super) state: Mutex<RecordState>,
     /// How often everything had been reset when it was made: a later reset makes it void.
     resets: u64,
@@ -36,6 +39,8 @@ pub(super) struct RecordState {
     written: Option<Written>,
     /// Counts the changes of `written`.
     version: u64,
+    /// Whether that was noted and nobody has looked at it since.
+    is_dirty: bool,
     /// What few files need.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -47,11 +52,15 @@ impl RecordState {
     }
 
     /// What belongs to every change of the content, whatever made it.
-    fn content_changed(&mut self, now: Timestamp, budget: &Budget) {
+    fn content_changed(&mut self, now: Timestamp, owner: &RecordOwner) {
         self.version += 1;
+        if !self.is_dirty {
+            self.is_dirty = true;
+            owner.dirty.note_inode(owner.inode);
+        }
         self.attributes.modified = Some(now);
         self.attributes.changed = Some(now);
-        drop_capability(self, budget);
+        drop_capability(self, &owner.budget);
     }
 }
 
@@ -59,9 +68,9 @@ impl RecordState {
 const RECORD: Usage = Usage { kept_bytes: 0, extents: 2 };
 
 impl Record {
-    pub(super) fn new(budget: Arc<Budget>, resets: u64) -> Result<Self, BudgetFull> {
-        budget.exchange(Usage::default(), RECORD)?;
-        Ok(Self { budget, state: Mutex::default(), resets })
+    pub(super) fn new(owner: RecordOwner, resets: u64) -> Result<Self, BudgetFull> {
+        owner.budget.exchange(Usage::default(), RECORD)?;
+        Ok(Self { owner, state: Mutex::default(), resets })
     }
 
     /// How often everything had been reset when it was made.
@@ -71,16 +80,16 @@ impl Record {
 
     /// The record of an inode that is made now, with no name yet.
     pub(super) fn create(
-        budget: Arc<Budget>,
+        owner: RecordOwner,
         resets: u64,
         created: Created,
     ) -> Result<Self, BudgetFull> {
-        let record = Self::new(budget, resets)?;
+        let record = Self::new(owner, resets)?;
         {
             let state = &mut *record.state.lock();
             let Created { kind, mode, uid, gid, time, target } = created;
             let kept_bytes = target.as_ref().map_or(0, |target| target.len() as u64);
-            record.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
+            record.owner.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
             state.attributes = ChangedAttributes {
                 accessed: Some(time),
                 modified: Some(time),
@@ -97,6 +106,7 @@ impl Record {
                 links: 0,
                 judged_by: JudgedBy::Nothing,
                 xattrs: BTreeMap::new(),
+                had_several_names: false,
             }));
         }
         Ok(record)
@@ -134,7 +144,19 @@ impl Record {
         let state = &mut *self.state.lock();
         let rare = state.rare.get_or_insert_default();
         rare.links = change(rare.links);
+        rare.had_several_names |= rare.links > 1;
         state.attributes.changed = Some(time);
+    }
+
+    /// Whether it ever had more than one name: then not each is known to [`Self::judged_by`].
+    #[must_use]
+    pub fn had_several_names(&self) -> bool {
+        self.state.lock().rare.as_ref().is_some_and(|rare| rare.had_several_names)
+    }
+
+    /// Somebody is about to look at the content: the next change is [noted](super::Dirty) again.
+    pub fn clear_dirty(&self) {
+        self.state.lock().is_dirty = false;
     }
 
     /// What decides what the content is held against.
@@ -321,7 +343,7 @@ impl Record {
         let covered = written.extents.usage_in(range);
         let needed = needed(covered);
         let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        if let Err(full) = self.budget.exchange(freed, needed) {
+        if let Err(full) = self.owner.budget.exchange(freed, needed) {
             if fresh {
                 state.written = None;
             }
@@ -329,8 +351,8 @@ impl Record {
         }
         change(written);
         let surplus = (counted + needed.extents).saturating_sub(state.extents());
-        self.budget.release(Usage { kept_bytes: 0, extents: surplus });
-        state.content_changed(now, &self.budget);
+        self.owner.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        state.content_changed(now, &self.owner);
         Ok(())
     }
 
@@ -340,7 +362,7 @@ impl Record {
         let written = state.written.get_or_insert_with(|| Written::of(base));
         if written.size_bytes < size_bytes {
             written.size_bytes = size_bytes;
-            state.content_changed(now, &self.budget);
+            state.content_changed(now, &self.owner);
         }
     }
 
@@ -354,8 +376,8 @@ impl Record {
         written.extents.remove(cut);
         written.size_bytes = size_bytes;
         let extents = counted.saturating_sub(state.extents());
-        self.budget.release(Usage { kept_bytes, extents });
-        state.content_changed(now, &self.budget);
+        self.owner.budget.release(Usage { kept_bytes, extents });
+        state.content_changed(now, &self.owner);
     }
 }
 
@@ -367,7 +389,7 @@ impl Drop for Record {
             .written
             .as_ref()
             .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes);
-        self.budget.release(Usage {
+        self.owner.budget.release(Usage {
             kept_bytes: kept_bytes + rare.kept_bytes,
             extents: RECORD.extents - 1 + state.extents() + rare.extents,
         });

@@ -46,6 +46,12 @@ impl Returns {
         while !*over && !self.changed.wait_until(&mut over, until).timed_out() {}
     }
 
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        *self.over.lock()
+    }
+
     /// Ends all waiting.
     pub fn end(&self) {
         *self.over.lock() = true;

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::extent::{Extent, ExtentData, to_index};
 use super::extent_map::ExtentMap;
 use super::store::StoreFailure;
-use crate::content::Content;
+use crate::content::{Content, StopCheck, Stopped};
 use crate::dataset::FileContent;
 
 /// What to look for from an offset on.
@@ -85,6 +85,21 @@ pub struct WrittenPart {
 }
 
 impl WrittenPart {
+    /// Has the sums made that take long, before it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] where `stop` says so.
+    pub fn make_sums(&self, content: &Content, stop: StopCheck<'_>) -> Result<(), Stopped> {
+        self.extents.iter().try_for_each(|(_, extent)| match extent.data {
+            ExtentData::Content { source, .. } => {
+                let range = source.offset..source.offset.saturating_add(extent.length);
+                content.make_sums(source.file, range, stop)
+            }
+            ExtentData::Zeros | ExtentData::Bytes(_) | ExtentData::Stored(_) => Ok(()),
+        })
+    }
+
     /// Fills a buffer that begins at `offset`, where the view begins too; the caller cuts it to the
     /// size first.
     ///

@@ -40,7 +40,7 @@ impl SourceView {
     /// A source, as one finds it in a dataset.
     #[must_use]
     pub fn new(dataset: &Dataset, source: Source) -> Self {
-        let shared_block = dataset.origins().shared_block(source.offset);
+        let shared_block = dataset.origins(source.file).shared_block(source.offset);
         // No file has a shared block to itself, not even the one in whose content it stands.
         let path = dataset.namespace().path_of(source.file).filter(|_| shared_block.is_none());
         Self {

@@ -20,12 +20,21 @@ pub struct FileTally {
 impl FileTally {
     /// Counts one more file.
     pub fn add(&mut self, verdict: Verdict) {
-        *match verdict {
+        *self.of(verdict) += 1;
+    }
+
+    /// Takes back a file that was counted.
+    pub fn subtract(&mut self, verdict: Verdict) {
+        *self.of(verdict) -= 1;
+    }
+
+    fn of(&mut self, verdict: Verdict) -> &mut u64 {
+        match verdict {
             Verdict::Untouched => &mut self.untouched,
             Verdict::Incomplete => &mut self.incomplete,
             Verdict::Verified => &mut self.verified,
             Verdict::Mismatch => &mut self.mismatch,
-        } += 1;
+        }
     }
 
     /// Counts all that another has counted, as far as the numbers go.
@@ -91,6 +100,14 @@ impl ByteTotals {
         self.matched += u128::from(tally.matched);
         self.wrong += u128::from(tally.wrong);
         self.extra += u128::from(tally.extra);
+    }
+
+    /// Takes back a file that was added.
+    pub fn subtract(&mut self, tally: &ByteTally) {
+        self.expected -= u128::from(tally.expected);
+        self.matched -= u128::from(tally.matched);
+        self.wrong -= u128::from(tally.wrong);
+        self.extra -= u128::from(tally.extra);
     }
 
     /// Adds all that another has counted, as far as the numbers go.

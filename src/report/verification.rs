@@ -50,7 +50,7 @@ impl JudgedFile {
             extents: self.extents,
             kept_bytes: self.kept_bytes,
             bytes: self.tally.into(),
-            ranges: listed.iter().map(|range| RangeView::new(dataset, range)).collect(),
+            ranges: listed.iter().map(|range| RangeView::new(dataset, self.file, range)).collect(),
             ranges_total: total,
             ranges_dropped: total - listed.len() as u64,
         };

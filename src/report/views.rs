@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::named;
 use super::source::{CoordinatesView, SourceView};
 use super::totals::{ByteTotals, ClassCounts, FileTally};
-use crate::dataset::Dataset;
+use crate::dataset::{Coordinates, Dataset};
 use crate::verdict::{ByteTally, Class, WrongRange};
 
 /// The version of the documents' form. Fields may be added under the same number.
@@ -180,12 +180,13 @@ impl SeenView {
 }
 
 impl RangeView {
-    pub(crate) fn new(dataset: &Dataset, range: &WrongRange) -> Self {
+    /// Of a file, or of what stands under its name.
+    pub(crate) fn new(dataset: &Dataset, file: Coordinates, range: &WrongRange) -> Self {
         Self {
             offset: range.offset,
             length: range.length,
             class: range.class,
-            parts: dataset.framing().map_or_else(Vec::new, |framing| {
+            parts: dataset.framing(file).map_or_else(Vec::new, |framing| {
                 let range = range.offset..range.offset + range.length;
                 framing.plan().parts(range).names().map(Cow::Borrowed).collect()
             }),
@@ -195,7 +196,8 @@ impl RangeView {
                 let mut view = SourceView::new(dataset, source);
                 if range.class == Class::Stale && view.shared_block.is_none() {
                     let same = source.offset..source.offset.saturating_add(range.length);
-                    view.last_generation = dataset.origins().last_generation(source.file, same);
+                    view.last_generation =
+                        dataset.origins(source.file).last_generation(source.file, same);
                 }
                 view
             }),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::recount::Found;
+use super::found::Found;
 use super::{MountStatus, kept_bytes};
 use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, Inode};
@@ -68,7 +68,7 @@ impl MountStatus<'_> {
         let is_written = matches!(found, Found::Written(..));
         let (mut ranges, mut segments) = (Listed::new(), Listed::new());
         let mut range = |range: &WrongRange| {
-            ranges.add(RANGES_MAX, || RangeView::new(self.dataset, range));
+            ranges.add(RANGES_MAX, || RangeView::new(self.dataset, file, range));
         };
         let mut segment = |segment: FileSegment| {
             segments.add(SEGMENTS_MAX, || SegmentView::from(segment));

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::MountStatus;
-use super::recount::{Changed, Missing};
+use super::counted::CountedSum;
+use super::running::{ChangedTotals, TotalsScope};
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::{DatasetPart, Dimensions};
+use crate::dataset::{DatasetPart, Dimensions, Inode};
 use crate::report::{FileTally, MAP_RUNS_MAX, MapCell, ProcessMap, SCHEMA};
 use crate::verdict::Verdict;
 
@@ -22,10 +23,10 @@ pub(super) struct MapDocumentView {
     map: ProcessMap,
 }
 
-/// What differs, by the processes that it concerns. Files that are gone with their directory are
-/// counted with a sign: those of a directory that was made again are taken off.
+/// What differs, by the processes that it concerns. Of a process, the files that were made again in
+/// the place of a directory that is gone are taken off those that are gone.
 #[derive(Debug, Default)]
-pub(super) struct DifferingProcesses {
+struct DifferingProcesses {
     /// Files that are gone of every process.
     of_every: i128,
     /// Files that are gone of every process of a node.
@@ -44,53 +45,41 @@ struct Cell {
 
 impl MountStatus<'_> {
     pub(super) fn map_document(&self, stop: StopCheck<'_>) -> Result<MapDocumentView, Stopped> {
-        Ok(MapDocumentView { schema: SCHEMA, map: self.map(MAP_RUNS_MAX, stop)? })
+        let changed = self.changed_totals(TotalsScope::Processes, stop)?;
+        Ok(MapDocumentView { schema: SCHEMA, map: self.process_map(&changed, MAP_RUNS_MAX) })
     }
 
-    /// The verdict on every process, in so many runs at the most.
-    fn map(&self, runs_max: usize, stop: StopCheck<'_>) -> Result<ProcessMap, Stopped> {
+    /// The verdict on every process, in so many runs at the most, where so much has changed. The
+    /// totals must be those of [`TotalsScope::Processes`].
+    pub(super) fn process_map(&self, changed: &ChangedTotals, runs_max: usize) -> ProcessMap {
         let mut differing = DifferingProcesses::default();
-        self.each_changed(stop, |_| true, |changed| self.add_changed(&mut differing, &changed))?;
-        Ok(self.process_map(&differing, runs_max))
-    }
-
-    /// The map where so much differs, in so many runs at the most.
-    pub(super) fn process_map(
-        &self,
-        differing: &DifferingProcesses,
-        runs_max: usize,
-    ) -> ProcessMap {
+        for (process, CountedSum { totals, made_again }) in &changed.processes {
+            let cell = Cell { files: totals.files(), gone: -i128::from(*made_again) };
+            differing.cells.insert(*process, cell);
+        }
+        for missing in changed.missing() {
+            self.add_missing(missing.directory, &mut differing);
+        }
         let Dimensions { nodes, processes, .. } = self.dataset.dimensions();
         let each = self.dataset.file_count_of(DatasetPart { node: Some(0), process: Some(0) });
         ProcessMap::new((0, nodes, processes), differing.cells(nodes, processes, each), runs_max)
     }
 
-    pub(super) fn add_changed(&self, differing: &mut DifferingProcesses, changed: &Changed) {
-        match changed {
-            Changed::File(file, tally) => {
-                let cell = differing.cells.entry((file.node, file.process)).or_default();
-                cell.files.add(tally.verdict());
-            }
-            Changed::Missing(missing) => self.add_missing(missing, differing),
-        }
-    }
-
-    fn add_missing(&self, missing: &Missing, differing: &mut DifferingProcesses) {
+    /// All files below a directory are gone.
+    fn add_missing(&self, directory: Inode, differing: &mut DifferingProcesses) {
         let namespace = self.dataset.namespace();
-        missing.each(|directory, sign| {
-            let part = namespace.part_below(directory);
-            let node = Some(part.node.unwrap_or_default());
-            let process = Some(part.process.unwrap_or_default());
-            let files = i128::from(namespace.files_below(directory, node, process));
-            *match (part.node, part.process) {
-                (None, None) => &mut differing.of_every,
-                (Some(node), None) => differing.of_node.entry(node).or_default(),
-                (None, Some(process)) => differing.of_process.entry(process).or_default(),
-                (Some(node), Some(process)) => {
-                    &mut differing.cells.entry((node, process)).or_default().gone
-                }
-            } += sign * files;
-        });
+        let part = namespace.part_below(directory);
+        let node = Some(part.node.unwrap_or_default());
+        let process = Some(part.process.unwrap_or_default());
+        let files = i128::from(namespace.files_below(directory, node, process));
+        *match (part.node, part.process) {
+            (None, None) => &mut differing.of_every,
+            (Some(node), None) => differing.of_node.entry(node).or_default(),
+            (None, Some(process)) => differing.of_process.entry(process).or_default(),
+            (Some(node), Some(process)) => {
+                &mut differing.cells.entry((node, process)).or_default().gone
+            }
+        } += files;
     }
 }
 

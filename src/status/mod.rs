@@ -1,8 +1,9 @@
 //! The status of a mount: what is known, as JSON documents.
 //!
-//! A document is made when somebody opens it, whole, from the extents as they are at that moment,
-//! and does not change afterwards. Making one takes each record's lock for as long as it takes to
-//! copy a list of extents, so a benchmark that is being watched does not notice.
+//! A document is made when somebody opens it, whole, from what is known at that moment, and does
+//! not change afterwards. Totals are kept from one to the next (`running`), so making one takes the
+//! locks of the records that were changed since, each for as long as it takes to copy a list of
+//! extents, and a benchmark that is being watched does not notice.
 //!
 //! Nothing grows without bound here: a file's document lists its first
 //! [`RANGES_MAX`](crate::report::RANGES_MAX) wrong ranges and counts the others, and so do its
@@ -14,16 +15,21 @@
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
 //! (`judgement_cache`).
 
+mod counted;
 mod counters;
 mod document;
 mod events;
 mod file;
+mod found;
 mod judgement_cache;
 mod map;
+mod missing;
 mod others;
 mod process;
+#[cfg(debug_assertions)]
 mod recount;
 mod run_report;
+mod running;
 mod views;
 
 use std::io::{self, Write};
@@ -45,18 +51,15 @@ pub use counters::{Counters, Meter};
 pub use document::Document;
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
+pub use running::RunningTotals;
 
 use file::FileDocumentView;
 use map::MapDocumentView;
 use process::ProcessDocumentView;
-use recount::{Changed, Found};
+use running::TotalsScope;
 use views::{
-    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, Totals,
-    WritesView,
+    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
 };
-
-/// The verdict on a file with more extents than this may take long.
-const QUICK_EXTENTS_MAX: usize = 64;
 
 /// Everything that a document is made from.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,8 @@ pub struct MountStatus<'a> {
     pub events: &'a EventLog,
     /// How large its files are together.
     pub sizes: &'a SizeTotals,
+    /// The totals of what was counted.
+    pub running: &'a RunningTotals,
     /// What took long to judge.
     pub judgements: &'a JudgementCache,
     /// The `--node-id` of the mount.
@@ -183,9 +188,7 @@ impl MountStatus<'_> {
     #[must_use]
     pub fn quick_verdict(&self, file: Coordinates) -> Option<Verdict> {
         let found = self.found(file);
-        if let Found::Written(_, record) = &found
-            && record.extent_count() > QUICK_EXTENTS_MAX
-        {
+        if found.is_long() {
             return None;
         }
         // It is asked for the first time when it takes longer.
@@ -194,17 +197,8 @@ impl MountStatus<'_> {
     }
 
     fn summary(&self, stop: StopCheck<'_>) -> Result<SummaryView, Stopped> {
-        let mut totals = Totals::default();
-        self.each_changed(
-            stop,
-            |_| true,
-            |changed| match changed {
-                Changed::File(_, tally) => totals.add(&tally),
-                Changed::Missing(missing) => {
-                    totals.add_missing(self.files_missing(&missing, DatasetPart::ALL));
-                }
-            },
-        )?;
+        let changed = self.changed_totals(TotalsScope::Dataset, stop)?;
+        let totals = self.totals(TotalsScope::Dataset, &changed);
         let totals = totals.view(self.dataset.file_count(), self.sizes.total(self.dataset));
         let second = self.counters.second();
         let meter = |meter: &Meter| MeterView {
@@ -241,32 +235,9 @@ impl MountStatus<'_> {
     }
 
     fn node(&self, node: u16, stop: StopCheck<'_>) -> Result<NodeView, Stopped> {
-        let dimensions = self.dataset.dimensions();
-        let mut processes = vec![Totals::default(); dimensions.processes as usize];
-        let mut missing_of_process = vec![0; processes.len()];
-        let mut missing_of_every = 0;
-        let mut totals = Totals::default();
-        self.each_changed(
-            stop,
-            |file| file.node == node,
-            |changed| match changed {
-                Changed::File(file, tally) => {
-                    totals.add(&tally);
-                    if let Some(process) = processes.get_mut(usize::from(file.process)) {
-                        process.add(&tally);
-                    }
-                }
-                Changed::Missing(missing) => {
-                    let part = DatasetPart { node: Some(node), process: None };
-                    totals.add_missing(self.files_missing(&missing, part));
-                    let of_process = &mut missing_of_process;
-                    missing_of_every += self.files_missing_of_processes(&missing, node, of_process);
-                }
-            },
-        )?;
-        for (process, missing) in processes.iter_mut().zip(missing_of_process) {
-            process.add_missing(u64::try_from(missing + missing_of_every).unwrap_or(0));
-        }
+        let changed = self.changed_totals(TotalsScope::Node(node), stop)?;
+        let totals = self.totals(TotalsScope::Node(node), &changed);
+        let processes = self.process_totals(node, &changed);
         let (all, each) = self.sizes.node(self.dataset, node);
         let part = |process: Option<u16>| DatasetPart { node: Some(node), process };
         let all_files = self.dataset.file_count_of(part(None));
@@ -297,7 +268,7 @@ impl MountStatus<'_> {
                 .map(|event| EventView {
                     unix_s: event.unix_s,
                     path: self.path_of(event.file),
-                    range: RangeView::new(self.dataset, &event.range),
+                    range: RangeView::new(self.dataset, event.file, &event.range),
                 })
                 .collect(),
         }

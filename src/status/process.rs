@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::MountStatus;
-use super::recount::Changed;
-use super::views::{Totals, TotalsView};
+use super::running::TotalsScope;
+use super::views::TotalsView;
 use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, DatasetPart};
 use crate::report::{FileBytesView, SCHEMA};
@@ -65,19 +65,12 @@ impl MountStatus<'_> {
         stop: StopCheck<'_>,
     ) -> Result<ProcessDocumentView, Stopped> {
         let part = DatasetPart { node: Some(node), process: Some(process) };
-        let mut totals = Totals::default();
+        let scope = TotalsScope::Node(node);
+        let totals = self.process_totals(node, &self.changed_totals(scope, stop)?);
+        let totals = totals.get(usize::from(process)).copied().unwrap_or_default();
         let mut worst = Worst::default();
-        self.each_changed(
-            stop,
-            |file| (file.node, file.process) == (node, process),
-            |changed| match changed {
-                Changed::File(file, tally) => {
-                    totals.add(&tally);
-                    worst.add(file, tally);
-                }
-                Changed::Missing(missing) => totals.add_missing(self.files_missing(&missing, part)),
-            },
-        )?;
+        let is_of_process = |file: Coordinates| (file.node, file.process) == (node, process);
+        self.each_counted(stop, is_of_process, |file, tally| worst.add(file, tally))?;
         let changed_total = totals.changed_files();
         let all_files = self.dataset.file_count_of(part);
         let bytes = self.sizes.process(self.dataset, node, process);

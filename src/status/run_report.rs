@@ -5,11 +5,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::MountStatus;
-use super::map::DifferingProcesses;
-use super::recount::Changed;
-use super::views::Totals;
+use super::running::TotalsScope;
 use crate::content::{StopCheck, Stopped};
-use crate::dataset::DatasetPart;
 use crate::report::{
     BytesDone, FileRange, FilesDone, Judged, LastSecond, MeterView, Phase, REPORT_MAP_RUNS_MAX,
     REPORT_RANGES_MAX, RangeView, ReportedRanges, RunCommand, RunOperations, RunRates, RunReport,
@@ -22,22 +19,9 @@ impl MountStatus<'_> {
     ///
     /// [`Stopped`] where `stop` says so.
     pub fn report(&self, stop: StopCheck<'_>) -> Result<RunReport, Stopped> {
-        let mut totals = Totals::default();
-        let mut processes = DifferingProcesses::default();
-        self.each_changed(
-            stop,
-            |_| true,
-            |changed| {
-                match &changed {
-                    Changed::File(_, tally) => totals.add(tally),
-                    Changed::Missing(missing) => {
-                        totals.add_missing(self.files_missing(missing, DatasetPart::ALL));
-                    }
-                }
-                self.add_changed(&mut processes, &changed);
-            },
-        )?;
-        let map = self.process_map(&processes, REPORT_MAP_RUNS_MAX);
+        let changed = self.changed_totals(TotalsScope::Processes, stop)?;
+        let totals = self.totals(TotalsScope::Dataset, &changed);
+        let map = self.process_map(&changed, REPORT_MAP_RUNS_MAX);
         let total = self.sizes.total(self.dataset);
         let (files, bytes) = totals.of_all(self.dataset.file_count(), total.bytes);
         let second = self.counters.second();
@@ -83,7 +67,7 @@ impl MountStatus<'_> {
         let skipped = latest.len().saturating_sub(REPORT_RANGES_MAX);
         let ranges = latest.iter().skip(skipped).map(|event| FileRange {
             path: self.path_of(event.file),
-            range: RangeView::new(self.dataset, &event.range),
+            range: RangeView::new(self.dataset, event.file, &event.range),
         });
         ReportedRanges { total: seen.total(), ranges: ranges.collect() }
     }

@@ -143,7 +143,7 @@ pub(super) struct EventView {
 
 /// The totals of some files of the dataset: those that were written to, one by one, and the rest by
 /// subtraction.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     files: FileTally,
     bytes: ByteTotals,
@@ -165,10 +165,32 @@ impl Totals {
         self.files.incomplete + self.files.verified + self.files.mismatch
     }
 
+    /// How many files have which verdict, untouched ones left out.
+    pub(super) fn files(&self) -> FileTally {
+        self.files
+    }
+
     /// The totals of all files, where there are so many, and so many bytes are expected of them.
     pub(super) fn of_all(mut self, files: u64, expected: u128) -> (FileTally, ByteTotals) {
         self.files.untouched = files.saturating_sub(self.changed_files());
         (self.files, ByteTotals { expected, ..self.bytes })
+    }
+
+    /// Takes back a file that was added.
+    pub(super) fn subtract(&mut self, tally: &ByteTally) {
+        self.files.subtract(tally.verdict());
+        self.bytes.subtract(tally);
+    }
+
+    /// What a view shows of them: how many files are untouched, and how many bytes they should
+    /// have, follows from the dataset.
+    #[cfg(debug_assertions)]
+    pub(super) fn shown(&self) -> ([u64; 3], [u128; 3]) {
+        let Self { files, bytes } = self;
+        (
+            [files.incomplete, files.verified, files.mismatch],
+            [bytes.matched, bytes.wrong, bytes.extra],
+        )
     }
 
     /// The view, where there are `files` files of this size together.

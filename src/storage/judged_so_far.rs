@@ -80,7 +80,7 @@ impl JudgedSoFar {
         let room = REPORT_RANGES_MAX.saturating_sub(self.wrong.ranges.len());
         let named = judged.ranges.iter().take(room).map(|range| FileRange {
             path: path.to_owned(),
-            range: RangeView::new(dataset, range),
+            range: RangeView::new(dataset, judged.file, range),
         });
         self.wrong.ranges.extend(named);
         if let Some(processes) = &mut self.processes {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::judge::Judgement;
 use super::{HEAD_BYTES, Head};
 use crate::content::{Content, Source};
 use crate::dataset::FileContent;
@@ -68,4 +69,24 @@ pub(super) fn content_head(content: &Content, range: Range<u64>, source: Source)
     let mut bytes = zero_head(range);
     content.fill(source.file, source.offset, &mut bytes);
     bytes
+}
+
+/// So much of either end of a long range is looked at, at the most: where the framing of two files
+/// agrees it goes on, up to a sum.
+const END_BYTES: u64 = 4096;
+
+impl Judgement<'_> {
+    /// Has sums made that take long, before the bytes from a place on are made or compared. False
+    /// where it is to stop.
+    pub(super) fn have_sums(&mut self, from: Source, length: u64) -> bool {
+        let range = from.offset..from.offset.saturating_add(length);
+        self.stopped |= self.judge.content.make_sums(from.file, range, self.stop).is_err();
+        !self.stopped
+    }
+
+    /// The same, where only the ends of that are looked at.
+    pub(super) fn ends_have_sums(&mut self, from: Source, length: u64) -> bool {
+        let end = length.min(END_BYTES);
+        self.have_sums(from, end) && self.have_sums(from.advance(length - end), end)
+    }
 }

@@ -114,11 +114,11 @@ pub struct Judgement<'a> {
     /// The bytes past the expected end that are being gathered.
     extra: Option<WrongRange>,
     found: Vec<WrongRange>,
-    stop: StopCheck<'a>,
+    pub(super) stop: StopCheck<'a>,
     /// What was looked at since it was last asked whether to stop.
     work: u64,
     /// What comes is not looked at any more.
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 impl Judgement<'_> {
@@ -183,6 +183,9 @@ impl Judgement<'_> {
                     && to_index(extent.length) <= GAP_BYTES_MAX
                     && *source == self.judge.expectation.source(offset) =>
             {
+                if !self.have_sums(*source, extent.length) {
+                    return;
+                }
                 let mut right = [0; GAP_BYTES_MAX];
                 let right = &mut right[..to_index(extent.length)];
                 self.judge.content.fill(source.file, source.offset, right);
@@ -191,8 +194,8 @@ impl Judgement<'_> {
             ExtentData::Content { source, written } => {
                 self.close_group();
                 self.content_inside(inside, (*source, *written), found);
-                if !outside.is_empty() {
-                    let source = source.advance(outside.start - offset);
+                let source = source.advance(outside.start - offset);
+                if !outside.is_empty() && self.have_sums(source, HEAD_BYTES as u64) {
                     let class = self.content_class(outside.start, source);
                     let actual = content_head(self.judge.content, outside.clone(), source);
                     self.extra(outside, class, actual, Some(source));
@@ -269,15 +272,18 @@ impl Judgement<'_> {
     /// Content of another place. What agrees by chance at its ends is right, and is no more written
     /// than the rest of it.
     fn other_content_inside(&mut self, range: Range<u64>, (source, written): (Source, bool)) {
-        let content = self.judge.content;
-        let wrong = trim(content, self.judge.expectation, range.clone(), |at, actual| {
+        let Judge { content, expectation } = self.judge;
+        let (expected, all) = (expectation.source(range.start), range.end - range.start);
+        if !self.ends_have_sums(expected, all) || !self.ends_have_sums(source, all) {
+            return;
+        }
+        let wrong = trim(content, expectation, range.clone(), |at, actual| {
             let source = source.advance(at - range.start);
             content.fill(source.file, source.offset, actual);
         });
-        let length = wrong.end - wrong.start;
-        self.right(range.end - range.start - length, written);
+        self.right(all - (wrong.end - wrong.start), written);
         let source = source.advance(wrong.start - range.start);
-        let actual = content_head(self.judge.content, wrong.clone(), source);
+        let actual = content_head(content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
         self.wrong(wrong, class, actual, Some(source));
     }
@@ -298,6 +304,9 @@ impl Judgement<'_> {
     fn zeros_inside(&mut self, range: Range<u64>) {
         let length = range.end - range.start;
         let Judge { content, expectation } = self.judge;
+        if !self.ends_have_sums(expectation.source(range.start), length) {
+            return;
+        }
         let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
         self.tally.matched += length - (wrong.end - wrong.start);
         self.wrong(wrong.clone(), Class::Zeroed, zero_head(wrong), None);
@@ -308,9 +317,8 @@ impl Judgement<'_> {
         let zeros = [0; ZERO_RANGE_BYTES_MIN];
         let mut offset = range.start;
         while offset < range.end && !self.stopped {
-            let length = to_index(range.end - offset).min(zeros.len());
-            let end = offset + length as u64;
-            self.bytes(offset, &zeros[..length], end);
+            let end = range.end.min(offset + zeros.len() as u64);
+            self.bytes(offset, &zeros[..to_index(end - offset)], end);
             offset = end;
         }
         self.close_group();
@@ -320,6 +328,9 @@ impl Judgement<'_> {
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
         self.is_over(bytes.len() as u64);
         let (inside, outside) = bytes.split_at(to_index(inside_end - offset));
+        if !self.have_sums(self.judge.expectation.source(offset), inside.len() as u64) {
+            return;
+        }
         self.lengthen_head(offset, inside);
         self.tally.matched += inside.len() as u64;
         let file = self.judge.expectation.file;

@@ -23,10 +23,11 @@ struct Vector {
     blake3: String,
 }
 
-const FORMATS: [(&str, &str); 10] = [
+const FORMATS: [(&str, &str); 11] = [
     ("npy", include_str!("../vectors/formats/npy.json")),
     ("npz", include_str!("../vectors/formats/npz.json")),
     ("tfrecord", include_str!("../vectors/formats/tfrecord.json")),
+    ("tfrecord-index", include_str!("../vectors/formats/tfrecord-index.json")),
     ("hdf5", include_str!("../vectors/formats/hdf5.json")),
     ("arrow", include_str!("../vectors/formats/arrow.json")),
     ("parquet", include_str!("../vectors/formats/parquet.json")),

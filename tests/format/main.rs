@@ -10,6 +10,7 @@
 )]
 
 mod content;
+mod extensions;
 mod formats;
 mod openssl;
 mod shapes;

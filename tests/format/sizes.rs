@@ -115,9 +115,9 @@ fn blocks_change_as_in_the_vectors() {
             ..DatasetConfig::default()
         });
         let file = coordinates(row.file);
-        let origins = dataset.origins().of(file);
+        let origins = dataset.origins(file).of(file);
         // A dataset in which all changes has no such rule.
-        let block_bytes = dataset.shape().change.map_or(4096, |change| change.block_bytes);
+        let block_bytes = dataset.shape(file).change.map_or(4096, |change| change.block_bytes);
         for (block, generation) in (0..).zip(row.generations) {
             let found = origins.at(block * block_bytes).file.generation;
             assert_eq!(found, generation, "{file:?}, block {block}");

@@ -5,7 +5,10 @@ users do, whole and in slices, lets the library validate what it can, and compar
 """
 
 import csv
+import filecmp
 import json
+import os
+import tempfile
 import zipfile
 
 import h5py
@@ -61,6 +64,26 @@ def tfrecord(path: str, content: Content) -> None:
         same(record["label"], np.array([label], record["label"].dtype), f"the label of {count}")
         count += 1
     assert count > 0
+
+
+def tfrecord_index(path: str, _: Content) -> None:
+    """The index is what the package's own tool makes of the records, and its reader takes it."""
+    from tfrecord.tools.tfrecord2idx import create_index
+
+    records = path.removesuffix("idx") + "tfrecord"
+    with tempfile.TemporaryDirectory() as work:
+        made = os.path.join(work, "made")
+        create_index(records, made)
+        assert filecmp.cmp(made, path, shallow=False), "tfrecord2idx makes another index"
+    fields = {"image": "byte", "label": "int"}
+    whole = [bytes(record["image"]) for record in tfrecord_loader(records, None, fields)]
+    # Each of several readers takes its share of the records, as the index says where they begin.
+    shards = min(3, len(whole))
+    found = []
+    for shard in range(shards):
+        loader = tfrecord_loader(records, path, fields, shard=(shard, shards))
+        found += [bytes(record["image"]) for record in loader]
+    assert found == whole, "with the index there are other records"
 
 
 def check_sums(path: str, size: int) -> None:
@@ -208,6 +231,6 @@ def png(path: str, content: Content) -> None:
 
 
 READERS = {
-    "npy": npy, "npz": npz, "tfrecord": tfrecord, "hdf5": hdf5, "arrow": arrow,
+    "npy": npy, "npz": npz, "tfrecord": tfrecord, "tfrecord-index": tfrecord_index, "hdf5": hdf5, "arrow": arrow,
     "parquet": parquet, "jsonl": jsonl, "csv": csv_lines, "bmp": bmp, "png": png,
 }

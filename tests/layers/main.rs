@@ -44,7 +44,7 @@ const LAYERS: [Layer; 16] = [
     Layer {
         name: "framing",
         crates: &["crc_fast", "simd_adler32"],
-        deviations: &[("thiserror", ERRORS)],
+        deviations: &[("thiserror", ERRORS), ("itoa", "the offsets in an index")],
         touches_system: false,
     },
     Layer {
@@ -71,7 +71,7 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         name: "content",
-        crates: &["aes", "blake3", "rayon"],
+        crates: &["aes", "blake3", "rayon", "smallvec"],
         deviations: &[],
         touches_system: false,
     },
@@ -107,7 +107,12 @@ const LAYERS: [Layer; 16] = [
         ],
         touches_system: false,
     },
-    Layer { name: "status", crates: &["serde"], deviations: &[], touches_system: false },
+    Layer {
+        name: "status",
+        crates: &["serde"],
+        deviations: &[("roaring", "sets of many files, a bit for each")],
+        touches_system: false,
+    },
     Layer {
         name: "fs",
         crates: &[],

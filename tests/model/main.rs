@@ -13,6 +13,7 @@
 mod common;
 mod fs_model;
 mod limits;
+mod long_sums;
 mod maps;
 mod names_model;
 mod read_streams;

@@ -1,6 +1,7 @@
 //! Reading on, without a mount: what is made ahead is never anything else than what the file shows.
 
 use proptest::prelude::*;
+use seedfs::content::StopCheck;
 use seedfs::dataset::Inode;
 use seedfs::fs::{Filesystem, ReadRequest};
 
@@ -60,7 +61,8 @@ proptest! {
                         let right = model.get(at..).unwrap_or_default();
                         let right = &right[..right.len().min(REQUEST)];
                         let mut read = 0;
-                        filesystem.serve_read(request(inode, at), &mut buffer, |outcome| {
+                        let (request, never) = (request(inode, at), StopCheck::NEVER);
+                        filesystem.serve_read(request, &mut buffer, never, |outcome| {
                             let bytes = outcome.unwrap();
                             read = bytes.len();
                             assert!(bytes == right, "at {at}");
@@ -100,9 +102,14 @@ fn streams_side_by_side_are_all_right() {
             scope.spawn(|| {
                 let mut buffer = Vec::new();
                 for at in (0..SIZE).step_by(REQUEST) {
-                    filesystem.serve_read(request(inode, at), &mut buffer, |outcome| {
-                        assert!(outcome.unwrap() == &right[at..at + REQUEST]);
-                    });
+                    filesystem.serve_read(
+                        request(inode, at),
+                        &mut buffer,
+                        StopCheck::NEVER,
+                        |outcome| {
+                            assert!(outcome.unwrap() == &right[at..at + REQUEST]);
+                        },
+                    );
                 }
             });
         }

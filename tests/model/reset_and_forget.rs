@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use seedfs::content::StopCheck;
 use seedfs::dataset::Inode;
 use seedfs::fs::{Allocate, Error, Filesystem, InodeKind, OpenFor, RenameMode, SetAttributes};
 
@@ -354,21 +355,21 @@ fn what_is_written_back_late_is_from_before_the_reset() {
     let other = resolve(&filesystem, "node_1/process_0");
     for command in [&b"reset"[..], b"reset node_0"] {
         filesystem.open(file, OpenFor::Writing).unwrap();
-        filesystem.write_back(file, 0, b"changed in memory").unwrap();
+        filesystem.write_back(file, 0, b"changed in memory", StopCheck::NEVER).unwrap();
         assert_eq!(verdict(&filesystem, file), "mismatch");
         let mut reset = filesystem.control(command).unwrap();
         assert!(reset.open().contains(&file), "the kernel may have pages of it");
-        filesystem.write_back(file, 0, b"from before").unwrap();
+        filesystem.write_back(file, 0, b"from before", StopCheck::NEVER).unwrap();
         assert_eq!(verdict(&filesystem, file), "untouched");
         // What a program writes itself is new, and so is what was not reset.
         if command != b"reset" {
-            filesystem.write_back(other, 0, b"elsewhere").unwrap();
+            filesystem.write_back(other, 0, b"elsewhere", StopCheck::NEVER).unwrap();
             assert_eq!(verdict(&filesystem, other), "mismatch");
         }
         filesystem.write(file, 0, b"by itself").unwrap();
         assert_eq!(verdict(&filesystem, file), "mismatch");
         reset.settle();
-        filesystem.write_back(file, 0, b"now it counts").unwrap();
+        filesystem.write_back(file, 0, b"now it counts", StopCheck::NEVER).unwrap();
         assert_eq!(contents(&filesystem, file).unwrap()[..13], b"now it counts"[..]);
     }
 }

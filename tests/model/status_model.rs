@@ -440,6 +440,63 @@ proptest! {
     }
 }
 
+/// What is asked for between two operations.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Nothing,
+    Summary,
+    Node(u16),
+    /// What the mount's own thread does.
+    Counting,
+    Everything,
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![
+        5 => Just(Asked::Nothing),
+        1 => Just(Asked::Summary),
+        1 => (0..2_u16).prop_map(Asked::Node),
+        1 => Just(Asked::Counting),
+        1 => Just(Asked::Everything),
+    ]
+}
+
+fn asked_cases() -> impl Strategy<Value = (usize, Vec<(Operation, Asked)>)> {
+    (0..LAYOUTS.len()).prop_flat_map(|layout| {
+        (Just(layout), prop::collection::vec((operations(layout), asked()), 1..60))
+    })
+}
+
+impl Checked {
+    fn ask(&self, asked: Asked) {
+        match asked {
+            Asked::Nothing => {}
+            Asked::Summary => _ = self.document("summary.json"),
+            Asked::Node(node) => _ = self.document(&format!("nodes/node_{node}.json")),
+            Asked::Counting => self.filesystem.count_changes(),
+            Asked::Everything => self.check(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    /// Totals are kept from one document to the next, so it must not matter what was asked before.
+    #[test]
+    fn it_does_not_matter_when_documents_are_asked_for((layout, operations) in asked_cases()) {
+        let mut checked = Checked::new(layout);
+        for (operation, asked) in &operations {
+            checked.apply(operation);
+            checked.ask(*asked);
+        }
+        checked.check();
+    }
+}
+
 fn run(operations: &[Operation]) {
     let mut checked = Checked::new(0);
     for operation in operations {

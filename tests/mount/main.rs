@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod dataset;
+mod extensions;
 mod kernel;
 mod life;
 mod privileges;

@@ -212,6 +212,20 @@ fn a_document_without_iterations_and_with_a_node_id_is_valid() {
 }
 
 #[test]
+fn contents_of_any_kind_are_valid() {
+    for options in [
+        &["--content=npy:f4,30x10"][..],
+        &["--content=zero"],
+        &["--content=npz=npz:x:u1,7+y:f4,3", "--content=tar.gz=random"],
+        &["--content=tfrecord=tfrecord:9,9", "--content=idx=tfrecord-index"],
+    ] {
+        let mount = Mount::new(options);
+        assert_valid("config", &mount.status("config.json"));
+        assert_valid("summary", &mount.status("summary.json"));
+    }
+}
+
+#[test]
 fn counts_beyond_64_bits_are_valid() {
     let mount = Mount::new(&["--files=4294967296", "--processes=256", "--size=4P"]);
     assert_valid("summary", &mount.status("summary.json"));

@@ -4,44 +4,37 @@
 //! over them. What is left are the sums over other bytes of the file. Those bytes are where they
 //! are needed already, mostly: a record that is read whole has its sum made from what was read. Any
 //! others are generated for it once more; so that a reader with a small buffer does not pay for a
-//! long record each time, the latest sums are remembered.
+//! long record each time, the latest sums are remembered. A sum over much of a file takes seconds:
+//! who must not wait so long has it [made](Framed::make_sums) first, and can stop that.
+
+mod late;
+mod sums;
 
 use std::ops::Range;
 
 use super::compare::{Filled, Right};
 use super::key::Key;
 use super::{Coordinates, compare, keystream};
-use crate::framing::{Checksum, Element, Framing, PartKind, Plan, Span, Sum, SumBytes};
-use crate::sync::Mutex;
+use crate::framing::{Element, Framing, PartKind, Plan, Span, SumBytes};
+use late::LateSums;
+use sums::{LONG_SUM_BYTES, SumMemory};
 
 /// The content of files of a format.
 #[derive(Debug)]
 pub(super) struct Framed {
     framing: Framing,
     has_zeros: bool,
-    /// Whether making a sum takes long.
+    is_common: bool,
+    /// Whether making the sums of a request may take long.
     has_long_sums: bool,
-    sums: Mutex<Box<[Option<Remembered>]>>,
+    known: SumMemory,
+    /// Where the sum begins that is made on the way.
+    late_at: Option<u64>,
+    late: LateSums,
 }
-
-/// A sum that was made.
-#[derive(Clone, Copy, Debug)]
-struct Remembered {
-    file: Coordinates,
-    /// Which sum of what: it may stand in several places.
-    kind: Sum,
-    covered: u64,
-    sum: SumBytes,
-}
-
-/// How many sums are remembered, some 40 bytes each.
-const REMEMBERED: usize = 1024;
 
 /// What is made at a time, so that it is still in the first-level cache when payload is made of it.
-const BATCH_BYTES: usize = 16 << 10;
-
-/// A sum over fewer bytes takes no longer than a large request.
-const LONG_SUM_BYTES: u64 = 16 << 20;
+pub(super) const BATCH_BYTES: usize = 16 << 10;
 
 /// Plain payload of this length is made where it belongs, and compared without being stored.
 const LONG_BYTES: u64 = 4 << 10;
@@ -49,8 +42,11 @@ const LONG_BYTES: u64 = 4 << 10;
 impl Framed {
     pub(super) fn new(framing: Framing) -> Self {
         let has_zeros = framing.plan().has_zeros();
+        let is_common = !framing.plan().has_payload();
         let has_long_sums = framing.plan().summed_bytes_max() >= LONG_SUM_BYTES;
-        Self { framing, has_zeros, has_long_sums, sums: Mutex::new(vec![None; REMEMBERED].into()) }
+        let late_at = framing.plan().late_sum();
+        let (known, late) = (SumMemory::new(), LateSums::new());
+        Self { framing, has_zeros, is_common, has_long_sums, known, late_at, late }
     }
 
     fn plan(&self) -> &Plan {
@@ -78,20 +74,34 @@ impl Framed {
             has_sums |= self.lay(key, file, at, out);
             done += length;
         }
+        self.note_passing(file, offset, out);
         if !has_sums {
             return;
         }
-        for span in self.plan().spans(range) {
-            if let PartKind::Checksum(checksum) = span.kind {
-                let at = to_index(span.range.start - offset);
-                let sum = self.sum(key, file, (&span, checksum), (offset, out));
-                lay_sum(&span, sum, &mut out[at..]);
-            }
+        for (span, checksum) in self.plan().sums(range) {
+            let at = to_index(span.range.start - offset);
+            let sum = self.sum(key, file, (&span, checksum), (offset, out));
+            lay_sum(&span, sum, &mut out[at..]);
         }
     }
 
     /// Makes payload and framing of content. Whether there are sums, which are left out.
     fn lay(&self, key: &Key, file: Coordinates, offset: u64, bytes: &mut [u8]) -> bool {
+        let mut has_sums = false;
+        let (mut offset, mut left) = (offset, bytes);
+        while !left.is_empty() {
+            let length = to_index(self.plan().alike(offset, left.len() as u64));
+            let (out, rest) = left.split_at_mut(length);
+            if !self.plan().make_short_parts(offset, out) {
+                has_sums |= self.lay_parts(key, file, offset, out);
+            }
+            (offset, left) = (offset + length as u64, rest);
+        }
+        has_sums
+    }
+
+    /// The same, part by part.
+    fn lay_parts(&self, key: &Key, file: Coordinates, offset: u64, bytes: &mut [u8]) -> bool {
         let mut has_sums = false;
         let mut left = bytes;
         for span in self.plan().spans(offset..offset + left.len() as u64) {
@@ -103,57 +113,12 @@ impl Framed {
                     let start = to_index(span.range.start - span.part);
                     out.copy_from_slice(&bytes[start..start + out.len()]);
                 }
+                PartKind::Count(count) => count.write(&span, out),
                 PartKind::Checksum(_) => has_sums = true,
             }
             left = rest;
         }
         has_sums
-    }
-
-    /// A sum, from the bytes at hand as far as it covers them. `at_hand` are right but for sums
-    /// that stand behind those that it covers.
-    fn sum(
-        &self,
-        key: &Key,
-        file: Coordinates,
-        (span, checksum): (&Span<'_>, &Checksum),
-        (start, at_hand): (u64, &[u8]),
-    ) -> SumBytes {
-        let end = start + at_hand.len() as u64;
-        let (kind, covered) = (checksum.sum, checksum.covers(span).next().map_or(0, |it| it.start));
-        let slot = slot(file, covered);
-        let is_at_hand =
-            checksum.covers(span).all(|cover| start <= cover.start && cover.end <= end);
-        if !is_at_hand
-            && let Some(Some(known)) = self.sums.lock().get(slot)
-            && (known.file, known.kind, known.covered) == (file, kind, covered)
-        {
-            return known.sum;
-        }
-        let mut summing = checksum.sum.begin();
-        let mut piece = [0; BATCH_BYTES];
-        for cover in checksum.covers(span) {
-            let mut at = cover.start;
-            while at < cover.end {
-                if (start..end).contains(&at) {
-                    let until = cover.end.min(end);
-                    summing.add(&at_hand[to_index(at - start)..to_index(until - start)]);
-                    at = until;
-                } else {
-                    let border = if at < start { start.min(cover.end) } else { cover.end };
-                    let length = to_index(border - at).min(BATCH_BYTES);
-                    let piece = &mut piece[..length];
-                    self.fill(key, file, at, piece);
-                    summing.add(piece);
-                    at += length as u64;
-                }
-            }
-        }
-        let sum = summing.finish();
-        if !is_at_hand && let Some(place) = self.sums.lock().get_mut(slot) {
-            *place = Some(Remembered { file, kind, covered, sum });
-        }
-        sum
     }
 
     /// See [`Content::first_difference`](super::Content::first_difference).
@@ -203,23 +168,24 @@ impl Framed {
             differs = differs.map(|more| done + more);
             done += length;
         }
+        if differs.is_none() {
+            self.note_passing(file, offset, data);
+        }
         if !has_sums {
             return differs;
         }
         // What was seen to be right stands for what is right.
         let data = &data[..differs.unwrap_or(data.len())];
         let range = offset..offset + data.len() as u64;
-        for span in self.plan().spans(range) {
-            if let PartKind::Checksum(checksum) = span.kind {
-                let at = to_index(span.range.start - offset);
-                let sum = self.sum(key, file, (&span, checksum), (offset, data));
-                let have = &data[at..at + to_index(span.length())];
-                let mut right = [0; size_of::<SumBytes>()];
-                lay_sum(&span, sum, &mut right);
-                let right = &right[..have.len()];
-                if have != right {
-                    return Some(at + compare::equal_prefix(have, right));
-                }
+        for (span, checksum) in self.plan().sums(range) {
+            let at = to_index(span.range.start - offset);
+            let sum = self.sum(key, file, (&span, checksum), (offset, data));
+            let have = &data[at..at + to_index(span.length())];
+            let mut right = [0; size_of::<SumBytes>()];
+            lay_sum(&span, sum, &mut right);
+            let right = &right[..have.len()];
+            if have != right {
+                return Some(at + compare::equal_prefix(have, right));
             }
         }
         differs
@@ -232,9 +198,9 @@ impl Framed {
         })
     }
 
-    /// See [`Content::summed_bytes`](super::Content::summed_bytes).
-    pub(super) fn summed_bytes(&self, range: Range<u64>) -> u64 {
-        if self.has_long_sums { self.plan().summed_bytes(range) } else { 0 }
+    /// Whether all files are the same, because they have no payload.
+    pub(super) fn is_common(&self) -> bool {
+        self.is_common
     }
 
     /// Whether enough zeros stand in a row somewhere.
@@ -248,7 +214,8 @@ impl Framed {
         if length > BATCH_BYTES as u64 {
             return length;
         }
-        let is_content = |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_));
+        let is_content =
+            |span: &Span<'_>| !matches!(span.kind, PartKind::Framing(_) | PartKind::Count(_));
         self.plan().spans(range).filter(is_content).map(|span| span.length()).sum()
     }
 }
@@ -307,23 +274,10 @@ fn lay_sum(span: &Span<'_>, sum: SumBytes, out: &mut [u8]) {
 
 /// Lets the places of sums agree, which are looked at later.
 fn skip_sums(plan: &Plan, offset: u64, data: &[u8], right: &mut [u8]) {
-    for span in plan.spans(offset..offset + data.len() as u64) {
-        if let PartKind::Checksum(_) = span.kind {
-            let place = to_index(span.range.start - offset)..to_index(span.range.end - offset);
-            right[place.clone()].copy_from_slice(&data[place]);
-        }
+    for (span, _) in plan.sums(offset..offset + data.len() as u64) {
+        let place = to_index(span.range.start - offset)..to_index(span.range.end - offset);
+        right[place.clone()].copy_from_slice(&data[place]);
     }
-}
-
-/// Where a sum is remembered.
-fn slot(file: Coordinates, offset: u64) -> usize {
-    let Coordinates { generation, node, process, file } = file;
-    let place = u64::from(file)
-        ^ offset.rotate_left(20)
-        ^ u64::from(process).rotate_left(40)
-        ^ u64::from(node).rotate_left(52)
-        ^ u64::from(generation).rotate_left(8);
-    to_index((place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % REMEMBERED as u64)
 }
 
 /// Lengths of what lies in memory.

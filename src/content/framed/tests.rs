@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
-use super::super::Content;
+use super::super::{Content, ContentForm, StopCheck, Stopped};
 use super::*;
 use crate::dataset::{DatasetConfig, Template};
+use crate::framing::Sum;
 
 /// Odd shapes of each format.
-const SMALL: [&str; 54] = [
+const SMALL: [&str; 55] = [
     "npy:u1,1",
     "npy:bool,1000",
     "npy:i1,3x5x7",
@@ -54,6 +55,7 @@ const SMALL: [&str; 54] = [
     "csv:a:bit,1",
     "csv:id:int9+x:float6+name:text12+ok:bit,30",
     "csv:a:text1,100",
+    "tfrecord-index:3,300",
     "bmp:1x1",
     "bmp:2x7",
     "bmp:4x5",
@@ -94,10 +96,19 @@ fn content(text: &str) -> (Content, Framing, u64) {
         ..DatasetConfig::default()
     };
     let dataset = config.validate().unwrap();
-    let Template::Framed(framing) = &dataset.shape().template else { panic!("{text}") };
+    let Template::Framed(framing) = &dataset.shape(Coordinates::default()).template else {
+        panic!("{text}")
+    };
     let size = dataset.size_bytes(Coordinates::default());
     assert_eq!(framing.size_bytes(), size);
     (Content::of(&dataset), framing.clone(), size)
+}
+
+fn framed_of(content: &Content) -> &Framed {
+    let ContentForm::Framed(framed) = content.form(Coordinates::default()) else {
+        panic!("no format")
+    };
+    framed
 }
 
 fn file() -> Coordinates {
@@ -129,6 +140,11 @@ fn byte(framing: &Framing, at: u64, sums: &mut BTreeMap<u64, [u8; 4]>) -> u8 {
             let first = at - (within % width) as u64;
             let bytes: Vec<u8> = (0..width as u64).map(|index| plain(first + index)).collect();
             element_of(*element, &bytes)[within % width]
+        }
+        PartKind::Count(count) => {
+            let mut digit = [0];
+            count.write(&span, &mut digit);
+            digit[0]
         }
         PartKind::Checksum(checksum) => {
             if !sums.contains_key(&span.part) {
@@ -301,28 +317,136 @@ fn the_middle_of_files_of_10_gib_with_long_sums_is_that_of_the_slow_model() {
     }
 }
 
+/// Whether something of a range takes long, and is not known yet.
+fn takes_long(content: &Content, range: Range<u64>) -> bool {
+    content.make_sums(file(), range, StopCheck::BEFORE_LONG) == Err(Stopped)
+}
+
 #[test]
 fn ranges_with_sums_over_much_are_told() {
     let (content, _, size) = content("npz:x:f4,1000x2684000+y:i8,3");
-    let most = 10_000_000_000..11_000_000_000_u64;
-    assert!(most.contains(&content.summed_bytes(0..4096)), "the head has the sum of x");
-    assert!(most.contains(&content.summed_bytes(size - 400..size)), "so has the directory");
-    assert_eq!(content.summed_bytes(4096..10_000_000_000), 0);
-    let (small, _, size) = content_of_samples();
-    assert_eq!(small.summed_bytes(0..size), 0, "sums over few bytes are made at once");
+    assert!(takes_long(&content, 0..4096), "the head has the sum of x");
+    assert!(takes_long(&content, size - 400..size), "so has the directory");
+    assert!(!takes_long(&content, 4096..10_000_000_000));
+    assert!(!takes_long(&content, size - 1..size), "nothing is summed there");
+    // No array of these is long, but the directory has the sums of all.
+    let arrays: Vec<_> = (0..1000).map(|number| format!("a{number}:u1,15000000")).collect();
+    let (many, _, size) = self::content(&format!("npz:{}", arrays.join("+")));
+    assert!(takes_long(&many, size - 100_000..size));
+    assert!(!takes_long(&many, 0..1 << 20));
+    let (small, _, size) = self::content("npz:x:f4,224x224x3");
+    assert!(!takes_long(&small, 0..size), "sums over few bytes are made at once");
+}
+
+#[test]
+fn whoever_waits_for_a_long_sum_can_stop() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let (content, _, size) = content("npz:x:u1,16000000000");
+    for range in [0..4096, size - 400..size] {
+        let asked = AtomicU64::new(0);
+        let stop = || asked.fetch_add(1, Ordering::Relaxed) >= 20;
+        let made = content.make_sums(file(), range.clone(), StopCheck::when(&stop));
+        assert_eq!(made, Err(Stopped));
+        // Each thread asks before it goes on: 16 GB would be 1908 steps.
+        let asked = asked.into_inner();
+        assert!(asked < 200, "asked {asked} times");
+        assert!(takes_long(&content, range), "what was stopped is not known");
+    }
+}
+
+#[test]
+fn what_was_made_first_is_what_is_read() {
+    let (content, _, size) = content("npz:x:u1,20000000+y:f4,3+z:u2,9000000");
+    let directory = size - 400..size;
+    assert_eq!(content.make_sums(file(), directory.clone(), StopCheck::NEVER), Ok(()));
+    assert!(!takes_long(&content, directory.clone()), "all are known now");
+    assert!(!takes_long(&content, 0..4096), "where they stand once more, too");
+    // Another memory makes them by one thread, and from what is at hand.
+    let (other, ..) = self::content("npz:x:u1,20000000+y:f4,3+z:u2,9000000");
+    let whole = filled(&other, 0..size);
+    assert_eq!(filled(&content, directory.clone())[..], whole[to_index(directory.start)..]);
+    assert_eq!(filled(&content, 0..4096)[..], whole[..4096]);
+    framed_of(&content).known.replace_all([1, 2, 3, 4]);
+    assert_ne!(filled(&content, 0..4096)[..], whole[..4096], "they were not made once more");
+}
+
+#[test]
+fn a_long_sum_is_made_by_the_threads_of_the_pool() {
+    let (content, _, size) = content("png:5000x3000");
+    assert!(size > 2 * LONG_SUM_BYTES, "several threads have something to do");
+    let here = filled(&content, size - 40..size);
+    let (content, ..) = self::content("png:5000x3000");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| filled(&content, size - 40..size)), here);
+}
+
+#[test]
+fn content_of_another_place_is_located_up_to_a_sum_that_is_dear() {
+    // The sum over 20 MB stands in a header that 4 KiB hold.
+    let (content, ..) = content("npz:x:u1,100000+y:u1,20000000+z:u1,100000");
+    let framed = framed_of(&content);
+    let start = framed.plan().sums(90_000..200_000).next().unwrap().0.range.start;
+    let (from, until) = (start - 3000, start + 3000);
+    let data = filled(&content, from..until);
+    framed.known.replace_all([0; 4]);
+    let mut found = Vec::new();
+    content.locate(&data, &|_| false, &mut |run| found.push((run.at, run.len)));
+    assert_eq!(found, [(0, 3000), (3004, 2996)]);
+    // With as many bytes as pay for it, also the sum.
+    let (content, ..) = self::content("npz:x:u1,100000+y:u1,20000000+z:u1,100000");
+    let data = filled(&content, 0..2_000_000);
+    let mut found = Vec::new();
+    content.locate(&data, &|_| false, &mut |run| found.push((run.at, run.len)));
+    assert_eq!(found, [(0, 2_000_000)]);
+}
+
+#[test]
+fn a_sum_behind_all_that_it_covers_is_made_on_the_way() {
+    let (content, _, size) = content("png:700x900");
+    let end = size - 60..size;
+    let right = filled(&content, end.clone());
+    for pieces in [vec![0, size / 2], vec![size / 3, 0], vec![size / 2 + 5, 100]] {
+        let (content, ..) = self::content("png:700x900");
+        for start in &pieces {
+            let _ = filled(&content, *start..(start + size / 2 + 1).min(size - 100));
+        }
+        // Written and compared, it is the same.
+        let (written, ..) = self::content("png:700x900");
+        for start in &pieces {
+            let data = filled(&content, *start..(start + size / 2 + 1).min(size - 100));
+            assert_eq!(written.first_difference(file(), *start, &data), None);
+        }
+        for content in [content, written] {
+            let framed = framed_of(&content);
+            let (_, checksum) = framed.late().unwrap();
+            let parts = framed.late.parts(file());
+            let known: u64 = parts.iter().map(|(_, sum)| sum.length()).sum();
+            let whole = known == 0;
+            assert!(whole || known * 3 > checksum.covered_bytes(), "{known} of {pieces:?}");
+            assert_eq!(filled(&content, end.clone()), right, "{pieces:?}");
+        }
+    }
+    // What was read there and here decides what is read.
+    let (other, ..) = self::content("png:700x900");
+    let at = framed_of(&other).late_at.unwrap();
+    let _ = filled(&other, 0..at - 13);
+    framed_of(&other).known.replace_all([1, 2, 3, 4]);
+    assert_ne!(filled(&other, end.clone()), right, "it was known before anybody asked");
+}
+
+#[test]
+fn no_sum_is_late_that_was_told_before() {
+    for text in ["npz:x:u1,3000000", "npz:x:u1,3000000+y:u1,3", "tfrecord:100,20000", "npy:u1,9"] {
+        assert_eq!(framed_of(&content(text).0).late_at, None, "{text}");
+    }
 }
 
 #[test]
 fn a_sum_is_remembered() {
     let (content, _, size) = content("npz:x:u1,3000000");
-    let sums = &content.framed.as_ref().unwrap().sums;
     let first = filled(&content, 14..18);
-    let mut slots = sums.lock();
-    let slot = slots.iter_mut().flatten().next().unwrap();
-    assert_eq!(slot.sum, first[..]);
     // What is remembered is what is read, also where the same sum stands once more.
-    slot.sum = [1, 2, 3, 4];
-    drop(slots);
+    framed_of(&content).known.replace_all([1, 2, 3, 4]);
     assert_eq!(filled(&content, 15..18), [2, 3, 4]);
     let directory = filled(&content, size - 200..size);
     assert!(directory.windows(4).any(|window| window == [1, 2, 3, 4]), "{directory:?}");
@@ -330,6 +454,14 @@ fn a_sum_is_remembered() {
     assert_eq!(filled(&content, 0..3_000_200)[14..18], first);
 }
 
-fn content_of_samples() -> (Content, Framing, u64) {
-    content("npz:x:f4,224x224x3")
+#[test]
+fn the_sums_of_a_directory_of_1024_arrays_are_all_remembered() {
+    let arrays: Vec<_> = (0..1024).map(|number| format!("a{number}:u1,40000")).collect();
+    let (content, _, size) = content(&format!("npz:{}", arrays.join("+")));
+    let directory = size - 70_000..size;
+    let first = filled(&content, directory.clone());
+    framed_of(&content).known.replace_all([9; 4]);
+    let second = filled(&content, directory);
+    let differ = first.iter().zip(&second).filter(|(one, other)| one != other).count();
+    assert!(differ > 4000, "{differ} bytes are those that were remembered");
 }

@@ -16,7 +16,7 @@ use super::cipher::{Counter, CounterRun};
 use super::compare::{Filled, Right};
 use super::key::Key;
 use super::{Coordinates, StopCheck, compare, keystream};
-use crate::dataset::{FileOrigins, Origin, Origins, Template};
+use crate::dataset::{FileOrigins, Origin, Origins, TemplateFile};
 use agreement::AgreementRuns;
 use filler::Filler;
 
@@ -24,27 +24,35 @@ use filler::Filler;
 #[derive(Debug)]
 pub(super) struct Shaped {
     origins: Origins,
+    substance: Substance,
     filler: Option<Filler>,
     /// Whether a template has many zeros in a row, once somebody has asked.
     has_zeros: OnceLock<bool>,
 }
 
+/// What the bytes are made of.
+#[derive(Debug)]
+pub(super) enum Substance {
+    Keystream,
+    /// Words, chosen by the keystream.
+    Text,
+    Zeros,
+    /// A local file, over and over.
+    File(TemplateFile),
+}
+
 impl Shaped {
-    /// `None` where it does not.
-    pub(super) fn new(origins: &Origins) -> Option<Self> {
-        if origins.shape().is_plain() {
-            return None;
-        }
+    pub(super) fn new(origins: &Origins, substance: Substance) -> Self {
         let filler = Filler::new(origins.shape().compress);
-        Some(Self { origins: origins.clone(), filler, has_zeros: OnceLock::new() })
+        Self { origins: origins.clone(), substance, filler, has_zeros: OnceLock::new() }
     }
 
     pub(super) fn fill(&self, key: &Key, file: Coordinates, offset: u64, out: &mut [u8]) {
-        match &self.origins.shape().template {
-            Template::Zero => out.fill(0),
-            Template::File(template) => repeat(template.bytes(), offset, out),
-            Template::Random | Template::Framed(_) => self.fill_random(key, file, offset, out),
-            Template::Text => {
+        match &self.substance {
+            Substance::Zeros => out.fill(0),
+            Substance::File(template) => repeat(template.bytes(), offset, out),
+            Substance::Keystream => self.fill_random(key, file, offset, out),
+            Substance::Text => {
                 let mut left = out;
                 for made in Segments::new(self.origins.of(file), offset, left.len() as u64) {
                     // No longer than what is left.
@@ -140,12 +148,12 @@ impl Shaped {
 
     /// Whether a block of it tells where it was made.
     pub(super) fn can_be_located(&self) -> bool {
-        self.origins.shape().template == Template::Random
+        matches!(self.substance, Substance::Keystream)
     }
 
     /// Whether all files hold the same.
     pub(super) fn is_common(&self) -> bool {
-        !self.origins.shape().template.differs_by_file()
+        matches!(self.substance, Substance::Zeros | Substance::File(_))
     }
 
     /// See [`Content::content_bytes`](super::Content::content_bytes).
@@ -175,12 +183,12 @@ impl Shaped {
         run: &mut dyn FnMut(Range<u64>, bool),
     ) -> bool {
         let mut runs = AgreementRuns::new(stop, run);
-        match &self.origins.shape().template {
-            Template::Zero => runs.add(length, true),
-            Template::File(file) => {
+        match &self.substance {
+            Substance::Zeros => runs.add(length, true),
+            Substance::File(file) => {
                 runs.of_bytes(file.bytes(), [one.offset, other.offset], length);
             }
-            Template::Random | Template::Text | Template::Framed(_) => {
+            Substance::Keystream | Substance::Text => {
                 let places = [one, other].map(|it| (self.origins.of(it.file), it.offset));
                 runs.of_origins(&places, length);
             }
@@ -190,17 +198,17 @@ impl Shaped {
 
     /// Whether all bytes are zeros.
     pub(super) fn is_zeros(&self) -> bool {
-        self.origins.shape().template == Template::Zero
+        matches!(self.substance, Substance::Zeros)
     }
 
     /// See [`Content::has_zeros`](super::Content::has_zeros).
     pub(super) fn has_zeros(&self) -> bool {
-        match &self.origins.shape().template {
-            Template::Zero => true,
-            Template::File(template) => {
+        match &self.substance {
+            Substance::Zeros => true,
+            Substance::File(template) => {
                 *self.has_zeros.get_or_init(|| agreement::has_zeros(template.bytes()))
             }
-            Template::Random | Template::Text | Template::Framed(_) => false,
+            Substance::Keystream | Substance::Text => false,
         }
     }
 }

@@ -251,7 +251,7 @@ proptest! {
             0 => SHARED_START - 10_000 + offset % 20_000,
             _ => offset,
         };
-        let origins = [one, other].map(|file| dataset.origins().of(file));
+        let origins = [one, other].map(|file| dataset.origins(file).of(file));
         let mut done = 0;
         while done < length {
             let (at, other_at) = (offset + done, offset + done + delta);
@@ -327,7 +327,8 @@ proptest! {
 fn a_shape_that_is_none_is_plain() {
     for toml in ["", "compress = 0\ndedup = 0\nchange = 100", "content = 'random'"] {
         let config: DatasetConfig = toml::from_str(toml).unwrap();
-        assert!(Shaped::new(config.validate().unwrap().origins()).is_none(), "{toml}");
+        let content = Content::of(&config.validate().unwrap());
+        assert!(content.shaped(Coordinates::default()).is_none(), "{toml}");
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OptionValue;
 use super::validate::SCHEMA;
-use crate::dataset::{Dataset, Percent, Template, TemplateFile};
+use crate::dataset::{Dataset, Origins, Percent, Template, TemplateFile};
 
 /// One option of a dataset.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ pub struct DatasetOption {
     pub short: Option<char>,
     /// Its other name on the command line.
     pub alias: Option<&'static str>,
+    /// Whether it may be given several times, with a name for each value.
+    pub is_repeatable: bool,
     /// The words that it takes, each with its meaning; none where it takes anything else.
     pub words: &'static [(&'static str, &'static str)],
     /// Its value in a configuration.
@@ -89,6 +91,7 @@ macro_rules! options {
                     group: OptionGroup::Dataset,
                     short: None,
                     alias: None,
+                    is_repeatable: false,
                     words: &[],
                     get: |config| config.$field.as_ref(),
                     get_mut: |config| &mut config.$field,
@@ -129,12 +132,12 @@ options! {
         canonical: |dataset| Some(u64::from(dataset.dimensions().processes).into()),
     }
 
-    /// How many files each process has, 1 to 2^32; 1M is 10^6
+    /// How many files each process has, 1 to 2^32; 1M is 10^6. With extensions: of each extension
     files {
         value_name: "N",
         default: "1",
         short: Some('n'),
-        canonical: |dataset| Some(dataset.generations().files.into()),
+        canonical: |dataset| Some(dataset.generations().numbers.into()),
     }
 
     /// How many generations of everything, 1 to 65536; without it there is one, and no directory
@@ -163,10 +166,12 @@ options! {
         value_name: "SIZE",
         default: "1G",
         short: Some('s'),
-        canonical: |dataset| Some(match dataset.sizes().equal() {
-            Some(size_bytes) => size_bytes.into(),
-            None => dataset.sizes().to_string().into(),
-        }),
+        // Sizes that follow from several formats are said by these.
+        canonical: |dataset| match dataset.sizes().equal() {
+            Some(_) if !dataset.extensions().names().is_empty() && dataset.all_are_framed() => None,
+            Some(size_bytes) => Some(size_bytes.into()),
+            None => Some(dataset.sizes().to_string().into()),
+        },
     }
 
     /// How many percent of its first size each generation adds to every file: 0 to 1000, with up to
@@ -174,7 +179,7 @@ options! {
     grow {
         value_name: "PERCENT",
         default: "0",
-        canonical: |dataset| unless_zero(dataset.origins().sizes().grow()),
+        canonical: |dataset| unless_zero(dataset.shaped_origins().sizes().grow()),
     }
 
     /// How many percent of their first number each generation adds to the files of a process: 0 to
@@ -186,17 +191,20 @@ options! {
     }
 
     /// The template of the paths: {iteration}, {node}, {process} and {file}, each at most once,
-    /// padded as in {file:06}
+    /// padded as in {file:06}; and {ext}, where --content names extensions
     layout {
         value_name: "TEMPLATE",
         default: "node_{node}/process_{process}, with /file_{file} behind it where there are \
-                  several, and iteration_{iteration}/ before it with --iterations",
+                  several, .{ext} where there are extensions, and iteration_{iteration}/ \
+                  before it with --iterations",
         canonical: |dataset| Some(dataset.layout().to_string().into()),
     }
 
-    /// What the files hold
+    /// What the files hold; EXT=CONTENT for each of several extensions, which the layout has as
+    /// {ext}
     content {
         value_name: "CONTENT",
+        is_repeatable: true,
         default: "random",
         group: OptionGroup::Data,
         words: &[
@@ -207,6 +215,7 @@ options! {
             ("npy:DTYPE,SHAPE", "a NumPy array: npy:f4,1000x1000"),
             ("npz:NAME:DTYPE,SHAPE+..", "named arrays: npz:x:u1,224x224x3+y:i8,1"),
             ("tfrecord:BYTES,RECORDS", "tf.train.Example records: tfrecord:150528,1000"),
+            ("tfrecord-index:BYTES,RECORDS", "where they begin: tfrecord-index:150528,1000"),
             ("hdf5:DTYPE,SHAPE", "one contiguous dataset: hdf5:f8,1000x1000"),
             ("arrow:NAME:DTYPE+..,ROWS,GROUP", "record batches: arrow:x:f4+y:i8,100000,65536"),
             ("parquet:NAME:DTYPE+..,ROWS,GROUP", "row groups: parquet:x:f4+y:i8,100000,65536"),
@@ -215,18 +224,12 @@ options! {
             ("bmp:WIDTHxHEIGHT", "a bitmap: bmp:640x480"),
             ("png:WIDTHxHEIGHT", "an image, not compressed: png:224x224"),
         ],
-        canonical: |dataset| match &dataset.shape().template {
-            Template::Random => None,
-            Template::Zero => Some("zero".into()),
-            Template::Text => Some("text".into()),
-            Template::Framed(framing) => Some(framing.to_string().into()),
-            Template::File(file) => Some(template_value(file.path())),
-        },
+        canonical: canonical_content,
     }
 
     /// The BLAKE3 hash of the file that `content` names, to be sure that it is the same one
     content_hash {
-        canonical: |dataset| match &dataset.shape().template {
+        canonical: |dataset| match &dataset.shaped_origins().shape().template {
             Template::File(file) => Some(file.hash().into()),
             _ => None,
         },
@@ -237,7 +240,7 @@ options! {
         value_name: "PERCENT",
         default: "0",
         group: OptionGroup::Data,
-        canonical: |dataset| unless_zero(dataset.shape().compress),
+        canonical: |dataset| unless_zero(dataset.shaped_origins().shape().compress),
     }
 
     /// How many of the blocks a deduplicator takes away, 0 to 100 percent
@@ -245,7 +248,7 @@ options! {
         value_name: "PERCENT",
         default: "0",
         group: OptionGroup::Data,
-        canonical: |dataset| Some(dataset.shape().dedup?.share.into()),
+        canonical: |dataset| Some(dataset.shaped_origins().shape().dedup?.share.into()),
     }
 
     /// The size of such a block, a power of two from 512 to 1M
@@ -253,7 +256,7 @@ options! {
         value_name: "SIZE",
         default: "4K",
         group: OptionGroup::Data,
-        canonical: |dataset| Some(dataset.shape().dedup?.block_bytes.into()),
+        canonical: |dataset| Some(dataset.shaped_origins().shape().dedup?.block_bytes.into()),
     }
 
     /// Where the same block stands again
@@ -266,7 +269,7 @@ options! {
             ("node", "in the files of one node"),
             ("file", "in one file"),
         ],
-        canonical: |dataset| Some(dataset.shape().dedup?.scope.name().into()),
+        canonical: |dataset| Some(dataset.shaped_origins().shape().dedup?.scope.name().into()),
     }
 
     /// How many of the blocks differ from one generation to the next, 0 to 100 percent; all others
@@ -275,7 +278,7 @@ options! {
         value_name: "PERCENT",
         default: "100",
         group: OptionGroup::Data,
-        canonical: |dataset| Some(dataset.shape().change?.share.into()),
+        canonical: |dataset| Some(dataset.shaped_origins().shape().change?.share.into()),
     }
 
     /// The size of such a block, a power of two from 512 to 1M
@@ -283,8 +286,26 @@ options! {
         value_name: "SIZE",
         default: "4K, or the dedup block where that is larger",
         group: OptionGroup::Data,
-        canonical: |dataset| Some(dataset.shape().change?.block_bytes.into()),
+        canonical: |dataset| Some(dataset.shaped_origins().shape().change?.block_bytes.into()),
     }
+}
+
+/// In a table where there are extensions, and left out where all is random.
+fn canonical_content(dataset: &Dataset) -> Option<OptionValue> {
+    let of_template = |origins: &Origins| match &origins.shape().template {
+        Template::Random => "random".to_owned(),
+        Template::Zero => "zero".to_owned(),
+        Template::Text => "text".to_owned(),
+        Template::Framed(framing) => framing.to_string(),
+        Template::File(file) => template_value(file.path()),
+    };
+    let contents = dataset.all_origins().iter().map(of_template);
+    let names = dataset.extensions().names();
+    if !names.is_empty() {
+        return Some(OptionValue::Table(names.iter().cloned().zip(contents).collect()));
+    }
+    let template = &dataset.shaped_origins().shape().template;
+    contents.last().filter(|_| *template != Template::Random).map(OptionValue::from)
 }
 
 fn unless_zero(percent: Percent) -> Option<OptionValue> {
@@ -294,8 +315,8 @@ fn unless_zero(percent: Percent) -> Option<OptionValue> {
 /// What a content begins with that is a local file.
 pub(super) const FILE_PREFIX: &str = "file:";
 
-fn template_value(path: &str) -> OptionValue {
-    format!("{FILE_PREFIX}{path}").into()
+fn template_value(path: &str) -> String {
+    format!("{FILE_PREFIX}{path}")
 }
 
 impl DatasetConfig {
@@ -316,12 +337,15 @@ impl DatasetConfig {
     /// The path of the local file whose bytes are needed, where the content is one.
     #[must_use]
     pub fn template_path(&self) -> Option<String> {
-        self.content.as_ref()?.to_string().strip_prefix(FILE_PREFIX).map(str::to_owned)
+        match self.content.as_ref()? {
+            OptionValue::Text(text) => text.strip_prefix(FILE_PREFIX).map(str::to_owned),
+            _ => None,
+        }
     }
 
     /// Says that the content is this local file.
     pub fn set_template_path(&mut self, path: &str) {
-        self.content = Some(template_value(path));
+        self.content = Some(template_value(path).into());
     }
 }
 

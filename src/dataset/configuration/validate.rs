@@ -1,5 +1,6 @@
 //! From what was typed to what it means, with every objection at once.
 
+mod contents;
 mod shape;
 
 use std::fmt;
@@ -11,8 +12,8 @@ use super::{DatasetConfig, OptionValue};
 use crate::dataset::generations::MAX_GROWTH;
 use crate::dataset::tree::{MAX_FILES, MAX_U16_DIMENSION};
 use crate::dataset::{
-    Choice, Dataset, Dimensions, FileSizes, Generations, Layout, MAX_SIZE_BYTES, Namespace,
-    Origins, Percent, SHARED_START, Shape, Sizes, Template, parse_count,
+    ByExtension, Choice, Dataset, Dimensions, Extensions, FileSizes, Generations, Layout,
+    MAX_SIZE_BYTES, Namespace, Origins, Percent, SHARED_START, Shape, Sizes, Template, parse_count,
 };
 
 /// The size of a file when none is given: 1 GiB, more than caches hide and less than patience.
@@ -90,31 +91,34 @@ impl DatasetConfig {
         let processes = errors.count("--processes", self.processes.as_ref(), MAX_U16_DIMENSION);
         let files = errors.count("--files", self.files.as_ref(), MAX_FILES);
         let shown = errors.shown(self.iterations.as_ref(), self.generation.as_ref());
-        let shape = errors.shape(self);
-        let sizes = errors.sizes(self.size.as_ref(), &shape);
+        let contents = errors.contents(self);
+        let shapes = errors.shapes(self, &contents);
+        let sizes = errors.sizes(self.size.as_ref(), &shapes);
         let grow = errors.percent("--grow", self.grow.as_ref(), NONE_TO_MOST);
-        let generations = errors.generations(self, shown, files);
+        let extensions = contents.extensions;
+        let generations = errors.generations(self, shown, (files, &extensions));
         let has_iterations = self.iterations.is_some();
         let has_several_files = files.is_some_and(|files| files > 1)
             || generations.as_ref().is_some_and(|of| of.new_files > Percent::ZERO);
         let layout_text = self.layout.as_ref().map_or_else(
-            || Layout::default_text(has_iterations, has_several_files),
+            || Layout::default_text(has_iterations, has_several_files, &extensions),
             OptionValue::to_string,
         );
-        let layout = errors.layout(&layout_text);
+        let layout = errors.layout(&layout_text, self.layout.as_ref());
 
         let generations = generations?;
         let dimensions = Dimensions {
             generations: generations.count,
             nodes: nodes?.try_into().ok()?,
             processes: processes?.try_into().ok()?,
-            files: generations.files_at(generations.last()),
+            files: generations.numbers_at(generations.last()),
+            extensions: extensions.files_of_number(),
         };
         if let Some(sizes) = &sizes {
-            errors.growth(generations.last(), grow, sizes, &shape);
+            errors.growth(generations.last(), grow, sizes, &shapes);
         }
         let layout = layout?;
-        let mut checked = layout.check(&dimensions);
+        let mut checked = layout.check(&dimensions, &extensions);
         if generations.differ_in_files() {
             checked = checked.and_then(|()| layout.check_generation_first());
         }
@@ -122,13 +126,23 @@ impl DatasetConfig {
             errors.add("--layout", layout_text, error.to_string());
             return None;
         }
-        let namespace = Namespace::new(layout, dimensions, generations)
+        let namespace = Namespace::new(layout, dimensions, extensions, generations)
             .map_err(|count| errors.too_many(&dimensions, count))
             .ok()?;
-        let seed = seed?;
-        let sizes = FileSizes::new(Choice::new(&seed), sizes?, grow);
-        let in_first = Dimensions { files: namespace.generations().files, ..dimensions };
-        let origins = Origins::new(shape, sizes, &in_first);
+        let (seed, sizes) = (seed?, sizes?);
+        let in_first = Dimensions { files: namespace.generations().numbers, ..dimensions };
+        let origins = shapes.iter().map(|shape| {
+            let choice = Choice::new(&seed);
+            let sizes = match &shape.template {
+                Template::Framed(framing) => {
+                    let all = Sizes::Equal(framing.size_bytes());
+                    FileSizes::new(choice, all, Percent::ZERO)
+                }
+                _ => FileSizes::new(choice, sizes.clone(), grow),
+            };
+            Origins::new(shape.clone(), sizes, &in_first)
+        });
+        let origins = ByExtension::new(origins)?;
         Some(Dataset { seed, has_iterations, namespace, origins })
     }
 }
@@ -153,7 +167,7 @@ impl Errors {
             return Some(DEFAULT_SEED.to_owned());
         };
         let text = value.to_string();
-        let is_text = !matches!(value, OptionValue::Unusable(_));
+        let is_text = !matches!(value, OptionValue::Unusable(_) | OptionValue::Table(_));
         if is_text
             && (1..=MAX_SEED_BYTES).contains(&text.len())
             && !text.contains(|c: char| c.is_control())
@@ -192,11 +206,12 @@ impl Errors {
         number
     }
 
-    fn sizes(&mut self, typed: Option<&OptionValue>, shape: &Shape) -> Option<Sizes> {
-        if let Template::Framed(framing) = &shape.template {
-            // The size that was typed, if any.
-            return Some(Sizes::Equal(framing.size_bytes()));
-        }
+    /// The sizes of the files that have no format.
+    fn sizes(&mut self, typed: Option<&OptionValue>, shapes: &ByExtension<Shape>) -> Option<Sizes> {
+        let Some(shape) = shapes.iter().find(|shape| shape.template.framing().is_none()) else {
+            // What was typed has chosen the first dimensions.
+            return Some(Sizes::Equal(DEFAULT_SIZE_BYTES));
+        };
         let Some(value) = typed else {
             return Some(Sizes::Equal(match &shape.template {
                 Template::File(file) => file.bytes().len() as u64,
@@ -241,28 +256,40 @@ impl Errors {
         &mut self,
         typed: &DatasetConfig,
         shown: Option<(u16, u32)>,
-        files: Option<u64>,
+        (files, extensions): (Option<u64>, &Extensions),
     ) -> Option<Generations> {
         let new_files = self.percent("--new-files", typed.new_files.as_ref(), NONE_TO_MOST);
         let (first, count) = shown?;
         let files = files?;
         let last = u32::from(first) + count - 1;
         let most = u128::from(files) + new_files.of(files, u16::try_from(last).ok()?);
-        if most > u128::from(MAX_FILES) {
+        let each = extensions.files_of_number();
+        let limit = MAX_FILES / u64::from(each);
+        if each > 1 && files > limit {
+            let message = format!(
+                "with {each} extensions these are {} files of each process; expected at most \
+                 {limit}",
+                u128::from(files) * u128::from(each)
+            );
+            self.add("--files", files.to_string(), message);
+            return None;
+        }
+        if most > u128::from(limit) {
+            let most = most * u128::from(each);
             let message = format!(
                 "generation {last} has {most} files of each process; expected at most {MAX_FILES}"
             );
             self.add("--new-files", new_files.to_string(), message);
             return None;
         }
-        Some(Generations::new((first, count), files, new_files))
+        Some(Generations::new((first, count), (files, each), new_files))
     }
 
     /// Whether the last generation's largest file still has addresses.
-    fn growth(&mut self, last: u16, grow: Percent, sizes: &Sizes, shape: &Shape) {
+    fn growth(&mut self, last: u16, grow: Percent, sizes: &Sizes, shapes: &ByExtension<Shape>) {
         let most = grow.grown(sizes.largest(), last);
-        let (limit, power) =
-            if shape.dedup.is_some() { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
+        let has_shared = shapes.iter().any(|shape| shape.dedup.is_some());
+        let (limit, power) = if has_shared { (SHARED_START, 51) } else { (MAX_SIZE_BYTES, 52) };
         if grow > Percent::ZERO && most > limit {
             let message = format!(
                 "files of generation {last} have up to {most} bytes; expected at most {limit} \
@@ -272,12 +299,16 @@ impl Errors {
         }
     }
 
-    fn layout(&mut self, text: &str) -> Option<Layout> {
+    fn layout(&mut self, text: &str, typed: Option<&OptionValue>) -> Option<Layout> {
+        if let Some(OptionValue::Table(_)) = typed {
+            self.add("--layout", text, "expected a template, in quotes");
+            return None;
+        }
         Layout::parse(text).map_err(|error| self.add("--layout", text, error.to_string())).ok()
     }
 
     fn too_many(&mut self, dimensions: &Dimensions, count: u128) {
-        let Dimensions { generations, nodes, processes, files } = dimensions;
+        let Dimensions { generations, nodes, processes, files, .. } = dimensions;
         self.add(
             "--nodes × --processes × --files × --iterations",
             format!("{nodes} × {processes} × {files} × {generations}"),

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::Shape;
 use super::change::FileChange;
-use super::sharing::{Dedup, SHARED_START, SharedBlocks, Sharing};
+use super::sharing::{Dedup, SHARED_START, Scope, SharedBlocks, Sharing};
 use crate::dataset::sizes::FileSizes;
 use crate::dataset::{Coordinates, Dimensions};
 
@@ -30,7 +30,8 @@ pub struct Origin {
     pub length: u64,
 }
 
-/// The origins of all files: the shape of the data, and what it decides about each place.
+/// The origins of all files, or of those with one extension: the shape of the data, and what it
+/// decides about each place.
 ///
 /// It knows how large a file is, but not which files there are.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct Origins {
     sizes: FileSizes,
     /// How many blocks are shared, where that is the same for all files.
     sharing: Option<Sharing>,
+    /// How many extensions there are; at least 1.
+    extensions: u32,
 }
 
 impl Origins {
@@ -46,7 +49,7 @@ impl Origins {
     pub(in crate::dataset) fn new(shape: Shape, sizes: FileSizes, files: &Dimensions) -> Self {
         let common = |dedup| Sharing::common(dedup, shape.change, &sizes, files);
         let sharing = shape.dedup.and_then(common);
-        Self { shape, sizes, sharing }
+        Self { shape, sizes, sharing, extensions: files.extensions }
     }
 
     /// How well the data compresses and deduplicates, and what it is made of.
@@ -65,10 +68,10 @@ impl Origins {
     #[must_use]
     pub fn of(&self, file: Coordinates) -> FileOrigins {
         let change = self.shape.change.map(|change| change.of_file(*self.sizes.choice(), file));
-        let shared = self
-            .shape
-            .dedup
-            .map(|dedup| SharedBlocks::new(dedup, self.sharing(dedup, file), &self.sizes, file));
+        let shared = self.shape.dedup.map(|dedup| {
+            let owner = self.owner(dedup, Coordinates { generation: 0, ..file });
+            SharedBlocks::new((dedup, owner), self.sharing(dedup, file), &self.sizes, file)
+        });
         FileOrigins { file, change, shared }
     }
 
@@ -90,9 +93,21 @@ impl Origins {
     /// Whether a file is its scope's first one, and has this shared block.
     pub(in crate::dataset) fn has_shared_block(&self, file: Coordinates, number: u64) -> bool {
         self.shape.dedup.is_some_and(|dedup| {
-            dedup.scope.owner(file) == file
+            self.owner(dedup, file) == file
                 && number < self.sharing(dedup, file).count(file.generation)
         })
+    }
+
+    /// The file that owns the shared blocks of a file's scope, in the same generation.
+    fn owner(&self, dedup: Dedup, file: Coordinates) -> Coordinates {
+        let extension = file.file % self.extensions;
+        let Coordinates { generation, node, .. } = file;
+        let first = Coordinates { generation, file: extension, ..Coordinates::default() };
+        match dedup.scope {
+            Scope::Dataset => first,
+            Scope::Node => Coordinates { node, ..first },
+            Scope::File => file,
+        }
     }
 
     fn sharing(&self, dedup: Dedup, file: Coordinates) -> Sharing {

@@ -52,7 +52,7 @@ pub struct Dedup {
     pub scope: Scope,
 }
 
-/// Within what blocks are shared.
+/// Within what blocks are shared: files of one extension only, where there are several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// All files of a generation.
@@ -75,16 +75,6 @@ impl Scope {
             Self::Dataset => "dataset",
             Self::Node => "node",
             Self::File => "file",
-        }
-    }
-
-    /// The file that owns the shared blocks of a file's scope, in the same generation.
-    pub(super) fn owner(self, file: Coordinates) -> Coordinates {
-        let Coordinates { generation, node, .. } = file;
-        match self {
-            Self::Dataset => Coordinates { generation, ..Coordinates::default() },
-            Self::Node => Coordinates { generation, node, ..Coordinates::default() },
-            Self::File => file,
         }
     }
 }
@@ -155,7 +145,7 @@ pub(super) struct SharedBlocks {
 
 impl SharedBlocks {
     pub(super) fn new(
-        dedup: Dedup,
+        (dedup, owner): (Dedup, Coordinates),
         sharing: Sharing,
         sizes: &FileSizes,
         file: Coordinates,
@@ -171,7 +161,7 @@ impl SharedBlocks {
             shift,
             whole_end: (sizes.grown(first_size_bytes, file.generation) >> shift) << shift,
             first_size_bytes,
-            owner: dedup.scope.owner(first),
+            owner,
         }
     }
 

@@ -22,11 +22,13 @@ pub enum Template {
 }
 
 impl Template {
-    /// Whether its bytes depend on the file that they are in. Where they do not, all files hold the
-    /// same.
+    /// The format, where it is one.
     #[must_use]
-    pub fn differs_by_file(&self) -> bool {
-        matches!(self, Self::Random | Self::Text | Self::Framed(_))
+    pub fn framing(&self) -> Option<&Framing> {
+        match self {
+            Self::Framed(framing) => Some(framing),
+            _ => None,
+        }
     }
 
     /// Whether a byte may have been made at another place than where it stands: in an earlier

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::dataset::{Coordinates, Dataset, Percent};
+use crate::dataset::{Coordinates, Dataset, Origins, Percent};
 
 /// The size of many files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,18 +65,21 @@ impl Dataset {
     #[must_use]
     pub fn total_bytes(&self, part: DatasetPart) -> Total {
         let processes = u128::from(self.processes_of(part));
-        let (generations, sizes) = (self.generations(), self.origins().sizes());
+        let generations = self.generations();
+        let all_sizes = || self.all_origins().iter().map(Origins::sizes);
         // In 1024ths of a byte: below 2^61 files of at most 2^52 bytes.
         let in_generation = |generation: u16| {
-            u128::from(generations.files_at(generation)) * sizes.mean_1024ths(generation)
+            let of_number: u128 = all_sizes().map(|sizes| sizes.mean_1024ths(generation)).sum();
+            u128::from(generations.numbers_at(generation)) * of_number
         };
-        let all_are_alike = !generations.differ_in_files() && sizes.grow() == Percent::ZERO;
+        let all_are_alike = !generations.differ_in_files()
+            && all_sizes().all(|sizes| sizes.grow() == Percent::ZERO);
         let sum = if all_are_alike {
             in_generation(generations.first()) * u128::from(generations.count)
         } else {
             generations.all().map(in_generation).sum()
         };
-        let estimated = sizes.distribution().equal().is_none();
+        let estimated = all_sizes().any(|sizes| sizes.distribution().equal().is_none());
         Total { bytes: (sum * processes) >> 10, estimated }
     }
 
@@ -126,7 +129,7 @@ mod tests {
         toml::from_str::<DatasetConfig>(text).unwrap().validate().expect(text)
     }
 
-    const SHAPES: [&str; 6] = [
+    const SHAPES: [&str; 8] = [
         "iterations = 2\nnodes = 3\nprocesses = 4\nfiles = 5",
         "iterations = 3\nnodes = 2\nprocesses = 2\nfiles = 3\nnew_files = 50\n\
          grow = 12.5\nsize = 1001",
@@ -134,6 +137,10 @@ mod tests {
         "iterations = 3\nprocesses = 3\nfiles = 7\nnew_files = 15\ngrow = 1.5\nsize = '4K..8K'",
         "generation = 2\ngrow = 0.01\nfiles = 9\nsize = 5000",
         "nodes = 3\nfiles = 5\nsize = 'buckets:1=50,7=50'",
+        "iterations = 3\nnodes = 2\nfiles = 5\nnew_files = 30\n\
+         content = {npz = 'npz:x:u1,9', json = 'jsonl:id:int9,3', idx = 'tfrecord-index:9,99'}",
+        "iterations = 2\nnodes = 2\nfiles = 50\ngrow = 30\nsize = '1..1000'\n\
+         content = {npz = 'npz:x:u1,9', bin = 'random'}",
     ];
 
     #[test]

@@ -16,8 +16,10 @@ pub struct Dimensions {
     pub nodes: u32,
     /// Processes of each node.
     pub processes: u32,
-    /// Files of each process, in the generation that has the most.
+    /// Numbers of the files of each process, in the generation that has the most.
     pub files: u64,
+    /// Files of each number: one for each extension.
+    pub extensions: u32,
 }
 
 impl Dimensions {
@@ -27,21 +29,34 @@ impl Dimensions {
             Axis::Node => self.nodes.into(),
             Axis::Process => self.processes.into(),
             Axis::File => self.files,
+            Axis::Extension => self.extensions.into(),
         }
+    }
+
+    /// How many files a process has, in the generation that has the most.
+    pub(super) fn files_of_process(&self) -> u64 {
+        self.files * u64::from(self.extensions)
     }
 }
 
-/// One of the four coordinates, as a layout names it.
+/// One of the four coordinates, as a layout names it. The number of a file is two of them where
+/// files have extensions:
+///
+/// ```text
+/// file of the coordinates = {file} × number of extensions + place of {ext} among them
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {
     Generation,
     Node,
     Process,
     File,
+    Extension,
 }
 
 impl Axis {
-    pub(super) const ALL: [Self; 4] = [Self::Generation, Self::Node, Self::Process, Self::File];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Generation, Self::Node, Self::Process, Self::File, Self::Extension];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -49,6 +64,7 @@ impl Axis {
             Self::Node => "node",
             Self::Process => "process",
             Self::File => "file",
+            Self::Extension => "ext",
         }
     }
 
@@ -56,22 +72,31 @@ impl Axis {
         Self::ALL.into_iter().find(|axis| axis.name() == name)
     }
 
-    pub(super) fn of(self, file: Coordinates) -> u64 {
+    /// Its value for a file, where there are so many extensions.
+    pub(super) fn of(self, file: Coordinates, extensions: u32) -> u64 {
         match self {
             Self::Generation => file.generation.into(),
             Self::Node => file.node.into(),
             Self::Process => file.process.into(),
-            Self::File => file.file.into(),
+            Self::File => u64::from(file.file / extensions),
+            Self::Extension => u64::from(file.file % extensions),
         }
     }
 
-    /// Sets this coordinate of `file`; `None` when the field cannot hold the value.
-    pub(super) fn set(self, file: &mut Coordinates, value: u64) -> Option<()> {
+    /// Sets this coordinate of `file`, where there are so many extensions; `None` when the field
+    /// cannot hold the value.
+    pub(super) fn set(self, file: &mut Coordinates, value: u64, extensions: u32) -> Option<()> {
+        let (number, extension) = (file.file / extensions, file.file % extensions);
+        let file_of = |number: u64, extension: u64| {
+            let before = number.checked_mul(extensions.into())?;
+            u32::try_from(before.checked_add(extension)?).ok()
+        };
         match self {
             Self::Generation => file.generation = value.try_into().ok()?,
             Self::Node => file.node = value.try_into().ok()?,
             Self::Process => file.process = value.try_into().ok()?,
-            Self::File => file.file = value.try_into().ok()?,
+            Self::File => file.file = file_of(value, extension.into())?,
+            Self::Extension => file.file = file_of(number.into(), value)?,
         }
         Some(())
     }

@@ -1,10 +1,13 @@
 //! The template of the paths.
 
+mod error;
+
 use std::fmt;
 
-use thiserror::Error;
-
 use super::dimensions::{Axis, Dimensions};
+use super::extensions::Extensions;
+
+pub use error::LayoutError;
 
 /// The longest name that Linux filesystems take.
 const MAX_NAME_BYTES: usize = 255;
@@ -19,7 +22,8 @@ const RESERVED_NAME: &str = ".status";
 ///
 /// A placeholder, `{iteration}`, `{node}`, `{process}` or `{file}`, stands for a coordinate;
 /// `{file:06}` pads it with zeros to six digits; `{{` and `}}` are the braces themselves. Each
-/// coordinate stands there once; one that is always 0 may be left out.
+/// coordinate stands there once; one that is always 0 may be left out. `{ext}` stands for the
+/// extension, where files have one.
 ///
 /// A path gives its coordinates back, and has one spelling only. To that end a number is read as
 /// far as its digits go, unless all its values have the same count of digits, and a template in
@@ -37,6 +41,7 @@ pub(super) enum LayoutPart {
     /// Never empty, and never beside another literal.
     Literal(String),
     Number(Placeholder),
+    Extension,
 }
 
 /// A coordinate in a template.
@@ -47,78 +52,17 @@ pub(super) struct Placeholder {
     pub(super) width: usize,
 }
 
-/// Why a template is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum LayoutError {
-    /// Nothing between two slashes, or before the first or after the last, or at all.
-    #[error("a path component is empty; expected names with a single / between them")]
-    EmptyComponent,
-    /// `.` or `..` as a name.
-    #[error("`{0}` is not a name; expected any component but `.` and `..`")]
-    DotComponent(String),
-    /// The name that belongs to the verdicts.
-    #[error("`.status` at the root is reserved; expected any other first component")]
-    Reserved,
-    /// A control character, NUL among them.
-    #[error("it holds the control character {0:?}; expected printable text")]
-    Control(char),
-    /// `{` without `}`, or the reverse.
-    #[error("a brace has no partner; expected {{name}} for a number, {{{{ and }}}} for a brace")]
-    UnbalancedBrace,
-    /// A placeholder that is none.
-    #[error(
-        "`{{{0}}}` is not a placeholder; expected {{iteration}}, {{node}}, {{process}} or \
-         {{file}}"
-    )]
-    UnknownPlaceholder(String),
-    /// A width that is none.
-    #[error("`:{0}` is not a width; expected :01 to :020, a zero and then how many digits")]
-    Width(String),
-    /// The same coordinate twice.
-    #[error("`{{{0}}}` stands there twice; expected each placeholder once")]
-    Repeated(&'static str),
-    /// Files would share a path.
-    #[error("files would share a path; expected a layout that also names {0}")]
-    Missing(String),
-    /// Generations with different numbers of files need a directory each.
-    #[error(
-        "with --new-files the iterations have different numbers of files; expected \
-         {{iteration}} in a path component before that of {{file}}"
-    )]
-    FilesBeforeGeneration,
-    /// Two numbers, or a number and a digit, of which nobody can say where one ends.
-    #[error(
-        "`{placeholder}` has no fixed width and a digit can follow, so a name could be read in two \
-         ways; expected `{fixed}`, or a character between them that is not a digit"
-    )]
-    Ambiguous {
-        /// The placeholder as it stands.
-        placeholder: String,
-        /// The placeholder as it could stand.
-        fixed: String,
-    },
-    /// A name longer than filesystems take.
-    #[error("the names of component {number} have up to {bytes} bytes; expected at most 255")]
-    NameTooLong {
-        /// Which component, counted from 1.
-        number: usize,
-        /// The length of its longest name.
-        bytes: usize,
-    },
-    /// A path longer than system calls take.
-    #[error("paths have up to {bytes} bytes; expected at most 4095")]
-    PathTooLong {
-        /// The length of the longest path.
-        bytes: usize,
-    },
-}
-
 impl Layout {
     /// The layout of those who ask for none: a directory for each coordinate but the last.
-    pub(in crate::dataset) fn default_text(iterations: bool, several_files: bool) -> String {
+    pub(in crate::dataset) fn default_text(
+        iterations: bool,
+        several_files: bool,
+        extensions: &Extensions,
+    ) -> String {
         let iteration = if iterations { "iteration_{iteration}/" } else { "" };
         let file = if several_files { "/file_{file}" } else { "" };
-        format!("{iteration}node_{{node}}/process_{{process}}{file}")
+        let extension = if extensions.names().is_empty() { "" } else { ".{ext}" };
+        format!("{iteration}node_{{node}}/process_{{process}}{file}{extension}")
     }
 
     /// Reads a template; what depends on the dimensions is for [`check`](Self::check).
@@ -131,9 +75,7 @@ impl Layout {
         if is_literal(layout.components.first(), RESERVED_NAME) {
             return Err(LayoutError::Reserved);
         }
-        let is_repeated = |axis: &Axis| {
-            layout.placeholders().filter(|placeholder| placeholder.axis == *axis).count() > 1
-        };
+        let is_repeated = |axis: &Axis| layout.axes().filter(|another| another == axis).count() > 1;
         match Axis::ALL.into_iter().find(is_repeated) {
             Some(axis) => Err(LayoutError::Repeated(axis.name())),
             None => Ok(layout),
@@ -141,17 +83,24 @@ impl Layout {
     }
 
     /// Whether every file of these dimensions has a path of its own that can be read backwards.
-    pub(in crate::dataset) fn check(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
+    pub(in crate::dataset) fn check(
+        &self,
+        dimensions: &Dimensions,
+        extensions: &Extensions,
+    ) -> Result<(), LayoutError> {
+        self.check_extensions(extensions)?;
         self.check_complete(dimensions)?;
-        self.components.iter().try_for_each(|parts| check_unambiguous(parts, dimensions))?;
-        self.check_lengths(dimensions)
+        for parts in &self.components {
+            check_unambiguous(parts, dimensions, extensions)?;
+        }
+        self.check_lengths(dimensions, extensions)
     }
 
     /// Whether the generation is told before the file is, so that each can have a number of files
     /// of its own.
     pub(in crate::dataset) fn check_generation_first(&self) -> Result<(), LayoutError> {
         let component = |axis: Axis| {
-            let names = |part: &LayoutPart| matches!(part, LayoutPart::Number(n) if n.axis == axis);
+            let names = |part: &LayoutPart| part.axis() == Some(axis);
             self.components.iter().position(|parts| parts.iter().any(names))
         };
         match (component(Axis::Generation), component(Axis::File)) {
@@ -172,18 +121,41 @@ impl Layout {
         &self.components
     }
 
-    fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
-        self.components.iter().flatten().filter_map(|part| match part {
-            LayoutPart::Number(placeholder) => Some(*placeholder),
-            LayoutPart::Literal(_) => None,
-        })
+    fn axes(&self) -> impl Iterator<Item = Axis> {
+        self.components.iter().flatten().filter_map(LayoutPart::axis)
+    }
+
+    /// Whether extensions stand in it where files have some, and only there.
+    fn check_extensions(&self, extensions: &Extensions) -> Result<(), LayoutError> {
+        let names = extensions.names();
+        let has_place = self.axes().any(|axis| axis == Axis::Extension);
+        match (names.is_empty(), has_place) {
+            (true, true) => return Err(LayoutError::NoExtensions),
+            (false, false) => {
+                let text = self.to_string();
+                let before = names.iter().find_map(|name| text.strip_suffix(&format!(".{name}")));
+                let nearest = format!("{}.{{ext}}", before.unwrap_or(&text));
+                return Err(LayoutError::MissingExtension { names: names.join(", "), nearest });
+            }
+            _ => {}
+        }
+        let Some(first) = self.components.first() else { return Ok(()) };
+        let is_reserved = |extension: &String| {
+            let text = first.iter().map(|part| match part {
+                LayoutPart::Literal(text) => text,
+                LayoutPart::Extension => extension.as_str(),
+                LayoutPart::Number(_) => "/",
+            });
+            text.collect::<String>() == RESERVED_NAME
+        };
+        if names.iter().any(is_reserved) { Err(LayoutError::Reserved) } else { Ok(()) }
     }
 
     fn check_complete(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
         let missing: Vec<String> = Axis::ALL
             .into_iter()
             .filter(|axis| dimensions.along(*axis) > 1)
-            .filter(|axis| self.placeholders().all(|placeholder| placeholder.axis != *axis))
+            .filter(|axis| self.axes().all(|other| other != *axis))
             .map(|axis| format!("{{{}}}", axis.name()))
             .collect();
         if missing.is_empty() {
@@ -192,10 +164,14 @@ impl Layout {
         Err(LayoutError::Missing(missing.join(", ")))
     }
 
-    fn check_lengths(&self, dimensions: &Dimensions) -> Result<(), LayoutError> {
+    fn check_lengths(
+        &self,
+        dimensions: &Dimensions,
+        extensions: &Extensions,
+    ) -> Result<(), LayoutError> {
         let mut path_bytes = self.components.len() - 1;
         for (index, parts) in self.components.iter().enumerate() {
-            let bytes = parts.iter().map(|part| part.max_bytes(dimensions)).sum();
+            let bytes = parts.iter().map(|part| part.max_bytes(dimensions, extensions)).sum();
             if bytes > MAX_NAME_BYTES {
                 return Err(LayoutError::NameTooLong { number: index + 1, bytes });
             }
@@ -226,22 +202,42 @@ impl Placeholder {
             Some((name, width)) => (name, parse_width(width)?),
         };
         let axis = Axis::from_name(name)
+            .filter(|axis| *axis != Axis::Extension)
             .ok_or_else(|| LayoutError::UnknownPlaceholder(inside.to_owned()))?;
         Ok(Self { axis, width })
     }
 }
 
 impl LayoutPart {
-    fn max_bytes(&self, dimensions: &Dimensions) -> usize {
+    /// What stands between two braces.
+    fn parse(inside: &str) -> Result<Self, LayoutError> {
+        if inside == Axis::Extension.name() {
+            return Ok(Self::Extension);
+        }
+        Placeholder::parse(inside).map(Self::Number)
+    }
+
+    fn axis(&self) -> Option<Axis> {
         match self {
+            Self::Literal(_) => None,
+            Self::Number(placeholder) => Some(placeholder.axis),
+            Self::Extension => Some(Axis::Extension),
+        }
+    }
+
+    fn max_bytes(&self, dimensions: &Dimensions, extensions: &Extensions) -> usize {
+        match self {
+            Self::Extension => extensions.bytes_max(),
             Self::Literal(text) => text.len(),
             Self::Number(placeholder) => placeholder.width.max(placeholder.digits(dimensions)),
         }
     }
 
-    fn may_begin_with_digit(&self) -> bool {
+    fn may_begin_with_digit(&self, extensions: &Extensions) -> bool {
+        let begins = |text: &String| text.starts_with(|c: char| c.is_ascii_digit());
         match self {
-            Self::Literal(text) => text.starts_with(|c: char| c.is_ascii_digit()),
+            Self::Literal(text) => begins(text),
+            Self::Extension => extensions.names().iter().any(begins),
             Self::Number(_) => true,
         }
     }
@@ -266,6 +262,7 @@ impl fmt::Display for LayoutPart {
         match self {
             Self::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
             Self::Number(placeholder) => placeholder.fmt(f),
+            Self::Extension => write!(f, "{{{}}}", Axis::Extension.name()),
         }
     }
 }
@@ -294,7 +291,7 @@ fn parse_component(text: &str) -> Result<Vec<LayoutPart>, LayoutError> {
         } else if let Some(after) = rest.strip_prefix('{') {
             let (inside, after) = after.split_once('}').ok_or(LayoutError::UnbalancedBrace)?;
             push_literal(&mut parts, &mut literal);
-            parts.push(LayoutPart::Number(Placeholder::parse(inside)?));
+            parts.push(LayoutPart::parse(inside)?);
             rest = after;
         } else if rest.starts_with('}') {
             return Err(LayoutError::UnbalancedBrace);
@@ -331,10 +328,21 @@ fn is_literal(parts: Option<&Vec<LayoutPart>>, name: &str) -> bool {
 }
 
 /// A number ends where its digits end, unless its width is fixed.
-fn check_unambiguous(parts: &[LayoutPart], dimensions: &Dimensions) -> Result<(), LayoutError> {
+fn check_unambiguous(
+    parts: &[LayoutPart],
+    dimensions: &Dimensions,
+    extensions: &Extensions,
+) -> Result<(), LayoutError> {
     for pair in parts.windows(2) {
+        if let [LayoutPart::Extension, next] = pair {
+            let is_in_none = |c: char| !extensions.names().iter().any(|name| name.contains(c));
+            match next {
+                LayoutPart::Literal(text) if text.starts_with(is_in_none) => {}
+                _ => return Err(LayoutError::AmbiguousExtension),
+            }
+        }
         if let [LayoutPart::Number(placeholder), next] = pair
-            && next.may_begin_with_digit()
+            && next.may_begin_with_digit(extensions)
             && !placeholder.is_fixed(dimensions)
         {
             let fixed = Placeholder { width: placeholder.digits(dimensions), ..*placeholder };

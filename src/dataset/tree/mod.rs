@@ -8,6 +8,7 @@
 //! This room never asks how large a file is or what it holds.
 
 mod dimensions;
+mod extensions;
 mod inode;
 mod layout;
 mod level_names;
@@ -15,8 +16,10 @@ mod namespace;
 mod path_lengths;
 
 pub use dimensions::Dimensions;
+pub use extensions::Extensions;
 pub use inode::{Inode, MAX_INODES};
 pub use layout::{Layout, LayoutError};
 pub use namespace::{DatasetEntry, Namespace};
 
 pub(super) use dimensions::{MAX_FILES, MAX_U16_DIMENSION};
+pub(super) use extensions::EXTENSIONS_MAX;

@@ -2,7 +2,10 @@
 
 mod gaps;
 
+use std::ops::Range;
+
 use super::dimensions::{Axis, Dimensions};
+use super::extensions::Extensions;
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
 use super::level_names::{self, LevelNames};
@@ -34,6 +37,7 @@ use crate::dataset::{Coordinates, DatasetPart, Generations};
 pub struct Namespace {
     layout: Layout,
     dimensions: Dimensions,
+    extensions: Extensions,
     generations: Generations,
     /// The root's level first, the files' last.
     levels: Vec<TreeLevel>,
@@ -71,6 +75,7 @@ impl Namespace {
     pub(in crate::dataset) fn new(
         layout: Layout,
         dimensions: Dimensions,
+        extensions: Extensions,
         generations: Generations,
     ) -> Result<Self, u128> {
         let inode_count = count_inodes(&layout, &dimensions);
@@ -80,13 +85,13 @@ impl Namespace {
             TreeLevel { names: LevelNames::root(), first_inode: Inode::ROOT.get(), count: 1 };
         let mut levels = Vec::with_capacity(layout.components().len() + 1);
         for component in layout.components() {
-            let names = LevelNames::new(component, &dimensions, generations.first());
+            let names = LevelNames::new(component, &dimensions, &extensions, generations.first());
             let first_inode = last.first_inode + last.count;
             let count = last.count * names.fan_out();
             levels.push(std::mem::replace(&mut last, TreeLevel { names, first_inode, count }));
         }
         levels.push(last);
-        Ok(Self { layout, dimensions, generations, levels, inode_count })
+        Ok(Self { layout, dimensions, extensions, generations, levels, inode_count })
     }
 
     /// What an inode is; `None` if it is not the dataset's.
@@ -248,7 +253,7 @@ impl Namespace {
             }
             files *= fan_out;
             if let Some((_, radix)) = level.names.file_digit() {
-                files = files / radix * self.files_of(at);
+                files = files / radix * self.numbers_of(at);
             }
             if level.names.has(Axis::Generation) && self.generations.differ_in_files() {
                 // Counted with their files.
@@ -266,6 +271,19 @@ impl Namespace {
         let wanted = node.is_none_or(|node| node == fixed.node)
             && process.is_none_or(|process| process == fixed.process);
         if wanted { files } else { 0 }
+    }
+
+    /// The inode numbers of all that is below a directory, level by level from its entries down to
+    /// the files. Not all of them need be in use.
+    pub fn inodes_below(&self, directory: Inode) -> impl Iterator<Item = Range<u64>> + use<'_> {
+        let at = self.index_of(directory);
+        let mut below = at.map_or(0..0, |at| at.index..at.index + 1);
+        let above = at.map_or(self.levels.len(), |at| at.depth + 1);
+        self.levels.iter().skip(above).map(move |level| {
+            let fan_out = level.names.fan_out();
+            below = below.start * fan_out..below.end * fan_out;
+            level.first_inode + below.start..level.first_inode + below.end
+        })
     }
 
     /// The node and the process whose files all those below a directory are, or those of a file;
@@ -326,6 +344,11 @@ impl Namespace {
 
     pub(in crate::dataset) fn dimensions(&self) -> Dimensions {
         self.dimensions
+    }
+
+    /// What the names of the files end with, where they have extensions.
+    pub(in crate::dataset) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     fn index_of(&self, inode: Inode) -> Option<TreeIndex> {

@@ -10,8 +10,11 @@
 //!             └─┬─┘
 //!             stride: one digit sum is that of whole cycles, whole steps, and a rest of one step
 //! ```
+//!
+//! Extensions change from file to file, in cycles of all of them.
 
 use super::dimensions::{Axis, Dimensions};
+use super::extensions::Extensions;
 use super::layout::{LayoutPart, Placeholder};
 use super::namespace::Namespace;
 
@@ -38,9 +41,9 @@ fn path_bytes(namespace: &Namespace, files: u64) -> u128 {
     let mut sum = 0;
     let mut left = files;
     for (position, generation) in (0..).zip(generations.all()) {
-        let files = generations.files_at(generation);
-        let files_now = left.min(namespace.process_count() * files);
+        let files = generations.numbers_at(generation);
         let of_one = Dimensions { generations: 1, files, ..dimensions };
+        let files_now = left.min(namespace.process_count() * of_one.files_of_process());
         sum += parts_bytes(namespace, files_now, |number, files_now| match number.axis {
             Axis::Generation => {
                 let width = number.width.max(1);
@@ -68,19 +71,29 @@ fn parts_bytes(
     let sum = |part: &LayoutPart| match part {
         LayoutPart::Literal(text) => text.len() as u128 * u128::from(files),
         LayoutPart::Number(placeholder) => number(*placeholder, files),
+        LayoutPart::Extension => extension_bytes(namespace.extensions(), files),
     };
     slashes * u128::from(files) + components.iter().flatten().map(sum).sum::<u128>()
+}
+
+/// The extensions in the paths of the first `files` files.
+fn extension_bytes(extensions: &Extensions, files: u64) -> u128 {
+    let cycle = u64::from(extensions.files_of_number());
+    u128::from(files / cycle) * u128::from(extensions.bytes_of_first(cycle))
+        + u128::from(extensions.bytes_of_first(files % cycle))
 }
 
 /// The digits of one axis in the paths of the first `files` files.
 fn axis_bytes(dimensions: &Dimensions, axis: Axis, width: usize, files: u64) -> u128 {
     // The files that pass before the number of the axis goes on by one.
     let stride = match axis {
-        Axis::File => 1,
-        Axis::Process => dimensions.files,
-        Axis::Node => dimensions.files * u64::from(dimensions.processes),
+        Axis::Extension => 1,
+        Axis::File => dimensions.extensions.into(),
+        Axis::Process => dimensions.files_of_process(),
+        Axis::Node => dimensions.files_of_process() * u64::from(dimensions.processes),
         Axis::Generation => {
-            dimensions.files * u64::from(dimensions.processes) * u64::from(dimensions.nodes)
+            let of_node = dimensions.files_of_process() * u64::from(dimensions.processes);
+            of_node * u64::from(dimensions.nodes)
         }
     };
     let radix = dimensions.along(axis);
@@ -111,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dataset::DatasetConfig;
+    use crate::dataset::{DatasetConfig, OptionValue};
 
     #[test]
     fn numbers_have_their_digits() {
@@ -130,6 +143,7 @@ mod tests {
         #[test]
         fn the_paths_are_as_long_as_they_are(
             (iterations, nodes, processes, files) in (1_u64..4, 1_u64..13, 1_u64..13, 1_u64..120),
+            extensions in prop::sample::subsequence(vec!["a", "bin", "json.gz"], 0..=3),
             widths in prop::array::uniform4(0_usize..5),
             order in Just([0, 1, 2, 3]).prop_shuffle(),
             slash in any::<[bool; 3]>(),
@@ -142,12 +156,19 @@ mod tests {
                 let placeholder = format!("{separator}{{{}:0{}}}", axes[axis], widths[axis]);
                 layout += &placeholder;
             }
+            if !extensions.is_empty() {
+                layout += "~{ext}";
+            }
             let typed = DatasetConfig {
                 iterations: Some(iterations.into()),
                 nodes: Some(nodes.into()),
                 processes: Some(processes.into()),
                 files: Some(files.into()),
                 new_files: Some(new_files.into()),
+                content: (!extensions.is_empty()).then(|| {
+                    let random = |name: &&str| ((*name).to_owned(), "random".to_owned());
+                    OptionValue::Table(extensions.iter().map(random).collect())
+                }),
                 layout: Some(layout.replace(":00}", "}").as_str().into()),
                 ..DatasetConfig::default()
             };

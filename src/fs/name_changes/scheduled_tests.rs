@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::{Allocate, OpenFor, Options, RenameMode, SetAttributes};
 use super::*;
+use crate::content::StopCheck;
 use crate::dataset::DatasetConfig;
 use crate::sync::{schedules, thread};
 
@@ -143,7 +144,7 @@ fn a_change_of_a_file_is_before_a_reset_or_after_it() {
             Box::new(move || {
                 growing.allocate(file, 0..16, Allocate::Space { keep_size: false }).unwrap();
             }),
-            Box::new(move || writing.write_back(file, 4, b"late").unwrap()),
+            Box::new(move || writing.write_back(file, 4, b"late", StopCheck::NEVER).unwrap()),
             Box::new(move || {
                 let reset = resetting.control(b"reset").unwrap();
                 let size = resetting.attributes(file).unwrap().size.size_bytes;

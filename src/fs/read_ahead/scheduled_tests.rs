@@ -2,6 +2,7 @@
 //!
 //! The pieces are small here: what is tested is who hands what to whom.
 
+use crate::content::StopCheck;
 use crate::dataset::{Dataset, DatasetConfig};
 use crate::fs::{Filesystem, Options};
 use crate::sync::{pool, schedules, thread};
@@ -30,7 +31,7 @@ fn file(filesystem: &Filesystem, process: u32) -> Inode {
 /// One system call: it gets the bytes of the file, and as many as it asked for unless they end.
 fn read(filesystem: &Filesystem, inode: Inode, offset: u64, size: usize, buffer: &mut Vec<u8>) {
     let read = ReadRequest { inode, handle: 0, offset, size };
-    filesystem.serve_read(read, buffer, |answer| {
+    filesystem.serve_read(read, buffer, StopCheck::NEVER, |answer| {
         let bytes = answer.unwrap();
         let left = usize::try_from(FILE_BYTES.saturating_sub(offset)).unwrap();
         assert_eq!(bytes.len(), size.min(left), "{size} bytes at {offset}");

@@ -10,30 +10,52 @@ use fuser::{ReplyData, ReplyOpen, ReplyWrite, ReplyXattr, Request, WriteFlags};
 use super::super::commands::Commands;
 use super::super::slow::SlowRequests;
 use super::Adapter;
-use super::replies::{XattrValue, answer, conclude, guarded};
+use super::replies::{ReplyWith, XattrValue, answer, conclude, guarded};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
-use crate::fs::{DocumentWork, Filesystem, Fill, OpenFor, QUICK_BYTES_MAX, ReadRequest, Result};
+use crate::fs::{
+    DocumentWork, Error, Filesystem, Fill, OpenFor, QUICK_BYTES_MAX, ReadRequest, Result,
+};
 
-/// Writes as the kernel asks for it.
-pub(super) fn write(
-    filesystem: &Filesystem,
-    commands: &Commands,
-    inode: Inode,
-    (offset, data): (u64, &[u8]),
-    write_flags: WriteFlags,
-) -> Result<u32> {
-    if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
-        filesystem.write_back(inode, offset, data)?;
-    } else {
-        filesystem.write(inode, offset, data)?;
-        let drop_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        if drop_set_id && filesystem.drop_set_id(inode) {
-            commands.mode_changed(inode);
+/// A write as the kernel asks for it, but for the bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Write {
+    pub(super) inode: Inode,
+    pub(super) offset: u64,
+    pub(super) flags: WriteFlags,
+}
+
+impl Write {
+    pub(super) fn run(
+        self,
+        filesystem: &Filesystem,
+        commands: &Commands,
+        data: &[u8],
+        stop: StopCheck<'_>,
+    ) -> Result<u32> {
+        let Self { inode, offset, flags } = self;
+        if flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+            filesystem.write_back(inode, offset, data, stop)?;
+        } else {
+            filesystem.write_unless(inode, offset, data, stop)?;
+            let drop_set_id = flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+            if drop_set_id && filesystem.drop_set_id(inode) {
+                commands.mode_changed(inode);
+            }
         }
+        // Requests are at most 16 MiB.
+        Ok(u32::try_from(data.len()).unwrap_or(u32::MAX))
     }
-    // Requests are at most 16 MiB.
-    Ok(u32::try_from(data.len()).unwrap_or(u32::MAX))
+}
+
+/// A request that may take long.
+#[derive(Clone, Copy)]
+pub(super) struct SlowRequest {
+    pub(super) name: &'static str,
+    /// Who waits for it.
+    pub(super) pid: u32,
+    /// How many bytes it has judged.
+    pub(super) judged: u64,
 }
 
 impl Adapter {
@@ -51,30 +73,23 @@ impl Adapter {
     }
 
     /// Reads bytes among which are sums over many others.
-    pub(super) fn read_sums(&self, pid: u32, read: ReadRequest, reply: ReplyData) {
+    pub(super) fn read_slowly(&self, pid: u32, read: ReadRequest, reply: ReplyData) {
         let filesystem = Arc::clone(&self.filesystem);
-        self.slow.sums.answer(pid, move |_| {
+        self.slow.sums.answer(pid, move |stop| {
             guarded("read", || {
                 let answer = |outcome: Result<&[u8]>| conclude("read", reply, outcome);
-                filesystem.serve_read(read, &mut Vec::new(), answer);
+                filesystem.serve_read(read, &mut Vec::new(), StopCheck::when(stop), answer);
             });
         });
     }
 
     /// Writes such bytes, which are judged.
-    pub(super) fn write_sums(
-        &self,
-        pid: u32,
-        inode: Inode,
-        (offset, data): (u64, &[u8]),
-        write_flags: WriteFlags,
-        reply: ReplyWrite,
-    ) {
+    pub(super) fn write_slowly(&self, pid: u32, write: Write, data: &[u8], reply: ReplyWrite) {
         let filesystem = Arc::clone(&self.filesystem);
         let (commands, data) = (self.commands.share(), data.to_vec());
-        self.slow.sums.answer(pid, move |_| {
+        self.slow.sums.answer(pid, move |stop| {
             answer("write", reply, || {
-                write(&filesystem, &commands, inode, (offset, &data), write_flags)
+                write.run(&filesystem, &commands, &data, StopCheck::when(stop))
             });
         });
     }
@@ -117,19 +132,27 @@ impl Adapter {
         });
     }
 
-    /// Runs something at once where it is about few bytes, else on another thread.
-    pub(super) fn perhaps_slow(
+    /// Runs something at once where it is about few bytes, and judging them does not take long;
+    /// else on another thread. What is interrupted has done nothing.
+    pub(super) fn perhaps_slow<T, R: ReplyWith<T> + Send + 'static>(
         &self,
         requests: &SlowRequests,
-        (pid, length): (u32, u64),
-        run: impl FnOnce(&Filesystem, StopCheck<'_>) + Send + 'static,
+        SlowRequest { name, pid, judged }: SlowRequest,
+        reply: R,
+        run: impl Fn(&Filesystem, StopCheck<'_>) -> Result<T> + Send + 'static,
     ) {
-        if length <= QUICK_BYTES_MAX {
-            run(&self.filesystem, StopCheck::NEVER);
-            return;
-        }
-        let filesystem = Arc::clone(&self.filesystem);
-        requests.answer(pid, move |stop| run(&filesystem, StopCheck::when(stop)));
+        guarded(name, || {
+            if judged <= QUICK_BYTES_MAX {
+                match run(&self.filesystem, StopCheck::BEFORE_LONG) {
+                    Err(Error::Interrupted) => {}
+                    outcome => return conclude(name, reply, outcome),
+                }
+            }
+            let filesystem = Arc::clone(&self.filesystem);
+            requests.answer(pid, move |stop| {
+                answer(name, reply, || run(&filesystem, StopCheck::when(stop)));
+            });
+        });
     }
 
     /// What is to be done after a change of the content that is no write: the kernel does not say
@@ -137,7 +160,7 @@ impl Adapter {
     pub(super) fn content_changed(
         &self,
         request: &Request,
-    ) -> impl FnOnce(&Filesystem, Inode) + Send + use<> {
+    ) -> impl Fn(&Filesystem, Inode) + Send + use<> {
         let commands = self.commands.share();
         let drops = request.uid() != 0;
         move |filesystem, inode| {

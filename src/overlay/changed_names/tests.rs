@@ -122,12 +122,12 @@ fn a_made_directory_stands_for_the_one_whose_name_it_has() {
     let made = Inode::new(1 << 61);
     let to = Some((made, InodeKind::Directory));
     tree.set(&dataset, Inode::ROOT, b"other", to);
-    tree.set_place(made, Inode::ROOT, b"other");
+    tree.set_place(&dataset, made, Inode::ROOT, b"other");
     assert_eq!(tree.stands_for(&dataset, made), None);
     assert_eq!(tree.file_named(&dataset, made, b"process_0"), None);
     tree.set(&dataset, Inode::ROOT, b"other", None);
     tree.set(&dataset, Inode::ROOT, b"node_1", to);
-    tree.set_place(made, Inode::ROOT, b"node_1");
+    tree.set_place(&dataset, made, Inode::ROOT, b"node_1");
     assert_eq!(tree.stands_for(&dataset, made), Some(node(&dataset)));
     let (inode, file) = tree.file_named(&dataset, made, b"process_2").unwrap();
     assert_eq!((file.node, file.process), (1, 2));
@@ -147,7 +147,7 @@ fn at_the_limit_names_can_still_go() {
     let set = |name: &[u8], to| {
         let change = [(Inode::ROOT, name, to)];
         names.change::<_, BudgetFull>(
-            &budget,
+            (&budget, &Dirty::default()),
             |tree| tree.growth(&dataset, &change),
             |tree| {
                 tree.set(&dataset, Inode::ROOT, name, to);

@@ -1,11 +1,13 @@
 //! Random changes of a few records that share a small budget, which must at every moment say
 //! exactly what they hold.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::super::budget::BudgetLimits;
+use super::super::budget::{Budget, BudgetLimits};
 use super::*;
-use crate::dataset::Coordinates;
+use crate::dataset::{Coordinates, Inode};
 use crate::overlay::ExtentData;
 use crate::overlay::extent::to_index;
 
@@ -39,15 +41,16 @@ fn changes() -> impl Strategy<Value = (usize, Change)> {
 
 /// The first is one of the dataset's, the others were made.
 fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<FileContent>), BudgetFull> {
-    let budget = Arc::clone(budget);
+    let (inode, budget) = (Inode::ROOT, Arc::clone(budget));
+    let owner = RecordOwner { inode, budget, dirty: Arc::default() };
     if file == 0 {
         let base = FileContent { file: Coordinates::default(), size_bytes: 300 };
-        return Ok((Record::new(budget, 0)?, Some(base)));
+        return Ok((Record::new(owner, 0)?, Some(base)));
     }
     let kind = if file == 1 { InodeKind::File } else { InodeKind::Symlink };
     let target = (kind == InodeKind::Symlink).then(|| b"somewhere".as_slice().into());
     let created = Created { kind, mode: 0o644, uid: 0, gid: 0, time: NOW, target };
-    Ok((Record::create(budget, 0, created)?, None))
+    Ok((Record::create(owner, 0, created)?, None))
 }
 
 fn pieces(mut offset: u64, lengths: &[(u64, u8)]) -> Vec<(u64, Extent)> {

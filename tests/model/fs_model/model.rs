@@ -281,7 +281,7 @@ impl Checked {
             filesystem,
             keystream: Content::new(dataset.seed()),
             names,
-            is_plain: dataset.shape().is_plain(),
+            is_plain: dataset.shape(Coordinates::default()).is_plain(),
         }
     }
 

@@ -1,8 +1,11 @@
 //! The options that shape the data.
 
+use super::contents::Contents;
 use super::{Errors, OptionValue};
 use crate::dataset::configuration::options::{DatasetConfig, FILE_PREFIX};
-use crate::dataset::{ChangeRule, Dedup, Percent, Scope, Shape, Sizes, Template, parse_size};
+use crate::dataset::{
+    ByExtension, ChangeRule, Coordinates, Dedup, Percent, Scope, Shape, Sizes, Template, parse_size,
+};
 use crate::framing::{Framing, FramingError};
 
 /// The size of a block when none is given: a page, and what most storage deduplicates.
@@ -10,10 +13,16 @@ const DEFAULT_BLOCK_BYTES: u64 = 4096;
 const MIN_BLOCK_BYTES: u64 = 512;
 const MAX_BLOCK_BYTES: u64 = 1 << 20;
 
+const ONLY_WITH_FILE: &str = "only goes with --content file:PATH";
+
 impl Errors {
-    /// The shape. Where something in it is wrong that is noted, and the default stands for it.
-    pub(super) fn shape(&mut self, typed: &DatasetConfig) -> Shape {
-        let template = self.template(typed);
+    /// The shape of each content. Where something in it is wrong that is noted, and the default
+    /// stands for it. An option holds for the contents that it goes with.
+    pub(super) fn shapes(
+        &mut self,
+        typed: &DatasetConfig,
+        contents: &Contents,
+    ) -> ByExtension<Shape> {
         let compress = self.percent(
             "--compress",
             typed.compress.as_ref(),
@@ -21,15 +30,21 @@ impl Errors {
         );
         let dedup = self.dedup(typed);
         let change = self.change(typed, dedup.map_or(0, |dedup| dedup.block_bytes));
-        let shape = Shape { template, compress, dedup, change };
+        // Of several contents some are random, or all are of formats.
+        let mut templates = contents.templates.iter();
+        let unframed = templates.find(|template| template.framing().is_none());
+        let template = unframed.unwrap_or(contents.templates.of(Coordinates::default()));
+        let shape = Shape { template: template.clone(), compress, dedup, change };
         self.agreement(typed, &shape);
-        shape
+        contents.templates.map(|template| match template {
+            Template::Framed(_) => Shape { template: template.clone(), ..Shape::default() },
+            _ => Shape { template: template.clone(), ..shape.clone() },
+        })
     }
 
-    fn template(&mut self, typed: &DatasetConfig) -> Template {
-        let text =
-            typed.content.as_ref().map_or_else(|| "random".to_owned(), OptionValue::to_string);
-        let template = match (text.as_str(), &typed.template) {
+    /// The template that a content without an extension is.
+    pub(super) fn template(&mut self, text: &str, typed: &DatasetConfig) -> Template {
+        let template = match (text, &typed.template) {
             ("random", _) => Template::Random,
             ("zero", _) => Template::Zero,
             ("text", _) => Template::Text,
@@ -42,7 +57,7 @@ impl Errors {
                 );
                 return Template::Random;
             }
-            _ if Framing::is_meant(&text) => match self.framing(&text, typed.size.as_ref()) {
+            _ if Framing::is_meant(text) => match self.framing(text, typed.size.as_ref()) {
                 Some(framing) => Template::Framed(framing),
                 None => return Template::Random,
             },
@@ -62,11 +77,16 @@ impl Errors {
                     let (path, hash) = (file.path(), file.hash());
                     format!("for '{path}' expected {hash}: it is another file")
                 }
-                _ => "only goes with --content file:PATH".to_owned(),
+                _ => ONLY_WITH_FILE.to_owned(),
             };
             self.add("content_hash", hash, message);
         }
         template
+    }
+
+    /// The hash of a template, where there can be none.
+    pub(super) fn no_template(&mut self, hash: &OptionValue) {
+        self.add("content_hash", hash.to_string(), ONLY_WITH_FILE);
     }
 
     /// The format, where files of it can have the size that was asked for.

@@ -17,7 +17,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(dataset.seed(), "0");
     assert_eq!(
         dataset.dimensions(),
-        Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 }
+        Dimensions { generations: 1, nodes: 1, processes: 1, files: 1, extensions: 1 }
     );
     assert_eq!(dataset.size_bytes(Coordinates::default()), 1 << 30);
     assert_eq!(dataset.layout().to_string(), "node_{node}/process_{process}");
@@ -50,6 +50,9 @@ fn every_refusal_names_option_value_and_what_is_accepted() {
         (r#"seed = "a\u0000b\n""#, format!(r"--seed 'a\u{{0}}b\n': {seed}")),
         ("seed = 1.50", format!("--seed '1.5': {seed}, in quotes")),
         ("seed = true", format!("--seed 'true': {seed}, in quotes")),
+        ("seed = {a = 'b'}", format!("--seed 'a=b': {seed}, in quotes")),
+        ("layout = {a = 'b'}", "--layout 'a=b': expected a template, in quotes".to_owned()),
+        ("nodes = {a = 'b'}", format!("--nodes 'a=b': {counts}")),
         ("nodes = 0", format!("--nodes '0': {counts}")),
         ("nodes = 65537", format!("--nodes '65537': {counts}")),
         ("nodes = -1", format!("--nodes '-1': {counts}")),
@@ -128,7 +131,7 @@ fn every_refusal_of_a_shape_says_so_too() {
         (
             "content = 'noise'",
             "--content 'noise': expected random, zero, text, file:PATH, or a format and what is in \
-             it: npy, npz, tfrecord, hdf5, arrow, parquet, jsonl, csv, bmp, png",
+             it: npy, npz, tfrecord, tfrecord-index, hdf5, arrow, parquet, jsonl, csv, bmp, png",
         ),
         ("content_hash = 'ab'", "content_hash 'ab': only goes with --content file:PATH"),
         (
@@ -161,6 +164,164 @@ fn every_refusal_of_a_shape_says_so_too() {
         ),
     ] {
         assert_eq!(refusal(typed), expected, "{typed}");
+    }
+}
+
+#[test]
+fn every_refusal_of_contents_names_the_nearest() {
+    let random = "{a = 'random', b = 'random'}";
+    let both = "content = {npz = 'npz:x:u1,9', json = 'jsonl:id:int9,3'}";
+    for (typed, expected) in [
+        (
+            &*format!("{both}\nlayout = '{{file:06}}.npz'"),
+            "--layout '{file:06}.npz': the contents of json, npz have no place in it: `{ext}` \
+             stands for their extensions; expected {file:06}.{ext}",
+        ),
+        (
+            "content = 'npz:x:u1,9'\nlayout = '{file}.{ext}'",
+            "--layout '{file}.{ext}': `{ext}` stands for the extensions of several contents; \
+             expected --content EXT=CONTENT for each, or a layout without `{ext}`",
+        ),
+        (
+            "content = {npz = 'npz:x:u1,0', json = 'jsonl:id:int9,3'}",
+            "--content 'npz=npz:x:u1,0': dimension 1 of 0 is 0; expected 1 or more",
+        ),
+        (
+            "content = {bin = 'zero'}",
+            "--content 'bin=zero': 'zero' is for all files; expected random, or a format: npy, \
+             npz, tfrecord, tfrecord-index, hdf5, arrow, parquet, jsonl, csv, bmp, png",
+        ),
+        (
+            "content = {'.npz' = 'npz:x:u1,9'}",
+            "--content '.npz=npz:x:u1,9': expected an extension of 1 to 32 letters, digits, ., _ \
+             and -, that begins with a letter or a digit, like npz",
+        ),
+        (
+            "content = {}",
+            "--content '': expected an extension and its content, like npz=npz:x:u1,9",
+        ),
+        (
+            &*format!("{both}\nsize = '4K'"),
+            "--size '4K': each format says the size of its files; expected none, or a format whose \
+             first dimension is N",
+        ),
+        (
+            "content = {npy = 'npy:f4,N', bin = 'random'}\nsize = '4K..8K'",
+            "--size '4K..8K': files of a format all have one size; expected that, or none",
+        ),
+        (
+            "content = {npy = 'npy:f4,Nx30', bin = 'random'}\nsize = 1000",
+            "--size '1000': npy=npy:f4,Nx30: no file of this format has this size; expected 968 \
+             (npy:f4,7x30) or 1088 (npy:f4,8x30)",
+        ),
+        (
+            "content = {idx = 'tfrecord-index', bin = 'random'}",
+            "--content 'idx=tfrecord-index': there are no TFRecord files beside it; expected \
+             --content EXT=tfrecord:BYTES,RECORDS for them, or tfrecord-index:BYTES,RECORDS",
+        ),
+        (
+            "content = {a = 'tfrecord:9,9', b = 'tfrecord:8,8', idx = 'tfrecord-index'}",
+            "--content 'tfrecord-index': there are several TFRecord files beside it; expected one \
+             of them, like tfrecord-index:8,8",
+        ),
+        (
+            &*format!("content = {random}\nfiles = 4294967296"),
+            "--files '4294967296': with 2 extensions these are 8589934592 files of each process; \
+             expected at most 2147483648",
+        ),
+        (
+            &*format!("{both}\ncompress = 3\ngrow = 2"),
+            "--compress '3': only goes with random content, and not with 'json=jsonl:id:int9,3 \
+             npz=npz:x:u1,9'\n--grow '2': files of 'json=jsonl:id:int9,3 npz=npz:x:u1,9' have one \
+             size; expected 0",
+        ),
+    ] {
+        assert_eq!(refusal(typed), expected, "{typed}");
+    }
+    let many: Vec<String> = (0..65).map(|number| format!("e{number} = 'random'")).collect();
+    let error = refusal(&format!("content = {{{}}}", many.join(", ")));
+    assert!(error.contains("these are 65; expected at most 64"), "{error}");
+}
+
+#[test]
+fn what_is_given_several_times_is_a_table() {
+    let typed = |texts: &[&str]| DatasetConfig {
+        content: OptionValue::of_arguments(texts.iter().copied().map(str::to_owned)),
+        files: Some(3.into()),
+        ..DatasetConfig::default()
+    };
+    let table = from_toml("files = 3\n[content]\nnpz = 'npz:x:u1,9'\njson = 'jsonl:id:int9,N'");
+    let expected = table.validate().unwrap().to_config();
+    for order in
+        [["npz=npz:x:u1,9", "json=jsonl:id:int9"], ["json=jsonl:id:int9,N", "npz=npz:x:u1,9"]]
+    {
+        assert_eq!(typed(&order).validate().unwrap().to_config(), expected);
+    }
+    let json = serde_json::to_string(&expected).unwrap();
+    assert!(
+        json.contains(r#""content":{"json":"jsonl:id:int9,59652323","npz":"npz:x:u1,9"}"#),
+        "{json}"
+    );
+    assert!(
+        json.contains(r#""layout":"node_{node}/process_{process}/file_{file}.{ext}""#),
+        "{json}"
+    );
+    assert!(!json.contains("size"), "{json}");
+    let again: DatasetConfig = serde_json::from_str(&json).unwrap();
+    assert_eq!(again.validate().unwrap().to_config(), expected);
+    // One may have an extension too.
+    let one = typed(&["npz=npz:x:u1,9"]).validate().unwrap();
+    assert_eq!(one.extensions().names(), ["npz"]);
+    assert_eq!(
+        one.to_config().content,
+        Some(OptionValue::Table(vec![("npz".into(), "npz:x:u1,9".into())]))
+    );
+    for (texts, expected) in [
+        (
+            ["npz:x:u1,9", "json=random"],
+            "--content 'npz:x:u1,9': it has no extension, and there are",
+        ),
+        (["a=random", "a=npz:x:u1,9"], "--content 'a=random': the extension a stands there twice"),
+        (["a/b=random", "c=random"], "--content 'a/b=random': expected an extension of 1 to 32"),
+    ] {
+        let error = typed(&texts).validate().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // What begins like a local file is none of several.
+    assert_eq!(typed(&["file:/a=b"]).template_path().as_deref(), Some("/a=b"));
+    assert_eq!(typed(&["file:/a", "file:/b"]).template_path(), None);
+}
+
+#[test]
+fn an_option_holds_for_the_contents_that_it_goes_with() {
+    let typed = "content = {bin = 'random', tfrecord = 'tfrecord:100,20', idx = 'tfrecord-index'}\n\
+                 files = 2\nsize = '1K..9K'\ngrow = 50\nchange = 10\ndedup = 20\ngeneration = 2";
+    let dataset = from_toml(typed).validate().unwrap();
+    let file = |file| Coordinates { generation: 2, file, ..Coordinates::default() };
+    assert_eq!(dataset.extensions().names(), ["bin", "idx", "tfrecord"]);
+    assert_eq!(dataset.file_count(), 6);
+    for (number, text) in [(1, "tfrecord-index:100,20"), (2, "tfrecord:100,20")] {
+        for file in [file(number), file(number + 3)] {
+            let framing = dataset.framing(file).unwrap();
+            assert_eq!(framing.to_string(), text);
+            assert_eq!(dataset.size_bytes(file), framing.size_bytes());
+            assert_eq!(dataset.shape(file).change, None);
+            assert_eq!(dataset.last_change(file), 2);
+        }
+    }
+    assert!(dataset.framing(file(3)).is_none() && dataset.shape(file(3)).dedup.is_some());
+    assert_eq!(dataset.sizes().to_string(), "1024..9216");
+    let printed = dataset.to_config();
+    assert_eq!(printed.size, Some("1024..9216".into()));
+    assert_eq!(
+        from_toml(&toml::to_string(&printed).unwrap()).validate().unwrap().to_config(),
+        printed
+    );
+    // The shared blocks of the random files are those of the first random file.
+    let origins = dataset.origins(file(3)).of(file(3));
+    let shared = (0..2).map(|block| origins.at(block * 4096)).find(|at| at.offset >= SHARED_START);
+    if let Some(origin) = shared {
+        assert_eq!(origin.file.file, 0);
     }
 }
 

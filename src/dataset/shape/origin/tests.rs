@@ -30,9 +30,11 @@ proptest! {
             1 << dedup_log, 1 << (dedup_log + change_log),
         ));
         let range = start..start + length;
-        let said = dataset.origins().last_generation(file(generation, 0, number), range.clone());
+        let at = file(generation, 0, number);
+        let said = dataset.origins(at).last_generation(at, range.clone());
         let seen = |generation| {
-            let origins = dataset.origins().of(file(generation, 0, number));
+            let at = file(generation, 0, number);
+            let origins = dataset.origins(at).of(at);
             let mut seen = Vec::new();
             let mut at = range.start;
             while at < range.end {
@@ -60,12 +62,12 @@ proptest! {
             Scope::ALL[scope].name(),
         ));
         let at = file(generation, 1, 2);
-        let origin = dataset.origins().of(at).at(block * 4096 + within);
-        let again = dataset.origins().of(origin.file).at(origin.offset);
+        let origin = dataset.origins(at).of(at).at(block * 4096 + within);
+        let again = dataset.origins(origin.file).of(origin.file).at(origin.offset);
         prop_assert_eq!((again.file, again.offset), (origin.file, origin.offset));
         prop_assert!(dataset.has_block(origin.file, origin.offset / 16));
         if origin.offset >= SHARED_START {
-            prop_assert!(dataset.origins().shared_block(origin.offset).is_some());
+            prop_assert!(dataset.origins(origin.file).shared_block(origin.offset).is_some());
         }
     }
 }
@@ -77,7 +79,7 @@ fn removed(dataset: &Dataset, generation: u16, block_bytes: u64) -> u64 {
     for node in 0..dimensions.nodes {
         for process in 0..dimensions.processes {
             let at = file(generation, node.try_into().unwrap(), process.try_into().unwrap());
-            let origins = dataset.origins().of(at);
+            let origins = dataset.origins(at).of(at);
             for block in 0..dataset.size_bytes(at) / block_bytes {
                 let origin = origins.at(block * block_bytes);
                 all += 1;
@@ -139,7 +141,7 @@ fn the_smallest_scopes_are_near() {
 #[test]
 fn the_short_last_block_is_the_files_own() {
     let dataset = dataset("dedup = 100\nsize = 8193");
-    let origins = dataset.origins().of(file(0, 0, 0));
+    let origins = dataset.origins(file(0, 0, 0)).of(file(0, 0, 0));
     assert!(origins.at(8191).offset >= SHARED_START);
     assert_eq!(origins.at(8192).offset, 8192);
 }
@@ -155,7 +157,7 @@ fn extremes_stay_within_the_address() {
         let dataset = dataset(toml);
         let generations = dataset.dimensions().generations;
         let at = file(u16::try_from(generations - 1).unwrap(), 0, 0);
-        let origins = dataset.origins().of(at);
+        let origins = dataset.origins(at).of(at);
         for offset in [0, 512, SHARED_START - 1, SHARED_START, CONTENT_END - 1, u64::MAX] {
             let origin = origins.at(offset);
             assert!(origin.offset + origin.length <= CONTENT_END, "{toml}");

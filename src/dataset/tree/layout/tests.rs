@@ -2,11 +2,49 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SMALL: Dimensions = Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 };
-const LARGE: Dimensions = Dimensions { generations: 1, nodes: 10, processes: 11, files: 1_000_000 };
+const SMALL: Dimensions =
+    Dimensions { generations: 1, nodes: 1, processes: 1, files: 1, extensions: 1 };
+const LARGE: Dimensions =
+    Dimensions { generations: 1, nodes: 10, processes: 11, files: 1_000_000, extensions: 1 };
 
 fn accepts(text: &str, dimensions: &Dimensions) -> Result<(), LayoutError> {
-    Layout::parse(text)?.check(dimensions)
+    Layout::parse(text)?.check(dimensions, &Extensions::default())
+}
+
+#[test]
+fn extensions_have_a_place_where_they_can_be_read() {
+    let check = |text: &str, names: &[&str]| {
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
+        let count = u32::try_from(names.len()).unwrap();
+        let dimensions = Dimensions { files: 20, extensions: count.max(1), ..SMALL };
+        Layout::parse(text)?.check(&dimensions, &Extensions::new(names))
+    };
+    for text in ["{file}.{ext}", "{ext}/{file}", "{ext}+{file}", "{file}{ext}", "a{ext}/{file}.b"] {
+        assert_eq!(check(text, &["npz", "json.gz"]), Ok(()), "{text}");
+        assert!(check(text, &[]).unwrap_err().to_string().contains("without `{ext}`"), "{text}");
+    }
+    for (text, names, expected) in [
+        ("{file:02}.npz", &["npz"][..], "expected {file:02}.{ext}"),
+        ("{file:02}.npz", &["json", "npz"], "contents of json, npz have no place"),
+        ("{file}", &["json"], "expected {file}.{ext}"),
+        ("{file}.{npz}", &["npz"], "`{npz}` is not a placeholder"),
+        ("{file}.{ext:03}", &["npz"], "`{ext:03}` is not a placeholder"),
+        ("{file}.{ext}.{ext}", &["npz"], "`{ext}` stands there twice"),
+        ("{ext}{file}", &["npz"], "could be a part of an extension"),
+        ("{ext}.{file}", &["tar.gz"], "could be a part of an extension"),
+        ("{file}{ext}", &["7z"], "expected `{file:02}`"),
+        (".{ext}/{file}", &["npz", "status"], "is reserved"),
+    ] {
+        let error = check(text, names).expect_err(text).to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let long = "x".repeat(32);
+    let name = format!("{}{{file}}{{ext}}", "y".repeat(222));
+    assert_eq!(
+        check(&name, &[&long]),
+        Err(LayoutError::NameTooLong { number: 1, bytes: 256 }),
+        "the longest extension counts"
+    );
 }
 
 #[test]
@@ -42,7 +80,7 @@ fn refuses_each_malformed_template_with_its_reason() {
         ("a{file", "a brace has no partner; expected {name} for a number, {{ and }} for"),
         ("a}", "a brace has no partner"),
         ("{fi/le}", "a brace has no partner"),
-        ("{rank}", "`{rank}` is not a placeholder; expected {iteration}, {node}, {process} or"),
+        ("{rank}", "`{rank}` is not a placeholder; expected {iteration}, {node}, {process}, "),
         ("{}", "`{}` is not a placeholder"),
         ("{File}", "`{File}` is not a placeholder"),
         ("{file:6}", "`:6` is not a width; expected :01 to :020"),

@@ -19,7 +19,7 @@ impl Namespace {
             return true;
         };
         let file = self.position_at(at, depth) / stride % radix;
-        file < self.generations.files_at(generation)
+        file < self.generations.numbers_at(generation)
     }
 
     /// The position of the name that an entry, or the directory above it, has at a depth.
@@ -42,15 +42,15 @@ impl Namespace {
         Some(file.generation)
     }
 
-    /// How many files a process has in the generation of an entry, or in all of them where it is
-    /// above.
-    pub(super) fn files_of(&self, at: TreeIndex) -> u64 {
+    /// How many numbers of files a process has in the generation of an entry, or in all of them
+    /// where it is above.
+    pub(super) fn numbers_of(&self, at: TreeIndex) -> u64 {
         if !self.generations.differ_in_files() {
             return self.dimensions.files;
         }
         match self.generation_at(at) {
-            Some(generation) => self.generations.files_at(generation),
-            None => self.generations.files_in_all(),
+            Some(generation) => self.generations.numbers_at(generation),
+            None => self.generations.numbers_in_all(),
         }
     }
 
@@ -61,8 +61,12 @@ impl Namespace {
             Some((stride, radix)) if self.generations.differ_in_files() => {
                 // The layout tells the generation further up: validation has seen to that.
                 let generation = self.generation_at(parent).unwrap_or(self.generations.last());
-                let files = self.generations.files_at(generation);
-                Fan { groups: width / (stride * radix), used: files * stride, each: radix * stride }
+                let numbers = self.generations.numbers_at(generation);
+                Fan {
+                    groups: width / (stride * radix),
+                    used: numbers * stride,
+                    each: radix * stride,
+                }
             }
             _ => Fan { groups: 1, used: width, each: width },
         }

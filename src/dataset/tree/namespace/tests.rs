@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dataset::tree::dimensions::Axis;
-use crate::dataset::{Dataset, DatasetConfig, DatasetPart};
+use crate::dataset::{Dataset, DatasetConfig, DatasetPart, OptionValue};
 
 /// The tree, made the obvious way: every path is written out, level by level, in inode order.
 ///
@@ -21,8 +21,12 @@ impl Model {
         let mut order = Axis::ALL.to_vec();
         order.sort_by_key(|axis| template.find(&format!("{{{}", axis.name())));
         let mut files = all_coordinates(dataset.dimensions());
-        files.sort_by_key(|file| order.iter().map(|axis| axis.of(*file)).collect::<Vec<_>>());
-        let paths: Vec<String> = files.iter().map(|file| spell(template, *file)).collect();
+        let extensions = dataset.dimensions().extensions;
+        files.sort_by_key(|file| {
+            order.iter().map(|axis| axis.of(*file, extensions)).collect::<Vec<_>>()
+        });
+        let names = dataset.extensions();
+        let paths: Vec<String> = files.iter().map(|file| spell(template, *file, names)).collect();
         for file in &mut files {
             file.generation += first;
         }
@@ -83,15 +87,21 @@ fn all_coordinates(dimensions: Dimensions) -> Vec<Coordinates> {
 fn last_file(dimensions: Dimensions) -> Coordinates {
     let mut file = Coordinates::default();
     for axis in Axis::ALL {
-        axis.set(&mut file, dimensions.along(axis) - 1).expect("the dimension is in its field");
+        let last = dimensions.along(axis) - 1;
+        axis.set(&mut file, last, dimensions.extensions).expect("the dimension is in its field");
     }
     file
 }
 
-fn spell(template: &str, file: Coordinates) -> String {
+fn spell(template: &str, file: Coordinates, extensions: &Extensions) -> String {
     let mut path = template.to_owned();
     for axis in Axis::ALL {
-        let (name, value) = (axis.name(), axis.of(file));
+        let (name, value) = (axis.name(), axis.of(file, extensions.files_of_number()));
+        if let (Axis::Extension, Some(text)) =
+            (axis, extensions.names().get(usize::try_from(value).unwrap()))
+        {
+            path = path.replace("{ext}", text);
+        }
         path = path.replace(&format!("{{{name}}}"), &value.to_string());
         for width in 1..=20 {
             path = path.replace(&format!("{{{name}:0{width}}}"), &format!("{value:0width$}"));
@@ -107,9 +117,20 @@ fn dataset(layout: Option<&str>, dimensions: Dimensions) -> Option<Dataset> {
         files: Some(dimensions.files.into()),
         iterations: (dimensions.generations > 1).then(|| u64::from(dimensions.generations).into()),
         layout: layout.map(Into::into),
+        content: layout.and_then(|layout| contents(layout, dimensions)),
         ..DatasetConfig::default()
     };
     typed.validate().ok()
+}
+
+/// Contents with as many extensions as there are, where a layout has a place for them. One is the
+/// beginning of another, and one begins with a digit.
+fn contents(layout: &str, dimensions: Dimensions) -> Option<OptionValue> {
+    if !layout.contains("{ext}") {
+        return None;
+    }
+    let names = ["a", "a.b", "7z"].into_iter().take(dimensions.extensions as usize);
+    Some(OptionValue::Table(names.map(|name| (name.to_owned(), "random".to_owned())).collect()))
 }
 
 fn assert_is_model(template: &str, dataset: &Dataset) {
@@ -222,13 +243,17 @@ fn assert_is_stranger(namespace: &Namespace, inode: Inode) {
 
 #[test]
 fn chosen_layouts_are_what_writing_them_out_gives() {
-    let dimensions = Dimensions { generations: 2, nodes: 3, processes: 2, files: 11 };
+    let dimensions =
+        Dimensions { generations: 2, nodes: 3, processes: 2, files: 11, extensions: 3 };
     for template in [
         "iteration_{iteration}/node_{node}/process_{process}/file_{file}",
         "{file:02}{process:01}{node:01}{iteration}",
         "{file}/{process}/{node}/{iteration}",
         "a/b{node}-{file:03}x/c/{iteration}{{{process}}}/d",
         "0{node}/1{file:01}.{iteration:020}.{process}",
+        "{iteration}/{node}-{process}/{file:02}.{ext}",
+        "{iteration}/{ext}/{node}-{process}/{file}",
+        "{node}/{ext}+{file:02}/{iteration}-{process}",
     ] {
         let dataset = dataset(Some(template), dimensions).expect(template);
         assert_is_model(template, &dataset);
@@ -269,7 +294,7 @@ fn generations_with_different_numbers_of_files_need_a_directory_each() {
 
 #[test]
 fn default_layouts_are_as_designed() {
-    let one = Dimensions { generations: 1, nodes: 2, processes: 2, files: 1 };
+    let one = Dimensions { generations: 1, nodes: 2, processes: 2, files: 1, extensions: 1 };
     for (dimensions, template) in [
         (one, "node_{node}/process_{process}"),
         (Dimensions { files: 3, ..one }, "node_{node}/process_{process}/file_{file}"),
@@ -286,7 +311,7 @@ fn default_layouts_are_as_designed() {
 
 #[test]
 fn inode_numbers_of_the_drawing() {
-    let dimensions = Dimensions { generations: 1, nodes: 2, processes: 1, files: 3 };
+    let dimensions = Dimensions { generations: 1, nodes: 2, processes: 1, files: 3, extensions: 1 };
     let dataset = dataset(Some("a_{node}/{file:02}"), dimensions).expect("it is valid");
     for (path, inode) in [
         ("", 1),
@@ -304,7 +329,8 @@ fn inode_numbers_of_the_drawing() {
 
 #[test]
 fn only_the_canonical_spelling_is_a_name() {
-    let dimensions = Dimensions { generations: 1, nodes: 12, processes: 1, files: 1200 };
+    let dimensions =
+        Dimensions { generations: 1, nodes: 12, processes: 1, files: 1200, extensions: 1 };
     let dataset =
         dataset(Some("node_{node}/{file:03}.dat"), dimensions).expect("the layout is valid");
     let namespace = dataset.namespace();
@@ -368,7 +394,13 @@ fn assert_spans(dataset: &Dataset, last_path: &str) {
 
 #[test]
 fn a_trillion_files() {
-    let dimensions = Dimensions { generations: 1, nodes: 1000, processes: 1000, files: 1_000_000 };
+    let dimensions = Dimensions {
+        generations: 1,
+        nodes: 1000,
+        processes: 1000,
+        files: 1_000_000,
+        extensions: 1,
+    };
     let dataset = dataset(None, dimensions).expect("it is valid");
     assert_eq!(dataset.file_count(), 1_000_000_000_000);
     assert_eq!(dataset.namespace().inode_count(), 1 + 1000 + 1_000_000 + 1_000_000_000_000);
@@ -378,7 +410,7 @@ fn a_trillion_files() {
 
 #[test]
 fn each_dimension_at_its_largest() {
-    let one = Dimensions { generations: 1, nodes: 1, processes: 1, files: 1 };
+    let one = Dimensions { generations: 1, nodes: 1, processes: 1, files: 1, extensions: 1 };
     for (dimensions, last_path) in [
         (Dimensions { generations: 65536, ..one }, "iteration_65535/node_0/process_0"),
         (Dimensions { nodes: 65536, ..one }, "node_65535/process_0"),
@@ -395,7 +427,7 @@ fn each_dimension_at_its_largest() {
 
 #[test]
 fn beside_the_box_there_is_no_file() {
-    let dimensions = Dimensions { generations: 2, nodes: 3, processes: 4, files: 5 };
+    let dimensions = Dimensions { generations: 2, nodes: 3, processes: 4, files: 5, extensions: 1 };
     let dataset = dataset(None, dimensions).expect("it is valid");
     let last = Coordinates { generation: 1, node: 2, process: 3, file: 4 };
     assert!(dataset.contains(last));
@@ -412,12 +444,13 @@ fn beside_the_box_there_is_no_file() {
 }
 
 fn any_dimensions() -> impl Strategy<Value = Dimensions> {
-    (1..=3_u32, 1..=11_u32, 1..=3_u32, 1..=11_u64).prop_map(
-        |(generations, nodes, processes, files)| Dimensions {
+    (1..=2_u32, 1..=11_u32, 1..=3_u32, 1..=11_u64, 1..=2_u32).prop_map(
+        |(generations, nodes, processes, files, extensions)| Dimensions {
             generations,
             nodes,
             processes,
             files,
+            extensions,
         },
     )
 }
@@ -426,13 +459,14 @@ fn any_dimensions() -> impl Strategy<Value = Dimensions> {
 fn any_template() -> impl Strategy<Value = String> {
     let text = prop::sample::select(vec!["", "a", "-", "/", "/x/", "é", "0", "/7", "{{", "y}}"]);
     let order = Just(Axis::ALL.to_vec()).prop_shuffle();
-    let pieces = prop::collection::vec((text.clone(), 0..=3_usize, prop::bool::weighted(0.9)), 4);
+    let pieces = prop::collection::vec((text.clone(), 0..=3_usize, prop::bool::weighted(0.9)), 5);
     (order, pieces, text).prop_map(|(order, pieces, end)| {
         let mut template = String::new();
         for (axis, (before, width, is_named)) in order.into_iter().zip(pieces) {
             template.push_str(before);
             let placeholder = match (is_named, width) {
                 (false, _) => String::new(),
+                (true, _) if axis == Axis::Extension => "{ext}".to_owned(),
                 (true, 0) => format!("{{{}}}", axis.name()),
                 (true, _) => format!("{{{}:0{width}}}", axis.name()),
             };
@@ -476,6 +510,7 @@ proptest! {
             files: Some(dimensions.files.into()),
             new_files: Some(new_files.into()),
             layout: Some(template.as_str().into()),
+            content: contents(&template, dimensions),
             ..DatasetConfig::default()
         };
         let dataset = typed.validate();
@@ -495,7 +530,9 @@ proptest! {
         inode in prop_oneof![0..40_u64, any::<u64>()],
         index in any::<u64>(),
     ) {
-        let dimensions = Dimensions { generations: 2, nodes: 65536, processes: 11, files: 1 << 32 };
+        let files = 1 << 30;
+        let dimensions =
+            Dimensions { generations: 2, nodes: 65536, processes: 11, files, extensions: 3 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let inode = Inode::new(inode);
@@ -523,7 +560,8 @@ proptest! {
         at in any::<prop::sample::Index>(),
         added in prop::sample::select(b"001+ a/".to_vec()),
     ) {
-        let dimensions = Dimensions { generations: 2, nodes: 11, processes: 11, files: 1 << 32 };
+        let dimensions =
+            Dimensions { generations: 2, nodes: 11, processes: 11, files: 1 << 30, extensions: 3 };
         if let Some(dataset) = dataset(Some(&template), dimensions) {
             let namespace = dataset.namespace();
             let mut name = String::new();
