@@ -63,7 +63,7 @@
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!
-//! The layer `fuse` needs the feature `mount`, and `watch` and `cli` the feature `cli`; both
+//! The layer `fuse` needs the feature `mount`, and `watch`, `top` and `cli` the feature `cli`; both
 //! are on by default.
 //!
 //! The layers, each of which may use only those before it:
@@ -84,6 +84,7 @@
 //! | [`fuse`] | the kernel's side: convert, call, reply |
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
 //! | [`watch`] | what can be watched while it works, for every view of it |
+//! | [`top`] | the view in a terminal |
 //! | [`cli`] | the command line |
 //!
 //! They take their locks and threads from the private module `sync`, where tests have others.
@@ -105,6 +106,8 @@ pub mod report;
 pub mod status;
 pub mod storage;
 mod sync;
+#[cfg(feature = "cli")]
+pub mod top;
 pub mod verdict;
 #[cfg(feature = "cli")]
 pub mod watch;

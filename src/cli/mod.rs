@@ -35,6 +35,7 @@ mod reset;
 mod status;
 mod storage_args;
 mod sums;
+mod top;
 mod umount;
 mod values;
 mod verify;
@@ -87,6 +88,7 @@ enum Command {
     Write(write::WriteArguments),
     Verify(verify::VerifyArguments),
     Sums(sums::SumsArguments),
+    Top(top::TopArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }
@@ -149,6 +151,7 @@ pub fn run() -> ExitCode {
         Command::Write(arguments) => write::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Sums(arguments) => sums::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
     };

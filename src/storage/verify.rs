@@ -5,11 +5,12 @@
 //! bytes and other files' bytes become one extent however long they are; the judge forgets all
 //! others as soon as it has judged them.
 
+mod marks;
+
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::{JudgedFile, Phase};
-use crate::sync::{Mutex, together};
+use crate::sync::Mutex;
 use crate::verdict::Judge;
 
 /// How to verify.
@@ -297,35 +298,6 @@ impl<F: Faults> Verifier<'_, F> {
             drop_cache(disk, &opened)?;
         }
         Ok(Some((opened, stat)))
-    }
-
-    /// What the system says of a file that was not opened, or no more.
-    fn mark(&self, index: u64) -> Marks {
-        let path = self.share.path(self.share.file(index));
-        let stat = self.root.disk.stat_at(&self.root.directory, Path::new(&path), Links::Follow);
-        Marks::of(index, &stat)
-    }
-
-    /// The marks of the files before one, as they are now, but for some, in their order.
-    fn marks_below(&self, end: u64, but: &[u64]) -> Marks {
-        let next = AtomicU64::new(0);
-        let sum = Mutex::new(Marks::default());
-        let work = || {
-            let mut own = Marks::default();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= end || self.stop.is_set() {
-                    break;
-                }
-                if but.binary_search(&index).is_err() && self.chosen.has(index) {
-                    own.add(self.mark(index));
-                }
-            }
-            sum.lock().add(own);
-        };
-        let files = usize::try_from(end).unwrap_or(usize::MAX);
-        together(self.options.threads.min(files), work);
-        sum.into_inner()
     }
 
     /// The number of the file at a position of the run.

@@ -25,7 +25,7 @@ mod words;
 pub use history::{History, NodeCounters, NodeReading, RateSample, SAMPLES_MAX};
 pub use target::{Target, TargetError, Watched, explained};
 pub use watcher::{Look, Watcher};
-pub use words::{duration, frequency, grouped, plain, throughput};
+pub use words::{counted, duration, events, grouped, plain, throughput};
 
 /// The name of this machine.
 fn host_name() -> String {

@@ -63,7 +63,7 @@ impl Watched {
     }
 
     /// What is seen now, after what was seen before.
-    fn seen(at: f64, cluster: Cluster, before: Option<&Self>) -> Self {
+    pub(crate) fn seen(at: f64, cluster: Cluster, before: Option<&Self>) -> Self {
         let mut histories = BTreeMap::new();
         for run in &cluster.runs {
             let history = before.and_then(|before| before.history(run.command));

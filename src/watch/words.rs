@@ -43,11 +43,19 @@ pub fn throughput(bytes_per_s: f64) -> String {
     format!("{number} {unit}B/s")
 }
 
-/// Events a second, like `12.3 k/s`.
+/// Events a second with their name, like `12.3 k ops/s`.
 #[must_use]
-pub fn frequency(per_s: f64) -> String {
+pub fn events(per_s: f64, name: &str) -> String {
     let (number, unit) = scaled(per_s);
-    if unit.is_empty() { format!("{number}/s") } else { format!("{number} {unit}/s") }
+    let between = if unit.is_empty() { "" } else { " " };
+    format!("{number}{between}{unit} {name}/s")
+}
+
+/// A number and what is counted, like `1 range` or `3 ranges`.
+#[must_use]
+pub fn counted(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", grouped(number))
 }
 
 /// Three significant digits, and the decimal prefix of their unit.
@@ -115,8 +123,12 @@ mod tests {
         ] {
             assert_eq!(throughput(rate), words, "{rate}");
         }
-        assert_eq!(frequency(7.0), "7/s");
-        assert_eq!(frequency(12_345.0), "12.3 k/s");
+        assert_eq!(events(7.0, "ops"), "7 ops/s");
+        assert_eq!(events(12_345.0, "files"), "12.3 k files/s");
+        assert_eq!(
+            (counted(1, "range"), counted(0, "range")),
+            ("1 range".into(), "0 ranges".into())
+        );
         assert_eq!(throughput(f64::MAX), "999 EB/s");
     }
 

@@ -30,7 +30,7 @@ const SMALL: &str = "the common case of one piece needs no allocation";
 const SYNC: &str = "sync";
 
 /// In their order: imports point upwards only.
-const LAYERS: [Layer; 16] = [
+const LAYERS: [Layer; 17] = [
     Layer {
         name: SYNC,
         crates: &["dashmap", "parking_lot", "rayon"],
@@ -161,6 +161,12 @@ const LAYERS: [Layer; 16] = [
             ("thiserror", ERRORS),
             ("nix", "the name of this machine, which a mount does not say"),
         ],
+        touches_system: true,
+    },
+    Layer {
+        name: "top",
+        crates: &["ratatui"],
+        deviations: &[("signal_hook", "a shell suspends the view, and brings it back")],
         touches_system: true,
     },
     Layer {
