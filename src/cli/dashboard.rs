@@ -23,7 +23,9 @@ use crate::watch::{Target, TargetError, plain};
 #[command(after_long_help = "Examples:
   seedfs dashboard /mnt/seed
   seedfs dashboard /scratch/test --listen 127.0.0.1:8080
-  seedfs dashboard /scratch/test --listen 0.0.0.0:7333 --token new")]
+  seedfs dashboard /scratch/test --listen 0.0.0.0:7333 --token new
+
+/metrics has the same figures for Prometheus.")]
 pub(super) struct DashboardArguments {
     /// Mount points, and directories that 'seedfs write', 'verify' or 'mount --publish' report to
     #[arg(value_name = "TARGET", required = true, num_args = 1..=TARGETS_MAX)]

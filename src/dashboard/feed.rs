@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use super::frame::{Frame, MapEvent};
-use crate::report::{ProcessMap, RunCommand};
+use crate::report::{MetricsFormat, ProcessMap, RunCommand, metrics};
 use crate::watch::{Look, Target, Watched, Watcher};
 
 /// How often targets are looked at.
@@ -76,6 +76,14 @@ impl Feed {
     /// A target, and what was seen of it last.
     pub(super) fn target(&self, index: usize) -> Option<(Target, Look)> {
         self.targets.get(index).map(|(target, watcher)| (target.clone(), watcher.look()))
+    }
+
+    /// What was seen of all targets last, as metrics.
+    pub(super) fn metrics(&self, format: MetricsFormat) -> String {
+        let looks: Vec<Look> = self.targets.iter().map(|(_, watcher)| watcher.look()).collect();
+        let watched = looks.iter().filter_map(|look| look.watched.as_deref());
+        let nodes = watched.flat_map(|watched| &watched.cluster.runs).flat_map(|run| &run.nodes);
+        metrics(nodes.map(|node| &node.report), format)
     }
 
     /// Sends every frame to a client, and each map that it does not have, until it has gone. Of

@@ -3,7 +3,7 @@
 //! ```text
 //!   Watcher ─┐                           ┌─→ a client: /events, a frame each second
 //!   Watcher ─┼─→ feed: one thread ─→ the latest frame ─→ …
-//!   Watcher ─┘                           └─→ …
+//!   Watcher ─┘                           └─→ /metrics
 //!   a mount's .status ←── documents ←────── /api/process, /api/file
 //! ```
 //!

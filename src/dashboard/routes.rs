@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
-    RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -26,7 +26,7 @@ use super::access::{Admission, PageAccess};
 use super::documents::{AskedRun, Unanswered};
 use super::feed::Feed;
 use super::page;
-use crate::report::RunCommand;
+use crate::report::{MetricsFormat, RunCommand};
 
 /// How many clients follow the stream at a time.
 pub(super) const CLIENTS_MAX: usize = 64;
@@ -78,6 +78,7 @@ pub(super) fn router(shared: PageState) -> Router {
         .route("/events", get(events))
         .route("/api/process", get(process))
         .route("/api/file", get(file))
+        .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }));
     for file in page::FILES {
         let answer = ([(CONTENT_TYPE, file.media_type)], file.text);
@@ -142,6 +143,28 @@ async fn events(State(shared): State<PageState>) -> Response {
     });
     let stream = ReceiverStream::new(receiver).map(Ok::<Bytes, std::convert::Infallible>);
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)).into_response()
+}
+
+/// The metrics of all targets, in the newer form for who knows it.
+async fn metrics(State(shared): State<PageState>, headers: HeaderMap) -> Response {
+    let Ok(turn) = Arc::clone(&shared.questions).acquire_owned().await else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "it ends");
+    };
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let format = if accepted.is_some_and(|types| types.contains("application/openmetrics-text")) {
+        MetricsFormat::OpenMetrics
+    } else {
+        MetricsFormat::Prometheus
+    };
+    // A thousand nodes take their time, in which the stream goes on.
+    let text = spawn_blocking(move || {
+        let _turn = turn;
+        shared.feed.metrics(format)
+    });
+    match text.await {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost"),
+    }
 }
 
 #[derive(Deserialize)]

@@ -244,6 +244,25 @@ fn files_are_asked_for_by_the_names_of_the_dataset() {
     let document: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(document, mount.status(&format!("files/{path}.json")));
 
+    let list = |from: u64| -> Value {
+        let question = format!("/api/process?target=0&run=mount&node=1&process=2&from={from}");
+        serde_json::from_str(&page.get(&question).body).unwrap()
+    };
+    let first = list(0);
+    assert_eq!((&first["total"], &first["files"][0]["path"]), (&json!(60), &json!(path)));
+    assert_eq!(first["files"][0]["verdict"], "mismatch");
+    let paths = |list: &Value| -> Vec<String> {
+        let files = list["files"].as_array().unwrap().iter();
+        files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = paths(&first);
+    all.extend(paths(&list(50)));
+    assert_eq!(all.len(), 60, "two pages have all files");
+    all.sort();
+    let mut expected: Vec<String> = (0..60).map(|file| seedfs_path(&mount, 1, 2, file)).collect();
+    expected.sort();
+    assert_eq!(all, expected, "and none twice");
+
     let secret = TempDir::new().unwrap();
     fs::write(secret.path().join("secret.json"), "{}").unwrap();
     let outside = secret.path().join("secret");
@@ -282,7 +301,8 @@ fn a_wrong_range_is_in_the_stream_within_two_seconds() {
     let mount = Mount::new(&["--nodes", "2", "--processes", "3", "--size", "64K"]);
     let page = Page::new(&[mount.path()], &[]);
     let mut stream = page.follow();
-    next_run(&mut stream);
+    let map = next_event(&mut stream, "map");
+    assert_eq!(map["map"]["cells"], json!([["u", 6]]));
     mount.write_at("node_1/process_1", 5, b"foreign bytes");
     let written = Instant::now();
     let frame = loop {
@@ -295,6 +315,8 @@ fn a_wrong_range_is_in_the_stream_within_two_seconds() {
     let run = &frame["targets"][0]["runs"][0];
     assert_eq!(run["judged"]["verdict"], "mismatch");
     assert_eq!(run["wrong"]["ranges"][0]["path"], "node_1/process_1");
+    let another = next_event(&mut page.follow(), "map");
+    assert_eq!(another["map"]["cells"], json!([["u", 4], ["m", 1], ["u", 1]]));
     // A target that goes is said to be gone, with what was seen last.
     assert!(mount.unmount().status.success());
     let frame = loop {
@@ -353,6 +375,24 @@ fn clients_that_take_nothing_are_not_kept_anything_for() {
     assert_eq!(code, 0, "SIGTERM ends it, with all streams open");
     assert!(took < Duration::from_secs(5), "{took:?}");
     drop(lazy);
+}
+
+#[test]
+fn metrics_come_in_the_form_that_is_asked_for() {
+    let mount = Mount::new(&["--size", "64K"]);
+    mount.write_at("node_0/process_0", 0, b"foreign bytes");
+    let page = Page::new(&[mount.path()], &[]);
+    let mut stream = page.follow();
+    next_run(&mut stream);
+    let accept = "accept: application/openmetrics-text; version=1.0.0, text/plain;q=0.5";
+    let open = page.send(&["GET /metrics HTTP/1.1", "host: localhost", accept]);
+    assert!(open.head.contains("content-type: application/openmetrics-text"), "{}", open.head);
+    assert!(open.body.contains("# EOF\n"), "{}", open.body);
+    let older = page.get("/metrics");
+    assert!(older.head.contains("content-type: text/plain; version=0.0.4"), "{}", older.head);
+    let wrong =
+        older.body.lines().find(|line| line.starts_with("seedfs_") && line.contains("wrong"));
+    assert!(wrong.is_some(), "{}", older.body);
 }
 
 #[test]
