@@ -9,10 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use nix::fcntl::OFlag;
-use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, gethostname, setsid};
 use tracing_subscriber::EnvFilter;
 
 use super::dataset_args::DatasetArguments;
@@ -26,6 +27,7 @@ use crate::fuse::{
     self, ConnectionOptions, MountError, MountOptions, Mountpoint, MountpointError, OptionWord,
 };
 use crate::overlay::{BudgetLimits, Store};
+use crate::report::RunIdentity;
 
 /// Mount a dataset
 ///
@@ -256,8 +258,10 @@ fn serve(
         let _ = setsid();
     }
     let path = mountpoint.path().to_owned();
-    let filesystem =
-        Arc::new(Filesystem::with_store(dataset, options, arguments.judge.make_store()?));
+    let mut filesystem = Filesystem::with_store(dataset, options, arguments.judge.make_store()?);
+    let run = this_run(filesystem.run());
+    filesystem.identify(run, path.display().to_string());
+    let filesystem = Arc::new(filesystem);
     let last_words = log.clone();
     let ready = move || {
         // Nobody may be listening; the mount is there all the same.
@@ -277,6 +281,17 @@ fn serve(
     });
     log.end();
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Which mount it is, where and since when.
+fn this_run(run: &RunIdentity) -> RunIdentity {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    RunIdentity {
+        host: gethostname().map_or_else(|_| String::new(), |it| it.to_string_lossy().into_owned()),
+        pid: std::process::id(),
+        started: since.as_secs_f64(),
+        ..run.clone()
+    }
 }
 
 /// Runs this command again as the daemon, and waits until its mount answers or it has said why not.

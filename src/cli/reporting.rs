@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::disk::Disk;
 use crate::report::{ClusterRun, Phase, RunCommand, RunErrors, RunReport};
 use crate::storage::{
     EarlierReport, FileFailure, Findings, Progress, Publisher, Reporter, Root, Share, StatusKeeper,
-    find_job, read_reports,
+    Textfile, find_job, read_reports,
 };
 
 /// Where reports go.
@@ -27,6 +27,11 @@ pub(super) struct ReportArguments {
     /// Leave no reports anywhere
     #[arg(long)]
     no_publish: bool,
+
+    /// Replace this file each second by metrics for node_exporter's textfile collector; its name
+    /// must end in .prom
+    #[arg(long, value_name = "FILE")]
+    textfile: Option<PathBuf>,
 }
 
 /// The run that reports.
@@ -47,6 +52,7 @@ pub(super) struct Reporting<'a> {
     /// The file of earlier versions, for `write`.
     node_status: Option<StatusKeeper<'a>>,
     publisher: Option<Publisher>,
+    textfile: Option<(Textfile, &'a Path)>,
     place: Option<Root>,
     quiet: bool,
     warned: AtomicBool,
@@ -56,7 +62,7 @@ impl ReportArguments {
     /// Opens what is written to: a directory that was named and is not there is refused, and all
     /// else only warned of.
     pub(super) fn begin<'a>(
-        &self,
+        &'a self,
         run: ReportedRun<'a>,
         root: &'a Root,
         quiet: bool,
@@ -81,6 +87,7 @@ impl ReportArguments {
             reporter,
             node_status: keeps_status.then(|| StatusKeeper::new(root, node, earlier)),
             publisher: None,
+            textfile: self.textfile()?,
             place,
             quiet,
             warned: AtomicBool::new(false),
@@ -92,6 +99,15 @@ impl ReportArguments {
             }
         }
         Ok(reporting)
+    }
+}
+
+impl ReportArguments {
+    fn textfile(&self) -> Result<Option<(Textfile, &Path)>, Failure> {
+        let Some(path) = self.textfile.as_deref() else { return Ok(None) };
+        let textfile = Textfile::open(Disk::real(), path)
+            .map_err(|error| Failure::usage(format!("--textfile '{}': {error}", path.display())))?;
+        Ok(Some((textfile, path)))
     }
 }
 
@@ -133,6 +149,11 @@ impl Reporting<'_> {
             && let Err(error) = publisher.publish(report)
         {
             self.warn(&format!("'{}'", publisher.shown()), &error);
+        }
+        if let Some((textfile, path)) = &self.textfile
+            && let Err(error) = textfile.replace(report)
+        {
+            self.warn(&format!("'{}'", path.display()), &error);
         }
     }
 

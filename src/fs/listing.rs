@@ -220,10 +220,8 @@ impl Filesystem {
     /// What an inode is that has entries.
     fn listable(&self, inode: Inode) -> Result<Resolved> {
         match self.resolve(inode)? {
-            resolved @ (Resolved::Directory
-            | Resolved::Status(
-                StatusEntry::Root | StatusEntry::Nodes | StatusEntry::Files(_) | StatusEntry::Sums,
-            )) => Ok(resolved),
+            Resolved::Directory => Ok(Resolved::Directory),
+            Resolved::Status(entry) if entry.is_directory() => Ok(Resolved::Status(entry)),
             _ => Err(Error::NotDirectory),
         }
     }

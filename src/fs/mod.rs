@@ -61,6 +61,7 @@ use crate::dataset::{Coordinates, Dataset, DatasetEntry, FileContent, Inode, Siz
 use crate::overlay::{
     BudgetLimits, ChangedNames, JudgedBy, Overlay, Record, Store, Timestamp, Usage,
 };
+use crate::report::RunIdentity;
 use crate::status::{self, Counters, EventLog, MountStatus};
 
 pub use crate::manifest::Fill;
@@ -144,6 +145,10 @@ pub struct Filesystem {
     lookups: Lookups,
     listings: Listings,
     writers: Writers,
+    /// Which mount it is, for its reports.
+    run: RunIdentity,
+    /// Where it is mounted.
+    target: String,
 }
 
 /// What an inode number stands for.
@@ -168,7 +173,14 @@ impl Filesystem {
     #[must_use]
     pub fn with_store(dataset: Dataset, options: Options, store: Option<Store>) -> Self {
         let content = Content::of(&dataset);
+        let run = RunIdentity {
+            node_id: options.node_id.unwrap_or_default(),
+            node_count: options.node_id.map_or(1, |_| dataset.dimensions().nodes),
+            ..RunIdentity::new(&dataset, None)
+        };
         Self {
+            run,
+            target: String::new(),
             sizes: SizeTotals::new(&dataset),
             read_ahead: ReadAhead::new(content.clone()),
             content,
@@ -196,6 +208,17 @@ impl Filesystem {
     #[must_use]
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// Which mount it is, in its reports.
+    #[must_use]
+    pub fn run(&self) -> &RunIdentity {
+        &self.run
+    }
+
+    /// Says which mount it is and where, as its reports are to have it.
+    pub fn identify(&mut self, run: RunIdentity, target: String) {
+        (self.run, self.target) = (run, target);
     }
 
     /// What it holds in memory at the moment.
@@ -264,6 +287,8 @@ impl Filesystem {
             running: &self.running,
             judgements: &self.judgements,
             node_id: self.options.node_id,
+            run: &self.run,
+            target: &self.target,
         }
     }
 }

@@ -170,9 +170,14 @@ impl Filesystem {
     #[must_use]
     pub fn document_work(&self, inode: Inode) -> Option<DocumentWork> {
         match StatusEntry::of(&self.dataset, inode)? {
-            StatusEntry::Document(Document::Summary | Document::Node(_)) => {
-                Some(DocumentWork::Totals)
-            }
+            StatusEntry::Document(
+                Document::Summary
+                | Document::Map
+                | Document::Report
+                | Document::Metrics
+                | Document::Node(_)
+                | Document::Process(..),
+            ) => Some(DocumentWork::Totals),
             StatusEntry::Document(Document::File(_)) => Some(DocumentWork::File),
             StatusEntry::Document(_) => Some(DocumentWork::List),
             _ => None,

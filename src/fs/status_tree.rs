@@ -4,6 +4,8 @@
 //!     bit 63  62                32 31            0
 //!        | 1 | 0 |        0       | a fixed number |   .status, summary.json, nodes, ...
 //!        | 1 | 0 |        1       | node           |   nodes/node_<node>.json
+//!        | 1 | 0 |        2       | node           |   nodes/node_<node>
+//!        | 1 | 0 |        3       | node | process |   nodes/node_<node>/process_<process>.json
 //!        | 1 | 1 | the inode number of a dataset's  |   files/<path>, files/<path>.json
 //!                  directory or file
 //! ```
@@ -17,9 +19,13 @@ use crate::status::Document;
 pub const STATUS_NAME: &str = ".status";
 
 const STATUS: u64 = 1 << 63;
-const NODES: u64 = STATUS | 1 << 32;
+const NODE_DOCUMENTS: u64 = STATUS | 1 << 32;
+const NODES: u64 = STATUS | 2 << 32;
+const PROCESSES: u64 = STATUS | 3 << 32;
 const MIRROR: u64 = STATUS | 1 << 62;
 const SUFFIX: &str = ".json";
+const NODE: &str = "node_";
+const PROCESS: &str = "process_";
 
 /// What an inode number under `.status` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum StatusEntry {
     Root,
     /// `.status/nodes`
     Nodes,
+    /// `.status/nodes/node_<node>`
+    Node(u16),
     /// `.status/files`, or a directory below it: that of the dataset's directory.
     Files(Inode),
     /// `.status/control`, which takes commands.
@@ -41,13 +49,16 @@ pub enum StatusEntry {
 }
 
 /// The files at the top, in the order in which they are listed.
-const TOP: [(&str, StatusEntry); 8] = [
+const TOP: [(&str, StatusEntry); 11] = [
     ("config.json", StatusEntry::Document(Document::Config)),
     ("control", StatusEntry::Control),
     ("files", StatusEntry::Files(Inode::ROOT)),
+    ("map.json", StatusEntry::Document(Document::Map)),
+    ("metrics", StatusEntry::Document(Document::Metrics)),
     ("mismatches.json", StatusEntry::Document(Document::Mismatches)),
     ("nodes", StatusEntry::Nodes),
     ("others.json", StatusEntry::Document(Document::Others)),
+    ("report.json", StatusEntry::Document(Document::Report)),
     ("summary.json", StatusEntry::Document(Document::Summary)),
     ("sums", StatusEntry::Sums),
 ];
@@ -70,12 +81,21 @@ impl StatusEntry {
                 DatasetEntry::File(_) => Self::Document(Document::File(inode)),
             });
         }
-        if number & NODES == NODES {
-            let node = u16::try_from(number & !NODES).ok()?;
-            return (u32::from(node) < dataset.dimensions().nodes)
-                .then_some(Self::Document(Document::Node(node)));
+        let low = u32::try_from(number & u64::from(u32::MAX)).ok()?;
+        match number - u64::from(low) {
+            STATUS => {}
+            NODE_DOCUMENTS => {
+                return node_of(dataset, low).map(|node| Self::Document(Document::Node(node)));
+            }
+            NODES => return node_of(dataset, low).map(Self::Node),
+            PROCESSES => {
+                let node = node_of(dataset, low >> 16)?;
+                return process_of(dataset, low & 0xffff)
+                    .map(|process| Self::Document(Document::Process(node, process)));
+            }
+            _ => return None,
         }
-        match number & !STATUS {
+        match low {
             0 => Some(Self::Root),
             1 => Some(Self::Nodes),
             2 => Some(Self::Document(Document::Summary)),
@@ -85,6 +105,9 @@ impl StatusEntry {
             6 => Some(Self::Control),
             7 => Some(Self::Sums),
             8 => Some(Self::Manifest),
+            9 => Some(Self::Document(Document::Map)),
+            10 => Some(Self::Document(Document::Report)),
+            11 => Some(Self::Document(Document::Metrics)),
             _ => None,
         }
     }
@@ -102,7 +125,14 @@ impl StatusEntry {
             Self::Control => STATUS | 6,
             Self::Sums => STATUS | 7,
             Self::Manifest => STATUS | 8,
-            Self::Document(Document::Node(node)) => NODES | u64::from(node),
+            Self::Document(Document::Map) => STATUS | 9,
+            Self::Document(Document::Report) => STATUS | 10,
+            Self::Document(Document::Metrics) => STATUS | 11,
+            Self::Document(Document::Node(node)) => NODE_DOCUMENTS | u64::from(node),
+            Self::Node(node) => NODES | u64::from(node),
+            Self::Document(Document::Process(node, process)) => {
+                PROCESSES | u64::from(node) << 16 | u64::from(process)
+            }
             Self::Files(inode) | Self::Document(Document::File(inode)) => MIRROR | inode.get(),
         })
     }
@@ -118,7 +148,8 @@ impl StatusEntry {
     pub fn parent(self, dataset: &Dataset) -> Option<Self> {
         match self {
             Self::Root => None,
-            Self::Document(Document::Node(_)) => Some(Self::Nodes),
+            Self::Document(Document::Node(_)) | Self::Node(_) => Some(Self::Nodes),
+            Self::Document(Document::Process(node, _)) => Some(Self::Node(node)),
             Self::Manifest => Some(Self::Sums),
             Self::Files(inode) | Self::Document(Document::File(inode)) if inode != Inode::ROOT => {
                 dataset.namespace().parent(inode).map(Self::Files)
@@ -133,13 +164,15 @@ impl StatusEntry {
         match self {
             Self::Root => named(&TOP, name),
             Self::Sums => named(&SUMS, name),
-            Self::Nodes => {
-                let name = std::str::from_utf8(name).ok()?;
-                let digits = name.strip_prefix("node_")?.strip_suffix(SUFFIX)?;
-                let node: u16 = digits.parse().ok()?;
-                let known = u32::from(node) < dataset.dimensions().nodes;
-                (known && digits == node.to_string())
-                    .then_some(Self::Document(Document::Node(node)))
+            Self::Nodes => match name.strip_suffix(SUFFIX.as_bytes()) {
+                Some(name) => node_of(dataset, number_in(name, NODE)?)
+                    .map(|node| Self::Document(Document::Node(node))),
+                None => node_of(dataset, number_in(name, NODE)?).map(Self::Node),
+            },
+            Self::Node(node) => {
+                let process = number_in(name.strip_suffix(SUFFIX.as_bytes())?, PROCESS)?;
+                process_of(dataset, process)
+                    .map(|process| Self::Document(Document::Process(node, process)))
             }
             Self::Files(directory) => {
                 let namespace = dataset.namespace();
@@ -166,13 +199,19 @@ impl StatusEntry {
             Self::Root => numbered(&TOP, index, name),
             Self::Sums => numbered(&SUMS, index, name),
             Self::Nodes => {
-                let node = u16::try_from(index).ok()?;
-                if u32::from(node) >= dataset.dimensions().nodes {
-                    return None;
-                }
+                let node = node_of(dataset, u32::try_from(index / 2).ok()?)?;
                 // Writing to a string does not fail.
-                let _ = write!(name, "node_{node}{SUFFIX}");
+                let _ = write!(name, "{NODE}{node}");
+                if index.is_multiple_of(2) {
+                    return Some(Self::Node(node));
+                }
+                name.push_str(SUFFIX);
                 Some(Self::Document(Document::Node(node)))
+            }
+            Self::Node(node) => {
+                let process = process_of(dataset, u32::try_from(index).ok()?)?;
+                let _ = write!(name, "{PROCESS}{process}{SUFFIX}");
+                Some(Self::Document(Document::Process(node, process)))
             }
             Self::Files(directory) => {
                 let (inode, kind) = dataset.namespace().entry_at(directory, index, name)?;
@@ -187,6 +226,23 @@ impl StatusEntry {
             Self::Document(_) | Self::Control | Self::Manifest => None,
         }
     }
+}
+
+/// A node that the dataset has.
+fn node_of(dataset: &Dataset, number: u32) -> Option<u16> {
+    u16::try_from(number).ok().filter(|_| number < dataset.dimensions().nodes)
+}
+
+/// A process that its nodes have.
+fn process_of(dataset: &Dataset, number: u32) -> Option<u16> {
+    u16::try_from(number).ok().filter(|_| number < dataset.dimensions().processes)
+}
+
+/// The number behind a prefix, in its one spelling.
+fn number_in(name: &[u8], prefix: &str) -> Option<u32> {
+    let digits = std::str::from_utf8(name.strip_prefix(prefix.as_bytes())?).ok()?;
+    let number: u32 = digits.parse().ok()?;
+    (digits == number.to_string()).then_some(number)
 }
 
 fn named(list: &[(&str, StatusEntry)], name: &[u8]) -> Option<StatusEntry> {

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod map;
+mod metrics;
 mod named;
 mod run;
 mod source;
@@ -22,6 +23,7 @@ pub use cluster::{
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
 };
 pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
+pub use metrics::{MetricsFormat, metrics};
 #[cfg(test)]
 pub(crate) use run::tests::example as example_report;
 pub use run::{
@@ -32,7 +34,7 @@ pub use run::{
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
-pub(crate) use views::{BytesView, FileView, FilesView, SCHEMA, SeenView};
+pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{MeterView, RangeView};
 
 /// How many wrong ranges a report lists of one file.
@@ -41,5 +43,11 @@ pub const RANGES_MAX: usize = 1000;
 /// Writes a view as people read it, with a newline at its end.
 pub(crate) fn write_json(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, view)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a view in one line.
+pub(crate) fn write_json_line(view: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, view)?;
     out.write_all(b"\n")
 }

@@ -68,6 +68,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Reading, Self::Writing, Self::Checking, Self::Done, Self::Failed];
+
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -46,6 +46,17 @@ impl FileTally {
         self.mismatch = self.mismatch.saturating_add(mismatch);
     }
 
+    /// How many files have a verdict.
+    #[must_use]
+    pub fn get(&self, verdict: Verdict) -> u64 {
+        match verdict {
+            Verdict::Untouched => self.untouched,
+            Verdict::Incomplete => self.incomplete,
+            Verdict::Verified => self.verified,
+            Verdict::Mismatch => self.mismatch,
+        }
+    }
+
     /// How many files there are; `None` where numbers that somebody else has written have no sum.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
@@ -106,6 +117,12 @@ impl ByteTotals {
         self.matched = self.matched.saturating_add(matched);
         self.wrong = self.wrong.saturating_add(wrong);
         self.extra = self.extra.saturating_add(extra);
+    }
+
+    /// Expected bytes that have not arrived.
+    #[must_use]
+    pub fn missing(&self) -> u128 {
+        self.expected.saturating_sub(self.matched + self.wrong)
     }
 
     /// Whether totals that somebody else has written leave room to go on with.

@@ -130,8 +130,8 @@ impl FilesView {
 
 impl BytesView {
     pub(crate) fn new(totals: ByteTotals, estimated: Option<bool>) -> Self {
+        let missing = totals.missing();
         let ByteTotals { expected, matched, wrong, extra } = totals;
-        let missing = expected.saturating_sub(matched + wrong);
         Self { expected, estimated, matched, missing, wrong, extra }
     }
 

@@ -136,6 +136,21 @@ impl CountedFiles {
         all.into_iter().map(Inode::new).collect()
     }
 
+    /// Some of the files that were counted, from an inode number on, in their order.
+    pub(super) fn some_from(&self, start: u64, most: usize) -> Vec<Inode> {
+        let bits = |of: &RoaringTreemap| {
+            let mut numbers = of.iter();
+            numbers.advance_to(start);
+            numbers.take(most).collect::<Vec<u64>>()
+        };
+        let mut all = bits(&self.verified);
+        all.extend(bits(&self.missing));
+        all.extend(self.others.range(start..).map(|(number, _)| *number).take(most));
+        all.sort_unstable();
+        all.truncate(most);
+        all.into_iter().map(Inode::new).collect()
+    }
+
     /// The sum over all of them.
     pub(super) fn all(&self) -> CountedSum {
         self.all

@@ -13,8 +13,16 @@ pub enum Document {
     Mismatches,
     /// `others.json`
     Others,
+    /// `report.json`
+    Report,
+    /// `metrics`, which is no JSON but text.
+    Metrics,
+    /// `map.json`
+    Map,
     /// `nodes/node_<node>.json`
     Node(u16),
+    /// `nodes/node_<node>/process_<process>.json`
+    Process(u16, u16),
     /// `files/<path>.json`
     File(Inode),
 }

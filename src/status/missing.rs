@@ -33,7 +33,7 @@ impl MountStatus<'_> {
         let namespace = self.dataset.namespace();
         let mut every = 0;
         let mut add = |inode: Inode, sign: i128| {
-            let process = namespace.process(inode);
+            let process = namespace.part_below(inode).process;
             let one = Some(process.unwrap_or_default());
             let files = namespace.files_below(inode, Some(node), one);
             let files = sign * i128::from(files);
@@ -51,7 +51,7 @@ impl MountStatus<'_> {
     /// The totals of all that was wanted, with the files that are gone with their directories.
     pub(super) fn totals(&self, scope: TotalsScope, changed: &ChangedTotals) -> Totals {
         let node = match scope {
-            TotalsScope::Dataset => None,
+            TotalsScope::Dataset | TotalsScope::Processes => None,
             TotalsScope::Node(node) => Some(node),
         };
         let below = changed.missing().map(|missing| self.files_missing(&missing, node));

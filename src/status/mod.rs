@@ -5,9 +5,11 @@
 //! locks of the records that were changed since, each for as long as it takes to copy a list of
 //! extents, and a benchmark that is being watched does not notice.
 //!
-//! Nothing grows without bound here: a file's document lists its first [`RANGES_MAX`] wrong ranges
-//! and counts the others, `mismatches.json` holds the latest [`EVENTS_MAX`], `others.json` has a
-//! bound on its names and on their bytes, and the totals of untouched files are arithmetic.
+//! Nothing grows without bound here: a file's document lists its first
+//! [`RANGES_MAX`](crate::report::RANGES_MAX) wrong ranges and counts the others, and so do its
+//! segments and the files of a process; `mismatches.json` holds the latest [`EVENTS_MAX`],
+//! `others.json` has a bound on its names and on their bytes, `map.json` one on its runs, and the
+//! totals of untouched files are arithmetic.
 //!
 //! What arithmetic cannot say about a file's extents may take long, hours for a petabyte in a
 //! shape. So whoever asks for a document can stop its making, and what took long is remembered
@@ -17,12 +19,16 @@ mod counted;
 mod counters;
 mod document;
 mod events;
+mod file;
 mod found;
 mod judgement_cache;
+mod map;
 mod missing;
 mod others;
+mod process;
 #[cfg(debug_assertions)]
 mod recount;
+mod run_report;
 mod running;
 mod views;
 
@@ -35,8 +41,11 @@ use crate::dataset::{
     Coordinates, Dataset, DatasetConfig, DatasetEntry, DatasetPart, Inode, SizeTotals,
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
-use crate::report::{FileView, MeterView, RANGES_MAX, RangeView, SCHEMA, write_json};
-use crate::verdict::{Judge, Verdict, WrongRange};
+use crate::report::{
+    MeterView, MetricsFormat, RangeView, RunIdentity, RunReport, SCHEMA, metrics, write_json,
+    write_json_line,
+};
+use crate::verdict::Verdict;
 
 pub use counters::{Counters, Meter};
 pub use document::Document;
@@ -44,7 +53,9 @@ pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
 pub use running::RunningTotals;
 
-use found::Found;
+use file::FileDocumentView;
+use map::MapDocumentView;
+use process::ProcessDocumentView;
 use running::TotalsScope;
 use views::{
     EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
@@ -71,6 +82,10 @@ pub struct MountStatus<'a> {
     pub judgements: &'a JudgementCache,
     /// The `--node-id` of the mount.
     pub node_id: Option<u32>,
+    /// Which mount it is.
+    pub run: &'a RunIdentity,
+    /// Where it is mounted.
+    pub target: &'a str,
 }
 
 /// Why there is no document.
@@ -101,17 +116,27 @@ enum AnyView {
     Mismatches(MismatchesView),
     Others(OthersView),
     Node(NodeView),
-    File(Box<FileView>),
+    Process(ProcessDocumentView),
+    Map(MapDocumentView),
+    Report(Box<RunReport>),
+    Metrics(String),
+    File(Box<FileDocumentView>),
 }
 
 impl DocumentView {
-    /// Writes the JSON, with a newline at its end.
+    /// Writes the JSON, or the text of the metrics, with a newline at its end.
     ///
     /// # Errors
     ///
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_json(self, out)
+        match &self.0 {
+            // Lines for each run of a map would be most of it.
+            AnyView::Map(map) => write_json_line(map, out),
+            AnyView::Report(report) => write_json_line(report, out),
+            AnyView::Metrics(text) => out.write_all(text.as_bytes()),
+            other => write_json(other, out),
+        }
     }
 }
 
@@ -132,6 +157,15 @@ impl MountStatus<'_> {
             Document::Mismatches => AnyView::Mismatches(self.mismatches()),
             Document::Others => AnyView::Others(self.others(stop)?),
             Document::Node(node) => AnyView::Node(self.node(node, stop)?),
+            Document::Process(node, process) => {
+                AnyView::Process(self.process(node, process, stop)?)
+            }
+            Document::Report => AnyView::Report(Box::new(self.report(stop)?)),
+            Document::Metrics => {
+                let report = self.report(stop)?;
+                AnyView::Metrics(metrics([&report], MetricsFormat::OpenMetrics))
+            }
+            Document::Map => AnyView::Map(self.map_document(stop)?),
             Document::File(inode) => match self.dataset.namespace().entry(inode) {
                 Some(DatasetEntry::File(file)) => {
                     AnyView::File(Box::new(self.file(inode, file, stop)?))
@@ -220,52 +254,6 @@ impl MountStatus<'_> {
                     totals: totals.view(each_files, bytes),
                 })
                 .collect(),
-        })
-    }
-
-    fn file(
-        &self,
-        inode: Inode,
-        file: Coordinates,
-        stop: StopCheck<'_>,
-    ) -> Result<FileView, Stopped> {
-        let found = self.found(file);
-        let exists = !matches!(found, Found::Missing);
-        // Of one moment, also where somebody goes on to write.
-        let written = self.written(&found);
-        let is_written = matches!(found, Found::Written(..));
-        let mut ranges = Vec::new();
-        let mut ranges_total = 0;
-        let mut note = |range: WrongRange| {
-            ranges_total += 1;
-            if ranges.len() < RANGES_MAX {
-                ranges.push(RangeView::new(self.dataset, file, &range));
-            }
-        };
-        let tally = match &written {
-            Some(written) => {
-                let judge =
-                    Judge { content: self.content, expectation: self.dataset.file_content(file) };
-                judge.judge(written, stop, &mut note).ok_or(Stopped)?
-            }
-            None => self.judge(file, &found, stop, &mut note)?,
-        };
-        Ok(FileView {
-            schema: SCHEMA,
-            path: self.path(inode),
-            verdict: tally.verdict().name(),
-            coordinates: file.into(),
-            size_bytes: written.as_ref().map_or(0, |written| written.size_bytes),
-            exists,
-            extents: written
-                .as_ref()
-                .filter(|_| is_written)
-                .map_or(0, |written| written.extents.len() as u64),
-            kept_bytes: written.as_ref().map_or(0, kept_bytes),
-            bytes: tally.into(),
-            ranges_dropped: ranges_total - ranges.len() as u64,
-            ranges,
-            ranges_total,
         })
     }
 

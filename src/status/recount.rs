@@ -64,7 +64,7 @@ impl MountStatus<'_> {
         let asked = AtomicUsize::new(0);
         let is_long = || asked.fetch_add(1, Ordering::Relaxed) > PATIENCE;
         let node = match scope {
-            TotalsScope::Dataset => None,
+            TotalsScope::Dataset | TotalsScope::Processes => None,
             TotalsScope::Node(node) => Some(node),
         };
         let count = node.map_or(0, |_| self.dataset.dimensions().processes as usize);

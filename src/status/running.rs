@@ -25,6 +25,7 @@ use super::MountStatus;
 use super::counted::{Place, PlacedFile};
 use super::found::Found;
 use crate::content::{StopCheck, Stopped};
+use crate::dataset::Coordinates;
 use crate::overlay::ChangedNames;
 use crate::sync::Mutex;
 use crate::verdict::{ByteTally, Verdict};
@@ -95,6 +96,36 @@ impl MountStatus<'_> {
         #[cfg(debug_assertions)]
         self.check(scope);
         Ok(totals)
+    }
+
+    /// Calls `each` for every file that was counted by itself and is `wanted`. The state is not
+    /// held meanwhile: what is counted while this goes on is seen, or is not.
+    pub(super) fn each_counted(
+        &self,
+        stop: StopCheck<'_>,
+        wanted: impl Fn(Coordinates) -> bool,
+        mut each: impl FnMut(Coordinates, ByteTally),
+    ) -> Result<(), Stopped> {
+        let mut start = 0;
+        loop {
+            if stop.is_now() {
+                return Err(Stopped);
+            }
+            let found: Vec<_> = {
+                let state = self.running.state.lock();
+                let some = state.counted.some_from(start, STEP_FILES);
+                let Some(last) = some.last() else { return Ok(()) };
+                start = last.get() + 1;
+                let placed = some.into_iter().filter_map(|it| state.placed(self.dataset, (it, 0)));
+                placed
+                    .filter(|(file, _)| wanted(file.file))
+                    .filter_map(|(file, _)| {
+                        Some((file.file, state.counted.tally(self.dataset, &file)?))
+                    })
+                    .collect()
+            };
+            found.into_iter().for_each(|(file, tally)| each(file, tally));
+        }
     }
 
     /// Counts what is due, except for what takes long.

@@ -160,6 +160,22 @@ impl Totals {
         self.bytes.add(tally);
     }
 
+    /// How many files are not untouched.
+    pub(super) fn changed_files(&self) -> u64 {
+        self.files.incomplete + self.files.verified + self.files.mismatch
+    }
+
+    /// How many files have which verdict, untouched ones left out.
+    pub(super) fn files(&self) -> FileTally {
+        self.files
+    }
+
+    /// The totals of all files, where there are so many, and so many bytes are expected of them.
+    pub(super) fn of_all(mut self, files: u64, expected: u128) -> (FileTally, ByteTotals) {
+        self.files.untouched = files.saturating_sub(self.changed_files());
+        (self.files, ByteTotals { expected, ..self.bytes })
+    }
+
     /// Takes back a file that was added.
     pub(super) fn subtract(&mut self, tally: &ByteTally) {
         self.files.subtract(tally.verdict());
@@ -178,14 +194,13 @@ impl Totals {
     }
 
     /// The view, where there are `files` files of this size together.
-    pub(super) fn view(mut self, files: u64, total: Total) -> TotalsView {
+    pub(super) fn view(self, files: u64, total: Total) -> TotalsView {
         let Total { bytes: expected, estimated } = total;
-        let seen = self.files.incomplete + self.files.verified + self.files.mismatch;
-        self.files.untouched = files.saturating_sub(seen);
+        let (tally, bytes) = self.of_all(files, expected);
         TotalsView {
-            verdict: self.files.verdict().name(),
-            files: FilesView::new(files, self.files),
-            bytes: BytesView::new(ByteTotals { expected, ..self.bytes }, Some(estimated)),
+            verdict: tally.verdict().name(),
+            files: FilesView::new(files, tally),
+            bytes: BytesView::new(bytes, Some(estimated)),
         }
     }
 }

@@ -52,6 +52,7 @@ mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod textfile;
 mod verify;
 mod walk;
 mod write;
@@ -75,6 +76,7 @@ pub use share::Share;
 pub use sums::{Algorithm, SumsOptions, sums};
 pub use target::Root;
 pub use template::{TemplateError, read_template};
+pub use textfile::Textfile;
 pub use verify::{VerifyOptions, VerifyWatch, verify};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 

@@ -24,10 +24,12 @@ mod edges;
 mod groups;
 mod judge;
 mod range;
+mod segments;
 
 pub use class::Class;
 pub use judge::{Judge, Judgement};
 pub use range::{HEAD_BYTES, Head, WrongRange};
+pub use segments::{ByteState, FileSegment, FileSegments};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +45,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, as people list them.
+    pub const ALL: [Self; 4] = [Self::Untouched, Self::Incomplete, Self::Verified, Self::Mismatch];
+
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -14,6 +14,7 @@ mod common;
 mod fs_model;
 mod limits;
 mod long_sums;
+mod maps;
 mod names_model;
 mod read_streams;
 mod reset_and_forget;

@@ -6,6 +6,7 @@
 #![allow(clippy::collapsible_match, clippy::collapsible_if, reason = "one rule an arm reads best")]
 #![allow(clippy::needless_pass_by_value, reason = "iterators that are cloned")]
 
+mod documents;
 mod model;
 
 use std::collections::BTreeMap;
@@ -183,7 +184,9 @@ impl Checked {
         self.check_totals(&documents, "summary.json");
         for node in 0..2 {
             self.check_node(&documents, node);
+            self.check_process(&documents, node);
         }
+        self.check_map();
         self.check_others();
         self.check_events();
         self.check_open();
@@ -241,6 +244,7 @@ impl Checked {
         assert_eq!(by_chance + bytes("matched") + bytes("wrong"), found.judged, "{document}");
         assert_eq!(bytes("wrong") > 0, found.any_wrong, "{document}");
         assert_eq!(bytes("extra"), found.extra, "{document}");
+        self.check_segments(path, &document);
         document
     }
 

@@ -10,6 +10,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod dataset;
 mod extensions;
 mod kernel;

@@ -61,11 +61,15 @@ fn classes(document: &Value) -> Vec<&str> {
 const EACH_CLASS: [&str; 6] = ["misplaced", "stale", "zeroed", "flipped", "foreign", "foreign"];
 
 fn assert_all_valid(mount: &Mount) {
-    for name in ["summary", "config", "mismatches", "others"] {
+    for name in ["summary", "config", "map", "mismatches", "others", "report"] {
         assert_valid(name, &mount.status(&format!("{name}.json")));
     }
     for node in 0..2 {
         assert_valid("node", &mount.status(&format!("nodes/node_{node}.json")));
+        for process in 0..2 {
+            let name = format!("nodes/node_{node}/process_{process}.json");
+            assert_valid("process", &mount.status(&name));
+        }
     }
     for path in [RIGHT, DAMAGED, SHORT] {
         assert_valid("file", &mount.status(&format!("files/{path}.json")));
@@ -106,11 +110,93 @@ fn the_tallies_keep_their_sums() {
         let parts = ["untouched", "matched", "missing", "wrong"];
         assert_eq!(sum(&document, &parts), sum(&document, &["expected"]), "{document:#}");
     }
-    for name in ["summary.json", "nodes/node_0.json", "nodes/node_1.json"] {
+    for name in ["summary.json", "nodes/node_0.json", "nodes/node_0/process_1.json"] {
         let document = mount.status(name);
         let parts = ["matched", "missing", "wrong"];
         assert_eq!(sum(&document, &parts), sum(&document, &["expected"]), "{document:#}");
     }
+}
+
+/// The report says what the other documents do, in the form of every run.
+#[test]
+fn the_report_is_the_summary_and_the_map() {
+    let mount =
+        Mount::new(&["--seed=42", "--nodes=2", "--iterations=2", "--size=256K", "--node-id=1"]);
+    mount.write_at("iteration_0/node_1/process_0", 1000, b"something that nobody generated");
+    let (report, summary) = (mount.status("report.json"), mount.status("summary.json"));
+    assert_valid("report", &report);
+    assert_eq!((&report["command"], &report["run"]["node_id"]), (&json!("mount"), &json!(1)));
+    assert_eq!(report["run"]["node_count"], 2);
+    assert_eq!(report["target"], mount.path().to_str().expect("a path in UTF-8"));
+    assert!(report["run"]["pid"].as_u64().is_some_and(|pid| pid > 1), "{report:#}");
+    for field in ["verdict", "files", "bytes"] {
+        assert_eq!(report["judged"][field], summary[field], "{report:#}");
+    }
+    assert_eq!(report["judged"]["mismatches"], summary["mismatches"]);
+    assert_eq!(report["operations"]["writes"]["bytes"], summary["writes"]["bytes"]);
+    let latest = &mount.status("mismatches.json")["ranges"][0];
+    for field in ["path", "offset", "length", "class", "actual"] {
+        assert_eq!(report["wrong"]["ranges"][0][field], latest[field], "{report:#}");
+    }
+    assert_eq!(report["map"]["cells"], mount.status("map.json")["cells"]);
+}
+
+/// Every sample of the metrics has a family, and the numbers are those of the summary.
+#[test]
+fn the_metrics_are_those_of_the_summary() {
+    let mount = mount();
+    damage(&mount);
+    let text = fs::read_to_string(mount.join(".status/metrics")).expect("it can be read");
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    let summary = mount.status("summary.json");
+    let labels = format!(r#"command="mount",node="0",target="{}""#, mount.path().display());
+    for (name, more, value) in [
+        ("seedfs_judged_bytes", r#"state="wrong""#, &summary["bytes"]["wrong"]),
+        ("seedfs_judged_bytes", r#"state="missing""#, &summary["bytes"]["missing"]),
+        ("seedfs_judged_files", r#"verdict="mismatch""#, &summary["files"]["mismatch"]),
+        ("seedfs_wrong_ranges_total", r#"class="stale""#, &summary["mismatches"]["stale"]),
+        ("seedfs_verdict", r#"verdict="mismatch""#, &json!(1)),
+    ] {
+        let line = format!("{name}{{{labels},{more}}} {value}");
+        assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+    }
+}
+
+/// What a view draws: the map, then a process, then a file from its first byte to its last.
+#[test]
+fn damage_is_on_the_map_in_its_process_and_in_the_segments() {
+    let mount = mount();
+    let right = fs::read(mount.join(RIGHT)).expect("it can be read");
+    mount.write_at(RIGHT, 0, &right);
+    damage(&mount);
+    // The processes of node 0: one of two iterations is verified, the other one damaged.
+    assert_eq!(mount.status("map.json")["cells"], json!([["i", 1], ["m", 1], ["u", 2]]));
+    let process = mount.status("nodes/node_0/process_1.json");
+    assert_eq!(process["changed"][0]["path"], DAMAGED);
+    assert_eq!((&process["changed_total"], &process["changed_dropped"]), (&json!(1), &json!(0)));
+
+    let file = mount.status(DAMAGED_DOCUMENT);
+    assert_eq!(file["bytes"], process["changed"][0]["bytes"]);
+    let segments = file["segments"].as_array().expect("a list");
+    let states = |segment: &Value| segment["state"].as_str().expect("a name").to_owned();
+    let states: Vec<String> = segments.iter().map(states).collect();
+    assert_eq!(
+        states.join(" "),
+        "untouched wrong untouched wrong untouched wrong untouched wrong untouched wrong \
+         untouched extra",
+        "{file:#}"
+    );
+    let with_class = segments.iter().filter(|segment| segment.get("class").is_some());
+    for (segment, range) in with_class.zip(file["ranges"].as_array().expect("a list")) {
+        for field in ["offset", "length", "class"] {
+            assert_eq!(segment[field], range[field], "{file:#}");
+        }
+    }
+    let end = |segment: &Value| -> Option<u64> {
+        Some(segment["offset"].as_u64()? + segment["length"].as_u64()?)
+    };
+    assert!(segments.windows(2).all(|two| end(&two[0]) == two[1]["offset"].as_u64()), "{file:#}");
+    assert_eq!(segments.last().and_then(end), file["size_bytes"].as_u64());
 }
 
 #[test]
@@ -144,10 +230,11 @@ fn counts_beyond_64_bits_are_valid() {
     let mount = Mount::new(&["--files=4294967296", "--processes=256", "--size=4P"]);
     assert_valid("summary", &mount.status("summary.json"));
     assert_valid("node", &mount.status("nodes/node_0.json"));
+    assert_valid("process", &mount.status("nodes/node_0/process_255.json"));
 }
 
 /// What the schemas must refuse: where in the document, and what is put there.
-const PLANTED: [(&str, &str, &str, &str); 12] = [
+const PLANTED: [(&str, &str, &str, &str); 17] = [
     ("summary", "", "new_field", "1"),
     ("summary", "/bytes", "new_field", "1"),
     ("summary", "/kept", "new_field", "1"),
@@ -156,15 +243,25 @@ const PLANTED: [(&str, &str, &str, &str); 12] = [
     ("config", "", "new_field", "1"),
     ("config", "", "size", "0"),
     ("node", "/processes/0", "new_field", "1"),
+    ("process", "/changed/0", "new_field", "1"),
+    ("process", "/changed/0", "verdict", "\"untouched\""),
+    ("map", "", "cells", "[[\"x\", 1]]"),
+    ("map", "", "dropped", "false"),
+    ("file", "/segments/0", "state", "\"odd\""),
     ("file", "/ranges/0", "class", "\"odd\""),
     ("file", "/ranges/0/source", "new_field", "1"),
     ("file", "/ranges/0", "actual", "\"0\""),
     ("mismatches", "/ranges/0", "new_field", "1"),
 ];
 
+/// Those that have an example.
+const DOCUMENTS: [&str; 8] =
+    ["summary", "config", "map", "node", "process", "file", "mismatches", "others"];
+
 fn example(mount: &Mount, name: &str) -> Value {
     match name {
         "node" => mount.status("nodes/node_0.json"),
+        "process" => mount.status("nodes/node_0/process_1.json"),
         "file" => mount.status(DAMAGED_DOCUMENT),
         other => mount.status(&format!("{other}.json")),
     }
@@ -208,7 +305,7 @@ fn without_each_field(document: &Value, check: &mut dyn FnMut(&str, &Value)) {
 fn no_field_may_be_missing_but_iterations() {
     let mount = mount();
     damage(&mount);
-    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
+    for name in DOCUMENTS {
         let validator = validator(name);
         without_each_field(&example(&mount, name), &mut |field, less| {
             let may_be_missing = field == "/iterations";
@@ -237,7 +334,7 @@ fn every_field_is_described() {
             _ => {}
         }
     }
-    for name in ["summary", "config", "node", "file", "mismatches", "others"] {
+    for name in DOCUMENTS {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
         let text = fs::read_to_string(path).expect("the schema is there");

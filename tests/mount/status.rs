@@ -10,15 +10,20 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::common::{self, Mount};
 
 /// Every kind of document, and what else shows something.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 14] = [
     "summary.json",
     "config.json",
     "mismatches.json",
     "others.json",
+    "map.json",
+    "report.json",
+    "metrics",
     "nodes/node_0.json",
+    "nodes/node_0/process_0.json",
     "files/node_0/process_0.json",
     "sums/blake3",
     "nodes",
+    "nodes/node_0",
     "files/node_0",
 ];
 

@@ -136,18 +136,9 @@ impl SizeTotals {
     pub fn node(&self, dataset: &Dataset, node: u16) -> (Total, Vec<Total>) {
         let part = DatasetPart { node: Some(node), process: None };
         let processes = u16::try_from(dataset.dimensions().processes - 1).unwrap_or(u16::MAX);
-        let is_summed =
-            self.estimate.estimated && dataset.file_count_of(part) <= SUMMED_ON_OPEN_MAX;
-        let each = (0..=processes).map(|process| {
-            let part = DatasetPart { process: Some(process), ..part };
-            if !is_summed {
-                return dataset.total_bytes(part);
-            }
-            let files = dataset.file_count_of(part);
-            Total { bytes: dataset.sum_bytes(part, 0..files), estimated: false }
-        });
-        let each: Vec<Total> = each.collect();
-        let all = if is_summed {
+        let each: Vec<Total> =
+            (0..=processes).map(|process| self.process(dataset, node, process)).collect();
+        let all = if self.sums_on_open(dataset, part) {
             Total { bytes: each.iter().map(|total| total.bytes).sum(), estimated: false }
         } else if self.is_done.load(Ordering::Acquire) {
             let bytes = self.summed.lock().nodes.get(usize::from(node)).copied();
@@ -156,6 +147,23 @@ impl SizeTotals {
             dataset.total_bytes(part)
         };
         (all, each)
+    }
+
+    /// The size of the files of one process, as [`node`](Self::node) has it.
+    #[must_use]
+    pub fn process(&self, dataset: &Dataset, node: u16, process: u16) -> Total {
+        let of_node = DatasetPart { node: Some(node), process: None };
+        let part = DatasetPart { process: Some(process), ..of_node };
+        if !self.sums_on_open(dataset, of_node) {
+            return dataset.total_bytes(part);
+        }
+        let files = dataset.file_count_of(part);
+        Total { bytes: dataset.sum_bytes(part, 0..files), estimated: false }
+    }
+
+    /// Whether the sizes of a node's files are summed whenever somebody asks.
+    fn sums_on_open(&self, dataset: &Dataset, of_node: DatasetPart) -> bool {
+        self.estimate.estimated && dataset.file_count_of(of_node) <= SUMMED_ON_OPEN_MAX
     }
 }
 

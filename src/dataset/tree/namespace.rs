@@ -9,7 +9,7 @@ use super::extensions::Extensions;
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
 use super::level_names::{self, LevelNames};
-use crate::dataset::{Coordinates, Generations};
+use crate::dataset::{Coordinates, DatasetPart, Generations};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
@@ -286,23 +286,28 @@ impl Namespace {
         })
     }
 
-    /// The process whose files all those below a directory are, or the one of a file; `None` where
-    /// each process has as many there.
+    /// The node and the process whose files all those below a directory are, or those of a file;
+    /// where one of them is `None`, each node or each process has as many there.
     #[must_use]
-    pub fn process(&self, inode: Inode) -> Option<u16> {
-        let at = self.index_of(inode)?;
+    pub fn part_below(&self, inode: Inode) -> DatasetPart {
+        let Some(at) = self.index_of(inode) else { return DatasetPart::ALL };
         let mut fixed = Coordinates::default();
-        let mut below = self.levels.get(at.depth)?.count;
+        let (mut has_one_node, mut has_one_process) = (true, true);
+        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
         for (depth, level) in self.levels.iter().enumerate().skip(1) {
             if depth <= at.depth {
                 let fan_out = level.names.fan_out();
                 below /= fan_out;
                 let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
-            } else if level.names.has(Axis::Process) {
-                return None;
+            } else {
+                has_one_node &= !level.names.has(Axis::Node);
+                has_one_process &= !level.names.has(Axis::Process);
             }
         }
-        Some(fixed.process)
+        DatasetPart {
+            node: has_one_node.then_some(fixed.node),
+            process: has_one_process.then_some(fixed.process),
+        }
     }
 
     /// The last inode number. All from 1 on are in use, unless the generations that are shown have

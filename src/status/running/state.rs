@@ -29,6 +29,8 @@ pub(super) struct RunningState {
 pub(in crate::status) enum TotalsScope {
     /// The whole dataset.
     Dataset,
+    /// The whole dataset and each of its processes.
+    Processes,
     /// A node and each of its processes.
     Node(u16),
 }
@@ -38,7 +40,7 @@ pub(in crate::status) enum TotalsScope {
 pub(in crate::status) struct ChangedTotals {
     /// Of all that was wanted.
     pub(in crate::status) sum: CountedSum,
-    /// Of each process in which a file was counted by itself, for a node.
+    /// Of each process in which a file was counted by itself, where processes were wanted.
     pub(in crate::status) processes: BTreeMap<(u16, u16), CountedSum>,
     /// The directories that are gone, with their files.
     removed: Arc<BTreeSet<Inode>>,
@@ -128,6 +130,11 @@ impl RunningState {
             TotalsScope::Dataset => {
                 ChangedTotals { sum: self.counted.all(), processes: BTreeMap::new(), removed }
             }
+            TotalsScope::Processes => ChangedTotals {
+                sum: self.counted.all(),
+                processes: self.counted.processes(0..=u16::MAX),
+                removed,
+            },
             TotalsScope::Node(node) => ChangedTotals {
                 sum: self.counted.node(node),
                 processes: self.counted.processes(node..=node),
@@ -140,7 +147,7 @@ impl RunningState {
 impl TotalsScope {
     pub(super) fn has(self, file: &PlacedFile) -> bool {
         match self {
-            Self::Dataset => true,
+            Self::Dataset | Self::Processes => true,
             Self::Node(node) => file.file.node == node,
         }
     }
@@ -154,7 +161,7 @@ impl ChangedTotals {
         mut change: impl FnMut(&mut CountedSum),
     ) {
         change(&mut self.sum);
-        if let TotalsScope::Node(_) = scope {
+        if scope != TotalsScope::Dataset {
             change(self.processes.entry((file.file.node, file.file.process)).or_default());
         }
     }

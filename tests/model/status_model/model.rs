@@ -85,6 +85,20 @@ pub(crate) struct Found {
     pub(crate) extra: usize,
 }
 
+/// What one byte is that a path has or should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByteIs {
+    Untouched,
+    Missing,
+    /// Written, and as it should be.
+    Right,
+    /// As it should be, though nobody wrote it there.
+    RightByChance,
+    Wrong,
+    /// Past the expected end.
+    Extra,
+}
+
 pub(crate) struct Model {
     nodes: Vec<Node>,
     /// The dataset: what each of its files should have.
@@ -303,6 +317,23 @@ impl Model {
             "incomplete"
         };
         found
+    }
+
+    /// What each byte of a path of the dataset is.
+    pub(crate) fn bytes(&self, path: &str) -> Vec<ByteIs> {
+        let Some(node) = self.node(path) else { return vec![ByteIs::Missing; SIZE] };
+        let Body::File(file) = &node.body else { return vec![ByteIs::Wrong; SIZE] };
+        let right = &self.files[path];
+        (0..file.bytes.len().max(SIZE))
+            .map(|at| match file.state.get(at) {
+                _ if at >= SIZE => ByteIs::Extra,
+                None | Some(State::Hole) => ByteIs::Missing,
+                Some(State::Untouched) if node.own.as_deref() == Some(path) => ByteIs::Untouched,
+                Some(_) if file.bytes[at] != right[at] => ByteIs::Wrong,
+                Some(State::Untouched) => ByteIs::RightByChance,
+                Some(State::Written) => ByteIs::Right,
+            })
+            .collect()
     }
 
     /// Does an operation, and says whether it can be done.
