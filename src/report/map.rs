@@ -167,9 +167,9 @@ impl ProcessMap {
         Some(map)
     }
 
-    /// Whether all cells are known and are this one.
+    /// Whether there are cells, and all are known and are this one.
     pub(super) fn is_all(&self, cell: MapCell) -> bool {
-        !self.dropped && self.cells.iter().all(|(of, _)| *of == cell)
+        !self.is_empty() && !self.dropped && self.cells.iter().all(|(of, _)| *of == cell)
     }
 }
 
@@ -177,4 +177,65 @@ impl ProcessMap {
 fn worst(open: [i64; MapCell::ALL.len()]) -> MapCell {
     let found = MapCell::ALL.into_iter().rev().find(|cell| open[*cell as usize] > 0);
     found.unwrap_or(MapCell::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// Each cell for itself, as far as the map says.
+    fn cells(map: &ProcessMap) -> Vec<MapCell> {
+        let of_run = |(cell, count): &(MapCell, u64)| vec![*cell; usize::try_from(*count).unwrap()];
+        map.cells.iter().flat_map(of_run).collect()
+    }
+
+    /// A map of some nodes, of which some say no more than their first runs.
+    fn map(processes: u32) -> impl Strategy<Value = ProcessMap> {
+        let runs_max = prop_oneof![3 => Just(1000_usize), 1 => 0_usize..5];
+        (0_u32..5, 0_u32..4, runs_max).prop_flat_map(move |(first, nodes, runs_max)| {
+            vec(select(&MapCell::ALL[..]), (nodes * processes) as usize).prop_map(move |cells| {
+                let cells = cells.into_iter().map(|cell| (cell, 1));
+                ProcessMap::new((first, nodes, processes), cells, runs_max)
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn overlapping_maps_are_one_with_the_worst_of_each_cell(
+            (processes, maps) in (1_u32..4).prop_flat_map(|it| (Just(it), vec(map(it), 1..6))),
+            nodes in 0_u32..10,
+        ) {
+            let end = maps.iter().map(|map| map.first_node + map.nodes).fold(nodes, u32::max);
+            let mut expected = vec![MapCell::Unknown; (end * processes) as usize];
+            for map in &maps {
+                let first = (map.first_node * processes) as usize;
+                for (said, cell) in expected[first..].iter_mut().zip(cells(map)) {
+                    *said = cell.max(*said);
+                }
+            }
+            let merged = ProcessMap::merge(&maps, nodes).unwrap();
+            prop_assert!(merged.is_possible());
+            prop_assert_eq!((merged.first_node, merged.nodes), (0, end));
+            prop_assert_eq!(cells(&merged), &expected[..]);
+            prop_assert!(merged.cells.windows(2).all(|pair| pair[0].0 != pair[1].0));
+            prop_assert_eq!(merged.dropped, maps.iter().any(|map| map.dropped));
+            let is_verified = !expected.is_empty()
+                && expected.iter().all(|cell| *cell == MapCell::Verified);
+            prop_assert_eq!(merged.is_all(MapCell::Verified), is_verified && !merged.dropped);
+        }
+    }
+
+    #[test]
+    fn maps_of_different_datasets_are_none() {
+        let of = |processes| ProcessMap::new((0, 1, processes), [(MapCell::Verified, 2)], 10);
+        assert_eq!(ProcessMap::merge(&[of(2), of(3)], 1), None);
+        assert_eq!(ProcessMap::merge(&[], 1), None);
+    }
 }

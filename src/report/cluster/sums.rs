@@ -122,10 +122,11 @@ pub(super) fn judged(
     } else {
         verdict
     };
-    // What a run that ended early, or has not ended, says of its files is not all.
-    let is_whole = states.missing == 0
-        && all.len() == nodes.len()
-        && (is_mount || states.done == nodes.len() as u64);
+    // What a run that ended early, or has not ended, says of its files is not all. A mount says all
+    // at any time, but one that is silent may have seen other bytes since.
+    let is_up_to_date =
+        if is_mount { states.stale == 0 } else { states.done == nodes.len() as u64 };
+    let is_whole = states.missing == 0 && all.len() == nodes.len() && is_up_to_date;
     let verdict = match verdict {
         Verdict::Verified if !is_whole => Verdict::Incomplete,
         verdict => verdict,
