@@ -85,6 +85,7 @@
 //! | [`storage`] | real directories: write, verify, sums; the nodes of a cluster |
 //! | [`watch`] | what can be watched while it works, for every view of it |
 //! | [`top`] | the view in a terminal |
+//! | [`dashboard`] | the page in the browser: HTTP and the stream of reports |
 //! | [`cli`] | the command line |
 //!
 //! They take their locks and threads from the private module `sync`, where tests have others.
@@ -93,6 +94,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod content;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 pub mod dataset;
 pub mod disk;
 pub mod framing;

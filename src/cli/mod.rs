@@ -20,6 +20,8 @@
 mod cat;
 mod cluster_status;
 mod completions;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod dataset_args;
 mod kernel_args;
 mod locate;
@@ -30,6 +32,7 @@ mod mount_target;
 mod numa_args;
 mod pool;
 mod progress;
+mod publishing;
 mod reporting;
 mod reset;
 mod status;
@@ -89,6 +92,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     Sums(sums::SumsArguments),
     Top(top::TopArguments),
+    #[cfg(feature = "dashboard")]
+    Dashboard(dashboard::DashboardArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }
@@ -152,6 +157,8 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Sums(arguments) => sums::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        #[cfg(feature = "dashboard")]
+        Command::Dashboard(arguments) => dashboard::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
     };

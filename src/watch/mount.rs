@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::fs::STATUS_NAME;
 use crate::report::{
-    BytesDone, FileRange, FilesDone, Judged, LastSecond, MeterView, Phase, REPORT_RANGES_MAX,
-    ReportedRanges, RunCommand, RunIdentity, RunOperations, RunRates, RunReport,
+    BytesDone, FileRange, FilesDone, Judged, LastSecond, MeterView, Phase, ProcessMap,
+    REPORT_RANGES_MAX, ReportedRanges, RunCommand, RunIdentity, RunOperations, RunRates, RunReport,
 };
 
 /// More than the largest document that is read here has.
@@ -33,12 +33,13 @@ struct LatestRanges {
     ranges: Vec<FileRange>,
 }
 
-/// Reads the report of the seedfs that is mounted here, with the latest wrong ranges.
+/// Reads the report of the seedfs that is mounted here, with the latest wrong ranges. The map is
+/// asked for only where something was judged otherwise than before.
 ///
 /// # Errors
 ///
 /// Those of the mount, and where it says what cannot be.
-pub(super) fn read_mount(root: &Path) -> io::Result<RunReport> {
+pub(super) fn read_mount(root: &Path, before: Option<&RunReport>) -> io::Result<RunReport> {
     let status = root.join(STATUS_NAME);
     let summary = read_document(&status.join("summary.json"))?;
     let judged: Judged = parse(&summary)?;
@@ -50,7 +51,20 @@ pub(super) fn read_mount(root: &Path) -> io::Result<RunReport> {
         let latest = ranges.split_off(ranges.len().saturating_sub(REPORT_RANGES_MAX));
         ReportedRanges { total: judged.classes.total(), ranges: latest }
     };
-    Ok(report_of(root, &summary, judged, wrong))
+    let map = match before {
+        Some(before) if before.judged.as_ref() == Some(&judged) => before.map.clone(),
+        _ => read_map(&status)?,
+    };
+    Ok(RunReport { map, ..report_of(root, &summary, judged, wrong) })
+}
+
+/// The map; none of a mount of a version that had none.
+fn read_map(status: &Path) -> io::Result<Option<ProcessMap>> {
+    match read_document(&status.join("map.json")) {
+        Ok(json) => parse(&json).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn report_of(
@@ -154,7 +168,7 @@ mod tests {
         let ranges: Vec<String> = (0..150).map(range).collect();
         let mismatches = format!(r#"{{"schema": 1, "ranges": [{}]}}"#, ranges.join(","));
         let mount = mount(&summary(150, "1000000000000000000000"), Some(&mismatches));
-        let report = read_mount(mount.path()).unwrap();
+        let report = read_mount(mount.path(), None).unwrap();
         assert_eq!(report.contradiction(), None);
         assert_eq!((report.command, report.phase), (RunCommand::Mount, Phase::Writing));
         assert_eq!(report.bytes, BytesDone { total: 10_u128.pow(21), done: 0 });
@@ -172,7 +186,7 @@ mod tests {
     #[test]
     fn the_list_of_wrong_ranges_is_not_read_where_there_is_none() {
         let mount = mount(&summary(0, "5"), None);
-        assert!(read_mount(mount.path()).unwrap().wrong.ranges.is_empty());
+        assert!(read_mount(mount.path(), None).unwrap().wrong.ranges.is_empty());
     }
 
     #[test]
@@ -185,7 +199,7 @@ mod tests {
             (&*summary(1, "5").replace(r#""total": 4"#, r#""total": 5"#), Some("")),
         ] {
             let mount = mount(summary, mismatches);
-            assert!(read_mount(mount.path()).is_err(), "{summary} {mismatches:?}");
+            assert!(read_mount(mount.path(), None).is_err(), "{summary} {mismatches:?}");
         }
     }
 }

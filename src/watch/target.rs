@@ -133,7 +133,9 @@ impl Target {
         let now = unix_s();
         let seen = match &self.place {
             WatchedPlace::Mount(root) => {
-                read_mounted(root).map(|report| Cluster::merge(vec![report], now))
+                let before = before.and_then(|before| before.cluster.run(RunCommand::Mount));
+                let before = before.and_then(|run| run.nodes.first()).map(|node| &node.report);
+                read_mounted(root, before).map(|report| Cluster::merge(vec![report], now))
             }
             WatchedPlace::Reports(path) => match read_directory(path) {
                 Ok(cluster) if cluster.is_empty() => Err("there are no reports any more".into()),
@@ -154,10 +156,10 @@ fn read_directory(path: &Path) -> io::Result<Cluster> {
 }
 
 /// The report of what is mounted there now, or why there is none.
-fn read_mounted(root: &Path) -> Result<RunReport, String> {
+fn read_mounted(root: &Path, before: Option<&RunReport>) -> Result<RunReport, String> {
     match mount_place(root) {
         Ok(MountPlace::Root(mounted)) => {
-            read_mount(root).map_err(|error| explained(&mounted, &error))
+            read_mount(root, before).map_err(|error| explained(&mounted, &error))
         }
         Ok(_) => Err("it is not mounted any more".into()),
         Err(error) => Err(error.to_string()),

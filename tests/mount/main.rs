@@ -10,11 +10,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod dataset;
 mod extensions;
 mod kernel;
 mod life;
 mod privileges;
+mod publish;
 mod reset;
 mod schemas;
 mod sizes;
