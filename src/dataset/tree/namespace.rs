@@ -1,15 +1,14 @@
 //! The tree as arithmetic: inode, path and coordinates computed from one another.
 
+mod below;
 mod gaps;
-
-use std::ops::Range;
 
 use super::dimensions::{Axis, Dimensions};
 use super::extensions::Extensions;
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
 use super::level_names::{self, LevelNames};
-use crate::dataset::{Coordinates, DatasetPart, Generations};
+use crate::dataset::{Coordinates, Generations};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
@@ -234,80 +233,6 @@ impl Namespace {
     #[must_use]
     pub fn lists_files(&self, directory: Inode) -> bool {
         self.children(directory).is_some_and(|(_, level)| level.names.has(Axis::File))
-    }
-
-    /// How many files there are below a directory, of one node or process only where one is given.
-    #[must_use]
-    pub fn files_below(&self, directory: Inode, node: Option<u16>, process: Option<u16>) -> u64 {
-        let Some(at) = self.index_of(directory) else { return 0 };
-        let mut fixed = Coordinates::default();
-        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
-        let mut files = 1;
-        for (depth, level) in self.levels.iter().enumerate().skip(1) {
-            let fan_out = level.names.fan_out();
-            if depth <= at.depth {
-                below /= fan_out;
-                // A position of the level's own: its coordinates are within the dimensions.
-                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
-                continue;
-            }
-            files *= fan_out;
-            if let Some((_, radix)) = level.names.file_digit() {
-                files = files / radix * self.numbers_of(at);
-            }
-            if level.names.has(Axis::Generation) && self.generations.differ_in_files() {
-                // Counted with their files.
-                files /= u64::from(self.dimensions.generations);
-            }
-            if node.is_some() && level.names.has(Axis::Node) {
-                files /= u64::from(self.dimensions.nodes);
-                fixed.node = node.unwrap_or_default();
-            }
-            if process.is_some() && level.names.has(Axis::Process) {
-                files /= u64::from(self.dimensions.processes);
-                fixed.process = process.unwrap_or_default();
-            }
-        }
-        let wanted = node.is_none_or(|node| node == fixed.node)
-            && process.is_none_or(|process| process == fixed.process);
-        if wanted { files } else { 0 }
-    }
-
-    /// The inode numbers of all that is below a directory, level by level from its entries down to
-    /// the files. Not all of them need be in use.
-    pub fn inodes_below(&self, directory: Inode) -> impl Iterator<Item = Range<u64>> + use<'_> {
-        let at = self.index_of(directory);
-        let mut below = at.map_or(0..0, |at| at.index..at.index + 1);
-        let above = at.map_or(self.levels.len(), |at| at.depth + 1);
-        self.levels.iter().skip(above).map(move |level| {
-            let fan_out = level.names.fan_out();
-            below = below.start * fan_out..below.end * fan_out;
-            level.first_inode + below.start..level.first_inode + below.end
-        })
-    }
-
-    /// The node and the process whose files all those below a directory are, or those of a file;
-    /// where one of them is `None`, each node or each process has as many there.
-    #[must_use]
-    pub fn part_below(&self, inode: Inode) -> DatasetPart {
-        let Some(at) = self.index_of(inode) else { return DatasetPart::ALL };
-        let mut fixed = Coordinates::default();
-        let (mut has_one_node, mut has_one_process) = (true, true);
-        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
-        for (depth, level) in self.levels.iter().enumerate().skip(1) {
-            if depth <= at.depth {
-                let fan_out = level.names.fan_out();
-                below /= fan_out;
-                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
-            } else {
-                has_one_node &= !level.names.has(Axis::Node);
-                has_one_process &= !level.names.has(Axis::Process);
-            }
-        }
-        DatasetPart {
-            node: has_one_node.then_some(fixed.node),
-            process: has_one_process.then_some(fixed.process),
-        }
     }
 
     /// The last inode number. All from 1 on are in use, unless the generations that are shown have
