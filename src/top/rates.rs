@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Sparkline, Widget};
 
@@ -121,7 +121,8 @@ impl Direction {
         let peak_said = format!(" peak {} ", throughput(peak as f64));
         let title = vec![
             Span::styled(format!(" {} ", self.name), colours.label()),
-            Span::styled(format!("{} ", self.figures), colours.strong()),
+            // Not in the colour of the border.
+            Span::styled(format!("{} ", self.figures), colours.strong().fg(Color::Reset)),
         ];
         let block = Block::bordered()
             .border_type(BorderType::Rounded)

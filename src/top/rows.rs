@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::report::{ClusterNode, ClusterRun, NodeRange, Phase, RunCommand, ThreadReport};
-use crate::verdict::Verdict;
+use crate::verdict::{Class, Verdict};
 use crate::watch::{duration, grouped, plain, throughput};
 
 /// A list of a page.
@@ -171,8 +171,12 @@ pub(super) fn range_at(run: &ClusterRun, row: usize) -> Option<&NodeRange> {
 
 /// Where a wrong range comes from, in words.
 pub(super) fn origin(range: &NodeRange) -> String {
-    let source = range.range.range.source.as_ref();
-    source.map_or_else(|| "nobody's content".into(), |source| plain(&source.to_string()).into())
+    match (&range.range.range.source, range.range.range.class) {
+        (Some(source), _) => plain(&source.to_string()).into(),
+        (None, Class::Foreign) => "nobody's content".into(),
+        // The class has said it: zeros, or what belongs there but for some bits.
+        (None, _) => String::new(),
+    }
 }
 
 /// Whether a row has this text, which is in lower case.

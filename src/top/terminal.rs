@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGTSTP};
 use signal_hook::{flag, low_level};
 
@@ -16,7 +18,7 @@ use crate::storage::StopFlag;
 use crate::watch::Watcher;
 
 /// How often ages and what was read are drawn anew; keys are not waited for so long.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// Has the terminal until it is dropped. A panic gives it back before it says anything.
 struct Screen {
@@ -67,9 +69,10 @@ pub(super) fn show(view: &mut View, watchers: &[Watcher], stop: &StopFlag) -> io
         }
         view.observe(watchers.iter().map(Watcher::look));
         screen.terminal.draw(|frame| page::draw(frame.area(), frame.buffer_mut(), view))?;
-        let mut wait = TICK;
-        while event::poll(wait)? {
-            wait = Duration::ZERO;
+        if !wait_for_input()? {
+            return Ok(());
+        }
+        while event::poll(Duration::ZERO)? {
             let asked = match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => view.press(key),
                 _ => Asked::Stay,
@@ -86,6 +89,19 @@ pub(super) fn show(view: &mut View, watchers: &[Watcher], stop: &StopFlag) -> io
         }
     }
     Ok(())
+}
+
+/// Waits until something is typed, a signal comes, or it is time to draw again; says whether the
+/// terminal is still there. Events would be read without end from one that is gone.
+fn wait_for_input() -> io::Result<bool> {
+    let stdout = io::stdout();
+    let mut terminal = [PollFd::new(&stdout, PollFlags::IN)];
+    match poll(&mut terminal, Some(&TICK)) {
+        // A signal, as that of another size.
+        Err(Errno::INTR) => return Ok(true),
+        polled => polled?,
+    };
+    Ok(!terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL))
 }
 
 /// Gives the terminal back, stops as a program does that knows nothing of the signal, and takes the

@@ -166,7 +166,10 @@ const LAYERS: [Layer; 18] = [
     Layer {
         name: "top",
         crates: &["ratatui"],
-        deviations: &[("signal_hook", "a shell suspends the view, and brings it back")],
+        deviations: &[
+            ("rustix", "whether the terminal is still there"),
+            ("signal_hook", "a shell suspends the view, and brings it back"),
+        ],
         touches_system: true,
     },
     Layer {
