@@ -675,7 +675,7 @@ content = 'file:t'",
     )
     .unwrap();
     templated.template = TemplateFile::new("t".to_owned(), b"no zeros here".to_vec());
-    let shapes = [
+    let shapes = vec![
         with(""),
         with("compress = 50"),
         with("content = 'text'"),
