@@ -32,6 +32,7 @@ mod mount_target;
 mod numa_args;
 mod pool;
 mod progress;
+mod publishing;
 mod reporting;
 mod reset;
 mod status;

@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use super::dataset_args::DatasetArguments;
 use super::kernel_args::KernelArguments;
 use super::log::{Colours, Log};
+use super::publishing::Publishing;
 use super::values::{THREADS_MAX, Words, number, size, word};
 use super::{Failure, both, pool};
 use crate::dataset::Dataset;
@@ -28,6 +29,7 @@ use crate::fuse::{
 };
 use crate::overlay::{BudgetLimits, Store};
 use crate::report::RunIdentity;
+use crate::storage::find_job;
 
 /// Mount a dataset
 ///
@@ -93,7 +95,7 @@ struct JudgeArguments {
     #[arg(long, value_name = "WHAT", default_value = "record", value_parser = word(ON_MISMATCH))]
     on_mismatch: OnMismatch,
 
-    /// This node's number in a cluster, shown in .status/summary.json
+    /// This node's number in a cluster, shown in .status/summary.json and in reports
     #[arg(
         long,
         value_name = "K",
@@ -101,6 +103,11 @@ struct JudgeArguments {
         allow_hyphen_values = true
     )]
     node_id: Option<u32>,
+
+    /// Report each second, as the node of --node-id, in the directory .seedfs of this one, which
+    /// must be there and which all nodes see: 'seedfs status DIR' shows the mounts of all
+    #[arg(long, value_name = "DIR", requires = "node_id")]
+    publish: Option<PathBuf>,
 
     /// List .status in the root; it can be opened by name in any case
     #[arg(long)]
@@ -262,6 +269,8 @@ fn serve(
     let run = this_run(filesystem.run());
     filesystem.identify(run, path.display().to_string());
     let filesystem = Arc::new(filesystem);
+    let publish = arguments.judge.publish.as_deref();
+    let publishing = publish.map(|place| Publishing::begin(place, &filesystem)).transpose()?;
     let last_words = log.clone();
     let ready = move || {
         // Nobody may be listening; the mount is there all the same.
@@ -275,6 +284,9 @@ fn serve(
     };
     let served =
         fuse::serve(&filesystem, mountpoint, &mount_options, ready, move || last_words.end());
+    if let Some(publishing) = publishing {
+        publishing.end(served.as_ref().err().map(ToString::to_string));
+    }
     let outcome = served.map_err(|error: MountError| {
         tracing::error!(%error, "the mount failed");
         Failure::system(error)
@@ -290,6 +302,7 @@ fn this_run(run: &RunIdentity) -> RunIdentity {
         host: gethostname().map_or_else(|_| String::new(), |it| it.to_string_lossy().into_owned()),
         pid: std::process::id(),
         started: since.as_secs_f64(),
+        job: find_job(|name| std::env::var(name).ok()),
         ..run.clone()
     }
 }

@@ -12,6 +12,7 @@ use super::{Error, Filesystem, Fill, Result, StatusEntry};
 use crate::content::StopCheck;
 use crate::dataset::Inode;
 use crate::manifest::{KnownSum, Manifest};
+use crate::report::RunReport;
 use crate::status::{Document, DocumentView, NoDocument};
 use crate::sync::DashMap;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -188,6 +189,15 @@ impl Filesystem {
     #[must_use]
     pub fn open_document_bytes(&self) -> u64 {
         self.status_files.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The report of the mount as it is now, for whoever publishes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] where `stop` says so.
+    pub fn report(&self, stop: StopCheck<'_>) -> Result<RunReport> {
+        self.status().report(stop).map_err(|_| Error::Interrupted)
     }
 
     pub(super) fn open_status(&self, document: Document, stop: StopCheck<'_>) -> Result<u64> {

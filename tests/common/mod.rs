@@ -69,6 +69,11 @@ pub(crate) struct Mount {
 impl Mount {
     /// Mounts with these options in front of the mount point.
     pub(crate) fn new(options: &[&str]) -> Self {
+        Self::saying(options).0
+    }
+
+    /// The same, and what was said to standard error.
+    pub(crate) fn saying(options: &[&str]) -> (Self, String) {
         assert!(
             Path::new("/dev/fuse").exists(),
             "/dev/fuse is missing: these tests mount. Load the module (modprobe fuse), or start the \
@@ -82,8 +87,9 @@ impl Mount {
             .arg(mount.path())
             .output()
             .expect("the program can be started");
-        assert!(output.status.success(), "seedfs mount {options:?}: {}", text(&output.stderr));
-        mount
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "seedfs mount {options:?}: {said}");
+        (mount, said)
     }
 
     /// Where it is mounted.

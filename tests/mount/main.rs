@@ -17,6 +17,7 @@ mod extensions;
 mod kernel;
 mod life;
 mod privileges;
+mod publish;
 mod reset;
 mod schemas;
 mod sizes;
