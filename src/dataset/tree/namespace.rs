@@ -1,14 +1,15 @@
 //! The tree as arithmetic: inode, path and coordinates computed from one another.
 
-mod below;
 mod gaps;
+
+use std::ops::Range;
 
 use super::dimensions::{Axis, Dimensions};
 use super::extensions::Extensions;
 use super::inode::{Inode, MAX_INODES};
 use super::layout::Layout;
 use super::level_names::{self, LevelNames};
-use crate::dataset::{Coordinates, Generations};
+use crate::dataset::{Coordinates, DatasetPart, Generations};
 
 /// The dataset's tree, of which nothing is stored but the shape.
 ///
@@ -233,6 +234,75 @@ impl Namespace {
     #[must_use]
     pub fn lists_files(&self, directory: Inode) -> bool {
         self.children(directory).is_some_and(|(_, level)| level.names.has(Axis::File))
+    }
+
+    /// How many files there are below a directory, of one node or process only where one is given.
+    #[must_use]
+    pub fn files_below(&self, directory: Inode, node: Option<u16>, process: Option<u16>) -> u64 {
+        let Some(at) = self.index_of(directory) else { return 0 };
+        let mut fixed = self.fixed(at);
+        let mut files = 1;
+        for level in self.levels.iter().skip(at.depth + 1) {
+            files *= level.names.fan_out();
+            if let Some((_, radix)) = level.names.file_digit() {
+                files = files / radix * self.numbers_of(at);
+            }
+            if level.names.has(Axis::Generation) && self.generations.differ_in_files() {
+                // Counted with their files.
+                files /= u64::from(self.dimensions.generations);
+            }
+            if node.is_some() && level.names.has(Axis::Node) {
+                files /= u64::from(self.dimensions.nodes);
+                fixed.node = node.unwrap_or_default();
+            }
+            if process.is_some() && level.names.has(Axis::Process) {
+                files /= u64::from(self.dimensions.processes);
+                fixed.process = process.unwrap_or_default();
+            }
+        }
+        let wanted = node.is_none_or(|node| node == fixed.node)
+            && process.is_none_or(|process| process == fixed.process);
+        if wanted { files } else { 0 }
+    }
+
+    /// The inode numbers of all that is below a directory, level by level from its entries down to
+    /// the files. Not all of them need be in use.
+    pub fn inodes_below(&self, directory: Inode) -> impl Iterator<Item = Range<u64>> + use<'_> {
+        let at = self.index_of(directory);
+        let mut below = at.map_or(0..0, |at| at.index..at.index + 1);
+        let above = at.map_or(self.levels.len(), |at| at.depth + 1);
+        self.levels.iter().skip(above).map(move |level| {
+            let fan_out = level.names.fan_out();
+            below = below.start * fan_out..below.end * fan_out;
+            level.first_inode + below.start..level.first_inode + below.end
+        })
+    }
+
+    /// The node and the process whose files all those below a directory are, or those of a file;
+    /// where one of them is `None`, each node or each process has as many there.
+    #[must_use]
+    pub fn part_below(&self, inode: Inode) -> DatasetPart {
+        let Some(at) = self.index_of(inode) else { return DatasetPart::ALL };
+        let Coordinates { node, process, .. } = self.fixed(at);
+        let is_fixed =
+            |axis| !self.levels.iter().skip(at.depth + 1).any(|level| level.names.has(axis));
+        DatasetPart {
+            node: is_fixed(Axis::Node).then_some(node),
+            process: is_fixed(Axis::Process).then_some(process),
+        }
+    }
+
+    /// The coordinates that a path down to here gives; the others are 0.
+    fn fixed(&self, at: TreeIndex) -> Coordinates {
+        let mut fixed = Coordinates::default();
+        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
+        for level in self.levels.iter().take(at.depth + 1).skip(1) {
+            let fan_out = level.names.fan_out();
+            below /= fan_out;
+            // A position of the level's own: its coordinates are within the dimensions.
+            let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
+        }
+        fixed
     }
 
     /// The last inode number. All from 1 on are in use, unless the generations that are shown have
