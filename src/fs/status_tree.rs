@@ -126,8 +126,8 @@ impl StatusEntry {
             Self::Sums => STATUS | 7,
             Self::Manifest => STATUS | 8,
             Self::Document(Document::Map) => STATUS | 9,
-            Self::Document(Document::Report) => STATUS | 10,
-            Self::Document(Document::Metrics) => STATUS | 11,
+            Self::Document(Document::Report) => STATUS | 0xa,
+            Self::Document(Document::Metrics) => STATUS | 0xb,
             Self::Document(Document::Node(node)) => NODE_DOCUMENTS | u64::from(node),
             Self::Node(node) => NODES | u64::from(node),
             Self::Document(Document::Process(node, process)) => {

@@ -52,7 +52,7 @@ impl DirtyNames {
     }
 }
 
-/// HeldMarks that were taken.
+/// Marks that were taken.
 #[derive(Debug, Default)]
 pub struct TakenMarks {
     /// Inodes whose content has changed. Their flags are still set.

@@ -1,5 +1,5 @@
-//! Reports as metrics, in the two texts that Prometheus reads: OpenMetrics, which a scrape asks
-//! for, and the older one, which node_exporter reads from files. They differ in how a counter is
+//! Reports as metrics, in the two texts that Prometheus reads: `OpenMetrics`, which a scrape asks
+//! for, and the older one, which `node_exporter` reads from files. They differ in how a counter is
 //! announced. Encoders in crates write only one of them, and this is shorter than translating.
 //!
 //! All labels have few values: a state, a class, a verdict, a node, a target; never a file.
@@ -13,9 +13,9 @@ use crate::verdict::{Class, Verdict};
 /// Which of the texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricsFormat {
-    /// OpenMetrics 1.0.
+    /// `OpenMetrics` 1.0.
     OpenMetrics,
-    /// Version 0.0.4 of the text format of Prometheus, as node_exporter reads it.
+    /// Version 0.0.4 of the text format of Prometheus, as `node_exporter` reads it.
     Prometheus,
 }
 

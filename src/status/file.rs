@@ -8,7 +8,9 @@ use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::Written;
 use crate::report::{FileView, RANGES_MAX, RangeView, SCHEMA};
-use crate::verdict::{ByteState, ByteTally, Class, FileSegment, FileSegments, Judge, WrongRange};
+use crate::verdict::{
+    ByteTally, Class, FileSegment, FileSegments, Judge, SegmentState, WrongRange,
+};
 
 /// How many segments a file's document lists.
 const SEGMENTS_MAX: usize = 1000;
@@ -123,7 +125,7 @@ impl MountStatus<'_> {
 
 /// The segment of a name under which there is no file; `None` where none was to have any bytes.
 fn segment_without_file(tally: ByteTally) -> Option<FileSegment> {
-    let state = if tally.wrong > 0 { ByteState::Wrong(None) } else { ByteState::Missing };
+    let state = if tally.wrong > 0 { SegmentState::Wrong(None) } else { SegmentState::Missing };
     (tally.expected > 0).then_some(FileSegment { offset: 0, length: tally.expected, state })
 }
 

@@ -124,7 +124,9 @@ impl MountStatus<'_> {
                     })
                     .collect()
             };
-            found.into_iter().for_each(|(file, tally)| each(file, tally));
+            for (file, tally) in found {
+                each(file, tally);
+            }
         }
     }
 

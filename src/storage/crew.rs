@@ -79,26 +79,26 @@ pub(super) fn work_through<W: Work>(
     let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
     let settled = AtomicUsize::new(0);
     let nobody_looks = CrewNotes::default();
-    let crew = work.notes().unwrap_or(&nobody_looks);
-    crew.begin();
+    let taking_notes = work.notes().unwrap_or(&nobody_looks);
+    taking_notes.begin();
     let run = || {
         let _settled =
             nodes.map(|nodes| Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed)));
         let mut tools = work.tools();
-        let notes = crew.join();
+        let own = taking_notes.join();
         while !stop.is_set() {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= shared_from {
                 break;
             }
-            notes.at(work.number(index));
-            alone(work, index, &mut tools, (stop, &notes));
+            own.at(work.number(index));
+            alone(work, index, &mut tools, (stop, &own));
         }
         for file in &shared {
-            notes.at(work.number(file.index));
-            file.join_in(work, &mut tools, (stop, &notes));
+            own.at(work.number(file.index));
+            file.join_in(work, &mut tools, (stop, &own));
         }
-        notes.rest();
+        own.rest();
     };
     together(threads, run);
 }

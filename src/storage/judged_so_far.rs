@@ -98,13 +98,12 @@ impl JudgedSoFar {
     /// All files before one are judged.
     pub(super) fn reached(&mut self, share: Share<'_>, next: u64) {
         if let Some(processes) = &mut self.processes {
-            processes.whole = match next < share.file_count() {
-                false => processes.seen.len(),
-                true => {
-                    let file = share.file(next);
-                    let last = share.dataset().generations().last();
-                    if file.generation == last { processes.index(file) } else { 0 }
-                }
+            processes.whole = if next < share.file_count() {
+                let file = share.file(next);
+                let last = share.dataset().generations().last();
+                if file.generation == last { processes.index(file) } else { 0 }
+            } else {
+                processes.seen.len()
             };
         }
     }

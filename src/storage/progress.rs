@@ -28,7 +28,9 @@ pub struct Progress {
 }
 
 /// Hears of each file that was made: its path, and its size in bytes.
-struct FileListener(Box<dyn Fn(&str, u64) + Send + Sync>);
+type OnFile = dyn Fn(&str, u64) + Send + Sync;
+
+struct FileListener(Box<OnFile>);
 
 impl fmt::Debug for FileListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

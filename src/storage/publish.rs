@@ -129,12 +129,12 @@ mod tests {
         let report = example_report(RunCommand::Verify, 0);
         open(place.path(), LAYOUT).unwrap().publish(&report).unwrap();
         let cluster = read_reports(&Root::open(Disk::real(), place.path()).unwrap()).unwrap();
-        let read = &cluster.run(RunCommand::Verify).unwrap().nodes[0].report;
+        let found = &cluster.run(RunCommand::Verify).unwrap().nodes[0].report;
         let value = |report| serde_json::to_value(report).unwrap();
-        assert_eq!(value(read), value(&report));
+        assert_eq!(value(found), value(&report));
         // Whoever may write there may report there.
-        let made = fs::metadata(place.path().join(DIRECTORY)).unwrap().permissions().mode();
-        assert_eq!(made & 0o7777, 0o1777);
+        let directory = fs::metadata(place.path().join(DIRECTORY)).unwrap();
+        assert_eq!(directory.permissions().mode() & 0o7777, 0o1777);
         assert_eq!(fs::read_dir(place.path().join(DIRECTORY)).unwrap().count(), 1);
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process;
 
+use super::judged_so_far::JudgedSoFar;
 use super::machine::this_machine;
 use super::reports::unix_s;
 use super::{Figures, Progress, ProgressSnapshot, Share};
@@ -98,7 +99,7 @@ impl<'a> Reporter<'a> {
             remaining_s,
             errors,
             wrong: judged.as_ref().map(|judged| judged.wrong().clone()).unwrap_or_default(),
-            map: judged.as_ref().and_then(|judged| judged.map()),
+            map: judged.as_ref().and_then(JudgedSoFar::map),
             judged: judged.map(|judged| judged.judged(phase.is_over())),
             threads: self.progress.crew.look(|number| share.path(share.file(number))),
             ..self.begun.clone()

@@ -1,4 +1,4 @@
-//! A run's metrics in a file, for the textfile collector of node_exporter.
+//! A run's metrics in a file, for the textfile collector of `node_exporter`.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};

@@ -2,7 +2,7 @@
 
 use ratatui::text::Span;
 
-use super::theme::{ByteState, Palette};
+use super::theme::{BarPart, Palette};
 use crate::dataset::format_size;
 use crate::report::ByteTotals;
 
@@ -31,7 +31,7 @@ fn shares<const N: usize>(parts: [u128; N], columns: usize) -> [usize; N] {
 pub(super) fn byte_bar(bytes: ByteTotals, columns: usize, colours: Palette) -> Vec<Span<'static>> {
     let ByteTotals { expected, matched, wrong, .. } = bytes;
     let missing = expected.saturating_sub(matched).saturating_sub(wrong);
-    let states = [ByteState::Matched, ByteState::Wrong, ByteState::Missing];
+    let states = [BarPart::Matched, BarPart::Wrong, BarPart::Missing];
     // A dataset without a byte has nothing to be missing.
     let parts = if expected == 0 { [0, 0, 1] } else { [matched, wrong, missing] };
     let widths = shares(parts, columns);

@@ -5,7 +5,7 @@
 use ratatui::text::{Line, Span};
 
 use super::bar::{byte_bar, progress_bar, size};
-use super::theme::{ByteState, Palette, verdict_sign};
+use super::theme::{BarPart, Palette, verdict_sign};
 use super::view::SeenTarget;
 use crate::report::{
     ByteTotals, Cluster, ClusterRun, FileTally, Judged, NodeStates, Phase, RunCommand,
@@ -150,14 +150,14 @@ impl HeadOf<'_> {
 
         let mut spans = Vec::new();
         for (state, bytes) in [
-            (ByteState::Matched, matched),
-            (ByteState::Wrong, wrong),
-            (ByteState::Missing, missing),
-            (ByteState::Extra, extra),
+            (BarPart::Matched, matched),
+            (BarPart::Wrong, wrong),
+            (BarPart::Missing, missing),
+            (BarPart::Extra, extra),
         ] {
             let style = self.colours.bytes(state);
             // Bytes past the ends are rare, and no part of the whole.
-            if state != ByteState::Extra || bytes > 0 {
+            if state != BarPart::Extra || bytes > 0 {
                 spans.push(Span::styled(format!("{} ", state.sign()), style));
                 spans.push(Span::raw(format!("{} {}  ", size(bytes), state.name())));
             }

@@ -16,14 +16,14 @@ pub enum Palette {
 
 /// What became of bytes, in the order in which a bar shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByteState {
+pub(super) enum BarPart {
     Matched,
     Wrong,
     Missing,
     Extra,
 }
 
-impl ByteState {
+impl BarPart {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Matched => "matched",
@@ -124,12 +124,12 @@ impl Palette {
         }
     }
 
-    pub(super) fn bytes(self, state: ByteState) -> Style {
+    pub(super) fn bytes(self, state: BarPart) -> Style {
         match state {
-            ByteState::Matched => self.of(Color::Green),
-            ByteState::Wrong => self.trouble(),
-            ByteState::Missing => self.dim(),
-            ByteState::Extra => self.of(Color::Magenta),
+            BarPart::Matched => self.of(Color::Green),
+            BarPart::Wrong => self.trouble(),
+            BarPart::Missing => self.dim(),
+            BarPart::Extra => self.of(Color::Magenta),
         }
     }
 

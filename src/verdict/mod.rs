@@ -29,7 +29,7 @@ mod segments;
 pub use class::Class;
 pub use judge::{Judge, Judgement};
 pub use range::{HEAD_BYTES, Head, WrongRange};
-pub use segments::{ByteState, FileSegment, FileSegments};
+pub use segments::{FileSegment, FileSegments, SegmentState};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,7 @@ use crate::overlay::{Extent, ExtentData, Written};
 
 /// What became of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByteState {
+pub enum SegmentState {
     /// Nobody wrote it, and it reads as expected.
     Untouched,
     /// It was written and is right.
@@ -22,7 +22,7 @@ pub enum ByteState {
     Extra(Class),
 }
 
-impl ByteState {
+impl SegmentState {
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -64,7 +64,7 @@ pub struct FileSegment {
     /// How many bytes, at least 1.
     pub length: u64,
     /// Their state.
-    pub state: ByteState,
+    pub state: SegmentState,
 }
 
 /// Hands the segments of a file to `each`, in order and without a gap, when it is told of the wrong
@@ -100,9 +100,9 @@ impl<'a> FileSegments<'a> {
         self.go_on_to(offset.min(self.expected_bytes));
         self.close();
         let state = if offset < self.expected_bytes {
-            ByteState::Wrong(Some(class))
+            SegmentState::Wrong(Some(class))
         } else {
-            ByteState::Extra(class)
+            SegmentState::Extra(class)
         };
         (self.each)(FileSegment { offset, length, state });
         self.done = offset + length;
@@ -118,22 +118,22 @@ impl<'a> FileSegments<'a> {
     fn go_on_to(&mut self, end: u64) {
         while self.done < end {
             let Some((offset, extent)) = self.next else {
-                self.add(end, ByteState::Missing);
+                self.add(end, SegmentState::Missing);
                 return;
             };
             let extent_end = offset + extent.length;
             if extent_end <= self.done {
                 self.next = self.extents.next();
             } else if self.done < offset {
-                self.add(end.min(offset), ByteState::Missing);
+                self.add(end.min(offset), SegmentState::Missing);
             } else {
-                self.add(end.min(extent_end), ByteState::of(extent));
+                self.add(end.min(extent_end), SegmentState::of(extent));
             }
         }
     }
 
     /// The bytes up to an offset have a state.
-    fn add(&mut self, end: u64, state: ByteState) {
+    fn add(&mut self, end: u64, state: SegmentState) {
         let length = end - self.done;
         match &mut self.open {
             Some(open) if open.state == state => open.length += length,

@@ -27,9 +27,11 @@ struct Vector {
     iterations: Option<u64>,
     #[serde(default)]
     shape: Map<String, Value>,
-    /// Path, generation and the other coordinates, size, BLAKE3.
-    rows: Vec<(String, (u16, u16, u16, u32), u64, String)>,
+    rows: Vec<Row>,
 }
+
+/// Path, generation and the other coordinates, size, BLAKE3.
+type Row = (String, (u16, u16, u16, u32), u64, String);
 
 fn one() -> u64 {
     1

@@ -675,22 +675,17 @@ content = 'file:t'",
     )
     .unwrap();
     templated.template = TemplateFile::new("t".to_owned(), b"no zeros here".to_vec());
+    let templated = Filesystem::new(templated.validate().unwrap(), Options::default());
     let shapes = [
-        with(""),
-        with("compress = 50"),
-        with("content = 'text'"),
-        with("content = 'zero'"),
-        with(
-            "dedup = 50
-dedup_scope = 'file'",
-        ),
-        with(
-            "change = 5
-iterations = 2",
-        ),
-        Shown(Filesystem::new(templated.validate().unwrap(), Options::default())),
+        "",
+        "compress = 50",
+        "content = 'text'",
+        "content = 'zero'",
+        "dedup = 50\ndedup_scope = 'file'",
+        "change = 5\niterations = 2",
     ];
-    for (shape, shown) in shapes.iter().enumerate() {
+    let shapes = shapes.into_iter().map(with).chain([Shown(templated)]);
+    for (shape, shown) in shapes.enumerate() {
         let directory = if shape == 5 { "iteration_0/node_0" } else { "node_0" };
         shown.rename(directory, "process_0", "process_1", RenameMode::Replace);
         let zeros = shown.resolve(&format!("{directory}/process_1"));

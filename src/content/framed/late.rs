@@ -24,7 +24,7 @@ struct FileParts {
     parts: SummedParts,
 }
 
-/// SummedParts of the bytes that a sum covers, in order and without neighbours, each with its sum.
+/// Parts of the bytes that a sum covers, in order and without neighbours, each with its sum.
 pub(super) type SummedParts = SmallVec<[(Range<u64>, PartialSum); PARTS_MAX + 1]>;
 
 /// As many as the pieces that are read and made ahead of a stream at a time, and some more.

@@ -240,18 +240,10 @@ impl Namespace {
     #[must_use]
     pub fn files_below(&self, directory: Inode, node: Option<u16>, process: Option<u16>) -> u64 {
         let Some(at) = self.index_of(directory) else { return 0 };
-        let mut fixed = Coordinates::default();
-        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
+        let mut fixed = self.fixed(at);
         let mut files = 1;
-        for (depth, level) in self.levels.iter().enumerate().skip(1) {
-            let fan_out = level.names.fan_out();
-            if depth <= at.depth {
-                below /= fan_out;
-                // A position of the level's own: its coordinates are within the dimensions.
-                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
-                continue;
-            }
-            files *= fan_out;
+        for level in self.levels.iter().skip(at.depth + 1) {
+            files *= level.names.fan_out();
             if let Some((_, radix)) = level.names.file_digit() {
                 files = files / radix * self.numbers_of(at);
             }
@@ -291,23 +283,26 @@ impl Namespace {
     #[must_use]
     pub fn part_below(&self, inode: Inode) -> DatasetPart {
         let Some(at) = self.index_of(inode) else { return DatasetPart::ALL };
-        let mut fixed = Coordinates::default();
-        let (mut has_one_node, mut has_one_process) = (true, true);
-        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
-        for (depth, level) in self.levels.iter().enumerate().skip(1) {
-            if depth <= at.depth {
-                let fan_out = level.names.fan_out();
-                below /= fan_out;
-                let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
-            } else {
-                has_one_node &= !level.names.has(Axis::Node);
-                has_one_process &= !level.names.has(Axis::Process);
-            }
-        }
+        let Coordinates { node, process, .. } = self.fixed(at);
+        let is_fixed =
+            |axis| !self.levels.iter().skip(at.depth + 1).any(|level| level.names.has(axis));
         DatasetPart {
-            node: has_one_node.then_some(fixed.node),
-            process: has_one_process.then_some(fixed.process),
+            node: is_fixed(Axis::Node).then_some(node),
+            process: is_fixed(Axis::Process).then_some(process),
         }
+    }
+
+    /// The coordinates that a path down to here gives; the others are 0.
+    fn fixed(&self, at: TreeIndex) -> Coordinates {
+        let mut fixed = Coordinates::default();
+        let mut below = self.levels.get(at.depth).map_or(1, |level| level.count);
+        for level in self.levels.iter().take(at.depth + 1).skip(1) {
+            let fan_out = level.names.fan_out();
+            below /= fan_out;
+            // A position of the level's own: its coordinates are within the dimensions.
+            let _ = level.names.set_coordinates(at.index / below % fan_out, &mut fixed);
+        }
+        fixed
     }
 
     /// The last inode number. All from 1 on are in use, unless the generations that are shown have

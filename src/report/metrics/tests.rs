@@ -71,8 +71,8 @@ fn numbers_are_whole_whatever_their_size() {
         format!(r#"seedfs_judged_bytes{{{labels},state="missing"}} {missing}"#),
         format!(r#"seedfs_judged_bytes{{{labels},state="wrong"}} 7"#),
         format!(r#"seedfs_wrong_ranges_total{{{labels},class="stale"}} 1"#),
-        format!(r#"seedfs_run_remaining_seconds{{{labels}}} 2.5"#),
-        format!(r#"seedfs_threads_idle_ratio{{{labels}}} 0.5"#),
+        format!("seedfs_run_remaining_seconds{{{labels}}} 2.5"),
+        format!("seedfs_threads_idle_ratio{{{labels}}} 0.5"),
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
