@@ -94,7 +94,9 @@ const NOW: f64 = 2000.0;
 /// The verdict on the files of one process.
 fn cell(files: &[Verdict]) -> MapCell {
     let mut tally = FileTally::default();
-    files.iter().for_each(|file| tally.add(*file));
+    for file in files {
+        tally.add(*file);
+    }
     tally.verdict().into()
 }
 
@@ -126,7 +128,9 @@ fn files_over(mounts: &[Seen]) -> FileTally {
     }
     files.resize(mounts[0].files.len(), Verdict::Untouched);
     let mut tally = FileTally::default();
-    files.into_iter().for_each(|file| tally.add(file));
+    for file in files {
+        tally.add(file);
+    }
     tally
 }
 
@@ -229,10 +233,10 @@ proptest! {
         let cluster = Cluster::merge(all.clone(), 1020.0);
         let mut others = Vec::new();
         for command in RunCommand::ALL {
-            let of_command = |(_, (it, ..)): &(usize, &(RunCommand, u8, u32))| *it == command;
-            let last = speakers.iter().enumerate().filter(of_command).next_back();
+            let of_command = |(it, ..): &&(RunCommand, u8, u32)| *it == command;
+            let last = speakers.iter().rfind(of_command);
             let merged = cluster.run(command);
-            let Some((_, (_, current, _))) = last else {
+            let Some((_, current, _)) = last else {
                 prop_assert!(merged.is_none());
                 continue;
             };
@@ -250,7 +254,7 @@ proptest! {
                     report.key() == node.report.key()
                         && report.run.node_id == node.report.run.node_id
                 };
-                let last = all.iter().filter(of_node).next_back().unwrap();
+                let last = all.iter().rfind(of_node).unwrap();
                 prop_assert!((last.updated - node.report.updated).abs() < 1e-9);
             }
             let sum: u128 = heard.iter().map(|node| 1 << (3 * node)).sum();
