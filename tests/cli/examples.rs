@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::common::{run, text};
 
 /// Where examples read and write: each stands for a path of the same name in the scratch directory.
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 10] = [
     "/mnt/",
     "/scratch/",
     "/backup/",
@@ -20,21 +20,24 @@ const PLACES: [&str; 8] = [
     "/data/",
     "/dev/sdb",
     "/tmp/copy/",
+    "/shared/",
     "/usr/share/bash-completion/completions/",
+    "/var/lib/prometheus/node-exporter/",
 ];
 
 /// What is printed, and what is run: the same with less data.
-const SMALLER: [(&str, &str); 6] = [
+const SMALLER: [(&str, &str); 7] = [
     ("100G", "1M"),
     ("10G", "1M"),
     ("1G", "64K"),
     ("-s 10M", "-s 10K"),
     ("-n 1M -s 1M", "-n 1K -s 1K"),
     ("--files 1000 ", "--files 10 "),
+    ("/test --listen 127.0.0.1:8080", "/test --listen 127.0.0.1:0"),
 ];
 
 /// What has to be there before the examples of a page are run.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 7] = [
     ("seedfs locate", "seedfs cat --seed 42 --size 64M node_0/process_0 > /dev/sdb"),
     (
         "seedfs verify",
@@ -46,22 +49,44 @@ const NEEDED: [(&str, &str); 5] = [
     ("seedfs sums", "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test"),
     ("docs/shapes.md", "echo hello > /data/video.mp4"),
     (
+        "seedfs dashboard",
+        "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test
+         seedfs mount --seed 42 -n 100 -s 1G /mnt/seed",
+    ),
+    (
+        "docs/watching.md",
+        "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test
+         for name in seed a b; do seedfs mount --seed 42 -n 100 -s 1G /mnt/$name; done",
+    ),
+    (
         "docs/sizes.md",
         "export RESTIC_REPOSITORY=$PWD/repository RESTIC_PASSWORD=secret
          restic init",
     ),
 ];
 
-/// The shell in which examples run. What stands side by side may be mounted in the same place, and
-/// `srun` is what Slurm's is for a job of one task, as there is one machine only.
+/// The shell in which examples run. What stands side by side may be mounted in the same place; what
+/// goes on until somebody ends it is ended, or shows one frame; and `srun` is what Slurm's is for a
+/// job of one task, as there is one machine only.
 const SHELL: &str = r#"
 set -euo pipefail
 cd "$SCRATCH"
-mkdir -p mnt/seed mnt/twin mnt/home scratch/test backup data dev tmp usr/share/bash-completion/completions
+mkdir -p mnt/{seed,twin,home,a,b} scratch/test shared/run backup data dev tmp
+mkdir -p usr/share/bash-completion/completions var/lib/prometheus/node-exporter
 trap 'for mount in mnt/*; do "$SEEDFS" umount "$mount" 2>/dev/null || :; done' EXIT
 seedfs() {
-    if [[ $1 == mount ]]; then "$SEEDFS" umount "${@: -1}" 2>/dev/null || :; fi
-    "$SEEDFS" "$@"
+    case "$1 ${2-}" in
+        mount\ *) "$SEEDFS" umount "${@: -1}" 2>/dev/null || :; "$SEEDFS" "$@" ;;
+        top\ *) "$SEEDFS" "$@" --once ;;
+        dashboard\ * | 'status --watch') ended timeout 2 "$SEEDFS" "$@" ;;
+        *) "$SEEDFS" "$@" ;;
+    esac
+}
+ended() {
+    local code=0
+    "$@" || code=$?
+    # What timeout says where it has ended something.
+    ((code == 124))
 }
 openssl() {
     # Whoever reads it ends it.
@@ -157,13 +182,19 @@ fn is_command(line: &str) -> bool {
     line.starts_with("$ ") || line.trim_start().starts_with("seedfs ")
 }
 
-/// The blocks of code of a page: between fences, or indented by four spaces.
+/// The blocks of code of a page: between fences that do not say that it is text, or indented by four
+/// spaces.
 fn blocks(text: &str) -> Vec<Vec<&str>> {
     let (mut blocks, mut block, mut is_fenced) = (Vec::new(), Vec::new(), false);
+    let mut is_code = false;
     for line in text.lines().chain([""]) {
         let is_fence = line.starts_with("```");
         is_fenced ^= is_fence;
-        match line.strip_prefix("    ").or_else(|| (is_fenced && !is_fence).then_some(line)) {
+        if is_fence {
+            is_code = is_fenced && line != "```text";
+        }
+        let is_indented = |line| if is_fenced { None } else { str::strip_prefix(line, "    ") };
+        match is_indented(line).or_else(|| (is_code && !is_fence).then_some(line)) {
             Some(code) => block.push(code),
             None if !block.is_empty() => blocks.push(std::mem::take(&mut block)),
             None => {}
@@ -176,7 +207,7 @@ fn blocks(text: &str) -> Vec<Vec<&str>> {
 fn the_examples_of_the_help_can_be_run() {
     let commands =
         ["mount", "umount", "status", "reset", "cat", "locate", "write", "verify", "sums"];
-    let commands = commands.into_iter().chain(["completions", "man"]);
+    let commands = commands.into_iter().chain(["completions", "man", "top", "dashboard"]);
     let examples: Vec<Example> = commands.filter_map(examples_of_help).collect();
     let pages: Vec<&str> = examples.iter().map(|example| example.page.as_str()).collect();
     for page in ["seedfs mount", "seedfs verify", "seedfs completions"] {
