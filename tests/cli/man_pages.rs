@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::common::{run, text};
 
-const SUBCOMMANDS: [&str; 11] = [
+const SUBCOMMANDS: [&str; 13] = [
     "mount",
     "umount",
     "status",
@@ -18,6 +18,8 @@ const SUBCOMMANDS: [&str; 11] = [
     "write",
     "verify",
     "sums",
+    "top",
+    "dashboard",
     "completions",
     "man",
 ];
