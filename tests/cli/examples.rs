@@ -26,14 +26,17 @@ const PLACES: [&str; 10] = [
 ];
 
 /// What is printed, and what is run: the same with less data.
-const SMALLER: [(&str, &str); 7] = [
+const SMALLER: [(&str, &str); 9] = [
     ("100G", "1M"),
     ("10G", "1M"),
     ("1G", "64K"),
     ("-s 10M", "-s 10K"),
     ("-n 1M -s 1M", "-n 1K -s 1K"),
     ("--files 1000 ", "--files 10 "),
-    ("/test --listen 127.0.0.1:8080", "/test --listen 127.0.0.1:0"),
+    // Examples run at the same time.
+    ("seedfs dashboard /mnt/seed\n", "seedfs dashboard /mnt/seed --listen 127.0.0.1:0\n"),
+    ("127.0.0.1:8080", "127.0.0.1:0"),
+    ("0.0.0.0:7333", "0.0.0.0:0"),
 ];
 
 /// What has to be there before the examples of a page are run.
