@@ -60,7 +60,8 @@ export function percent(part, whole) {
   const value = (100 * part) / whole;
   if (value > 0 && value < 0.1) return "<0.1 %";
   if (value < 100 && value > 99.9) return ">99.9 %";
-  return `${value.toFixed(value < 10 && value > 0 ? 1 : 0)} %`;
+  const nearAnEnd = (value > 0 && value < 10) || (value > 90 && value < 100);
+  return `${value.toFixed(nearAnEnd ? 1 : 0)} %`;
 }
 
 /** An exact number behind a rounded one: for the pointer, for tests and for scripts. */
