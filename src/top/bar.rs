@@ -53,6 +53,11 @@ pub(super) fn progress_bar(percent: f64, columns: usize, colours: Palette) -> Ve
     ]
 }
 
+/// A share as it is shown with one digit behind the point: only all of it is 100.
+pub(super) fn shown_percent(percent: f64) -> f64 {
+    if percent < 100.0 { percent.min(99.9) } else { percent }
+}
+
 /// A number of bytes, which may be that of many nodes.
 pub(super) fn size(bytes: u128) -> String {
     format_size(u64::try_from(bytes).unwrap_or(u64::MAX))
@@ -61,6 +66,14 @@ pub(super) fn size(bytes: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_all_of_it_is_a_hundred_percent() {
+        let shown = |percent| format!("{:.1}", shown_percent(percent));
+        assert_eq!(shown(100.0), "100.0");
+        assert_eq!(shown(99.999_999), "99.9");
+        assert_eq!(shown(39.06), "39.1");
+    }
 
     #[test]
     fn a_bar_is_as_wide_as_it_should_be_and_shows_the_smallest_part() {

@@ -4,7 +4,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::bar::{byte_bar, progress_bar, size};
+use super::bar::{byte_bar, progress_bar, shown_percent, size};
 use super::theme::{BarPart, Palette, verdict_sign};
 use super::view::SeenTarget;
 use crate::report::{
@@ -126,7 +126,7 @@ impl HeadOf<'_> {
     fn progress(&self, run: &ClusterRun) -> Line<'static> {
         let said = format!(
             " {:>5.1} %  {} of {}",
-            run.percent_complete,
+            shown_percent(run.percent_complete),
             size(run.bytes.done),
             size(run.bytes.total)
         );
@@ -142,6 +142,7 @@ impl HeadOf<'_> {
         #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
         let percent = matched as f64 / (expected as f64).max(1.0) * 100.0;
         let about = if judged.estimated { "about " } else { "" };
+        let percent = shown_percent(percent);
         let said = format!(" {percent:>5.1} % of {about}{}", size(expected));
         let room = self.columns.saturating_sub(LABEL_COLUMNS + said.chars().count() + 1);
         let mut spans = byte_bar(judged.bytes, room, self.colours);

@@ -345,7 +345,7 @@ fn too_small(view: &View) -> Paragraph<'static> {
     let said = match view.run() {
         Some(run) => {
             let verdict = run.verdict().map_or("", Verdict::name);
-            format!("{} {verdict} {:.0} %", run.command.name(), run.percent_complete)
+            format!("{} {verdict} {:.0} %", run.command.name(), run.percent_complete.floor())
         }
         None => "no answer yet".to_owned(),
     };

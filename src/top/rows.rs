@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::bar::shown_percent;
 use crate::report::{ClusterNode, ClusterRun, NodeRange, Phase, RunCommand, ThreadReport};
 use crate::verdict::{Class, Verdict};
 use crate::watch::{duration, grouped, plain, throughput};
@@ -64,7 +65,7 @@ impl NodeColumn {
             Self::Node => report.run.node_id.to_string(),
             Self::Host => plain(&report.run.host).into_owned(),
             Self::State => state(node).to_owned(),
-            Self::Done => format!("{:.1} %", report.percent_complete()),
+            Self::Done => format!("{:.1} %", shown_percent(report.percent_complete())),
             Self::Files => {
                 format!("{}/{}", grouped(report.files.done), grouped(report.files.total))
             }
