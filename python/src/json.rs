@@ -71,12 +71,17 @@ fn to_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
             PyValueError::new_err(format!("{name} '{value}': expected a finite number"))
         });
     }
-    if let Ok(table) = value.cast::<PyDict>() {
-        let mut fields = Map::new();
-        for (name, value) in table {
-            fields.insert(name.extract()?, Value::String(value.extract()?));
-        }
-        return Ok(Value::Object(fields));
+    if name == "content"
+        && let Ok(table) = value.cast::<PyDict>()
+    {
+        let text = |it: Bound<'_, PyAny>| {
+            it.extract().map_err(|_| {
+                PyTypeError::new_err(format!("{name}: expected a dict of text, not {value}"))
+            })
+        };
+        let fields =
+            table.iter().map(|(key, content)| Ok((text(key)?, Value::String(text(content)?))));
+        return Ok(Value::Object(fields.collect::<PyResult<_>>()?));
     }
     if value.hasattr("__index__")? && !value.is_instance_of::<PyBool>() {
         return to_value(name, &value.call_method0("__index__")?);

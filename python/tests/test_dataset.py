@@ -80,6 +80,9 @@ def test_what_cannot_be_is_told_at_once_by_its_name():
             seedfs.Dataset()["node_0/process_0"].read(offset)
     with pytest.raises(ValueError, match="threads"):
         seedfs.Dataset()["node_0/process_0"].read(0, 1, threads=0)
+    for content in [{}, {"npz": 3}, {3: "npz:x:u1,9"}, {"npz": {}}]:
+        with pytest.raises((TypeError, ValueError), match="content"):
+            seedfs.Dataset(content=content)
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
