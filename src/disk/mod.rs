@@ -42,3 +42,4 @@ pub use handles::{
     Access, Durability, FileType, Links, ListingEntry, OpenDirectory, OpenFile, Stat, Taken,
 };
 pub use listing::Listing;
+pub(crate) use whole::random;

@@ -283,7 +283,7 @@ fn prefix(name: &OsStr) -> String {
 }
 
 /// 64 bits that nobody can guess: the standard library draws keys against flooded tables.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, Sound, Stat};
+use crate::disk::{
+    Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Stat, random,
+};
 use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
@@ -103,14 +105,28 @@ const KEPT_MAX: usize = 16;
 pub(super) struct Parents<'a, F> {
     root: &'a Root<F>,
     durability: Durability,
-    /// How the names of temporary files of this node begin.
-    prefix: String,
+    temporary: TemporaryNames,
     kept: Mutex<Vec<(PathBuf, Arc<OpenDirectory>)>>,
 }
 
+/// How the files of a node are called that are not whole yet, each in the directory where it will
+/// be: with the node, the file's number, this run, and what no other file of the run can have.
+pub(super) struct TemporaryNames {
+    node: String,
+    run: String,
+}
+
 impl<'a, F: Faults> Parents<'a, F> {
-    pub(super) fn new(root: &'a Root<F>, durability: Durability, prefix: String) -> Self {
-        Self { root, durability, prefix, kept: Mutex::default() }
+    /// `node` is whose files these are: a node's, or nobody's in particular.
+    pub(super) fn new(root: &'a Root<F>, durability: Durability, node: Option<u16>) -> Self {
+        let temporary = TemporaryNames::of_a_new_run(node);
+        Self { root, durability, temporary, kept: Mutex::default() }
+    }
+
+    /// How the name of a file begins while it is not whole; 16 hexadecimal digits follow.
+    pub(super) fn temporary_prefix(&self, inode: u64) -> String {
+        let TemporaryNames { node, run } = &self.temporary;
+        format!("{node}{inode}-{run}")
     }
 
     /// The directory of a path below the root.
@@ -169,34 +185,50 @@ impl<'a, F: Faults> Parents<'a, F> {
     fn clear(&self, directory: &OpenDirectory) {
         let Ok(entries) = self.root.disk.list(directory) else { return };
         for entry in entries.map_while(Result::ok) {
-            if is_temporary(&entry.name, &self.prefix) && self.is_left(directory, &entry.name) {
+            if !self.temporary.is_of_another_run(&entry.name) {
+                continue;
+            }
+            // Whoever makes a file locks it then: until it is removed, nobody must be able to.
+            if let Some(_locked) = self.left(directory, &entry.name) {
                 let _ = self.root.disk.unlink(directory, &entry.name);
             }
         }
     }
 
-    /// Whether a temporary file is this user's and no run is writing it.
-    fn is_left(&self, directory: &OpenDirectory, name: &OsStr) -> bool {
+    /// A temporary file, locked, if it is this user's and no run is writing it.
+    fn left(&self, directory: &OpenDirectory, name: &OsStr) -> Option<OpenFile> {
         let disk = &self.root.disk;
-        let Ok(file) = disk.open(directory, Path::new(name), Access::Read, Links::Refuse) else {
-            return false;
-        };
-        let ours = disk
-            .stat(&file)
-            .is_ok_and(|stat| stat.kind == FileType::File && stat.owner == geteuid().as_raw());
+        let file = disk.open(directory, Path::new(name), Access::Read, Links::Refuse).ok()?;
+        let stat = disk.stat(&file).ok()?;
+        let is_ours = stat.kind == FileType::File && stat.owner == geteuid().as_raw();
         // Where there are no locks, two runs of one node at once were warned.
-        ours && disk.try_lock(&file).unwrap_or(true)
+        (is_ours && disk.try_lock(&file).unwrap_or(true)).then_some(file)
     }
 }
 
-/// Whether a name is the prefix and a number, and what makes it unique.
-fn is_temporary(name: &OsStr, prefix: &str) -> bool {
-    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { return false };
-    let (number, unique) = rest.split_once('-').unwrap_or((rest, "0"));
-    let all = |text: &str, is_one: fn(&u8) -> bool| {
-        !text.is_empty() && text.bytes().all(|byte| is_one(&byte))
-    };
-    all(number, u8::is_ascii_digit) && all(unique, u8::is_ascii_hexdigit)
+impl TemporaryNames {
+    fn of_a_new_run(node: Option<u16>) -> Self {
+        let node = match node {
+            Some(node) => format!(".seedfs-tmp-node{node}-"),
+            None => ".seedfs-tmp-all-".to_owned(),
+        };
+        Self { node, run: format!("{:016x}", random()) }
+    }
+
+    /// Whether a name is one that another run of this node gives. This run's own are not asked
+    /// after by their locks: there may be none.
+    fn is_of_another_run(&self, name: &OsStr) -> bool {
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&self.node)) else {
+            return false;
+        };
+        let (number, unique) = rest.split_once('-').unwrap_or((rest, "0"));
+        let all = |text: &str, is_one: fn(&u8) -> bool| {
+            !text.is_empty() && text.bytes().all(|byte| is_one(&byte))
+        };
+        all(number, u8::is_ascii_digit)
+            && all(unique, u8::is_ascii_hexdigit)
+            && !unique.starts_with(&self.run)
+    }
 }
 
 /// The directory that a path of the dataset is in, and its name there.
@@ -208,22 +240,83 @@ pub(super) fn split(path: &str) -> (&Path, OsString) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::{Fault, SystemCall};
+    use crate::storage::block_file::{NewFile, Transfer};
 
     #[test]
-    fn only_temporary_files_of_this_node_have_their_names() {
-        let prefix = ".seedfs-tmp-node1-";
-        for name in [".seedfs-tmp-node1-7", ".seedfs-tmp-node1-7-00ff"] {
-            assert!(is_temporary(OsStr::new(name), prefix), "{name}");
+    fn only_temporary_files_of_other_runs_of_this_node_have_their_names() {
+        let names = TemporaryNames { node: ".seedfs-tmp-node1-".to_owned(), run: "ab".repeat(8) };
+        for name in [
+            ".seedfs-tmp-node1-7",
+            ".seedfs-tmp-node1-7-00ff",
+            ".seedfs-tmp-node1-7-00000000000000ffabababababababab",
+        ] {
+            assert!(names.is_of_another_run(OsStr::new(name)), "{name}");
         }
         for name in [
             ".seedfs-tmp-node1-",
             ".seedfs-tmp-node1-x",
             ".seedfs-tmp-node1-7-",
             ".seedfs-tmp-node1-7-notes",
+            ".seedfs-tmp-node1-7-abababababababab00000000000000ff",
             ".seedfs-tmp-node11-7",
             "file_7",
         ] {
-            assert!(!is_temporary(OsStr::new(name), prefix), "{name}");
+            assert!(!names.is_of_another_run(OsStr::new(name)), "{name}");
         }
+    }
+
+    /// A disk without locks, as Lustre has them unless they are asked for.
+    #[derive(Clone, Debug)]
+    struct WithoutLocks;
+
+    impl Faults for WithoutLocks {
+        fn fault(&self, call: SystemCall) -> Option<Fault> {
+            (call == SystemCall::Lock).then_some(Fault::Before(libc::ENOSYS))
+        }
+    }
+
+    #[test]
+    fn a_run_does_not_remove_what_it_is_writing() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(Disk::new(WithoutLocks), directory.path()).unwrap();
+        let parents = Parents::new(&root, Durability::Later, None);
+        let path = Path::new("part");
+        let parent = parents.enter(path).unwrap();
+        let prefix = parents.temporary_prefix(7);
+        let _new = NewFile::create(&root.disk, &parent, &prefix, Transfer::Cached).unwrap();
+        let other = Parents::new(&root, Durability::Later, None).temporary_prefix(7);
+        std::fs::write(directory.path().join("part").join(format!("{other}00")), "").unwrap();
+        let count = || std::fs::read_dir(directory.path().join("part")).unwrap().count();
+        assert_eq!(count(), 2);
+        // As a thread does that comes second, or back from elsewhere.
+        parents.forget(path);
+        parents.enter(path).unwrap();
+        assert_eq!(count(), 1, "what the other run has left is gone, and nothing else");
+    }
+
+    /// Whoever makes a temporary file just now wants to lock it when it is about to be removed.
+    #[derive(Clone, Debug)]
+    struct MakerLocksAtUnlink(PathBuf);
+
+    impl Faults for MakerLocksAtUnlink {
+        fn fault(&self, call: SystemCall) -> Option<Fault> {
+            if call == SystemCall::Unlink {
+                let maker = std::fs::File::open(&self.0).unwrap();
+                assert!(maker.try_lock().is_err(), "it would take the file for its own");
+            }
+            None
+        }
+    }
+
+    #[test]
+    fn what_is_removed_as_left_cannot_be_locked_any_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let left = directory.path().join(".seedfs-tmp-all-7-00ff");
+        std::fs::write(&left, "").unwrap();
+        let disk = Disk::new(MakerLocksAtUnlink(left.clone()));
+        let root = Root::open(disk, directory.path()).unwrap();
+        Parents::new(&root, Durability::Later, None).enter(Path::new("")).unwrap();
+        assert!(!left.exists());
     }
 }

@@ -59,22 +59,13 @@ pub fn write<F: Faults>(
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
-    let parents = Parents::new(root, options.durability, temporary_prefix(share));
+    let parents = Parents::new(root, options.durability, share.node());
     let failures_ref = &failures;
     let writer =
         Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
     let by = (options.threads, options.placement);
     work_through(&writer, 0..share.file_count(), by, stop);
     failures.into_findings()
-}
-
-/// How the names begin of a node's files that are not whole yet, each in the directory where it
-/// will be. Behind it comes the file's number, and what no other run can have.
-fn temporary_prefix(share: Share<'_>) -> String {
-    match share.node() {
-        Some(node) => format!(".seedfs-tmp-node{node}-"),
-        None => ".seedfs-tmp-all-".to_owned(),
-    }
 }
 
 /// The free bytes of the filesystem that a directory is on, or will be on.
@@ -288,7 +279,7 @@ impl<F: Faults> Writer<'_, F> {
     ) -> io::Result<PendingFile> {
         self.progress.set_phase(Phase::Writing);
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
-        let prefix = format!("{}{inode}-", temporary_prefix(self.share));
+        let prefix = self.parents.temporary_prefix(inode);
         let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
         let failed = AtomicBool::new(false);
         Ok(PendingFile { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
