@@ -3,7 +3,7 @@
 //! everything right.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -337,35 +337,28 @@ fn a_verification_is_never_false_whichever_call_fails() {
     }
 }
 
-#[test]
-fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
-    let dataset = dataset();
-    let share = Share::new(&dataset, None);
+/// Something that says how many files are done is written with 1, and then with 3 on disks that
+/// fail at each of their calls. Afterwards the one or the other is there, and nothing else in its
+/// folder; who reads it gets that, or an error, or is told that it is unreadable.
+fn the_one_before_or_the_next_is_read(
+    folder: &str,
+    write: impl Fn(&Root<Failing>, &Path, u64) -> io::Result<()>,
+) {
     with_every_fault(|failing, fault| {
         let directory = memory();
-        let update = |disk: Disk<Failing>, files: u64| {
-            let root = Root::open(disk, directory.path())?;
-            let progress = Progress::new(4, 0);
-            (0..files).for_each(|_| progress.file());
-            let how = (1, None);
-            let reporter =
-                Reporter::new(RunCommand::Write, share, directory.path(), how, &progress);
-            let keeper = StatusKeeper::new(&root, 0, EarlierReport::Replace);
-            keeper.update(&reporter.report())
-        };
-        update(Disk::new(Failing::never()), 1).unwrap();
-        let updated = update(Disk::new(failing.clone()), 3);
-        assert!(updated.is_ok() || !fault.is_harmless(), "{fault:?}: {updated:?}");
-        let root = Root::open(Disk::real(), directory.path()).unwrap();
+        let directory = directory.path();
+        let write = |disk, done| write(&Root::open(Disk::new(disk), directory)?, directory, done);
+        write(Failing::never(), 1).unwrap();
+        let written = write(failing.clone(), 3);
+        assert!(written.is_ok() || !fault.is_harmless(), "{fault:?}: {written:?}");
+        let root = Root::open(Disk::real(), directory).unwrap();
         let read = read_reports(&root).unwrap();
         assert_eq!(read.unreadable_total, 0, "{fault:?}");
         let files_done = read.runs[0].files.done;
-        assert!(matches!((files_done, &updated), (3, _) | (1, Err(_))), "{fault:?}");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{fault:?}");
+        assert!(matches!((files_done, &written), (3, _) | (1, Err(_))), "{fault:?}");
+        assert_eq!(fs::read_dir(directory.join(folder)).unwrap().count(), 1, "{fault:?}");
 
-        // Reading it: what it says, or an error, or unreadable.
-        let read =
-            Root::open(Disk::new(failing), directory.path()).and_then(|root| read_reports(&root));
+        let read = Root::open(Disk::new(failing), directory).and_then(|root| read_reports(&root));
         if let Ok(read) = &read {
             assert!(read.unreadable_total == 1 || read.runs[0].files.done > 0, "{fault:?}");
         }
@@ -374,34 +367,25 @@ fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
 }
 
 #[test]
+fn a_status_file_is_the_one_before_or_the_next_whichever_call_fails() {
+    let dataset = dataset();
+    let share = Share::new(&dataset, None);
+    the_one_before_or_the_next_is_read("", |root, directory, files| {
+        let progress = Progress::new(4, 0);
+        (0..files).for_each(|_| progress.file());
+        let reporter = Reporter::new(RunCommand::Write, share, directory, (1, None), &progress);
+        StatusKeeper::new(root, 0, EarlierReport::Replace).update(&reporter.report())
+    });
+}
+
+#[test]
 fn a_report_is_the_one_before_or_the_next_whichever_call_fails() {
     let dataset = dataset();
-    with_every_fault(|failing, fault| {
-        let directory = memory();
-        let publish = |disk: Disk<Failing>, done: u64| {
-            let root = Root::open(disk, directory.path())?;
-            let of = (RunCommand::Write, 0);
-            let mut report = example_report(RunCommand::Write, 0);
-            report.files.done = done;
-            Publisher::open(&root, &dataset, of, EarlierReport::Replace)?.publish(&report)
-        };
-        publish(Disk::new(Failing::never()), 1).unwrap();
-        let published = publish(Disk::new(failing.clone()), 3);
-        assert!(published.is_ok() || !fault.is_harmless(), "{fault:?}: {published:?}");
-        let root = Root::open(Disk::real(), directory.path()).unwrap();
-        let read = read_reports(&root).unwrap();
-        assert_eq!(read.unreadable_total, 0, "{fault:?}");
-        let files_done = read.runs[0].files.done;
-        assert!(matches!((files_done, &published), (3, _) | (1, Err(_))), "{fault:?}");
-        let reports = directory.path().join(".seedfs");
-        assert_eq!(fs::read_dir(reports).unwrap().count(), 1, "{fault:?}");
-
-        let read =
-            Root::open(Disk::new(failing), directory.path()).and_then(|root| read_reports(&root));
-        if let Ok(read) = &read {
-            assert!(read.unreadable_total == 1 || read.runs[0].files.done > 0, "{fault:?}");
-        }
-        assert!(!fault.is_harmless() || read.is_ok(), "{fault:?}: {read:?}");
+    the_one_before_or_the_next_is_read(".seedfs", |root, _, files| {
+        let of = (RunCommand::Write, 0);
+        let mut report = example_report(RunCommand::Write, 0);
+        report.files.done = files;
+        Publisher::open(root, &dataset, of, EarlierReport::Replace)?.publish(&report)
     });
 }
 

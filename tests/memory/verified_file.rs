@@ -9,15 +9,23 @@ use crate::{ALONE, held_bytes};
 
 const FILES: u32 = 300_000;
 
+/// A filesystem of so many small files, and their content.
+fn small_files() -> (Filesystem, Content) {
+    let dataset = unmounted::dataset(&format!("files = {FILES}\nsize = 64"));
+    let content = Content::new(dataset.seed());
+    (Filesystem::new(dataset, Options::default()), content)
+}
+
+/// The bytes that are held for each file since there were so many.
+fn bytes_each(filesystem: &Filesystem, before: u64) -> u64 {
+    filesystem.count_changes();
+    (held_bytes() - before) / u64::from(FILES)
+}
+
 #[test]
 fn a_verified_file_costs_less_than_300_bytes() {
     let _alone = ALONE.lock();
-    let dataset = unmounted::dataset(&format!(
-        "files = {FILES}
-size = 64"
-    ));
-    let content = Content::new(dataset.seed());
-    let filesystem = Filesystem::new(dataset, Options::default());
+    let (filesystem, content) = small_files();
     let before = held_bytes();
     for file in 0..FILES {
         let file = Coordinates { file, ..Coordinates::default() };
@@ -28,8 +36,7 @@ size = 64"
         filesystem.write(inode, 30, &bytes[30..]).unwrap();
         filesystem.write(inode, 0, &bytes[..30]).unwrap();
     }
-    filesystem.count_changes();
-    let each = (held_bytes() - before) / u64::from(FILES);
+    let each = bytes_each(&filesystem, before);
     assert!(each < 300, "{each} bytes for each verified file");
     assert!(each > 50, "{each} bytes: were they written at all?");
     println!("{each} bytes for each verified file");
@@ -40,12 +47,7 @@ size = 64"
 #[test]
 fn a_restored_file_costs_less_than_600_bytes() {
     let _alone = ALONE.lock();
-    let dataset = unmounted::dataset(&format!(
-        "files = {FILES}
-size = 64"
-    ));
-    let content = Content::new(dataset.seed());
-    let filesystem = Filesystem::new(dataset, Options::default());
+    let (filesystem, content) = small_files();
     let namespace = filesystem.dataset().namespace();
     let directory = namespace.resolve("node_0/process_0").unwrap();
     let before = held_bytes();
@@ -62,8 +64,7 @@ size = 64"
         filesystem.rename(directory, from, directory, to, RenameMode::Replace).unwrap();
         filesystem.forget(made.inode, 1);
     }
-    filesystem.count_changes();
-    let each = (held_bytes() - before) / u64::from(FILES);
+    let each = bytes_each(&filesystem, before);
     println!("{each} bytes for each restored file");
     assert!(each < 600, "{each} bytes for each restored file");
 }
