@@ -73,30 +73,27 @@ def samples(work: str) -> None:
     """A million archives of 150 KiB."""
     options = ["--content", "npz:x:u1,224x224x3+y:i8,1", "--files", "1000000", "--layout",
                "train/img_{file:07}_of_1000000.npz"]
-    place = tempfile.mkdtemp(dir=work)
     started = time.monotonic()
-    subprocess.run([SEEDFS, "mount", *options, place], check=True, stdout=subprocess.DEVNULL)
-    print(f"a million .npz: mounted in {1000 * (time.monotonic() - started):.0f} ms")
-    try:
+    with mounted(work, options) as place:
+        print(f"a million .npz: mounted in {1000 * (time.monotonic() - started):.0f} ms")
+
+        def read(number: int) -> int:
+            path = os.path.join(place, "train", f"img_{number:07}_of_1000000.npz")
+            with open(path, "rb", buffering=0) as file:
+                return len(file.read())
+
         times = []
         for number in random.Random(1).sample(range(1000000), 200):
-            path = os.path.join(place, "train", f"img_{number:07}_of_1000000.npz")
             started = time.monotonic()
-            with open(path, "rb", buffering=0) as file:
-                assert len(file.read()) > 150000
+            assert read(number) > 150000
             times.append(1000 * (time.monotonic() - started))
         print(f"first read of a whole one: median {statistics.median(times):.2f} ms, "
               f"9 of 10 below {sorted(times)[180]:.2f} ms")
         before = resident(place)
         for number in random.Random(2).sample(range(1000000), 20000):
-            with open(os.path.join(place, "train", f"img_{number:07}_of_1000000.npz"), "rb",
-                      buffering=0) as file:
-                file.read()
+            read(number)
         print(f"memory of the daemon: {before:.1f} MiB after 200 files, {resident(place):.1f} MiB "
               "after 20,000 others")
-    finally:
-        subprocess.run([SEEDFS, "umount", place], check=True, stdout=subprocess.DEVNULL)
-        os.rmdir(place)
 
 
 def resident(place: str) -> float:
@@ -108,7 +105,8 @@ def resident(place: str) -> float:
                 arguments = file.read().split(b"\0")
             if os.fsencode(place) in arguments:
                 with open(f"/proc/{process}/statm", encoding="ascii") as file:
-                    found.append(int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20))
+                    pages = int(file.read().split()[1])
+                found.append(pages * os.sysconf("SC_PAGESIZE") / (1 << 20))
         except OSError:
             continue
     assert len(found) == 1, f"{len(found)} processes serve {place}"

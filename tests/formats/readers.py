@@ -231,6 +231,6 @@ def png(path: str, content: Content) -> None:
 
 
 READERS = {
-    "npy": npy, "npz": npz, "tfrecord": tfrecord, "tfrecord-index": tfrecord_index, "hdf5": hdf5, "arrow": arrow,
-    "parquet": parquet, "jsonl": jsonl, "csv": csv_lines, "bmp": bmp, "png": png,
+    "npy": npy, "npz": npz, "tfrecord": tfrecord, "tfrecord-index": tfrecord_index, "hdf5": hdf5,
+    "arrow": arrow, "parquet": parquet, "jsonl": jsonl, "csv": csv_lines, "bmp": bmp, "png": png,
 }
