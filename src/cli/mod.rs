@@ -33,6 +33,7 @@ mod numa_args;
 mod pool;
 mod progress;
 mod publishing;
+mod repair;
 mod reporting;
 mod reset;
 mod status;
@@ -74,7 +75,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  fine
   1  the verdict is mismatch or incomplete; for verify, also untouched
   2  wrong usage: nothing was done
-  3  the system failed; for write and verify, also where it failed for some files only
+  3  the system failed; for write, verify and repair, also where it failed for some files only
   130  it was interrupted
 
 Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.
@@ -90,6 +91,7 @@ enum Command {
     Locate(locate::LocateArguments),
     Write(write::WriteArguments),
     Verify(verify::VerifyArguments),
+    Repair(repair::RepairArguments),
     Sums(sums::SumsArguments),
     Top(top::TopArguments),
     #[cfg(feature = "dashboard")]
@@ -155,6 +157,7 @@ pub fn run() -> ExitCode {
         Command::Locate(arguments) => locate::run(&arguments),
         Command::Write(arguments) => write::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Sums(arguments) => sums::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         #[cfg(feature = "dashboard")]

@@ -139,6 +139,11 @@ impl NewFile {
         Ok(new)
     }
 
+    /// The file itself, to be read.
+    pub(super) fn file(&self) -> &OpenFile {
+        &self.file
+    }
+
     /// Writes a block. Its whole units of alignment go past the page cache where that was asked
     /// for; only the tail of a file has a rest.
     pub(super) fn write<F: Faults>(

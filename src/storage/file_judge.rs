@@ -19,18 +19,23 @@ pub(super) fn absent(expectation: FileContent) -> JudgedFile {
     }
 }
 
-/// Adds the extents that the next block of a file is made of to those before it.
+/// Adds the extents that the next block of a file is made of to those before it; says whether all
+/// of it is what belongs there.
 pub(super) fn recognise_block(
     recogniser: &Recogniser<'_>,
     expectation: FileContent,
     extents: &mut ExtentMap,
     (offset, block): (u64, &[u8]),
-) {
+) -> bool {
     let pieces =
         recogniser.recognise(Some(expectation), offset, block, || extents.continuation(offset));
+    let right = ExtentData::written(expectation.source(offset));
+    let inside = expectation.size_bytes.saturating_sub(offset);
+    let is_right = matches!(&pieces[..], [(_, Extent { length, data })] if *data == right && *length <= inside);
     for (offset, extent) in pieces {
         extents.insert(offset, extent);
     }
+    is_right
 }
 
 /// The judge of one file, and what it has found.

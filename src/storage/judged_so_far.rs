@@ -2,7 +2,7 @@
 
 use crate::dataset::{Coordinates, Dataset};
 use crate::report::{
-    FileRange, Judged, JudgedFile, MapCell, ProcessMap, REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX,
+    ByteTotals, ClassCounts, FileRange, FileTally, Judged, JudgedFile, MapCell, ProcessMap, REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX,
     RangeView, ReportedRanges,
 };
 use crate::verdict::Verdict;
@@ -67,6 +67,28 @@ impl JudgedSoFar {
             wrong: ReportedRanges { total: classes.total(), ranges },
             // Which files an earlier run has judged is known, and not which verdict each has.
             processes: (state.next == 0).then(|| ProcessNotes::new(share)).flatten(),
+        }
+    }
+
+    /// Nothing judged yet.
+    pub(super) fn of_nothing(share: Share<'_>) -> Self {
+        let judged = Judged {
+            verdict: Verdict::Untouched,
+            files: FileTally::default(),
+            bytes: ByteTotals::default(),
+            estimated: false,
+            classes: ClassCounts::default(),
+            unexpected: 0,
+        };
+        let wrong = ReportedRanges { total: 0, ranges: Vec::new() };
+        Self { judged, wrong, processes: ProcessNotes::new(share) }
+    }
+
+    /// The last word of the verdict.
+    pub(super) fn conclude_with(&mut self, verdict: Verdict) {
+        self.judged.verdict = verdict;
+        if let Some(processes) = &mut self.processes {
+            processes.whole = processes.seen.len();
         }
     }
 

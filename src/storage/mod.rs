@@ -31,6 +31,7 @@
 
 mod block_file;
 mod crew;
+mod device;
 mod file_judge;
 mod image;
 mod in_memory;
@@ -43,6 +44,7 @@ mod output;
 mod progress;
 mod publish;
 mod rank;
+mod repair;
 mod reporter;
 mod reports;
 mod resume_state;
@@ -62,6 +64,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
+pub use device::{
+    Device, DeviceAccess, DevicePass, DeviceState, DeviceUse, ImageOf, ParityRange, PassOptions,
+    UsesOfDevice, has_none_of_image, pass, uses_of, write_image,
+};
 pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
@@ -70,6 +76,7 @@ pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use rank::{Rank, RankError, find_job, find_rank};
+pub use repair::{RepairOptions, Repairs, ReportFileError, files_of_report, has_none_of, repair};
 pub use reporter::Reporter;
 pub use reports::read_reports;
 pub use resume_state::{ResumeState, ResumeStateError, Walk};

@@ -27,7 +27,7 @@ use super::verify::VerifyOptions;
 use super::{FILES_LISTED_MAX, Output, ProgressSnapshot, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
 use crate::disk::{Access, Faults, FileType, Links, Stat};
-use crate::report::{Surroundings, Verification};
+use crate::report::{Surroundings, Verification, dataset_digest};
 use crate::verdict::Verdict;
 
 /// Everything that is known so far: what a verification that takes days goes on with.
@@ -301,6 +301,8 @@ impl ResumeState {
         Surroundings {
             verdict: self.verdict(share),
             directory: directory.display().to_string(),
+            dataset: dataset_digest(share.dataset()),
+            target: self.work.directory.view(),
             node_id: share.node(),
             complete: self.is_complete(share),
             sample_percent: self.work.sample.percent(),

@@ -14,4 +14,5 @@ mod common;
 mod damage;
 mod full;
 mod hostile;
+mod repair;
 mod reports;

@@ -1,0 +1,27 @@
+//! The dataset on a block device, or in one large file.
+//!
+//! What belongs on a device is an [`Image`](super::Image): the files of the dataset one after
+//! another ([`DeviceLayout`](super::DeviceLayout)), or what is made of that. There are no names and
+//! no metadata on it; the same options find everything again.
+//!
+//! ```text
+//!   guard     what a device is used for: who would lose something?
+//!   write     part of 16 MiB ─→ the image fills a block ─→ write it
+//!   pass      part of 16 MiB ─→ read a block ─→ recognise, stretch by stretch ─→ pieces
+//!               └─→ in order ─→ one judgement for each file ─→ totals, wrong ranges
+//! ```
+//!
+//! A repair is the same pass; it writes the right bytes over the wrong ones as it finds them.
+
+mod guard;
+mod open;
+mod pass;
+mod pieces;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use guard::{DeviceUse, UsesOfDevice, uses_of};
+pub use open::{Device, DeviceAccess};
+pub use pass::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, has_none_of_image, pass};
+pub use write::write_image;
