@@ -71,6 +71,7 @@
 //! | layer | what lives there |
 //! |---|---|
 //! | [`framing`] | headers, checksums and footers of file formats |
+//! | [`raid`] | which byte of an array is which byte of which member, as Linux md has it |
 //! | [`numa`] | processors near memory, and threads that stay there |
 //! | [`dataset`] | coordinates, layout, sizes, the configuration and its validation |
 //! | [`content`] | the bytes: generate, compare, locate |
@@ -105,6 +106,7 @@ pub mod fuse;
 pub mod manifest;
 pub mod numa;
 pub mod overlay;
+pub mod raid;
 pub mod report;
 pub mod status;
 pub mod storage;

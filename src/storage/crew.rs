@@ -18,7 +18,8 @@ use crate::sync::{Condvar, Mutex, together};
 pub(super) use notes::CrewNotes;
 use notes::ThreadNotes;
 
-/// What is to be done with each of many files. No method is called after a stop but `close`.
+/// What is to be done with each of many files. No method is called after a stop but `settle` and
+/// `close`.
 pub(super) trait Work: Sync {
     /// A file that is open.
     type OpenFile: Send + Sync;
@@ -34,8 +35,12 @@ pub(super) trait Work: Sync {
     /// of one file.
     fn part(&self, file: &Self::OpenFile, part: Range<u64>, tools: &mut Self::Tools);
 
-    /// Every part has been done, or the work was stopped. Returns what there is to do next with
-    /// the file, and its length: from the first part on, by all threads again.
+    /// Ends what parts have left under way. Each thread does this with the last of its parts of a
+    /// file, before it lets go of it.
+    fn settle(&self, _file: &Self::OpenFile, _tools: &mut Self::Tools) {}
+
+    /// Every part has been done and settled, or the work was stopped. Returns what there is to do
+    /// next with the file, and its length: from the first part on, by all threads again.
     fn close(&self, file: Self::OpenFile) -> Option<(Self::OpenFile, u64)>;
 
     /// The number of a file, as the share has it.
@@ -118,6 +123,7 @@ fn alone<W: Work>(
             notes.did(end - offset);
             offset = end;
         }
+        work.settle(&file, tools);
         next = work.close(file);
     }
 }
@@ -166,23 +172,38 @@ impl<F: Send + Sync> SharedFile<F> {
             }
             let Some((file, length)) = &state.file else { return };
             let (file, length) = (Arc::clone(file), *length);
-            if state.next < length && !stop.is_set() {
-                let part = state.next..length.min(state.next + PART_BYTES);
-                state.next = part.end;
-                drop(state);
+            drop(state);
+            while let Some(part) = self.next_part(work, &file, length, stop) {
                 let length = part.end - part.start;
                 work.part(&file, part, tools);
                 notes.did(length);
-            } else {
-                state.may_go_on = work.may_go_on(&file);
-                state.file = None;
-                drop(state);
             }
+            work.settle(&file, tools);
             // Whoever holds the last one is the last who works on it.
             if let Some(file) = Arc::into_inner(file) {
                 self.close(work, file);
             }
         }
+    }
+
+    /// The next part for a thread that holds the file. Where there is none, nobody else takes it up.
+    fn next_part<W: Work<OpenFile = F>>(
+        &self,
+        work: &W,
+        file: &F,
+        length: u64,
+        stop: &StopFlag,
+    ) -> Option<Range<u64>> {
+        let mut state = self.state.lock();
+        if state.next < length && !stop.is_set() {
+            let part = state.next..length.min(state.next + PART_BYTES);
+            state.next = part.end;
+            return Some(part);
+        }
+        if state.file.take().is_some() {
+            state.may_go_on = work.may_go_on(file);
+        }
+        None
     }
 
     fn close<W: Work<OpenFile = F>>(&self, work: &W, file: F) {
@@ -213,8 +234,9 @@ mod tests {
         done: Mutex<BTreeMap<u64, PartsDone>>,
     }
 
-    /// The parts of a file that were done, and how often it was closed.
-    type PartsDone = (Vec<Range<u64>>, u32);
+    /// The parts of a file that were done, how often it was closed, and how many parts threads have
+    /// not settled yet.
+    type PartsDone = (Vec<Range<u64>>, u32, u64);
 
     fn length(index: u64) -> u64 {
         match index % 5 {
@@ -233,22 +255,34 @@ mod tests {
 
     impl Work for WorkNotes {
         type OpenFile = u64;
-        type Tools = ();
+        /// How many parts are not settled.
+        type Tools = u64;
 
-        fn tools(&self) {}
+        fn tools(&self) -> u64 {
+            0
+        }
 
-        fn open(&self, index: u64, (): &mut ()) -> Option<(u64, u64)> {
+        fn open(&self, index: u64, _: &mut u64) -> Option<(u64, u64)> {
             (index % 7 != 6).then_some((index, length(index)))
         }
 
-        fn part(&self, file: &u64, part: Range<u64>, (): &mut ()) {
+        fn part(&self, file: &u64, part: Range<u64>, unsettled: &mut u64) {
             thread::yield_now();
-            self.done.lock().entry(*file).or_default().0.push(part);
+            let mut done = self.done.lock();
+            let done = done.entry(*file).or_default();
+            done.0.push(part);
+            done.2 += 1;
+            *unsettled += 1;
+        }
+
+        fn settle(&self, file: &u64, unsettled: &mut u64) {
+            self.done.lock().entry(*file).or_default().2 -= std::mem::take(unsettled);
         }
 
         fn close(&self, file: u64) -> Option<(u64, u64)> {
             let mut done = self.done.lock();
-            let (_, closed) = done.entry(file).or_default();
+            let (_, closed, unsettled) = done.entry(file).or_default();
+            assert_eq!(*unsettled, 0, "file {file} is closed with parts under way");
             *closed += 1;
             (self.may_go_on(&file) && *closed < 3).then_some((file, length(file)))
         }
@@ -272,7 +306,7 @@ mod tests {
                 let done = notes.done.into_inner();
                 let expected: Vec<u64> = (10..10 + count).filter(|index| index % 7 != 6).collect();
                 assert_eq!(done.keys().copied().collect::<Vec<_>>(), expected);
-                for (index, (mut parts, closed)) in done {
+                for (index, (mut parts, closed, _)) in done {
                     let rounds = if notes_go_on(index) { 3 } else { 1 };
                     assert_eq!(closed, rounds, "file {index}");
                     parts.sort_by_key(|part| part.start);
