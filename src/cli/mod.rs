@@ -23,6 +23,7 @@ mod completions;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dataset_args;
+mod device;
 mod kernel_args;
 mod locate;
 mod log;

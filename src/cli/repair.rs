@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::device::DeviceRun;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
@@ -18,8 +19,8 @@ use crate::disk::{Disk, Durability, Links};
 use crate::fs::STATUS_NAME;
 use crate::report::{FileRepair, RepairSummary, TargetView, repair_document};
 use crate::storage::{
-    Output, Progress, RepairOptions, Repairs, Root, Share, Transfer, files_of_report, has_none_of,
-    repair,
+    DevicePass, DeviceState, Output, Progress, RepairOptions, Repairs, Root, Share, Transfer,
+    files_of_report, has_none_of, repair,
 };
 
 /// Put right what a verification finds wrong in a real directory, and nothing else
@@ -34,11 +35,20 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs repair --seed 42 -n 100 -s 1G --dry-run /scratch/test
   seedfs repair --seed 42 -n 100 -s 1G --fsync /scratch/test
-  seedfs repair --seed 42 -n 100 -s 1G --from found.json /scratch/test")]
+  seedfs repair --seed 42 -n 100 -s 1G --from found.json /scratch/test
+  seedfs repair --seed 42 -n 100 -s 1G --fsync --device /dev/sdx")]
 pub(super) struct RepairArguments {
     /// Where the files are
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "device")]
+    directory: Option<PathBuf>,
+
+    /// Repair this block device or file instead, to which 'seedfs write --device' has written
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["directory", "from", "direct_io"])]
+    device: Option<PathBuf>,
+
+    /// Repair a device also where it holds something else, like a filesystem
+    #[arg(long, requires = "device")]
+    yes_destroy: bool,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -97,19 +107,95 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
-    let shown = arguments.directory.display();
-    let root = Root::open(Disk::real(), &arguments.directory).map_err(|error| {
+    let output = open_report(arguments.report.as_ref())?;
+    let done = match (&arguments.device, &arguments.directory) {
+        (Some(path), _) => on_device(arguments, path, share)?,
+        (None, Some(directory)) => in_directory(arguments, directory, share)?,
+        (None, None) => return Err(Failure::usage("expected a directory, or --device DEVICE")),
+    };
+    let Done { target, repairs, seconds, interrupted } = &done;
+    let summary = RepairSummary {
+        target,
+        node_id: node,
+        dry_run: arguments.dry_run,
+        complete: repairs.is_complete,
+        totals: repairs.totals,
+        seconds: *seconds,
+        repairs: &repairs.repairs.listed,
+        repairs_total: repairs.repairs.total,
+        failures: serde_json::to_value(&repairs.failures.listed).unwrap_or_default(),
+        failures_total: repairs.failures.total,
+    };
+    let json = repair_document(&dataset, &summary);
+    if let Some((path, output)) = &output {
+        output.replace(&json, 0o666).map_err(|error| {
+            Failure::system(format!("cannot write the report '{}': {error}", path.display()))
+        })?;
+    }
+    let text = match (arguments.json, quiet) {
+        (true, _) => json,
+        (false, true) => Vec::new(),
+        (false, false) => describe(target, repairs, arguments.dry_run).into_bytes(),
+    };
+    if let Err(error) = io::stdout().write_all(&text) {
+        return Failure::output(&error);
+    }
+    name_failures(&repairs.failures);
+    Ok(conclude(repairs, arguments.dry_run, *interrupted))
+}
+
+/// What was done, and to what.
+struct Done {
+    target: TargetView,
+    repairs: Repairs,
+    seconds: f64,
+    interrupted: bool,
+}
+
+fn durability(arguments: &RepairArguments) -> Durability {
+    if arguments.fsync { Durability::Synced } else { Durability::Later }
+}
+
+fn on_device(arguments: &RepairArguments, path: &Path, share: Share<'_>) -> Result<Done, Failure> {
+    let run = DeviceRun {
+        path,
+        share,
+        threads: arguments.part.threads(),
+        placement: arguments.numa.placement()?,
+        transfer: Transfer::Cached,
+        progress: arguments.progress,
+    };
+    let what = DevicePass::Repair { durability: durability(arguments), is_dry: arguments.dry_run };
+    let outcome = run.repair(what, (arguments.yes_destroy, arguments.force))?;
+    let target = outcome.device.target_view().map_err(|error| {
+        Failure::system(format!("cannot look at '{}': {error}", path.display()))
+    })?;
+    let DeviceState { totals, repairs, failures, is_complete, .. } = outcome.state;
+    Ok(Done {
+        target,
+        repairs: Repairs { totals, repairs, failures, is_complete },
+        seconds: outcome.progress.snapshot().seconds,
+        interrupted: outcome.interrupted,
+    })
+}
+
+fn in_directory(
+    arguments: &RepairArguments,
+    directory: &Path,
+    share: Share<'_>,
+) -> Result<Done, Failure> {
+    let shown = directory.display();
+    let root = Root::open(Disk::real(), directory).map_err(|error| {
         Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
     })?;
     let target = root
         .target_view()
         .map_err(|error| Failure::system(format!("cannot look at '{shown}': {error}")))?;
-    let output = open_report(arguments.report.as_ref())?;
     let options = RepairOptions {
         threads: arguments.part.threads(),
         placement: arguments.numa.placement()?,
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
-        durability: if arguments.fsync { Durability::Synced } else { Durability::Later },
+        durability: durability(arguments),
         is_dry: arguments.dry_run,
     };
     let files = match &arguments.from {
@@ -128,34 +214,8 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
         repair(&root, share, files.as_deref(), options, (&progress, interruption.stop()))
     });
     arguments.progress.conclude("", "read", &progress);
-    let summary = RepairSummary {
-        target: &target,
-        node_id: node,
-        dry_run: options.is_dry,
-        complete: repairs.is_complete,
-        totals: repairs.totals,
-        seconds: progress.snapshot().seconds,
-        repairs: &repairs.repairs.listed,
-        repairs_total: repairs.repairs.total,
-        failures: serde_json::to_value(&repairs.failures.listed).unwrap_or_default(),
-        failures_total: repairs.failures.total,
-    };
-    let json = repair_document(&dataset, &summary);
-    if let Some((path, output)) = &output {
-        output.replace(&json, 0o666).map_err(|error| {
-            Failure::system(format!("cannot write the report '{}': {error}", path.display()))
-        })?;
-    }
-    let text = match (arguments.json, quiet) {
-        (true, _) => json,
-        (false, true) => Vec::new(),
-        (false, false) => describe(&target, &repairs, options.is_dry).into_bytes(),
-    };
-    if let Err(error) = io::stdout().write_all(&text) {
-        return Failure::output(&error);
-    }
-    name_failures(&repairs.failures);
-    Ok(conclude(&repairs, options.is_dry, interruption.happened()))
+    let seconds = progress.snapshot().seconds;
+    Ok(Done { target, repairs, seconds, interrupted: interruption.happened() })
 }
 
 fn conclude(repairs: &Repairs, is_dry: bool, interrupted: bool) -> ExitCode {

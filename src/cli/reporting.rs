@@ -67,9 +67,28 @@ impl ReportArguments {
         root: &'a Root,
         quiet: bool,
     ) -> Result<Reporting<'a>, Failure> {
+        self.begin_at(run, (root.path(), Some(root)), quiet)
+    }
+
+    /// The same of a run on a device, where no reports have a place.
+    pub(super) fn begin_on_device<'a>(
+        &'a self,
+        run: ReportedRun<'a>,
+        device: &Path,
+        quiet: bool,
+    ) -> Result<Reporting<'a>, Failure> {
+        self.begin_at(run, (device, None), quiet)
+    }
+
+    fn begin_at<'a>(
+        &'a self,
+        run: ReportedRun<'a>,
+        (target, root): (&Path, Option<&'a Root>),
+        quiet: bool,
+    ) -> Result<Reporting<'a>, Failure> {
         let job = find_job(|name| std::env::var(name).ok());
         let ReportedRun { command, share, threads, progress, earlier } = run;
-        let reporter = Reporter::new(command, share, root.path(), (threads, job), progress);
+        let reporter = Reporter::new(command, share, target, (threads, job), progress);
         let place = match &self.publish {
             Some(path) => Some(Root::open(Disk::real(), path).map_err(|error| {
                 let shown = path.display();
@@ -78,14 +97,15 @@ impl ReportArguments {
                 ))
             })?),
             None if self.no_publish => None,
-            None => Root::open(Disk::real(), root.path()).ok(),
+            None => root.and_then(|root| Root::open(Disk::real(), root.path()).ok()),
         };
         let node = share.node().map_or(0, u32::from);
         let keeps_status = command == RunCommand::Write && !self.no_publish;
+        let status_root = root.filter(|_| keeps_status);
         let mut reporting = Reporting {
             run,
             reporter,
-            node_status: keeps_status.then(|| StatusKeeper::new(root, node, earlier)),
+            node_status: status_root.map(|root| StatusKeeper::new(root, node, earlier)),
             publisher: None,
             textfile: self.textfile()?,
             place,

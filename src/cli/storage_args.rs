@@ -22,7 +22,7 @@ use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
 #[derive(Clone, Debug, Args)]
 pub(super) struct TargetArguments {
     /// Where the files are; `write` makes a directory that does not exist
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR", required_unless_present = "device")]
     directories: Vec<PathBuf>,
 }
 

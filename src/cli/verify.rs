@@ -1,30 +1,35 @@
 //! `seedfs verify`
 
-use std::fmt::{Display, Write as _};
+mod describe;
+
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
+
+use describe::describe;
 
 use super::dataset_args::DatasetArguments;
+use super::device::{DeviceRun, exit_code};
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings};
+use crate::report::{RunCommand, Surroundings, Verification};
 use crate::storage::{
-    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions,
-    VerifyWatch, verify,
+    EarlierReport, Findings, Output, Progress, ResumeState, Root, Sample, Share, Transfer,
+    VerifyOptions, VerifyWatch, verify,
 };
-use crate::verdict::{Class, Verdict};
+use crate::verdict::Verdict;
 
 /// Judge the files in a real directory as a mount would
 ///
@@ -34,10 +39,19 @@ use crate::verdict::{Class, Verdict};
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
+  seedfs verify --seed 42 -n 100 -s 1G --direct-io --device /dev/sdx
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
     targets: TargetArguments,
+
+    /// Judge this block device or file instead, to which 'seedfs write --device' has written
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        conflicts_with_all = ["directories", "sample", "resume", "stop_after"]
+    )]
+    device: Option<PathBuf>,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -106,6 +120,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(path) = &arguments.device {
+        return run_on_device(arguments, path, share);
+    }
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let shown = directory.display();
@@ -154,8 +171,37 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    report(arguments, &outputs, share, &state, &progress)?;
+    let surroundings = state.surroundings(share, directory, progress.snapshot());
+    let found = (&state.verification, &state.problems);
+    report(arguments, outputs.report.as_ref(), found, &surroundings)?;
     Ok(conclude(arguments, share, &state, interrupted))
+}
+
+fn run_on_device(
+    arguments: &VerifyArguments,
+    path: &Path,
+    share: Share<'_>,
+) -> Result<ExitCode, Failure> {
+    let run = DeviceRun {
+        path,
+        share,
+        threads: arguments.part.threads(),
+        placement: arguments.numa.placement()?,
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        progress: arguments.progress,
+    };
+    let outputs = Outputs::new(arguments)?;
+    let outcome = run.verify(arguments.drop_cache, &arguments.reports)?;
+    let shown = path.display().to_string();
+    let target = outcome
+        .device
+        .target_view()
+        .map_err(|error| Failure::system(format!("cannot look at '{shown}': {error}")))?;
+    let state = &outcome.state;
+    let surroundings = state.surroundings(share, (shown, target), &outcome.progress);
+    let found = (&state.verification, &state.problems);
+    report(arguments, outputs.report.as_ref(), found, &surroundings)?;
+    Ok(exit_code(&outcome))
 }
 
 fn conclude(
@@ -257,14 +303,12 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
 
 fn report(
     arguments: &VerifyArguments,
-    outputs: &Outputs<'_>,
-    share: Share<'_>,
-    state: &ResumeState,
-    progress: &Progress,
+    report: Option<&(&PathBuf, Output)>,
+    (verification, problems): (&Verification, &Findings<Value>),
+    surroundings: &Surroundings<'_>,
 ) -> Result<(), Failure> {
-    let surroundings = state.surroundings(share, arguments.targets.only()?, progress.snapshot());
-    let json = state.verification.document(&surroundings);
-    if let Some((path, output)) = &outputs.report {
+    let json = verification.document(surroundings);
+    if let Some((path, output)) = report {
         output.replace(&json, 0o666).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))
         })?;
@@ -272,101 +316,10 @@ fn report(
     let text = match (arguments.json, arguments.progress.quiet) {
         (true, _) => json,
         (false, true) => Vec::new(),
-        (false, false) => describe(state, &surroundings).into_bytes(),
+        (false, false) => describe(verification, problems, surroundings).into_bytes(),
     };
     match io::stdout().write_all(&text) {
         Ok(()) => Ok(()),
         Err(error) => Failure::output(&error).map(|_| ()),
-    }
-}
-
-/// How many files and ranges are shown to people.
-const SHOWN_FILES: usize = 20;
-const SHOWN_RANGES: usize = 5;
-
-/// The result for people. Writing to a string does not fail.
-fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
-    let verification = &state.verification;
-    let files = verification.files();
-    let verdict = surroundings.verdict.name();
-    let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
-    if !surroundings.complete {
-        text.push_str("  not all files were reached\n");
-    }
-    if surroundings.sample_percent < 100.0 {
-        let _ = writeln!(
-            text,
-            "  sample   {} % of the files, chosen by the seed; {} left out",
-            surroundings.sample_percent, surroundings.files_left_out
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, \
-         {} failed",
-        files.verified,
-        files.incomplete,
-        files.mismatch,
-        files.untouched,
-        surroundings.unexpected_total,
-        surroundings.failures_total,
-    );
-    let ByteTotals { expected, matched, wrong, extra } = verification.bytes();
-    let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    let _ = writeln!(
-        text,
-        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
-        size(expected),
-        size(matched),
-        size(expected.saturating_sub(matched + wrong)),
-        size(wrong),
-        size(extra),
-    );
-    let classes = verification.classes();
-    if classes.total() > 0 {
-        let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
-        let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
-    }
-    for problem in state.problems.listed.iter().take(SHOWN_FILES) {
-        describe_problem(&mut text, problem);
-    }
-    for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
-        let _ = writeln!(text, "  {}: unexpected", plain(path));
-    }
-    let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(state.problems.total) + listed(surroundings.unexpected_total);
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
-    }
-    text
-}
-
-fn describe_problem(text: &mut String, problem: &serde_json::Value) {
-    let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
-    let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
-    let _ = match word(&problem["verdict"]).as_str() {
-        "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),
-        verdict => writeln!(
-            text,
-            "  {}: {verdict}, {} bytes missing, {} wrong, {} extra",
-            word(&problem["path"]),
-            count(&problem["bytes"]["missing"]),
-            count(&problem["bytes"]["wrong"]),
-            count(&problem["bytes"]["extra"]),
-        ),
-    };
-    let ranges = problem["ranges"].as_array().map_or(&[][..], Vec::as_slice);
-    for range in ranges.iter().take(SHOWN_RANGES) {
-        let _ = write!(
-            text,
-            "    at {}, {} bytes: {}",
-            count(&range["offset"]),
-            count(&range["length"]),
-            word(&range["class"]),
-        );
-        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
-            let _ = write!(text, ", from {source}");
-        }
-        text.push('\n');
     }
 }

@@ -1,11 +1,13 @@
 //! `seedfs write`
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::device::DeviceRun;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::reporting::{ReportArguments, ReportedRun};
@@ -29,6 +31,7 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
+  seedfs write --seed 42 -n 100 -s 1G --device /dev/sdx --yes-destroy
   srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
@@ -36,6 +39,20 @@ then
 pub(super) struct WriteArguments {
     #[command(flatten)]
     targets: TargetArguments,
+
+    /// Write the files one after another to this block device or file instead, from its first byte
+    /// on
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        conflicts_with_all = ["directories", "resume", "overwrite", "force", "verbose"]
+    )]
+    device: Option<PathBuf>,
+
+    /// Give up what the device holds; one that is mounted, in use or partitioned is refused all the
+    /// same
+    #[arg(long, requires = "device")]
+    yes_destroy: bool,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -82,6 +99,17 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(path) = &arguments.device {
+        let run = DeviceRun {
+            path,
+            share,
+            threads: arguments.part.threads(),
+            placement: arguments.numa.placement()?,
+            transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+            progress: arguments.progress,
+        };
+        return run.write(arguments.yes_destroy, &arguments.reports);
+    }
     let root = arguments.targets.only()?;
     let options = WriteOptions {
         threads: arguments.part.threads(),

@@ -143,12 +143,7 @@ impl<F: Faults> Disk<F> {
     ///
     /// `AlreadyExists`, also where the name is a link; else those of the system. A call that was
     /// interrupted is not made again: the file may be there by now.
-    pub fn create(
-        &self,
-        at: &OpenDirectory,
-        name: &OsStr,
-        mode: u32,
-    ) -> io::Result<OpenFile> {
+    pub fn create(&self, at: &OpenDirectory, name: &OsStr, mode: u32) -> io::Result<OpenFile> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let mode = Mode::from_bits_truncate(mode);
         self.once(SystemCall::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))

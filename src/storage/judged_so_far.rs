@@ -2,8 +2,8 @@
 
 use crate::dataset::{Coordinates, Dataset};
 use crate::report::{
-    ByteTotals, ClassCounts, FileRange, FileTally, Judged, JudgedFile, MapCell, ProcessMap, REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX,
-    RangeView, ReportedRanges,
+    ByteTotals, ClassCounts, FileRange, FileTally, Judged, JudgedFile, MapCell, ProcessMap,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, RangeView, ReportedRanges,
 };
 use crate::verdict::Verdict;
 

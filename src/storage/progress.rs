@@ -97,6 +97,11 @@ impl Progress {
         Self { on_file: Some(FileListener(Box::new(listener))), ..self }
     }
 
+    /// All files are done, as where a device was written to its end.
+    pub fn all_files(&self) {
+        self.files.store(self.files_total, Ordering::Relaxed);
+    }
+
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> ProgressSnapshot {

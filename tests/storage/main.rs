@@ -12,6 +12,7 @@ mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod device;
 mod full;
 mod hostile;
 mod repair;

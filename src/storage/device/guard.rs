@@ -147,7 +147,8 @@ fn swaps(numbers: &[u64]) -> Vec<String> {
     // A kernel without swap has no such file.
     let table = fs::read_to_string("/proc/swaps").unwrap_or_default();
     let paths = table.lines().skip(1).filter_map(|line| line.split_whitespace().next());
-    let is_it = |path: &&str| block_number(&unescaped(path)).is_some_and(|of| numbers.contains(&of));
+    let is_it =
+        |path: &&str| block_number(&unescaped(path)).is_some_and(|of| numbers.contains(&of));
     paths.filter(is_it).map(|path| format!("it is used for swap ({path})")).collect()
 }
 
@@ -209,7 +210,8 @@ const MD_MAGIC: &[u8] = &[0xfc, 0x4e, 0x2b, 0xa9];
 fn signatures<F: Faults>(device: &Device<F>) -> io::Result<Vec<Signature>> {
     let length = device.length();
     // Arrays of the versions 0.90 and 1.0 have theirs near the end.
-    let md = |at: Option<u64>| signature("a member of an md array", at.unwrap_or(u64::MAX), MD_MAGIC);
+    let md =
+        |at: Option<u64>| signature("a member of an md array", at.unwrap_or(u64::MAX), MD_MAGIC);
     let ends = [
         md((length & !0xffff).checked_sub(0x10000)),
         md((length / 512).checked_sub(16).map(|sectors| (sectors & !7) * 512)),

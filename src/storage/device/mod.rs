@@ -23,5 +23,7 @@ mod write;
 
 pub use guard::{DeviceUse, UsesOfDevice, uses_of};
 pub use open::{Device, DeviceAccess};
-pub use pass::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, has_none_of_image, pass};
+pub use pass::{
+    DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, has_none_of_image, pass,
+};
 pub use write::write_image;

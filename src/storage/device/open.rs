@@ -138,7 +138,8 @@ fn say(error: io::Error) -> io::Error {
             io::Error::new(ErrorKind::ResourceBusy, reason)
         }
         Some(libc::EINVAL) => {
-            let reason = "this filesystem does not take direct I/O (O_DIRECT): leave out --direct-io";
+            let reason =
+                "this filesystem does not take direct I/O (O_DIRECT): leave out --direct-io";
             io::Error::new(ErrorKind::Unsupported, reason)
         }
         _ => error,

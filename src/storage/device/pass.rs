@@ -380,8 +380,7 @@ impl<F: Faults> Reader<'_, F> {
         if let Some(judged) = consumer.pieces.finish() {
             consumer.conclude(&judged);
         }
-        let is_complete =
-            !stop.is_set() && next >= image.image.length().div_ceil(PART_BYTES);
+        let is_complete = !stop.is_set() && next >= image.image.length().div_ceil(PART_BYTES);
         let mut state = consumer.state;
         state.failures = failures.into_inner();
         state.is_complete = is_complete;
@@ -437,7 +436,8 @@ impl Consumer<'_> {
         if let Some(so_far) = self.progress.judged.lock().as_mut() {
             so_far.add(dataset, &path, judged);
         }
-        let view = |range: &WrongRange| self.view((*at, *start), judged, range);
+        let image = self.image;
+        let view = |range: &WrongRange| view_of(image, (*at, *start), judged, range);
         let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
         if judged.tally.verdict() != Verdict::Verified {
             self.ranges_listed += judged.ranges.len().min(room);
@@ -461,14 +461,18 @@ impl Consumer<'_> {
         self.state.totals.add(&repair);
         self.state.repairs.add(repair);
     }
+}
 
-    /// A wrong range, with the places on the device.
-    fn view(&self, (at, start): (u64, u64), judged: &JudgedFile, range: &WrongRange) -> RangeView {
-        let dataset = self.image.layout.share().dataset();
-        let belongs_at = range.source.and_then(|source| self.image.image.offset_of(source));
-        RangeView::new(dataset, judged.file, range)
-            .on_device(at + (range.offset - start), belongs_at)
-    }
+/// A wrong range, with the places on the device.
+fn view_of(
+    image: ImageOf<'_>,
+    (at, start): (u64, u64),
+    judged: &JudgedFile,
+    range: &WrongRange,
+) -> RangeView {
+    let belongs_at = range.source.and_then(|source| image.image.offset_of(source));
+    RangeView::new(image.layout.share().dataset(), judged.file, range)
+        .on_device(at + (range.offset - start), belongs_at)
 }
 
 /// How many places of a device are looked at, far apart from one another.

@@ -64,7 +64,8 @@ impl<F: Faults> Work for ImageWriter<'_, F> {
                 // The others are still written.
                 Err((at, error)) => {
                     let path = path_at(self.image, at);
-                    let error = io::Error::new(error.kind(), format!("at device offset {at}: {error}"));
+                    let error =
+                        io::Error::new(error.kind(), format!("at device offset {at}: {error}"));
                     self.progress.failure(&path, &error);
                     self.failures.add(path, error.to_string());
                 }

@@ -31,7 +31,8 @@ pub(super) fn wrong_ranges(
 /// The same, where the right bytes are at hand.
 pub(in crate::storage) fn runs_of_differences(right: &[u8], actual: &[u8]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let differing = right.iter().zip(actual).enumerate().filter(|(_, (right, actual))| right != actual);
+    let differing =
+        right.iter().zip(actual).enumerate().filter(|(_, (right, actual))| right != actual);
     for (at, _) in differing {
         match ranges.last_mut() {
             Some(last) if at - last.end <= GAP_BYTES_MAX => last.end = at + 1,
