@@ -35,8 +35,8 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs repair --seed 42 -n 100 -s 1G --dry-run /scratch/test
   seedfs repair --seed 42 -n 100 -s 1G --fsync /scratch/test
-  seedfs repair --seed 42 -n 100 -s 1G --from found.json /scratch/test
-  seedfs repair --seed 42 -n 100 -s 1G --fsync --device /dev/sdx")]
+  seedfs repair --seed 42 -n 100 -s 1G --from /scratch/found.json /scratch/test
+  seedfs repair --seed 42 -n 100 -s 1G --fsync --device /dev/sdb")]
 pub(super) struct RepairArguments {
     /// Where the files are
     #[arg(value_name = "DIR", required_unless_present = "device")]

@@ -39,7 +39,7 @@ use crate::verdict::Verdict;
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
-  seedfs verify --seed 42 -n 100 -s 1G --direct-io --device /dev/sdx
+  seedfs verify --seed 42 -n 100 -s 1G --drop-cache --device /dev/sdb
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]

@@ -31,7 +31,7 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
-  seedfs write --seed 42 -n 100 -s 1G --device /dev/sdx --yes-destroy
+  seedfs write --seed 42 -n 100 -s 1G --device /dev/sdb --yes-destroy
   srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
