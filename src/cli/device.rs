@@ -12,8 +12,9 @@ use crate::disk::Disk;
 use crate::numa::Placement;
 use crate::report::RunCommand;
 use crate::storage::{
-    Device, DeviceAccess, DeviceLayout, DevicePass, DeviceState, EarlierReport, Image, ImageOf,
-    PassOptions, Progress, Share, Transfer, has_none_of_image, pass, uses_of, write_image,
+    Device, DeviceAccess, DeviceLayout, DevicePass, DeviceState, EarlierReport, EarlierSeeds,
+    Image, ImageOf, PassOptions, Progress, Share, Transfer, has_none_of_image, pass, uses_of,
+    write_image,
 };
 use crate::verdict::Verdict;
 
@@ -106,7 +107,8 @@ impl DeviceRun<'_> {
         let progress = Progress::new(self.share.file_count(), layout.length().into());
         let reported = self.reported(RunCommand::Write, &progress);
         let reports = reports.begin_on_device(reported, self.path, self.progress.quiet)?;
-        let image = ImageOf { image: &layout, layout: &layout };
+        let earlier = EarlierSeeds::default();
+        let image = ImageOf { image: &layout, layout: &layout, earlier: &earlier };
         let stop = interruption.stop();
         let failures = self.progress.show("", &progress, &|| reports.update(), || {
             write_image(&device, image, self.options(false), (&progress, stop))
@@ -130,7 +132,7 @@ impl DeviceRun<'_> {
 
     pub(super) fn verify(
         &self,
-        drop_cache: bool,
+        (drop_cache, earlier): (bool, &EarlierSeeds),
         reports: &ReportArguments,
     ) -> Result<DeviceOutcome, Failure> {
         let device = self.open(DeviceAccess::Read, self.transfer)?;
@@ -139,7 +141,7 @@ impl DeviceRun<'_> {
         let progress = Progress::new(self.share.file_count(), layout.length().into());
         let reported = self.reported(RunCommand::Verify, &progress);
         let reports = reports.begin_on_device(reported, self.path, self.progress.quiet)?;
-        let image = ImageOf { image: &layout, layout: &layout };
+        let image = ImageOf { image: &layout, layout: &layout, earlier };
         let watch = (&progress, interruption.stop());
         let state = self.progress.show("", &progress, &|| reports.update(), || {
             pass(&device, image, DevicePass::Verify, self.options(drop_cache), watch)
@@ -160,7 +162,8 @@ impl DeviceRun<'_> {
         let is_dry = matches!(what, DevicePass::Verify | DevicePass::Repair { is_dry: true, .. });
         let device = self.open(DeviceAccess::Read, Transfer::Cached)?;
         let layout = self.layout(device.length())?;
-        let image = ImageOf { image: &layout, layout: &layout };
+        let earlier = EarlierSeeds::default();
+        let image = ImageOf { image: &layout, layout: &layout, earlier: &earlier };
         let uses = uses_of(&device)
             .map_err(|error| self.refuse(format!("cannot tell what it is used for: {error}")))?;
         if !is_dry && let Some(reason) = uses.forbids() {

@@ -26,8 +26,8 @@ use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
 use crate::report::{RunCommand, Surroundings, Verification};
 use crate::storage::{
-    EarlierReport, Findings, Output, Progress, ResumeState, Root, Sample, Share, Transfer,
-    VerifyOptions, VerifyWatch, verify,
+    EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Findings, Output, Progress, ResumeState, Root,
+    Sample, Share, Transfer, VerifyOptions, VerifyWatch, verify,
 };
 use crate::verdict::Verdict;
 
@@ -62,6 +62,17 @@ pub(super) struct VerifyArguments {
 
     #[command(flatten, next_help_heading = "Verifying")]
     part: PartArguments,
+
+    /// Name content of the same dataset under this seed, as of an earlier run, as stale of it;
+    /// several times for several seeds, 8 at the most
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        conflicts_with = "resume",
+        help_heading = "Verifying"
+    )]
+    also_seed: Vec<String>,
 
     /// Print the whole result as JSON, in the words of .status
     #[arg(long, help_heading = "Verifying")]
@@ -120,8 +131,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    let earlier = earlier_seeds(arguments, share)?;
     if let Some(path) = &arguments.device {
-        return run_on_device(arguments, path, share);
+        return run_on_device(arguments, path, (share, &earlier));
     }
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
@@ -156,7 +168,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let reports = arguments.reports.begin(reported, &root, quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
         let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
-        verify(&root, share, options, start, watch)
+        verify_knowing(&root, share, (options, &earlier), start, watch)
     });
     let state = state.map_err(|error| {
         reports.fail(&error);
@@ -177,10 +189,22 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     Ok(conclude(arguments, share, &state, interrupted))
 }
 
+/// The dataset under the seeds of earlier runs.
+fn earlier_seeds(arguments: &VerifyArguments, share: Share<'_>) -> Result<EarlierSeeds, Failure> {
+    let count = arguments.also_seed.len();
+    if count > EARLIER_SEEDS_MAX {
+        return Err(Failure::usage(format!(
+            "--also-seed: {count} seeds; expected {EARLIER_SEEDS_MAX} at the most"
+        )));
+    }
+    EarlierSeeds::new(share.dataset(), &arguments.also_seed)
+        .map_err(|errors| Failure::usage(format!("--also-seed: {errors}")))
+}
+
 fn run_on_device(
     arguments: &VerifyArguments,
     path: &Path,
-    share: Share<'_>,
+    (share, earlier): (Share<'_>, &EarlierSeeds),
 ) -> Result<ExitCode, Failure> {
     let run = DeviceRun {
         path,
@@ -191,7 +215,7 @@ fn run_on_device(
         progress: arguments.progress,
     };
     let outputs = Outputs::new(arguments)?;
-    let outcome = run.verify(arguments.drop_cache, &arguments.reports)?;
+    let outcome = run.verify((arguments.drop_cache, earlier), &arguments.reports)?;
     let shown = path.display().to_string();
     let target = outcome
         .device

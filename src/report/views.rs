@@ -244,7 +244,9 @@ impl RangeView {
             actual: hex::encode(&range.actual),
             source: range.source.map(|source| {
                 let mut view = SourceView::new(dataset, source);
-                if range.class == Class::Stale && view.shared_block.is_none() {
+                view.seed = range.seed.as_deref().map(str::to_owned);
+                if range.class == Class::Stale && view.seed.is_none() && view.shared_block.is_none()
+                {
                     let same = source.offset..source.offset.saturating_add(range.length);
                     view.last_generation =
                         dataset.origins(source.file).last_generation(source.file, same);

@@ -32,6 +32,7 @@
 mod block_file;
 mod crew;
 mod device;
+mod earlier_seeds;
 mod file_judge;
 mod image;
 mod in_memory;
@@ -68,6 +69,7 @@ pub use device::{
     Device, DeviceAccess, DevicePass, DeviceState, DeviceUse, ImageOf, ParityRange, PassOptions,
     UsesOfDevice, has_none_of_image, pass, uses_of, write_image,
 };
+pub use earlier_seeds::{EARLIER_SEEDS_MAX, EarlierSeeds};
 pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
@@ -86,7 +88,7 @@ pub use sums::{Algorithm, SumsOptions, sums};
 pub use target::Root;
 pub use template::{TemplateError, read_template};
 pub use textfile::Textfile;
-pub use verify::{VerifyOptions, VerifyWatch, verify};
+pub use verify::{VerifyOptions, VerifyWatch, verify, verify_knowing};
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.

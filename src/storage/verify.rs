@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
 use super::crew::{CrewNotes, PART_BYTES, Work, work_through};
-use super::file_judge::{FileJudge, absent, recognise_block};
+use super::earlier_seeds::EarlierSeeds;
+use super::file_judge::{FileJudge, FoundInPart, absent, recognise_block};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
@@ -28,7 +29,7 @@ use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
-use crate::overlay::{ExtentMap, Recogniser};
+use crate::overlay::Recogniser;
 use crate::report::{JudgedFile, Phase};
 use crate::sync::Mutex;
 use crate::verdict::Judge;
@@ -72,6 +73,21 @@ pub fn verify<F: Faults>(
     root: &Root<F>,
     share: Share<'_>,
     options: VerifyOptions,
+    state: ResumeState,
+    watch: VerifyWatch<'_>,
+) -> Result<ResumeState, ResumeStateError> {
+    verify_knowing(root, share, (options, &EarlierSeeds::default()), state, watch)
+}
+
+/// The same, and content of earlier runs with other seeds is named.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_knowing<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    (options, earlier): (VerifyOptions, &EarlierSeeds),
     mut state: ResumeState,
     VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
 ) -> Result<ResumeState, ResumeStateError> {
@@ -85,7 +101,7 @@ pub fn verify<F: Faults>(
         let start = if let FilesToJudge::From(first) = files { first } else { 0 };
         let results = InOrder::new(start, AHEAD_MAX, state);
         let (content, chosen) = (&content, &chosen);
-        Verifier { root, share, options, content, chosen, files, results, progress, stop }
+        Verifier { root, share, options, earlier, content, chosen, files, results, progress, stop }
     };
     let unchanged = verifier(state, FilesToJudge::These(&again));
     let judged_before = unchanged.marks_below(first, &again);
@@ -144,6 +160,7 @@ struct Verifier<'a, F> {
     root: &'a Root<F>,
     share: Share<'a>,
     options: VerifyOptions,
+    earlier: &'a EarlierSeeds,
     content: &'a Content,
     chosen: &'a Chosen<'a>,
     files: FilesToJudge<'a>,
@@ -169,7 +186,7 @@ struct Reading<'a> {
     length: u64,
     mark: Marks,
     failure: Mutex<Option<io::Error>>,
-    judging: InOrder<ExtentMap, FileJudge<'a>>,
+    judging: InOrder<FoundInPart, FileJudge<'a>>,
 }
 
 impl<'a, F: Faults> Work for Verifier<'a, F> {
@@ -224,7 +241,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         let dataset = self.share.dataset();
         let is_known = |address: &Address| dataset.has_block(address.file, address.block);
         let recogniser = Recogniser { content: self.content, is_known: &is_known };
-        let mut extents = ExtentMap::default();
+        let mut found = FoundInPart::default();
         let mut offset = part.start;
         while offset < part.end {
             if self.stop.is_set() {
@@ -245,12 +262,15 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 break;
             }
             let block = (offset, &block[..length]);
-            recognise_block(&recogniser, reading.expectation, &mut extents, block);
+            if !recognise_block(&recogniser, reading.expectation, &mut found.extents, block) {
+                let FoundInPart { extents, earlier } = &mut found;
+                self.earlier.take_out(reading.expectation, block, extents, earlier);
+            }
             offset += length as u64;
             self.progress.bytes(length as u64);
         }
         let number = part.start / PART_BYTES;
-        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+        reading.judging.bring(number, found, self.stop, |judge, _, found| judge.add_found(found));
     }
 
     fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {

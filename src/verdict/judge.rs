@@ -1,12 +1,13 @@
 //! The extents of one file against what belongs there.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
-use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
+use super::{ByteTally, Class, EarlierContent, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
 use crate::dataset::FileContent;
 use crate::overlay::{Extent, ExtentData, GAP_BYTES_MAX, Written};
@@ -154,6 +155,27 @@ impl Judgement<'_> {
     pub fn extent(&mut self, offset: u64, extent: &Extent, found: &mut dyn FnMut(WrongRange)) {
         self.judge_extent(offset, extent, found);
         self.drain().for_each(found);
+    }
+
+    /// Judges bytes that are content under another seed. They begin behind the last extent, and are
+    /// wrong whatever belongs there.
+    pub fn earlier_content(&mut self, what: &EarlierContent, found: &mut dyn FnMut(WrongRange)) {
+        let EarlierContent { offset, length, source, ref seed, ref head } = *what;
+        self.hole(self.done..offset);
+        self.close_group();
+        self.close_extra();
+        self.drain().for_each(&mut *found);
+        let end = offset + length;
+        self.done = end;
+        let inside = offset..end.min(self.judge.expectation.size_bytes).max(offset);
+        let outside = inside.end..end;
+        if self.ends_have_sums(self.judge.expectation.source(offset), inside.end - offset) {
+            self.wrong(inside, Class::Stale, head.clone(), Some(source));
+        }
+        let source = source.advance(outside.start - offset);
+        self.extra(outside, Class::Stale, head.clone(), Some(source));
+        self.close_extra();
+        self.drain().for_each(|range| found(WrongRange { seed: Some(Arc::clone(seed)), ..range }));
     }
 
     /// Counts work, and says whether to stop.
@@ -369,7 +391,15 @@ impl Judgement<'_> {
             let expected = self.judge.expectation.source(range.start);
             let expected = content_head(self.judge.content, range.clone(), expected);
             let offset = range.start;
-            self.found.push(WrongRange { offset, length, class, expected, actual, source });
+            self.found.push(WrongRange {
+                offset,
+                length,
+                class,
+                expected,
+                actual,
+                source,
+                seed: None,
+            });
         }
     }
 
@@ -390,8 +420,15 @@ impl Judgement<'_> {
             return;
         }
         self.close_extra();
-        self.extra =
-            Some(WrongRange { offset, length, class, expected: Head::new(), actual, source });
+        self.extra = Some(WrongRange {
+            offset,
+            length,
+            class,
+            expected: Head::new(),
+            actual,
+            source,
+            seed: None,
+        });
     }
 
     fn close_extra(&mut self) {

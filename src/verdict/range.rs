@@ -1,5 +1,7 @@
 //! Where something is wrong.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::Class;
@@ -20,6 +22,23 @@ pub struct WrongRange {
     pub actual: Head,
     /// Whose content the first of them is, where it is somebody's.
     pub source: Option<Source>,
+    /// The seed under which it is that, where it is another one's than the dataset's.
+    pub seed: Option<Arc<str>>,
+}
+
+/// Bytes that are content under another seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierContent {
+    /// The offset of the first of them in the file.
+    pub offset: u64,
+    /// How many they are.
+    pub length: u64,
+    /// Whose content the first of them is.
+    pub source: Source,
+    /// Under which seed.
+    pub seed: Arc<str>,
+    /// The first of them.
+    pub head: Head,
 }
 
 /// The first bytes of a range.

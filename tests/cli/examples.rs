@@ -216,8 +216,9 @@ fn blocks(text: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn the_examples_of_the_help_can_be_run() {
-    let commands =
-        ["mount", "umount", "status", "reset", "cat", "locate", "write", "verify", "repair", "sums"];
+    let commands = [
+        "mount", "umount", "status", "reset", "cat", "locate", "write", "verify", "repair", "sums",
+    ];
     let commands = commands.into_iter().chain(["completions", "man", "top", "dashboard"]);
     let examples: Vec<Example> = commands.filter_map(examples_of_help).collect();
     let pages: Vec<&str> = examples.iter().map(|example| example.page.as_str()).collect();

@@ -8,19 +8,19 @@ use super::pieces::{JudgedPiece, Piece, PieceJudge};
 use crate::content::{Address, Content, Source};
 use crate::disk::{Durability, Faults, OpenFile};
 use crate::numa::Placement;
-use crate::overlay::{ExtentMap, Recogniser};
+use crate::overlay::Recogniser;
 use crate::report::{
     FileRepair, JudgedFile, Phase, RangeView, RepairTotals, Surroundings, TargetView,
     VERIFICATION_RANGES_MAX, Verification, dataset_digest,
 };
 use crate::storage::block_file::{ALIGNMENT, Buffer, drop_cache, read_block};
 use crate::storage::crew::{PART_BYTES, Work, work_through};
-use crate::storage::file_judge::recognise_block;
+use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::image::{DeviceLayout, Image, Stretch, StretchKind};
 use crate::storage::in_order::InOrder;
 use crate::storage::judged_so_far::JudgedSoFar;
 use crate::storage::repair::{WrittenRanges, first_wrong, runs_of_differences};
-use crate::storage::{FileFailure, Findings, Progress, Share, StopFlag};
+use crate::storage::{EarlierSeeds, FileFailure, Findings, Progress, Share, StopFlag};
 use crate::sync::Mutex;
 use crate::verdict::{Verdict, WrongRange};
 
@@ -32,6 +32,8 @@ pub struct ImageOf<'a> {
     pub image: &'a dyn Image,
     /// The files.
     pub layout: &'a DeviceLayout<'a>,
+    /// What else may be there.
+    pub earlier: &'a EarlierSeeds,
 }
 
 /// How to go through a device.
@@ -265,9 +267,9 @@ impl<F: Faults> Reader<'_, F> {
         while at < part.end {
             let Stretch { kind, length: stretch } = self.image.image.stretch(at);
             let length = stretch.min(part.end - at);
-            let extents = ExtentMap::default();
+            let found = FoundInPart::default();
             let (written, error, wrong_parity) = (0, None, None);
-            pieces.push(Piece { at, length, kind, stretch, extents, written, error, wrong_parity });
+            pieces.push(Piece { at, length, kind, stretch, found, written, error, wrong_parity });
             at += length;
         }
         pieces
@@ -288,7 +290,12 @@ impl<F: Faults> Reader<'_, F> {
                 StretchKind::Content(source) => {
                     let at = source.offset + (from - piece.at);
                     let expectation = self.image.layout.slot_content(source.file);
-                    recognise_block(&recogniser, expectation, &mut piece.extents, (at, bytes))
+                    let FoundInPart { extents, earlier } = &mut piece.found;
+                    let is_right = recognise_block(&recogniser, expectation, extents, (at, bytes));
+                    if !is_right {
+                        self.image.earlier.take_out(expectation, (at, bytes), extents, earlier);
+                    }
+                    is_right
                 }
                 StretchKind::Parity { .. } => false,
             };
@@ -470,7 +477,10 @@ fn view_of(
     judged: &JudgedFile,
     range: &WrongRange,
 ) -> RangeView {
-    let belongs_at = range.source.and_then(|source| image.image.offset_of(source));
+    let belongs_at = range
+        .source
+        .filter(|_| range.seed.is_none())
+        .and_then(|source| image.image.offset_of(source));
     RangeView::new(image.layout.share().dataset(), judged.file, range)
         .on_device(at + (range.offset - start), belongs_at)
 }

@@ -2,9 +2,8 @@
 
 use crate::content::{Content, Source};
 use crate::dataset::{Coordinates, FileContent};
-use crate::overlay::ExtentMap;
 use crate::report::JudgedFile;
-use crate::storage::file_judge::FileJudge;
+use crate::storage::file_judge::{FileJudge, FoundInPart};
 use crate::storage::image::StretchKind;
 use crate::verdict::Judge;
 
@@ -19,7 +18,7 @@ pub(super) struct Piece {
     /// How far that goes on from `at` in the image.
     pub(super) stretch: u64,
     /// What stands there instead, by offsets in the file; what could not be read is a hole.
-    pub(super) extents: ExtentMap,
+    pub(super) found: FoundInPart,
     /// How many of its bytes were written.
     pub(super) written: u64,
     /// Why some of them could not be.
@@ -82,7 +81,7 @@ impl<'a> PieceJudge<'a> {
             let (at, written, error) = (piece.at, 0, None);
             OpenPiece { file, at, start: offset, next: offset, end, judge, written, error }
         });
-        open.judge.add(&piece.extents);
+        open.judge.add_found(piece.found);
         open.next += piece.length;
         open.written += piece.written;
         open.error = open.error.take().or(piece.error);

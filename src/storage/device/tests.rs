@@ -10,7 +10,7 @@ use super::*;
 use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
-use crate::storage::{DeviceLayout, Image, Progress, Share, StopFlag, Transfer};
+use crate::storage::{DeviceLayout, EarlierSeeds, Image, Progress, Share, StopFlag, Transfer};
 use crate::verdict::Verdict;
 
 const LENGTH: usize = 5 * 12288;
@@ -40,7 +40,7 @@ fn pass_on<F: Faults>(disk: Disk<F>, path: &Path, what: DevicePass) -> Option<De
     let layout = DeviceLayout::new(Share::new(&dataset, None), u64::MAX).unwrap();
     let access = if what == DevicePass::Verify { DeviceAccess::Read } else { DeviceAccess::Write };
     let device = Device::open(disk, path, access, Transfer::Cached).ok()?;
-    let image = ImageOf { image: &layout, layout: &layout };
+    let image = ImageOf { image: &layout, layout: &layout, earlier: &EarlierSeeds::default() };
     let progress = Progress::new(5, LENGTH as u128);
     Some(pass(&device, image, what, OPTIONS, (&progress, &StopFlag::default())))
 }
@@ -49,7 +49,7 @@ fn write_on<F: Faults>(disk: Disk<F>, path: &Path) -> Option<bool> {
     let dataset = dataset();
     let layout = DeviceLayout::new(Share::new(&dataset, None), u64::MAX).unwrap();
     let device = Device::open(disk, path, DeviceAccess::Make, Transfer::Cached).ok()?;
-    let image = ImageOf { image: &layout, layout: &layout };
+    let image = ImageOf { image: &layout, layout: &layout, earlier: &EarlierSeeds::default() };
     let progress = Progress::new(5, LENGTH as u128);
     let failures = write_image(&device, image, OPTIONS, (&progress, &StopFlag::default()));
     Some(failures.total == 0)
