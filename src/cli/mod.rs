@@ -34,6 +34,7 @@ mod numa_args;
 mod pool;
 mod progress;
 mod publishing;
+mod queue_args;
 mod repair;
 mod reporting;
 mod reset;

@@ -10,6 +10,7 @@ use super::dataset_args::DatasetArguments;
 use super::device::DeviceRun;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
@@ -81,6 +82,9 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     force: bool,
 
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -111,10 +115,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         return run.write(arguments.yes_destroy, &arguments.reports);
     }
     let root = arguments.targets.only()?;
+    let threads = arguments.part.threads();
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = WriteOptions {
-        threads: arguments.part.threads(),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -153,6 +160,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))

@@ -30,6 +30,7 @@
 //! path ([`FailureLog`]), and the others are still done.
 
 mod block_file;
+mod blocks;
 mod crew;
 mod device;
 mod earlier_seeds;
@@ -42,12 +43,16 @@ mod machine;
 mod node_status;
 mod outcome;
 mod output;
+mod pipeline;
 mod progress;
 mod publish;
+#[cfg(test)]
+mod queue_tests;
 mod rank;
 mod repair;
 mod reporter;
 mod reports;
+mod requests;
 mod resume_state;
 mod sample;
 mod share;
@@ -81,6 +86,7 @@ pub use rank::{Rank, RankError, find_job, find_rank};
 pub use repair::{RepairOptions, Repairs, ReportFileError, files_of_report, has_none_of, repair};
 pub use reporter::Reporter;
 pub use reports::read_reports;
+pub use requests::{Requests, TooManyBuffers};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;

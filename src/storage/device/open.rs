@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Access, Disk, Faults, FileType, Links, OpenFile, Sound, Stat};
+use crate::disk::{ALIGNMENT, Access, Disk, Faults, FileType, Links, OpenFile, Sound, Stat};
 use crate::report::TargetView;
 use crate::storage::Transfer;
-use crate::storage::block_file::{ALIGNMENT, Buffer};
+use crate::storage::blocks::{Buffer, read_block};
 
 /// A block device, or a regular file in the place of one.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl<F: Faults> Device<F> {
         let before = usize::try_from(offset - start).unwrap_or_default();
         let wanted = (before + bytes.len()).next_multiple_of(ALIGNMENT);
         let block = &mut buffer.as_mut()[..wanted];
-        let read = crate::storage::block_file::read_block(&self.disk, &self.file, start, block)?;
+        let read = read_block(&self.disk, &self.file, start, block)?;
         if read < before + bytes.len() {
             return Err(ErrorKind::UnexpectedEof.into());
         }

@@ -6,14 +6,15 @@ use std::ops::Range;
 use super::Device;
 use super::pieces::{JudgedPiece, Piece, PieceJudge};
 use crate::content::{Address, Content, Source};
-use crate::disk::{Durability, Faults, OpenFile};
+use crate::disk::{ALIGNMENT, Durability, Faults, OpenFile};
 use crate::numa::Placement;
 use crate::overlay::Recogniser;
 use crate::report::{
     FileRepair, JudgedFile, Phase, RangeView, RepairTotals, Surroundings, TargetView,
     VERIFICATION_RANGES_MAX, Verification, dataset_digest,
 };
-use crate::storage::block_file::{ALIGNMENT, Buffer, drop_cache, read_block};
+use crate::storage::block_file::drop_cache;
+use crate::storage::blocks::{Buffer, read_block};
 use crate::storage::crew::{PART_BYTES, Work, work_through};
 use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::image::{DeviceLayout, Image, Stretch, StretchKind};

@@ -7,7 +7,7 @@ use super::pass::{ImageOf, path_at};
 use super::{Device, PassOptions};
 use crate::disk::Faults;
 use crate::report::Phase;
-use crate::storage::block_file::Buffer;
+use crate::storage::blocks::Buffer;
 use crate::storage::crew::{Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::{FileFailure, Findings, Progress, StopFlag};

@@ -17,7 +17,8 @@ use crate::disk::{
 };
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::{FileRepair, JudgedFile, Phase};
-use crate::storage::block_file::{Buffer, NewFile, drop_cache, open_to_read, read_block};
+use crate::storage::block_file::{NewFile, drop_cache, open_to_read};
+use crate::storage::blocks::{Buffer, CACHED_BYTES, read_block, write_block};
 use crate::storage::crew::{CrewNotes, PART_BYTES, Work, work_through};
 use crate::storage::file_judge::{FileJudge, absent, recognise_block};
 use crate::storage::in_order::InOrder;
@@ -161,7 +162,7 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
                     Some(error) => Err(error),
                     None if self.stop.is_set() => Err(interrupted()),
                     None => self.prove(
-                        new.file(),
+                        &new.file,
                         expectation,
                         slice::from_ref(&(0..expectation.size_bytes)),
                     ),
@@ -260,7 +261,7 @@ impl<'a, F: Faults> Repairer<'a, F> {
             let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let block = &mut block[..length];
             self.content.fill(mending.expectation.file, offset, block);
-            new.write(&self.root.disk, offset, block)?;
+            write_block(&self.root.disk, new, offset, block)?;
             offset += length as u64;
             self.progress.bytes(length as u64);
         }
@@ -438,7 +439,7 @@ impl<'a, F: Faults> Repairer<'a, F> {
     /// Writes what is missing, from the end of the file on: wherever that stops, what is there is
     /// right.
     fn append(&self, writer: &OpenFile, expectation: FileContent, from: u64) -> io::Result<()> {
-        let mut block = vec![0; self.options.transfer.block_bytes()];
+        let mut block = vec![0; CACHED_BYTES];
         let mut offset = from;
         while offset < expectation.size_bytes {
             if self.stop.is_set() {

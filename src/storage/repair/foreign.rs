@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::content::Content;
 use crate::disk::{Faults, Links};
-use crate::storage::block_file::{open_to_read, read_block};
+use crate::storage::block_file::open_to_read;
+use crate::storage::blocks::read_block;
 use crate::storage::{Root, Share, Transfer};
 
 /// How many files are looked at, far apart from one another.

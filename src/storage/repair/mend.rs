@@ -7,7 +7,7 @@ use super::written_ranges::WrittenRanges;
 use crate::content::Content;
 use crate::dataset::Coordinates;
 use crate::disk::{Disk, Faults, OpenFile};
-use crate::storage::block_file::{CACHED_BLOCK_BYTES, read_block};
+use crate::storage::blocks::{CACHED_BYTES, read_block};
 
 /// Wrong bytes that lie no further apart than this are written in one call, with the right ones
 /// between them.
@@ -49,12 +49,12 @@ pub(in crate::storage) fn first_wrong<F: Faults>(
     ranges: &[Range<u64>],
     is_right: impl Fn(u64, &[u8]) -> Option<usize>,
 ) -> io::Result<Option<u64>> {
-    let mut buffer = vec![0; CACHED_BLOCK_BYTES];
+    let mut buffer = vec![0; CACHED_BYTES];
     for range in ranges {
         let mut offset = range.start;
         while offset < range.end {
             let length = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let block = &mut buffer[..length.min(CACHED_BLOCK_BYTES)];
+            let block = &mut buffer[..length.min(CACHED_BYTES)];
             let read = read_block(disk, file, offset, block)?;
             if let Some(at) = is_right(offset, &block[..read]) {
                 return Ok(Some(offset + at as u64));
