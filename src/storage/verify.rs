@@ -343,11 +343,11 @@ impl<'a, F: Faults> Verifier<'a, F> {
 
     /// Brings the part that ends somewhere to the file's judge.
     fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
-        let PartSoFar { extents, .. } = std::mem::take(so_far);
+        let PartSoFar { found, .. } = std::mem::take(so_far);
         let number = (end - 1) / PART_BYTES;
         reading
             .judging
-            .bring(number, extents, self.stop, |judge, _, extents| judge.add_found(extents));
+            .bring(number, found, self.stop, |judge, _, found| judge.add_found(found));
     }
 
     /// The file and its attributes; `None` where there is none.
