@@ -17,7 +17,7 @@ use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability, Links};
 use crate::fs::STATUS_NAME;
-use crate::report::{FileRepair, RepairSummary, TargetView, repair_document};
+use crate::report::{FileRepair, RepairSummary, TargetIdentity, repair_document};
 use crate::storage::{
     DevicePass, DeviceState, Output, Progress, RepairOptions, Repairs, Root, Share, Transfer,
     files_of_report, has_none_of, repair,
@@ -146,7 +146,7 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
 
 /// What was done, and to what.
 struct Done {
-    target: TargetView,
+    target: TargetIdentity,
     repairs: Repairs,
     seconds: f64,
     interrupted: bool,
@@ -247,7 +247,7 @@ const REPORT_BYTES_MAX: usize = 256 << 20;
 fn listed_files(
     path: &PathBuf,
     share: Share<'_>,
-    target: &TargetView,
+    target: &TargetIdentity,
 ) -> Result<Vec<u64>, Failure> {
     let refuse = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("--from '{}': {error}", path.display()))
@@ -279,7 +279,7 @@ fn expected_work(share: Share<'_>, files: Option<&[u64]>, threads: usize) -> Pro
 const SHOWN_FILES: usize = 20;
 
 /// What was done, for people. Writing to a string does not fail.
-fn describe(target: &TargetView, repairs: &Repairs, is_dry: bool) -> String {
+fn describe(target: &TargetIdentity, repairs: &Repairs, is_dry: bool) -> String {
     let totals = repairs.totals;
     let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
     let verb = if is_dry { "would be repaired" } else { "repaired" };

@@ -1,5 +1,7 @@
 //! The system calls.
 
+mod lengths;
+
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
@@ -9,14 +11,13 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FallocateFlags, FcntlArg, OFlag, PosixFadviseAdvice, fallocate, fcntl,
-    openat, posix_fadvise, readlinkat,
+    AT_FDCWD, AtFlags, FcntlArg, OFlag, PosixFadviseAdvice, fcntl, openat, posix_fadvise,
+    readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{UnlinkatFlags, Whence, fsync, ftruncate, lseek, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
-use super::whole::is_unsupported;
 use super::{
     Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
     SystemCall,
@@ -176,21 +177,6 @@ impl<F: Faults> Disk<F> {
         })
     }
 
-    /// Takes room for the first bytes of a file, which is at least so long afterwards, where the
-    /// filesystem can do that in a moment; elsewhere nothing is done.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system: `ENOSPC` where there is not so much room.
-    pub fn allocate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
-        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
-        let how = FallocateFlags::empty();
-        match self.call(SystemCall::Allocate, || fallocate(file, how, 0, length)) {
-            Err(error) if is_unsupported(&error) => Ok(()),
-            allocated => allocated,
-        }
-    }
-
     /// Lets requests to a file that was opened wait for the storage. [`Disk::open`] opens files that
     /// do not, because of pipes; on some filesystems nothing of a queue is done at once then.
     ///
@@ -202,29 +188,6 @@ impl<F: Faults> Disk<F> {
             let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
             fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(|_| ())
         })
-    }
-
-    /// Gives a range of a file back to the filesystem; the file keeps its length.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn punch(&self, file: &OpenFile, offset: u64, length: u64) -> io::Result<()> {
-        let too_far = |_| io::Error::from(Errno::EFBIG);
-        let (offset, length) =
-            (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
-        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        self.call(SystemCall::Punch, || fallocate(file, how, offset, length))
-    }
-
-    /// Sets the length of a file.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn truncate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
-        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
-        self.call(SystemCall::Truncate, || ftruncate(file, length))
     }
 
     /// Has a file on the storage.
@@ -289,16 +252,6 @@ impl<F: Faults> Disk<F> {
     pub fn free_bytes(&self, file: &OpenFile) -> io::Result<u64> {
         let space = self.call(SystemCall::Stat, || fstatvfs(file))?;
         Ok(space.blocks_available().saturating_mul(space.fragment_size()))
-    }
-
-    /// The length of a file or of a block device, whose attributes do not say it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn length(&self, file: &OpenFile) -> io::Result<u64> {
-        let end = self.call(SystemCall::Stat, || lseek(&file.0, 0, Whence::SeekEnd))?;
-        Ok(u64::try_from(end).unwrap_or_default())
     }
 
     /// The attributes of what a path below a directory names.

@@ -36,7 +36,7 @@ pub use run::{
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{
-    JudgedFile, Surroundings, TargetView, VERIFICATION_RANGES_MAX, Verification,
+    JudgedFile, Surroundings, TargetIdentity, VERIFICATION_RANGES_MAX, Verification,
 };
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};

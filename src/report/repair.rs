@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::verification::{JudgedFile, TargetView};
+use super::verification::{JudgedFile, TargetIdentity};
 use super::views::{RangeView, SCHEMA};
 use super::{dataset_digest, named, write_json};
 use crate::dataset::Dataset;
@@ -94,7 +94,7 @@ impl RepairTotals {
 #[derive(Clone, Debug, Serialize)]
 pub struct RepairSummary<'a> {
     /// What was repaired.
-    pub target: &'a TargetView,
+    pub target: &'a TargetIdentity,
     /// The node whose files these are; `None` for all nodes.
     pub node_id: Option<u16>,
     /// Whether nothing was written.

@@ -82,7 +82,7 @@ pub struct Verification {
 
 /// Which directory or device something was said of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetView {
+pub struct TargetIdentity {
     /// Its path, without links.
     pub path: String,
     /// The number of the device that it is on; of a block device, its own.
@@ -102,7 +102,7 @@ pub struct Surroundings<'a> {
     /// The digest of the dataset.
     pub dataset: String,
     /// Which directory or device that is.
-    pub target: TargetView,
+    pub target: TargetIdentity,
     /// The node whose files were judged; `None` for all nodes.
     pub node_id: Option<u16>,
     /// Whether every file that was to be judged was.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{
     Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Stat, random,
 };
-use crate::report::TargetView;
+use crate::report::TargetIdentity;
 use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
@@ -32,8 +32,8 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn view(&self) -> TargetView {
-        TargetView { path: self.path.clone(), device: self.device, inode: self.inode }
+    pub(super) fn view(&self) -> TargetIdentity {
+        TargetIdentity { path: self.path.clone(), device: self.device, inode: self.inode }
     }
 }
 
@@ -88,7 +88,7 @@ impl<F: Faults> Root<F> {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn target_view(&self) -> io::Result<TargetView> {
+    pub fn target_view(&self) -> io::Result<TargetIdentity> {
         Ok(self.identity()?.view())
     }
 

@@ -345,9 +345,7 @@ impl<'a, F: Faults> Verifier<'a, F> {
     fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
         let PartSoFar { found, .. } = std::mem::take(so_far);
         let number = (end - 1) / PART_BYTES;
-        reading
-            .judging
-            .bring(number, found, self.stop, |judge, _, found| judge.add_found(found));
+        reading.judging.bring(number, found, self.stop, |judge, _, found| judge.add_found(found));
     }
 
     /// The file and its attributes; `None` where there is none.

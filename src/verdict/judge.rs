@@ -1,16 +1,20 @@
 //! The extents of one file against what belongs there.
 
+mod earlier;
+mod zeros;
+
 use std::ops::Range;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::edges::{content_head, head, to_index, trim, zero_head};
 use super::groups::Group;
-use super::{ByteTally, Class, EarlierContent, HEAD_BYTES, Head, WrongRange};
+use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
 use crate::dataset::FileContent;
 use crate::overlay::{Extent, ExtentData, GAP_BYTES_MAX, Written};
+
+pub use earlier::EarlierContent;
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -157,27 +161,6 @@ impl Judgement<'_> {
         self.drain().for_each(found);
     }
 
-    /// Judges bytes that are content under another seed. They begin behind the last extent, and are
-    /// wrong whatever belongs there.
-    pub fn earlier_content(&mut self, what: &EarlierContent, found: &mut dyn FnMut(WrongRange)) {
-        let EarlierContent { offset, length, source, ref seed, ref head } = *what;
-        self.hole(self.done..offset);
-        self.close_group();
-        self.close_extra();
-        self.drain().for_each(&mut *found);
-        let end = offset + length;
-        self.done = end;
-        let inside = offset..end.min(self.judge.expectation.size_bytes).max(offset);
-        let outside = inside.end..end;
-        if self.ends_have_sums(self.judge.expectation.source(offset), inside.end - offset) {
-            self.wrong(inside, Class::Stale, head.clone(), Some(source));
-        }
-        let source = source.advance(outside.start - offset);
-        self.extra(outside, Class::Stale, head.clone(), Some(source));
-        self.close_extra();
-        self.drain().for_each(|range| found(WrongRange { seed: Some(Arc::clone(seed)), ..range }));
-    }
-
     /// Counts work, and says whether to stop.
     fn is_over(&mut self, bytes: u64) -> bool {
         self.work = self.work.saturating_add(bytes);
@@ -308,42 +291,6 @@ impl Judgement<'_> {
         let actual = content_head(content, wrong.clone(), source);
         let class = self.content_class(wrong.start, source);
         self.wrong(wrong, class, actual, Some(source));
-    }
-
-    /// Many zeros.
-    fn zeros(&mut self, range: Range<u64>) {
-        let content = self.judge.content;
-        if content.is_zeros() {
-            self.tally.matched += range.end - range.start;
-        } else if content.has_zeros() {
-            self.zeros_where_zeros_may_belong(range);
-        } else {
-            // Nowhere do enough zeros belong to end a range of wrong ones.
-            self.zeros_inside(range);
-        }
-    }
-
-    fn zeros_inside(&mut self, range: Range<u64>) {
-        let length = range.end - range.start;
-        let Judge { content, expectation } = self.judge;
-        if !self.ends_have_sums(expectation.source(range.start), length) {
-            return;
-        }
-        let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
-        self.tally.matched += length - (wrong.end - wrong.start);
-        self.wrong(wrong.clone(), Class::Zeroed, zero_head(wrong), None);
-    }
-
-    /// The same where the content itself has zeros.
-    fn zeros_where_zeros_may_belong(&mut self, range: Range<u64>) {
-        let zeros = [0; ZERO_RANGE_BYTES_MIN];
-        let mut offset = range.start;
-        while offset < range.end && !self.stopped {
-            let end = range.end.min(offset + zeros.len() as u64);
-            self.bytes(offset, &zeros[..to_index(end - offset)], end);
-            offset = end;
-        }
-        self.close_group();
     }
 
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.

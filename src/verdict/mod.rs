@@ -27,8 +27,8 @@ mod range;
 mod segments;
 
 pub use class::Class;
-pub use judge::{Judge, Judgement};
-pub use range::{EarlierContent, HEAD_BYTES, Head, WrongRange};
+pub use judge::{EarlierContent, Judge, Judgement};
+pub use range::{HEAD_BYTES, Head, WrongRange};
 pub use segments::{FileSegment, FileSegments, SegmentState};
 
 /// The verdict on a path, or on a whole dataset. In the order of severity.

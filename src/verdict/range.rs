@@ -26,21 +26,6 @@ pub struct WrongRange {
     pub seed: Option<Arc<str>>,
 }
 
-/// Bytes that are content under another seed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EarlierContent {
-    /// The offset of the first of them in the file.
-    pub offset: u64,
-    /// How many they are.
-    pub length: u64,
-    /// Whose content the first of them is.
-    pub source: Source,
-    /// Under which seed.
-    pub seed: Arc<str>,
-    /// The first of them.
-    pub head: Head,
-}
-
 /// The first bytes of a range.
 pub type Head = SmallVec<[u8; HEAD_BYTES]>;
 

@@ -7,20 +7,23 @@
 //! ```text
 //!   guard     what a device is used for: who would lose something?
 //!   write     part of 16 MiB ─→ the image fills a block ─→ write it
-//!   pass      part of 16 MiB ─→ read a block ─→ recognise, stretch by stretch ─→ pieces
+//!   pass      part of 16 MiB ─→ read a block ─→ recognise each stretch ─→ pieces
 //!               └─→ in order ─→ one judgement for each file ─→ totals, wrong ranges
 //! ```
 //!
 //! A repair is the same pass; it writes the right bytes over the wrong ones as it finds them.
 
+mod foreign;
 mod guard;
 mod open;
 mod pass;
 mod pieces;
+mod state;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use foreign::has_none_of_image;
 pub use guard::{DeviceUse, UsesOfDevice, uses_of};
 pub use open::{Device, DeviceAccess};
 pub use pass::{

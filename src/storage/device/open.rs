@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{ALIGNMENT, Access, Disk, Faults, FileType, Links, OpenFile, Sound, Stat};
-use crate::report::TargetView;
+use crate::report::TargetIdentity;
 use crate::storage::Transfer;
 use crate::storage::blocks::{Buffer, read_block};
 
@@ -94,13 +94,13 @@ impl<F: Faults> Device<F> {
     /// # Errors
     ///
     /// Where its path cannot be followed any more.
-    pub fn target_view(&self) -> io::Result<TargetView> {
+    pub fn target_view(&self) -> io::Result<TargetIdentity> {
         let path = self.path.canonicalize()?.to_string_lossy().into_owned();
         let (device, inode) = match self.stat.block_device {
             Some(number) => (number, 0),
             None => (self.stat.device, self.stat.inode),
         };
-        Ok(TargetView { path, device, inode })
+        Ok(TargetIdentity { path, device, inode })
     }
 
     /// Reads bytes whatever the alignment.

@@ -5,143 +5,22 @@ use std::ops::Range;
 
 use super::Device;
 use super::pieces::{JudgedPiece, Piece, PieceJudge};
-use crate::content::{Address, Content, Source};
+use super::state::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, path_at};
+use crate::content::{Address, Content};
 use crate::disk::{ALIGNMENT, Durability, Faults, OpenFile};
-use crate::numa::Placement;
 use crate::overlay::Recogniser;
-use crate::report::{
-    FileRepair, JudgedFile, Phase, RangeView, RepairTotals, Surroundings, TargetView,
-    VERIFICATION_RANGES_MAX, Verification, dataset_digest,
-};
+use crate::report::{FileRepair, JudgedFile, Phase, RangeView, VERIFICATION_RANGES_MAX};
 use crate::storage::block_file::drop_cache;
 use crate::storage::blocks::{Buffer, read_block};
 use crate::storage::crew::{PART_BYTES, Work, work_through};
 use crate::storage::file_judge::{FoundInPart, recognise_block};
-use crate::storage::image::{DeviceLayout, Image, Stretch, StretchKind};
+use crate::storage::image::{Stretch, StretchKind};
 use crate::storage::in_order::InOrder;
 use crate::storage::judged_so_far::JudgedSoFar;
 use crate::storage::repair::{WrittenRanges, first_wrong, runs_of_differences};
-use crate::storage::{EarlierSeeds, FileFailure, Findings, Progress, Share, StopFlag};
+use crate::storage::{FileFailure, Findings, Progress, StopFlag};
 use crate::sync::Mutex;
 use crate::verdict::{Verdict, WrongRange};
-
-/// An image, and the files whose content stands in it.
-#[derive(Clone, Copy)]
-#[allow(missing_debug_implementations, reason = "an image has nothing to show")]
-pub struct ImageOf<'a> {
-    /// What belongs on the device.
-    pub image: &'a dyn Image,
-    /// The files.
-    pub layout: &'a DeviceLayout<'a>,
-    /// What else may be there.
-    pub earlier: &'a EarlierSeeds,
-}
-
-/// How to go through a device.
-#[derive(Clone, Copy, Debug)]
-pub struct PassOptions {
-    /// Threads.
-    pub threads: usize,
-    /// Near which memory they stay.
-    pub placement: Placement,
-    /// Whether the kernel is to forget what it has cached of the device before it is read.
-    pub drop_cache: bool,
-}
-
-/// What is done about what is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DevicePass {
-    /// It is named.
-    Verify,
-    /// It is named, and written anew.
-    Repair {
-        /// Whether what was written has to be on the storage, and is read back from there.
-        durability: Durability,
-        /// Whether nothing is written, and it is only said what would be.
-        is_dry: bool,
-    },
-}
-
-/// Wrong bytes in the parity of a stripe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParityRange {
-    /// Which stripe, from 0.
-    pub stripe: u64,
-    /// Of the first wrong byte on the device.
-    pub device_offset: u64,
-    /// From the first wrong byte to the last.
-    pub length: u64,
-}
-
-/// What is known of a device.
-#[derive(Clone, Debug, Default)]
-pub struct DeviceState {
-    /// The totals.
-    pub verification: Verification,
-    /// Files that are not verified.
-    pub problems: Findings<serde_json::Value>,
-    /// What could not be read or written.
-    pub failures: Findings<FileFailure>,
-    /// Parity that is wrong.
-    pub parity: Findings<ParityRange>,
-    /// What a repair has done.
-    pub totals: RepairTotals,
-    /// The files that it has done it to.
-    pub repairs: Findings<FileRepair>,
-    /// Whether the whole image was gone through.
-    pub is_complete: bool,
-}
-
-impl DeviceState {
-    /// The verdict: `verified` only where everything was read, and is right.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        match self.verification.verdict(self.parity.total) {
-            Verdict::Verified if !self.is_complete || self.failures.total > 0 => {
-                Verdict::Incomplete
-            }
-            verdict => verdict,
-        }
-    }
-
-    /// What a report says beside the totals.
-    #[must_use]
-    pub fn surroundings(
-        &self,
-        share: Share<'_>,
-        (shown, target): (String, TargetView),
-        progress: &Progress,
-    ) -> Surroundings<'_> {
-        let judged = self.verification.files().total().unwrap_or_default();
-        let now = progress.snapshot();
-        Surroundings {
-            verdict: self.verdict(),
-            directory: shown,
-            dataset: dataset_digest(share.dataset()),
-            target,
-            node_id: share.node(),
-            complete: self.is_complete,
-            sample_percent: 100.0,
-            files_left_out: share.file_count().saturating_sub(judged),
-            seconds: now.seconds,
-            bytes_read: now.bytes,
-            problems: &self.problems.listed,
-            problems_total: self.problems.total,
-            unexpected: Vec::new(),
-            unexpected_total: 0,
-            failures: serde_json::to_value(&self.failures.listed).unwrap_or_default(),
-            failures_total: self.failures.total,
-        }
-    }
-}
-
-/// The path of the file whose byte belongs at an offset of an image.
-pub(super) fn path_at(image: ImageOf<'_>, offset: u64) -> String {
-    match image.image.stretch(offset).kind {
-        StretchKind::Content(Source { file, .. }) => image.layout.share().path(file),
-        StretchKind::Parity { stripe } => format!("parity of stripe {stripe}"),
-    }
-}
 
 /// Goes through a device, to the end of the image or to a stop.
 pub fn pass<F: Faults>(
@@ -162,7 +41,7 @@ pub fn pass<F: Faults>(
         state: DeviceState::default(),
         ranges_listed: 0,
     };
-    let reader = Reader {
+    let reader = DeviceReader {
         device,
         image,
         what,
@@ -182,7 +61,7 @@ pub fn pass<F: Faults>(
     reader.conclude()
 }
 
-struct Reader<'a, F> {
+struct DeviceReader<'a, F> {
     device: &'a Device<F>,
     image: ImageOf<'a>,
     what: DevicePass,
@@ -205,24 +84,24 @@ struct Consumer<'a> {
 }
 
 /// What a thread works with.
-struct Tools {
+struct DeviceTools {
     block: Buffer,
     right: Vec<u8>,
 }
 
-impl<F: Faults> Work for Reader<'_, F> {
+impl<F: Faults> Work for DeviceReader<'_, F> {
     type OpenFile = ();
-    type Tools = Tools;
+    type Tools = DeviceTools;
 
-    fn tools(&self) -> Tools {
-        Tools { block: Buffer::new(self.device.transfer), right: Vec::new() }
+    fn tools(&self) -> DeviceTools {
+        DeviceTools { block: Buffer::new(self.device.transfer), right: Vec::new() }
     }
 
-    fn open(&self, _: u64, _: &mut Tools) -> Option<((), u64)> {
+    fn open(&self, _: u64, _: &mut DeviceTools) -> Option<((), u64)> {
         Some(((), self.image.image.length()))
     }
 
-    fn part(&self, (): &(), part: Range<u64>, tools: &mut Tools) {
+    fn part(&self, (): &(), part: Range<u64>, tools: &mut DeviceTools) {
         let mut pieces = self.pieces_of(&part);
         let mut offset = part.start;
         while offset < part.end {
@@ -260,7 +139,7 @@ impl<F: Faults> Work for Reader<'_, F> {
     }
 }
 
-impl<F: Faults> Reader<'_, F> {
+impl<F: Faults> DeviceReader<'_, F> {
     /// The stretches of a part, of which nothing has been read.
     fn pieces_of(&self, part: &Range<u64>) -> Vec<Piece> {
         let mut pieces = Vec::new();
@@ -322,7 +201,7 @@ impl<F: Faults> Reader<'_, F> {
         &self,
         pieces: &mut [Piece],
         (offset, length): (u64, usize),
-        tools: &mut Tools,
+        tools: &mut DeviceTools,
     ) {
         for page in (0..length).step_by(ALIGNMENT) {
             let at = offset + page as u64;
@@ -484,33 +363,4 @@ fn view_of(
         .and_then(|source| image.image.offset_of(source));
     RangeView::new(image.layout.share().dataset(), judged.file, range)
         .on_device(at + (range.offset - start), belongs_at)
-}
-
-/// How many places of a device are looked at, far apart from one another.
-const PLACES_MAX: u64 = 1024;
-
-/// Whether a device has bytes that are not zeros, and none that were looked at are content of the
-/// dataset: then it is another one's, or the seed is another.
-pub fn has_none_of_image<F: Faults>(device: &Device<F>, image: ImageOf<'_>) -> bool {
-    let dataset = image.layout.share().dataset();
-    let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-    let pages = image.image.length().min(device.length()) / ALIGNMENT as u64;
-    let step = pages.div_ceil(PLACES_MAX).max(1);
-    let mut has_others = false;
-    for page in (0..PLACES_MAX).map(|at| at * step).take_while(|page| *page < pages) {
-        let offset = page * ALIGNMENT as u64;
-        let (mut actual, mut right) = (vec![0; ALIGNMENT], vec![0; ALIGNMENT]);
-        if device.read_exact(offset, &mut actual).is_err() || actual.iter().all(|byte| *byte == 0) {
-            continue;
-        }
-        image.image.fill(offset, &mut right);
-        let agreeing = right.iter().zip(&actual).filter(|(right, actual)| right == actual).count();
-        let mut located = agreeing * 2 > ALIGNMENT;
-        image.layout.content().locate(&actual, &is_known, &mut |_| located = true);
-        if located {
-            return false;
-        }
-        has_others = true;
-    }
-    has_others
 }

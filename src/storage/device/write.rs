@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 
-use super::pass::{ImageOf, path_at};
-use super::{Device, PassOptions};
+use super::Device;
+use super::state::{ImageOf, PassOptions, path_at};
 use crate::disk::Faults;
 use crate::report::Phase;
 use crate::storage::blocks::Buffer;

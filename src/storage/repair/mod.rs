@@ -5,9 +5,9 @@
 //! the wrong ones, in place. What is right is only read.
 //!
 //! ```text
-//!   a file that is there    read a block ─→ judge ─→ write its wrong ranges ─→ … ─→ the missing
-//!                           tail, from its beginning on ─→ cut what is too much ─→ read back
-//!   a file that is not      made under a temporary name ─→ read back ─→ its name
+//!   there       read a block ─→ judge ─→ write its wrong ranges ─→ … ─→ the missing tail,
+//!               from its beginning on ─→ cut what is too much ─→ read back
+//!   not there   made under a temporary name ─→ read back ─→ its name
 //! ```
 //!
 //! Each step leaves the file no worse than it was, also where it fails halfway: only right bytes

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::report::{TargetView, dataset_digest};
+use crate::report::{TargetIdentity, dataset_digest};
 use crate::storage::Share;
 
 /// Why a report is not gone by.
@@ -31,7 +31,7 @@ pub enum ReportFileError {
 struct ReportedProblems {
     schema: u32,
     dataset: Option<String>,
-    target: Option<TargetView>,
+    target: Option<TargetIdentity>,
     node_id: Option<u16>,
     problems: Vec<ReportedProblem>,
     problems_total: u64,
@@ -51,7 +51,7 @@ struct ReportedProblem {
 pub fn files_of_report(
     json: &[u8],
     share: Share<'_>,
-    target: &TargetView,
+    target: &TargetIdentity,
 ) -> Result<Vec<u64>, ReportFileError> {
     let report: ReportedProblems =
         serde_json::from_slice(json).map_err(|error| ReportFileError::NotOne(error.to_string()))?;
