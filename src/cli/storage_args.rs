@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -17,6 +17,27 @@ use super::values::{THREADS_MAX, number};
 use super::{Failure, INTERRUPTED, plain};
 use crate::dataset::{Dataset, parse_count};
 use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
+
+/// The directories that a command is about.
+#[derive(Clone, Debug, Args)]
+pub(super) struct TargetArguments {
+    /// Where the files are; `write` makes a directory that does not exist
+    #[arg(value_name = "DIR", required = true)]
+    directories: Vec<PathBuf>,
+}
+
+impl TargetArguments {
+    /// The only one.
+    pub(super) fn only(&self) -> Result<&PathBuf, Failure> {
+        match &self.directories[..] {
+            [only] => Ok(only),
+            [] | [_, ..] => Err(Failure::usage(format!(
+                "{} directories were named; expected one",
+                self.directories.len()
+            ))),
+        }
+    }
+}
 
 /// Which part of the work is this process's.
 #[derive(Clone, Debug, Args)]

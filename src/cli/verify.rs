@@ -13,7 +13,7 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::reporting::{ReportArguments, ReportedRun};
-use super::storage_args::{Interruption, PartArguments, name_failures};
+use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
@@ -36,9 +36,8 @@ use crate::verdict::{Class, Verdict};
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
-    /// Where the files are
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[command(flatten)]
+    targets: TargetArguments,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -107,8 +106,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
-    let root = Root::open(Disk::real(), &arguments.directory).map_err(|error| {
-        let shown = arguments.directory.display();
+    let directory = arguments.targets.only()?;
+    let root = Root::open(Disk::real(), directory).map_err(|error| {
+        let shown = directory.display();
         Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
     })?;
     let outputs = Outputs::new(arguments)?;
@@ -262,7 +262,7 @@ fn report(
     state: &ResumeState,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let surroundings = state.surroundings(share, &arguments.directory, progress.snapshot());
+    let surroundings = state.surroundings(share, arguments.targets.only()?, progress.snapshot());
     let json = state.verification.document(&surroundings);
     if let Some((path, output)) = &outputs.report {
         output.replace(&json, 0o666).map_err(|error| {

@@ -1,7 +1,6 @@
 //! `seedfs write`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::reporting::{ReportArguments, ReportedRun};
-use super::storage_args::{Interruption, PartArguments, name_failures};
+use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
@@ -35,9 +34,8 @@ then
   seedfs status /scratch/test
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test")]
 pub(super) struct WriteArguments {
-    /// The directory to write to, which is made if it does not exist
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[command(flatten)]
+    targets: TargetArguments,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -84,7 +82,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
-    let root = &arguments.directory;
+    let root = arguments.targets.only()?;
     let options = WriteOptions {
         threads: arguments.part.threads(),
         placement: arguments.numa.placement()?,
@@ -101,7 +99,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         check_space(arguments, share, total_bytes, options.existing)?;
     }
     let root = Root::make(Disk::real(), root, options.durability).map_err(|error| {
-        let shown = arguments.directory.display();
+        let shown = root.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })?;
     let interruption = Interruption::new()?;
@@ -162,7 +160,7 @@ fn check_space(
     total_bytes: u128,
     existing: Existing,
 ) -> Result<(), Failure> {
-    let root = &arguments.directory;
+    let root = arguments.targets.only()?;
     let free = free_bytes(root).map_err(|error| {
         Failure::system(format!("cannot ask for the free space of '{}': {error}", root.display()))
     })?;

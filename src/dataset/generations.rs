@@ -110,11 +110,17 @@ impl Generations {
             before => before.partition_point(|sum| sum * each <= index).saturating_sub(1) as u64,
         };
         let position = u16::try_from(position).unwrap_or(u16::MAX);
-        let before = match self.before.get(usize::from(position)) {
+        let generation = self.first.saturating_add(position);
+        (generation, self.files_before(generation) * each)
+    }
+
+    /// How many files a process has in the generations that are shown before one of them.
+    pub(super) fn files_before(&self, generation: u16) -> u64 {
+        let position = generation.saturating_sub(self.first);
+        match self.before.get(usize::from(position)) {
             Some(sum) => *sum,
             None => u64::from(position) * self.files_at(self.first),
-        };
-        (self.first.saturating_add(position), before * each)
+        }
     }
 
     /// The last generation up to `generation` in which a process got files; 0 if it never did.

@@ -32,6 +32,7 @@
 mod block_file;
 mod crew;
 mod file_judge;
+mod image;
 mod in_memory;
 mod in_order;
 mod judged_so_far;
@@ -61,6 +62,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
+pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
 pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};

@@ -1,5 +1,7 @@
 //! Which files are whose.
 
+use std::ops::Range;
+
 use crate::dataset::{Coordinates, Dataset, DatasetPart, SizeTotals};
 
 /// The files that one run is about: all of the dataset's, or those of one node.
@@ -58,5 +60,20 @@ impl<'a> Share<'a> {
     #[must_use]
     pub fn path(&self, file: Coordinates) -> String {
         self.dataset.namespace().path_of(file).unwrap_or_default()
+    }
+
+    /// The number of a file of the share.
+    pub(super) fn number_of(&self, file: Coordinates) -> Option<u64> {
+        self.dataset.number_of(self.part(), file)
+    }
+
+    /// The size of each file, where all have the same.
+    pub(super) fn equal_size_bytes(&self) -> Option<u64> {
+        self.dataset.equal_size_bytes()
+    }
+
+    /// Calls `each` with the sizes of some files, in their order.
+    pub(super) fn each_size(&self, files: Range<u64>, mut each: impl FnMut(u64)) {
+        self.dataset.each_size(self.part(), files, |_, size| each(size));
     }
 }

@@ -61,6 +61,33 @@ impl Dataset {
         Coordinates { generation, node, process, file }
     }
 
+    /// The number of a file of a part: what [`file`](Self::file) finds it by.
+    #[must_use]
+    pub fn number_of(&self, part: DatasetPart, file: Coordinates) -> Option<u64> {
+        let is_of = |given: Option<u16>, own: u16| given.is_none_or(|given| given == own);
+        let is_here = is_of(part.node, file.node) && is_of(part.process, file.process);
+        if !is_here || !self.contains(file) {
+            return None;
+        }
+        let along = |given: Option<u16>, own: u16| if given.is_some() { 0 } else { own.into() };
+        let processes =
+            if part.process.is_some() { 1 } else { u64::from(self.dimensions().processes) };
+        let process = along(part.node, file.node) * processes + along(part.process, file.process);
+        let in_generation = process * self.generations().files_at(file.generation);
+        let before = self.generations().files_before(file.generation) * self.processes_of(part);
+        Some(before + in_generation + u64::from(file.file))
+    }
+
+    /// The size of every file, where all have the same.
+    #[must_use]
+    pub fn equal_size_bytes(&self) -> Option<u64> {
+        let mut all = self.all_origins().iter().map(Origins::sizes);
+        let first = all.next()?;
+        let grows = first.grow() != Percent::ZERO && self.generations().last() > 0;
+        // Extensions whose sizes happen to be equal are no case of their own.
+        if grows || all.next().is_some() { None } else { first.distribution().equal() }
+    }
+
     /// The size of a part, as far as that is arithmetic.
     #[must_use]
     pub fn total_bytes(&self, part: DatasetPart) -> Total {
@@ -151,6 +178,19 @@ mod tests {
             let files = |part: DatasetPart| -> Vec<Coordinates> {
                 (0..dataset.file_count_of(part)).map(|index| dataset.file(part, index)).collect()
             };
+            for (index, file) in files(DatasetPart::ALL).into_iter().enumerate() {
+                assert_eq!(dataset.number_of(DatasetPart::ALL, file), Some(index as u64));
+                if let Some(size_bytes) = dataset.equal_size_bytes() {
+                    assert_eq!(dataset.size_bytes(file), size_bytes, "{shape}");
+                }
+                for part in [(Some(file.node), None), (Some(file.node), Some(file.process))] {
+                    let part = DatasetPart { node: part.0, process: part.1 };
+                    let number = dataset.number_of(part, file).unwrap();
+                    assert_eq!(dataset.file(part, number), file, "{shape}");
+                }
+                let elsewhere = DatasetPart { node: Some(file.node + 1), process: None };
+                assert_eq!(dataset.number_of(elsewhere, file), None);
+            }
             let all: BTreeSet<_> = files(DatasetPart::ALL).into_iter().collect();
             assert_eq!(all.len() as u64, dataset.file_count(), "{shape}");
             assert!(all.iter().all(|file| dataset.contains(*file)), "{shape}");
