@@ -42,6 +42,7 @@ mod outcome;
 mod output;
 mod progress;
 mod publish;
+mod raid;
 mod rank;
 mod reporter;
 mod reports;
@@ -69,6 +70,10 @@ pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
+pub use raid::{
+    MemberSlot, RaidFindings, RaidMembers, RaidOptions, RaidReport, RaidSurroundings,
+    RaidWriteOptions, raid_verify, raid_write,
+};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
 pub use reports::read_reports;

@@ -48,6 +48,8 @@ pub(crate) enum MemberFault {
     Missing,
     /// The system could not read them.
     Unreadable,
+    /// Bytes behind the end.
+    Extra,
 }
 
 /// A page of each member at one offset.
@@ -243,7 +245,8 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
         let has_old_data = not_written.iter().any(|member| *member != parity);
         let written: Vec<u32> =
             (0..self.geometry.members()).filter(|member| !not_written.contains(member)).collect();
-        (is_sure && has_old_data && !written.is_empty()).then_some(TornPage { written, not_written })
+        (is_sure && has_old_data && !written.is_empty())
+            .then_some(TornPage { written, not_written })
     }
 
     fn holding(&self, member: u32, offset: u64) -> Holding {
@@ -252,12 +255,11 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
 
     /// The members that hold the data of the stripe at an offset, each with the place in the array.
     fn data_members(&self, offset: u64) -> Option<Vec<(u32, u64)>> {
-        let all = (0..self.geometry.members()).filter_map(|member| {
-            match self.holding(member, offset) {
+        let all =
+            (0..self.geometry.members()).filter_map(|member| match self.holding(member, offset) {
                 Holding::Data(at) => Some((member, at)),
                 Holding::Parity { .. } => None,
-            }
-        });
+            });
         let all: Vec<_> = all.collect();
         all.iter().all(|(_, at)| *at < self.array.length()).then_some(all)
     }

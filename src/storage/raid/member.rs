@@ -36,9 +36,7 @@ impl<'a, I: Image + ?Sized> RaidMember<'a, I> {
         let data_members = u64::from(self.geometry.data_members());
         for (number, piece) in (0..).zip(bytes.chunks_mut(PIECE_BYTES)) {
             let within = within + number * PIECE_BYTES as u64;
-            let at = |index| {
-                (stripe * data_members + index) * self.geometry.chunk_bytes() + within
-            };
+            let at = |index| (stripe * data_members + index) * self.geometry.chunk_bytes() + within;
             self.array.fill(at(0), piece);
             let scratch = &mut scratch[..piece.len()];
             for index in 1..data_members {

@@ -1,0 +1,271 @@
+//! A window on the members of an array: the same bytes of each, as they are and as they should be.
+
+use std::io;
+use std::ops::Range;
+
+use super::judge::{PAGE_BYTES, PageRow};
+use super::member::RaidMember;
+use crate::disk::{Disk, Faults, OpenFile};
+use crate::raid::{Geometry, RaidLevel, xor_into};
+use crate::storage::Transfer;
+use crate::storage::block_file::{Buffer, read_block};
+use crate::storage::image::Image;
+
+/// How many bytes of each member are looked at together.
+pub(super) const WINDOW_BYTES: u64 = 256 << 10;
+
+/// A member's file or device.
+#[derive(Debug)]
+pub(super) struct OpenMember {
+    pub(super) file: OpenFile,
+    /// Where its data begin.
+    pub(super) data_offset: u64,
+}
+
+/// An array, and how it is kept.
+#[derive(Debug)]
+pub(super) struct Kept<'a, I: ?Sized> {
+    pub(super) array: &'a I,
+    pub(super) geometry: Geometry,
+}
+
+impl<I: ?Sized> Clone for Kept<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I: ?Sized> Copy for Kept<'_, I> {}
+
+impl<'a, I: Image + ?Sized> Kept<'a, I> {
+    pub(super) fn member(self, member: usize) -> RaidMember<'a, I> {
+        RaidMember::new(self.array, self.geometry, member as u32)
+    }
+
+    /// How long the longest member is.
+    pub(super) fn length(self) -> u64 {
+        (0..self.geometry.members() as usize)
+            .map(|member| self.member(member).length())
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// The buffers of one thread.
+pub(super) struct Windows {
+    offset: u64,
+    members: Vec<MemberWindow>,
+}
+
+/// What was read of a member, and what it should be.
+struct MemberWindow {
+    actual: Buffer,
+    expected: Vec<u8>,
+    /// How many bytes the member should have here.
+    known: usize,
+    /// How many were there; `None` where it was not read.
+    got: Option<usize>,
+    /// The beginnings of the pages that could not be read.
+    unreadable: Vec<usize>,
+}
+
+impl MemberWindow {
+    fn new() -> Self {
+        let actual = Buffer::new(Transfer::Cached);
+        let expected = vec![0; WINDOW_BYTES as usize];
+        Self { actual, expected, known: 0, got: None, unreadable: Vec::new() }
+    }
+
+    fn is_read_whole(&self) -> bool {
+        self.got.is_none_or(|got| got == self.known) && self.unreadable.is_empty()
+    }
+
+    /// Reads one member; the error is that of the first page that could not be read.
+    fn read<F: Faults>(
+        &mut self,
+        disk: &Disk<F>,
+        member: &OpenMember,
+        offset: u64,
+    ) -> io::Result<()> {
+        let at = member.data_offset + offset;
+        let bytes = self.actual.as_mut();
+        // Past the page cache a request must have whole units.
+        let wanted = self.known.next_multiple_of(PAGE_BYTES).min(bytes.len());
+        let error = match read_block(disk, &member.file, at, &mut bytes[..wanted]) {
+            Ok(got) => {
+                self.got = Some(got.min(self.known));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        // One page may be bad, and the others not.
+        let mut got = 0;
+        for page in (0..wanted).step_by(PAGE_BYTES) {
+            match read_block(disk, &member.file, at + page as u64, &mut bytes[page..][..PAGE_BYTES])
+            {
+                Ok(length) => got = page + length,
+                Err(_) => {
+                    self.unreadable.push(page);
+                    got = page + PAGE_BYTES;
+                }
+            }
+            if got < page + PAGE_BYTES {
+                break;
+            }
+        }
+        self.got = Some(got.min(self.known));
+        Err(error)
+    }
+}
+
+impl Windows {
+    pub(super) fn new(geometry: Geometry) -> Self {
+        let members = (0..geometry.members()).map(|_| MemberWindow::new()).collect();
+        Self { offset: 0, members }
+    }
+
+    /// Reads the members that are there. Says how many bytes that were, and hands on errors.
+    pub(super) fn read<F: Faults, I: Image + ?Sized>(
+        &mut self,
+        disk: &Disk<F>,
+        kept: Kept<'_, I>,
+        files: &[Option<OpenMember>],
+        (range, failed): (Range<u64>, &mut dyn FnMut(usize, &io::Error)),
+    ) -> u64 {
+        self.offset = range.start;
+        let mut total = 0;
+        for (number, (file, window)) in files.iter().zip(&mut self.members).enumerate() {
+            let end = kept.member(number).length().min(range.end);
+            window.known = usize::try_from(end.saturating_sub(range.start)).unwrap_or_default();
+            window.got = None;
+            window.unreadable.clear();
+            let Some(file) = file else { continue };
+            if let Err(error) = window.read(disk, file, range.start) {
+                failed(number, &error);
+            }
+            total += window.got.unwrap_or_default() as u64;
+        }
+        total
+    }
+
+    /// Makes what should be here, and says whether it is. Where it is not, all members' bytes are
+    /// made afterwards, also of those that were not read.
+    pub(super) fn is_right<I: Image + ?Sized>(&mut self, kept: Kept<'_, I>) -> bool {
+        self.fill(kept, |window| window.got.is_some());
+        let mirrored = kept.geometry.level() == RaidLevel::Mirrored;
+        let (first, rest) = self.members.split_at_mut(1);
+        let common = &first[0].expected;
+        let agrees = |window: &mut MemberWindow, expected: &[u8]| {
+            let Some(got) = window.got else { return true };
+            window.is_read_whole() && window.actual.as_mut()[..got] == expected[..got]
+        };
+        let mut all_right = true;
+        for window in rest {
+            let own = std::mem::take(&mut window.expected);
+            all_right &= agrees(window, if mirrored { common } else { &own });
+            window.expected = own;
+        }
+        let own = std::mem::take(&mut first[0].expected);
+        all_right &= agrees(&mut first[0], &own);
+        first[0].expected = own;
+        if !all_right {
+            self.fill(kept, |_| true);
+            if mirrored {
+                let (first, rest) = self.members.split_at_mut(1);
+                rest.iter_mut().for_each(|window| window.expected.clone_from(&first[0].expected));
+            }
+        }
+        all_right
+    }
+
+    /// Hands on each page of the window, what is missing there, and what could not be read.
+    pub(super) fn each_page(
+        &mut self,
+        mut page_row: impl FnMut(PageRow<'_>),
+        mut lost: impl FnMut(u32, Range<u64>, bool),
+    ) {
+        let longest = self.members.iter().map(|window| window.known).max().unwrap_or_default();
+        for page in (0..longest).step_by(PAGE_BYTES) {
+            let mut expected = Vec::with_capacity(self.members.len());
+            let mut actual = Vec::with_capacity(self.members.len());
+            for window in &mut self.members {
+                let MemberWindow { known, expected: should, .. } = window;
+                let end = (*known).min(page + PAGE_BYTES);
+                let should: &[u8] = should;
+                expected.push(should.get(page..end).unwrap_or_default());
+                let got =
+                    window.got.filter(|got| *got > page && !window.unreadable.contains(&page));
+                actual.push(got.map(|got| &window.actual.as_mut()[page..got.min(end)]));
+            }
+            let actual: Vec<Option<&[u8]>> =
+                actual.into_iter().map(|page| page.map(|page| &*page)).collect();
+            let offset = self.offset + page as u64;
+            page_row(PageRow { offset, expected: &expected, actual: &actual });
+        }
+        for (number, window) in (0..).zip(&self.members) {
+            let Some(got) = window.got else { continue };
+            if got < window.known {
+                lost(number, self.offset + got as u64..self.offset + window.known as u64, false);
+            }
+            for page in &window.unreadable {
+                let end = (page + PAGE_BYTES).min(window.known);
+                lost(number, self.offset + *page as u64..self.offset + end as u64, true);
+            }
+        }
+    }
+
+    /// The bytes that a member should have in a range of the window.
+    pub(super) fn expected(&self, member: usize, range: Range<u64>) -> &[u8] {
+        let within = |at: u64| usize::try_from(at - self.offset).unwrap_or_default();
+        &self.members[member].expected[within(range.start)..within(range.end)]
+    }
+
+    fn fill<I: Image + ?Sized>(
+        &mut self,
+        kept: Kept<'_, I>,
+        is_wanted: impl Fn(&MemberWindow) -> bool,
+    ) {
+        let first = self.members[0].known;
+        let is_whole = self.members.iter().all(|window| window.known == first);
+        let is_all = self.members.iter().all(&is_wanted);
+        match kept.geometry.level() {
+            RaidLevel::Parity if is_all && is_whole => self.fill_stripes(kept),
+            RaidLevel::Mirrored => {
+                kept.array.fill(self.offset, &mut self.members[0].expected[..first]);
+            }
+            _ => {
+                for (number, window) in self.members.iter_mut().enumerate() {
+                    if is_wanted(window) {
+                        let bytes = &mut window.expected[..window.known];
+                        kept.member(number).fill(self.offset, bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All data once, and the parity added up from them.
+    fn fill_stripes<I: Image + ?Sized>(&mut self, Kept { array, geometry }: Kept<'_, I>) {
+        let (chunk, data) = (geometry.chunk_bytes(), geometry.data_members());
+        let known = self.members[0].known;
+        let mut at = 0;
+        while at < known {
+            let place = self.offset + at as u64;
+            let (stripe, within) = (place / chunk, place % chunk);
+            let left = usize::try_from(chunk - within).unwrap_or(usize::MAX);
+            let run = at..at + left.min(known - at);
+            let Some(parity) = geometry.parity_member(stripe) else { return };
+            let mut sum = std::mem::take(&mut self.members[parity as usize].expected);
+            for index in 0..data {
+                let member = geometry.data_member(stripe, index) as usize;
+                let bytes = &mut self.members[member].expected[run.clone()];
+                let number = stripe * u64::from(data) + u64::from(index);
+                array.fill(number * chunk + within, bytes);
+                let sum = &mut sum[run.clone()];
+                if index == 0 { sum.copy_from_slice(bytes) } else { xor_into(sum, bytes) }
+            }
+            self.members[parity as usize].expected = sum;
+            at = run.end;
+        }
+    }
+}
