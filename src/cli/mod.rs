@@ -33,6 +33,8 @@ mod numa_args;
 mod pool;
 mod progress;
 mod publishing;
+mod raid;
+mod raid_args;
 mod reporting;
 mod reset;
 mod status;

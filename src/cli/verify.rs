@@ -12,10 +12,13 @@ use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::raid;
+use super::raid_args::{MemberArguments, NamedMembers, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
+use crate::content::Content;
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
@@ -85,6 +88,12 @@ pub(super) struct VerifyArguments {
     stop_after: Option<NonZeroU64>,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
+    member: MemberArguments,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     #[command(flatten)]
@@ -106,6 +115,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, arguments.targets.all())? {
+        return verify_arrays(arguments, share, members);
+    }
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let shown = directory.display();
@@ -156,6 +168,43 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     reports.conclude();
     report(arguments, &outputs, share, &state, &progress)?;
     Ok(conclude(arguments, share, &state, interrupted))
+}
+
+/// Judges the members of arrays.
+fn verify_arrays(
+    arguments: &VerifyArguments,
+    share: Share<'_>,
+    members: NamedMembers,
+) -> Result<ExitCode, Failure> {
+    let refused = [
+        (arguments.sample.is_some(), "--sample"),
+        (arguments.resume.is_some(), "--resume"),
+        (arguments.stop_after.is_some(), "--stop-after"),
+    ];
+    if let Some((_, option)) = refused.into_iter().find(|(is_asked, _)| *is_asked) {
+        return Err(Failure::usage(format!("{option} with --raid: expected only one of them")));
+    }
+    arguments.reports.refuse_with("--raid")?;
+    let Outputs { report, .. } = Outputs::new(arguments)?;
+    let seeds = arguments.member.seeds();
+    let content_under = |seed: &String| {
+        let other = arguments.dataset.under_seed(seed);
+        let (dataset, _) = arguments.part.resolve(&other, None, true)?;
+        Ok(Content::of(&dataset))
+    };
+    let contents = seeds.iter().map(content_under).collect::<Result<_, Failure>>()?;
+    raid::verify(&raid::RaidReading {
+        share,
+        members,
+        seeds: (seeds, contents),
+        threads: arguments.part.threads(),
+        placement: arguments.numa.placement()?,
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        drop_cache: arguments.drop_cache,
+        progress: arguments.progress,
+        json: arguments.json,
+        report,
+    })
 }
 
 fn conclude(

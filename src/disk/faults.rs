@@ -17,6 +17,8 @@ pub enum SystemCall {
     Write,
     /// Punching a hole.
     Punch,
+    /// Setting the length of a file.
+    Truncate,
     /// Having a file or a directory on the storage.
     Sync,
     /// Closing a duplicate of a descriptor, to hear what was not stored.

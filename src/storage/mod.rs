@@ -71,8 +71,9 @@ pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use raid::{
-    MemberSlot, RaidFindings, RaidMembers, RaidOptions, RaidReport, RaidSurroundings,
-    RaidWriteOptions, raid_verify, raid_write,
+    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
+    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
+    raid_write,
 };
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;

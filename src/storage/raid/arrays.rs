@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::member::FileImage;
 use super::window::OpenMember;
 use crate::content::{Content, Source};
-use crate::disk::{Faults, FileType, Links, Sound};
+use crate::disk::{Access, Faults, FileType, Links, Sound};
 use crate::raid::Geometry;
 use crate::storage::block_file::open_to_read;
 use crate::storage::image::{DeviceLayout, Image, Stretch};
@@ -21,6 +21,26 @@ pub enum MemberSlot<T> {
     Missing,
     /// It is there.
     There(T),
+}
+
+impl<T> MemberSlot<T> {
+    /// The same slot, with a reference to what is there.
+    pub fn as_ref(&self) -> MemberSlot<&T> {
+        match self {
+            Self::NotAsked => MemberSlot::NotAsked,
+            Self::Missing => MemberSlot::Missing,
+            Self::There(there) => MemberSlot::There(there),
+        }
+    }
+
+    /// The same slot, with something else that is there.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> MemberSlot<U> {
+        match self {
+            Self::NotAsked => MemberSlot::NotAsked,
+            Self::Missing => MemberSlot::Missing,
+            Self::There(there) => MemberSlot::There(change(there)),
+        }
+    }
 }
 
 /// Where the members are, one slot for each.
@@ -150,19 +170,25 @@ impl<'a, F: Faults> RaidMembers<'a, F> {
         }
     }
 
-    /// Opens a member to read it; `None` where there is none.
+    /// Opens a member, to read it or to mend it; `None` where there is none.
     pub(super) fn open(
         &self,
         share: Share<'_>,
         (array, member): (u64, usize),
-        transfer: Transfer,
+        (transfer, to_mend): (Transfer, bool),
     ) -> io::Result<Option<FoundMember>> {
         let Some(root) = self.root(member) else { return Ok(None) };
         let path = self.path(share, (array, member));
         let is_device = matches!(self, Self::Devices { .. });
         // A device is named by its user, who may name it by a link.
         let links = if is_device { Links::Follow } else { Links::Refuse };
-        let file = match open_to_read(&root.disk, &root.directory, &path, (transfer, links)) {
+        let opened = if to_mend {
+            // What is read back is what the page cache has: so both go through it.
+            root.disk.open(&root.directory, &path, Access::ReadWrite, links)
+        } else {
+            open_to_read(&root.disk, &root.directory, &path, (transfer, links))
+        };
+        let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::earlier::{Earlier, EarlierState};
 use super::solve::{PROBE_BYTES, parts_of};
-use crate::content::{Address, Source};
+use crate::content::{Address, Located, Source};
 use crate::raid::{Geometry, Holding, MemberPlace, RaidLevel, xor_into};
 use crate::storage::image::{Image, StretchKind};
 
@@ -61,6 +61,14 @@ pub(crate) struct PageRow<'a> {
     pub(crate) expected: &'a [&'a [u8]],
     /// What each member that was read holds, as many bytes.
     pub(crate) actual: &'a [Option<&'a [u8]>],
+}
+
+impl<'a> PageRow<'a> {
+    /// What a member should hold, and what it holds.
+    fn of(&self, member: u32) -> (&'a [u8], Option<&'a [u8]>) {
+        let at = member as usize;
+        (self.expected[at], self.actual[at])
+    }
 }
 
 /// What is wrong in a page of a member.
@@ -119,14 +127,21 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
         if differing_bits(expected, actual) <= FLIPPED_BITS_MAX {
             return MemberFault::Flipped;
         }
-        if let Some(member) = self.other_member(wrong) {
+        let other = self.other_member(wrong);
+        // A parity that lacks all but one member's data is the same bytes as that member's. Where
+        // they are in their own place too, nothing was exchanged.
+        let is_in_place = |member: u32| {
+            let (expected, actual) = wrong.row.of(member);
+            actual == Some(expected)
+        };
+        if let Some(member) = other.filter(|member| !is_in_place(*member)) {
             return MemberFault::OtherMember(member);
         }
         let found = match self.holding(wrong.member, wrong.row.offset) {
             Holding::Data(at) => self.stale(wrong, at),
             Holding::Parity { .. } => self.stale_parity(wrong),
         };
-        if let Some(fault) = found {
+        if let Some(fault) = found.or(other.map(MemberFault::OtherMember)) {
             return fault;
         }
         if actual.iter().all(|byte| *byte == 0) {
@@ -193,16 +208,15 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
     /// Content of somewhere else, if that explains most of the bytes.
     fn misplaced(&self, wrong: &Wrong<'_>) -> Option<MemberFault> {
         let actual = wrong.actual();
-        let mut most = None;
+        let mut most: Option<Located> = None;
         self.earlier.content.locate(actual, &|address| (self.is_known)(address), &mut |run| {
-            if most.as_ref().is_none_or(|(len, _)| run.len > *len) {
-                most = Some((run.len, run));
+            if most.is_none_or(|most| run.len > most.len) {
+                most = Some(run);
             }
         });
-        let (length, run) = most.filter(|(length, _)| *length * 2 > actual.len())?;
+        let run = most.filter(|run| run.len * 2 > actual.len())?;
         let offset = run.source.offset.checked_sub(run.at as u64)?;
         let source = Source { offset, ..run.source };
-        debug_assert!(length > 0);
         Some(MemberFault::Misplaced(source))
     }
 
@@ -281,11 +295,11 @@ struct Wrong<'a> {
 
 impl Wrong<'_> {
     fn expected(&self) -> &[u8] {
-        &self.row.expected[self.member as usize][self.span.clone()]
+        &self.row.of(self.member).0[self.span.clone()]
     }
 
     fn actual(&self) -> &[u8] {
-        self.row.actual[self.member as usize].map_or(&[], |page| &page[self.span.clone()])
+        self.row.of(self.member).1.map_or(&[], |page| &page[self.span.clone()])
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of a member of an array, made from those of the array.
 
 use crate::content::{Content, Source};
-use crate::dataset::{Coordinates, FileContent};
+use crate::dataset::FileContent;
 use crate::raid::{Geometry, Holding, MemberPlace, RaidLevel, xor_into};
 use crate::storage::image::{Image, Stretch, StretchKind};
 
@@ -111,10 +111,6 @@ impl<'a> FileImage<'a> {
         };
         Self { content, slot: FileContent { size_bytes, ..file } }
     }
-
-    pub(crate) fn file(&self) -> Coordinates {
-        self.slot.file
-    }
 }
 
 impl Image for FileImage<'_> {
@@ -142,6 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dataset::Coordinates;
 
     /// The slow way: every byte of every member by itself, from the whole array.
     fn members(array: &[u8], geometry: Geometry) -> Vec<Vec<u8>> {
@@ -202,5 +199,42 @@ mod tests {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod speed_tmp {
+    use super::*;
+    #[test]
+    fn speed_tmp() {
+        let content = Content::new("speed");
+        let file =
+            FileContent { file: crate::dataset::Coordinates::default(), size_bytes: 1 << 32 };
+        let mut buffer = vec![0; 256 << 10];
+        let mut out = String::new();
+        for members in [3, 4, 8] {
+            let geometry = Geometry::new(RaidLevel::Parity, Some(512 << 10), members).unwrap();
+            let image = FileImage::new(&content, file, geometry);
+            let time = |f: &mut dyn FnMut(u64, &mut [u8]), buffer: &mut [u8]| {
+                let mut best = 0.0_f64;
+                for _ in 0..5 {
+                    let begun = std::time::Instant::now();
+                    for n in 0..800_u64 {
+                        f(n, buffer);
+                    }
+                    best =
+                        best.max(800.0 * buffer.len() as f64 / begun.elapsed().as_secs_f64() / 1e9);
+                }
+                best
+            };
+            let plain = time(&mut |n, b| content.fill(file.file, n * (256 << 10), b), &mut buffer);
+            let last = RaidMember::new(&image, geometry, members as u32 - 1);
+            let parity = time(&mut |n, b| last.fill_parity(n % 64, 0, b), &mut buffer);
+            let member = time(&mut |n, b| last.fill(n % 1000 * (256 << 10), b), &mut buffer);
+            out += &format!(
+                "members {members}: plain {plain:.2} parity {parity:.2} member {member:.2} GB/s\n"
+            );
+        }
+        std::fs::write("/tmp/raid-speed.txt", out).unwrap();
     }
 }

@@ -14,6 +14,7 @@ mod earlier;
 mod findings;
 mod judge;
 mod member;
+mod mend;
 mod report;
 mod solve;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod write;
 
 pub use arrays::{MemberSlot, RaidMembers};
 pub use findings::RaidFindings;
+pub use mend::{RaidRepair, raid_repair};
 pub use report::{RaidReport, RaidSurroundings};
-pub use verify::{RaidOptions, raid_verify};
-pub use write::{RaidWriteOptions, raid_write};
+pub use verify::{RaidOptions, RaidPurpose, raid_verify};
+pub use write::{PresentMember, RaidWriteOptions, raid_member_bytes, raid_write};

@@ -7,12 +7,14 @@ use super::arrays::{ArrayImage, FoundMember, RaidMembers, shown};
 use super::earlier::Earlier;
 use super::findings::{MemberRange, RaidFindings, TornRange};
 use super::judge::{MemberFault, PAGE_BYTES, RowJudge};
+use super::mend::mend;
 use super::window::{Kept, OpenMember, WINDOW_BYTES, Windows};
 use crate::content::{Address, Content};
-use crate::disk::{Disk, Faults};
+use crate::disk::{Disk, Durability, Faults};
 use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
+use crate::storage::block_file::drop_cache;
 use crate::storage::crew::{CrewNotes, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::{FileFailure, Progress, Share, StopFlag, Transfer};
@@ -29,8 +31,21 @@ pub struct RaidOptions<'a> {
     pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
+    /// Whether the kernel is to forget each member before it is read.
+    pub drop_cache: bool,
     /// The content of the same dataset under other seeds, of which something may be left.
     pub seeds: &'a [Content],
+    /// What becomes of what is wrong.
+    pub purpose: RaidPurpose,
+}
+
+/// What arrays are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RaidPurpose {
+    /// To be judged.
+    Judge,
+    /// To be judged, and what is wrong is written anew in place.
+    Mend(Durability),
 }
 
 /// Judges every byte of the members that were asked for, until all are done or a stop.
@@ -114,11 +129,16 @@ impl<'a, F: Faults> Work for RaidVerifier<'a, F> {
             if !windows.is_right(kept) {
                 let found = self.judge(array, windows);
                 array.found.lock().append(found);
+                if self.mends() {
+                    let windows = (&mut *windows, range);
+                    mend(disk, kept, &array.files, windows, &mut failed);
+                }
             }
         }
     }
 
     fn close(&self, array: OpenArray<'a>) -> Option<(OpenArray<'a>, u64)> {
+        self.settle_mended(&array);
         if !self.stop.is_set() {
             self.progress.file();
         }
@@ -138,6 +158,23 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
         members.into_iter().find_map(|member| self.members.root(member)).map(|root| &root.disk)
     }
 
+    fn mends(&self) -> bool {
+        self.options.purpose != RaidPurpose::Judge
+    }
+
+    /// Has what was mended on the storage, where that is asked for.
+    fn settle_mended(&self, array: &OpenArray<'a>) {
+        let is_wanted = self.options.purpose == RaidPurpose::Mend(Durability::Synced);
+        let Some(disk) = self.disk().filter(|_| is_wanted) else { return };
+        for (member, open) in array.files.iter().enumerate() {
+            if let Some(open) = open
+                && let Err(error) = disk.sync(&open.file)
+            {
+                self.fail(&mut array.found.lock(), (array.number, member), &error);
+            }
+        }
+    }
+
     /// Opens a member, and notes what can be said of it already.
     fn open_member(
         &self,
@@ -155,10 +192,21 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
             let consistent = false;
             found.range(MemberRange { array, member, offset, length, fault, consistent });
         };
-        match self.members.open(self.share, (number, member), self.options.transfer) {
+        let how = (self.options.transfer, self.mends());
+        match self.members.open(self.share, (number, member), how) {
             Ok(Some(FoundMember { open, length })) => {
                 if let Some(length) = length.filter(|length| *length > expected) {
                     note(found, expected..length, MemberFault::Extra);
+                    if let (true, Some(disk)) = (self.mends(), self.disk())
+                        && let Err(error) = disk.truncate(&open.file, expected)
+                    {
+                        self.fail(found, (number, member), &error);
+                    }
+                }
+                if let (true, Some(disk)) = (self.options.drop_cache, self.disk())
+                    && let Err(error) = drop_cache(disk, &open.file)
+                {
+                    self.fail(found, (number, member), &error);
                 }
                 Some(open)
             }

@@ -214,10 +214,32 @@ impl Windows {
         }
     }
 
-    /// The bytes that a member should have in a range of the window.
-    pub(super) fn expected(&self, member: usize, range: Range<u64>) -> &[u8] {
-        let within = |at: u64| usize::try_from(at - self.offset).unwrap_or_default();
-        &self.members[member].expected[within(range.start)..within(range.end)]
+    /// Hands on each run of pages of a member that was read and is not as it should be: the number
+    /// of the member, where the run begins on it, and what should be there.
+    pub(super) fn each_wrong_run(&mut self, mut run: impl FnMut(usize, u64, &[u8])) {
+        for (number, window) in self.members.iter_mut().enumerate() {
+            let MemberWindow { actual, expected, known, got, unreadable } = window;
+            let Some(got) = *got else { continue };
+            let actual = actual.as_mut();
+            let is_wrong = |page: usize| {
+                let end = (*known).min(page + PAGE_BYTES);
+                end > got || unreadable.contains(&page) || actual[page..end] != expected[page..end]
+            };
+            let mut begun = None;
+            for page in (0..*known).step_by(PAGE_BYTES) {
+                match (is_wrong(page), begun) {
+                    (true, None) => begun = Some(page),
+                    (false, Some(from)) => {
+                        run(number, self.offset + from as u64, &expected[from..page]);
+                        begun = None;
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(from) = begun {
+                run(number, self.offset + from as u64, &expected[from..*known]);
+            }
+        }
     }
 
     fn fill<I: Image + ?Sized>(

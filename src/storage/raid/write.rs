@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::member::{FileImage, RaidMember};
 use super::window::WINDOW_BYTES;
@@ -26,6 +26,17 @@ use crate::storage::{
     FailureLog, FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer,
 };
 
+/// What becomes of a member of a file that is already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresentMember {
+    /// It stays, and counts as a failure.
+    Refused,
+    /// It stays, whatever is in it.
+    Kept,
+    /// It is made again.
+    Replaced,
+}
+
 /// How to write arrays.
 #[derive(Clone, Copy, Debug)]
 pub struct RaidWriteOptions {
@@ -38,7 +49,7 @@ pub struct RaidWriteOptions {
     /// Through the page cache or past it.
     pub transfer: Transfer,
     /// What becomes of members that are there.
-    pub taken: Taken,
+    pub present: PresentMember,
     /// What each member has to be before it gets its name.
     pub durability: Durability,
 }
@@ -51,6 +62,17 @@ pub fn raid_write<F: Faults>(
     progress: &Progress,
     stop: &StopFlag,
 ) -> Findings<FileFailure> {
+    raid_write_members(roots, share, options, progress, stop).1
+}
+
+/// The same; says also how many members of files were made.
+pub(super) fn raid_write_members<F: Faults>(
+    roots: &[Root<F>],
+    share: Share<'_>,
+    options: RaidWriteOptions,
+    progress: &Progress,
+    stop: &StopFlag,
+) -> (u64, Findings<FileFailure>) {
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
@@ -61,13 +83,26 @@ pub fn raid_write<F: Faults>(
         options,
         content: &content,
         progress,
+        made: AtomicU64::new(0),
         failures: &failures,
         stop,
     };
     let by = (options.threads, options.placement);
     work_through(&writer, 0..share.file_count() * roots.len() as u64, by, stop);
-    drop(writer);
-    failures.into_findings()
+    let made = writer.made.load(Ordering::Relaxed);
+    (made, failures.into_findings())
+}
+
+/// How many bytes of each member all files of a share have together.
+#[must_use]
+pub fn raid_member_bytes(share: Share<'_>, geometry: Geometry) -> u128 {
+    let each = |size_bytes: u64| u128::from(geometry.member_bytes(size_bytes));
+    if let Some(size_bytes) = share.equal_size_bytes() {
+        return each(size_bytes) * u128::from(share.file_count());
+    }
+    let mut total = 0;
+    share.each_size(0..share.file_count(), |size_bytes| total += each(size_bytes));
+    total
 }
 
 struct MemberWriter<'a, F> {
@@ -76,6 +111,7 @@ struct MemberWriter<'a, F> {
     options: RaidWriteOptions,
     content: &'a Content,
     progress: &'a Progress,
+    made: AtomicU64,
     failures: &'a FailureLog,
     stop: &'a StopFlag,
 }
@@ -101,6 +137,7 @@ impl<'a, F: Faults> Work for MemberWriter<'a, F> {
     fn open(&self, number: u64, _: &mut Buffer) -> Option<(PendingMember<'a>, u64)> {
         match self.begin(number) {
             Ok(pending) => {
+                let pending = pending?;
                 let length = self.image_of(&pending).length();
                 Some((pending, length))
             }
@@ -140,10 +177,15 @@ impl<'a, F: Faults> Work for MemberWriter<'a, F> {
             new.discard(disk, &parent);
             return None;
         }
-        let how = (self.options.taken, self.options.durability);
+        let taken = match self.options.present {
+            PresentMember::Replaced => Taken::Replace,
+            PresentMember::Refused | PresentMember::Kept => Taken::Refuse,
+        };
+        let how = (taken, self.options.durability);
         match new.finish(disk, &parent, &name, how) {
             Ok(()) => {
                 self.progress.file();
+                self.made.fetch_add(1, Ordering::Relaxed);
                 let path = || self.path(number);
                 self.progress.created(path, self.length(number, image));
             }
@@ -180,7 +222,8 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
         RaidMember::new(&image, self.options.geometry, member).length()
     }
 
-    fn begin(&self, number: u64) -> io::Result<PendingMember<'a>> {
+    /// `None` where it is there and stays.
+    fn begin(&self, number: u64) -> io::Result<Option<PendingMember<'a>>> {
         let file = self.share.file(number / self.members.len() as u64);
         let path = self.share.path(file);
         let (parent, name) = split(&path);
@@ -200,15 +243,18 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
         number: u64,
         parent: Arc<OpenDirectory>,
         name: OsString,
-    ) -> io::Result<PendingMember<'a>> {
+    ) -> io::Result<Option<PendingMember<'a>>> {
         let (root, parents) = self.member(number);
         let disk = &root.disk;
         match disk.stat_at(&parent, Path::new(&name), Links::Refuse) {
             Ok(stat) if stat.kind == FileType::Directory => {
                 return Err(ErrorKind::IsADirectory.into());
             }
-            Ok(_) if self.options.taken == Taken::Refuse => return Err(already_there()),
-            Ok(_) => {}
+            Ok(_) => match self.options.present {
+                PresentMember::Refused => return Err(already_there()),
+                PresentMember::Kept => return Ok(None),
+                PresentMember::Replaced => {}
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -220,7 +266,7 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
         let file = dataset.file_content(file);
         let image = FileImage::new(self.content, file, self.options.geometry);
         let failed = AtomicBool::new(false);
-        Ok(PendingMember { number, image, parent, name, new, failed })
+        Ok(Some(PendingMember { number, image, parent, name, new, failed }))
     }
 
     fn path(&self, number: u64) -> String {
