@@ -33,6 +33,7 @@ mod numa_args;
 mod pool;
 mod progress;
 mod publishing;
+mod queue_args;
 mod raid;
 mod raid_args;
 mod reporting;

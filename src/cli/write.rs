@@ -8,6 +8,7 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::raid;
 use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
@@ -67,6 +68,9 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     force: bool,
 
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     raid: RaidArguments,
 
@@ -92,10 +96,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         return write_arrays(arguments, share, geometry);
     }
     let root = arguments.targets.only()?;
+    let threads = arguments.part.threads();
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = WriteOptions {
-        threads: arguments.part.threads(),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -134,6 +141,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))
@@ -150,6 +158,7 @@ fn write_arrays(
         return Err(Failure::usage(format!("--resume with --raid: {expected}")));
     }
     arguments.reports.refuse_with("--raid")?;
+    arguments.queue.refuse_with("--raid")?;
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let by = (arguments.part.threads(), arguments.numa.placement()?);
     let how = (arguments.overwrite, arguments.fsync);

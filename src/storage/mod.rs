@@ -40,12 +40,16 @@ mod machine;
 mod node_status;
 mod outcome;
 mod output;
+mod pipeline;
 mod progress;
 mod publish;
+#[cfg(test)]
+mod queue_tests;
 mod raid;
 mod rank;
 mod reporter;
 mod reports;
+mod requests;
 mod resume_state;
 mod sample;
 mod share;
@@ -78,6 +82,7 @@ pub use raid::{
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
 pub use reports::read_reports;
+pub use requests::{Requests, TooManyBuffers};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;

@@ -5,10 +5,8 @@ use std::ops::Range;
 
 use super::judge::{PAGE_BYTES, PageRow};
 use super::member::RaidMember;
-use crate::disk::{Disk, Faults, OpenFile};
+use crate::disk::{ALIGNMENT, AlignedBuffer, Disk, Faults, OpenFile};
 use crate::raid::{Geometry, RaidLevel, xor_into};
-use crate::storage::Transfer;
-use crate::storage::block_file::{Buffer, read_block};
 use crate::storage::image::Image;
 
 /// How many bytes of each member are looked at together.
@@ -20,6 +18,28 @@ pub(super) struct OpenMember {
     pub(super) file: OpenFile,
     /// Where its data begin.
     pub(super) data_offset: u64,
+}
+
+/// Reads until the bytes are full or the file ends.
+fn read_block<F: Faults>(
+    disk: &Disk<F>,
+    file: &OpenFile,
+    offset: u64,
+    bytes: &mut [u8],
+) -> io::Result<usize> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match disk.read_at(file, &mut bytes[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            // After a short direct read, which is not aligned, the end of the file.
+            Err(error) if done % ALIGNMENT != 0 && error.kind() == io::ErrorKind::InvalidInput => {
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 /// An array, and how it is kept.
@@ -59,7 +79,7 @@ pub(super) struct Windows {
 
 /// What was read of a member, and what it should be.
 struct MemberWindow {
-    actual: Buffer,
+    actual: AlignedBuffer,
     expected: Vec<u8>,
     /// How many bytes the member should have here.
     known: usize,
@@ -71,7 +91,7 @@ struct MemberWindow {
 
 impl MemberWindow {
     fn new() -> Self {
-        let actual = Buffer::new(Transfer::Cached);
+        let actual = AlignedBuffer::new(WINDOW_BYTES as usize);
         let expected = vec![0; WINDOW_BYTES as usize];
         Self { actual, expected, known: 0, got: None, unreadable: Vec::new() }
     }
@@ -88,7 +108,7 @@ impl MemberWindow {
         offset: u64,
     ) -> io::Result<()> {
         let at = member.data_offset + offset;
-        let bytes = self.actual.as_mut();
+        let bytes = self.actual.bytes_mut();
         // Past the page cache a request must have whole units.
         let wanted = self.known.next_multiple_of(PAGE_BYTES).min(bytes.len());
         let error = match read_block(disk, &member.file, at, &mut bytes[..wanted]) {
@@ -157,7 +177,7 @@ impl Windows {
         let common = &first[0].expected;
         let agrees = |window: &mut MemberWindow, expected: &[u8]| {
             let Some(got) = window.got else { return true };
-            window.is_read_whole() && window.actual.as_mut()[..got] == expected[..got]
+            window.is_read_whole() && window.actual.bytes()[..got] == expected[..got]
         };
         let mut all_right = true;
         for window in rest {
@@ -180,7 +200,7 @@ impl Windows {
 
     /// Hands on each page of the window, what is missing there, and what could not be read.
     pub(super) fn each_page(
-        &mut self,
+        &self,
         mut page_row: impl FnMut(PageRow<'_>),
         mut lost: impl FnMut(u32, Range<u64>, bool),
     ) {
@@ -188,17 +208,13 @@ impl Windows {
         for page in (0..longest).step_by(PAGE_BYTES) {
             let mut expected = Vec::with_capacity(self.members.len());
             let mut actual = Vec::with_capacity(self.members.len());
-            for window in &mut self.members {
-                let MemberWindow { known, expected: should, .. } = window;
-                let end = (*known).min(page + PAGE_BYTES);
-                let should: &[u8] = should;
-                expected.push(should.get(page..end).unwrap_or_default());
+            for window in &self.members {
+                let end = window.known.min(page + PAGE_BYTES);
+                expected.push(window.expected.get(page..end).unwrap_or_default());
                 let got =
                     window.got.filter(|got| *got > page && !window.unreadable.contains(&page));
                 actual.push(got.map(|got| &window.actual.as_mut()[page..got.min(end)]));
             }
-            let actual: Vec<Option<&[u8]>> =
-                actual.into_iter().map(|page| page.map(|page| &*page)).collect();
             let offset = self.offset + page as u64;
             page_row(PageRow { offset, expected: &expected, actual: &actual });
         }
@@ -220,7 +236,7 @@ impl Windows {
         for (number, window) in self.members.iter_mut().enumerate() {
             let MemberWindow { actual, expected, known, got, unreadable } = window;
             let Some(got) = *got else { continue };
-            let actual = actual.as_mut();
+            let actual = actual.bytes();
             let is_wrong = |page: usize| {
                 let end = (*known).min(page + PAGE_BYTES);
                 end > got || unreadable.contains(&page) || actual[page..end] != expected[page..end]

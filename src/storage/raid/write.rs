@@ -11,19 +11,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::member::{FileImage, RaidMember};
-use super::window::WINDOW_BYTES;
 use crate::content::Content;
 use crate::dataset::Inode;
-use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, Taken};
+use crate::disk::{
+    ALIGNMENT, AlignedBuffer, Disk, Durability, Faults, FileType, Links, OpenDirectory, Taken,
+};
 use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
-use crate::storage::block_file::{Buffer, NewFile};
+use crate::storage::block_file::{NewFile, say};
 use crate::storage::crew::{CrewNotes, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::target::{Parents, split};
 use crate::storage::{
-    FailureLog, FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer,
+    FailureLog, FileFailure, Findings, Progress, Requests, Root, Share, StopFlag, Transfer,
 };
 
 /// What becomes of a member of a file that is already there.
@@ -128,13 +129,13 @@ struct PendingMember<'a> {
 
 impl<'a, F: Faults> Work for MemberWriter<'a, F> {
     type OpenFile = PendingMember<'a>;
-    type Tools = Buffer;
+    type Tools = AlignedBuffer;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+    fn tools(&self) -> AlignedBuffer {
+        AlignedBuffer::new(Requests::standard(self.options.transfer).block_bytes)
     }
 
-    fn open(&self, number: u64, _: &mut Buffer) -> Option<(PendingMember<'a>, u64)> {
+    fn open(&self, number: u64, _: &mut AlignedBuffer) -> Option<(PendingMember<'a>, u64)> {
         match self.begin(number) {
             Ok(pending) => {
                 let pending = pending?;
@@ -148,16 +149,16 @@ impl<'a, F: Faults> Work for MemberWriter<'a, F> {
         }
     }
 
-    fn part(&self, pending: &PendingMember<'a>, part: Range<u64>, buffer: &mut Buffer) {
+    fn part(&self, pending: &PendingMember<'a>, part: Range<u64>, buffer: &mut AlignedBuffer) {
         let (root, _) = self.member(pending.number);
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() && !pending.failed.load(Ordering::Relaxed) {
             let left = usize::try_from(part.end - offset).unwrap_or(usize::MAX);
-            let block = buffer.as_mut();
-            let length = left.min(block.len()).min(WINDOW_BYTES as usize);
+            let block = buffer.bytes_mut();
+            let length = left.min(block.len());
             let block = &mut block[..length];
             self.image_of(pending).fill(offset, block);
-            if let Err(error) = pending.new.write(&root.disk, offset, block) {
+            if let Err(error) = write_block(&root.disk, &pending.new, offset, block) {
                 // One failure a file, however many threads work on it.
                 if !pending.failed.swap(true, Ordering::Relaxed) {
                     self.fail(pending.number, &error);
@@ -280,6 +281,29 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
         self.progress.failure(&path, error);
         self.failures.add(path, error.to_string());
     }
+}
+
+/// Writes a block. Its whole units of alignment go past the page cache where that was asked for;
+/// only the tail of a file has a rest.
+fn write_block<F: Faults>(
+    disk: &Disk<F>,
+    new: &NewFile,
+    offset: u64,
+    block: &[u8],
+) -> io::Result<()> {
+    let mut done = 0;
+    if let Some(direct) = &new.direct {
+        let aligned = block.len() - block.len() % ALIGNMENT;
+        // A short count may end between two units: then the cache takes the rest.
+        while done < aligned && done.is_multiple_of(ALIGNMENT) {
+            match disk.write_at(direct, &block[done..aligned], offset + done as u64) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => done += count,
+                Err(error) => return Err(say(Transfer::Direct, error)),
+            }
+        }
+    }
+    disk.write_all_at(&new.file, &block[done..], offset + done as u64)
 }
 
 fn already_there() -> io::Error {
