@@ -47,11 +47,6 @@ pub(super) struct MemberArguments {
     #[arg(long, value_name = "K", requires = "members")]
     member: Option<u32>,
 
-    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
-    /// of them, in their order
-    #[arg(long, value_name = "PATH", requires = "raid")]
-    device: Vec<PathBuf>,
-
     /// Where the data of a member begin on its device, as 'mdadm --examine' says it [default: 0]
     #[arg(long, value_name = "SIZE", requires = "device")]
     data_offset: Option<String>,
@@ -95,15 +90,17 @@ impl MemberArguments {
         &self.also_seed
     }
 
-    /// The members, given the directories that were named.
+    /// The members, given the directories or the devices that were named.
     pub(super) fn resolve(
         &self,
         raid: &RaidArguments,
-        directories: &[PathBuf],
+        (directories, devices): (&[PathBuf], &[PathBuf]),
     ) -> Result<Option<NamedMembers>, Failure> {
-        let named = if self.device.is_empty() { directories } else { &self.device };
-        let what = if self.device.is_empty() { "directories" } else { "devices" };
-        if !self.device.is_empty() && !directories.is_empty() {
+        let (named, what) = match devices {
+            [] => (directories, "directories"),
+            devices => (devices, "devices"),
+        };
+        if !devices.is_empty() && !directories.is_empty() {
             return Err(Failure::usage(
                 "--device: directories are named too; expected only one kind",
             ));
@@ -129,7 +126,7 @@ impl MemberArguments {
                 *slot = Some(only.clone());
             }
         }
-        let devices = (!self.device.is_empty()).then(|| self.data_offset()).transpose()?;
+        let devices = (!devices.is_empty()).then(|| self.data_offset()).transpose()?;
         Ok(Some(NamedMembers { geometry, paths, devices }))
     }
 

@@ -1,5 +1,7 @@
 //! `seedfs verify`
 
+mod arrays;
+
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -13,13 +15,11 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
-use super::raid;
-use super::raid_args::{MemberArguments, NamedMembers, RaidArguments};
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::content::Content;
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
@@ -97,6 +97,11 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     member: MemberArguments,
 
+    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
+    /// of them, in their order
+    #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
+    device: Vec<PathBuf>,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -119,8 +124,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
-    if let Some(members) = arguments.member.resolve(&arguments.raid, arguments.targets.all())? {
-        return verify_arrays(arguments, share, members);
+    let named = (arguments.targets.all(), &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        return arrays::run(arguments, share, members);
     }
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
@@ -176,44 +182,6 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     reports.conclude();
     report(arguments, &outputs, share, &state, &progress)?;
     Ok(conclude(arguments, share, &state, interrupted))
-}
-
-/// Judges the members of arrays.
-fn verify_arrays(
-    arguments: &VerifyArguments,
-    share: Share<'_>,
-    members: NamedMembers,
-) -> Result<ExitCode, Failure> {
-    let refused = [
-        (arguments.sample.is_some(), "--sample"),
-        (arguments.resume.is_some(), "--resume"),
-        (arguments.stop_after.is_some(), "--stop-after"),
-    ];
-    if let Some((_, option)) = refused.into_iter().find(|(is_asked, _)| *is_asked) {
-        return Err(Failure::usage(format!("{option} with --raid: expected only one of them")));
-    }
-    arguments.reports.refuse_with("--raid")?;
-    arguments.queue.refuse_with("--raid")?;
-    let Outputs { report, .. } = Outputs::new(arguments)?;
-    let seeds = arguments.member.seeds();
-    let content_under = |seed: &String| {
-        let other = arguments.dataset.under_seed(seed);
-        let (dataset, _) = arguments.part.resolve(&other, None, true)?;
-        Ok(Content::of(&dataset))
-    };
-    let contents = seeds.iter().map(content_under).collect::<Result<_, Failure>>()?;
-    raid::verify(&raid::RaidReading {
-        share,
-        members,
-        seeds: (seeds, contents),
-        threads: arguments.part.threads(),
-        placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
-        drop_cache: arguments.drop_cache,
-        progress: arguments.progress,
-        json: arguments.json,
-        report,
-    })
 }
 
 fn conclude(

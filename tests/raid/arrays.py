@@ -12,7 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import machine
 
 MDADM = "/usr/sbin/mdadm"
-DISK_BYTES = 64 << 20
+DISK_BYTES = 24 << 20
 # Sizes that fill neither a page nor a chunk, and stripes that files share.
 FILES, SIZE_BYTES = 7, 2_500_001
 SLOT_BYTES = (SIZE_BYTES + 4095) // 4096 * 4096

@@ -43,7 +43,7 @@ fn members_in_directories_are_written_and_damage_is_named() {
     let good = run(&format!("verify -q --json {raid}"), &paths);
     assert_eq!((good.code, &document(&good)["verdict"]), (Some(0), &"verified".into()));
 
-    let victim = paths[1].join("node_1/process_0");
+    let victim = paths[1].join("node_0/process_0/file_1");
     let mut bytes = fs::read(&victim).unwrap();
     // As many chunks as the file has stripes: 300001 bytes are seven of 48 KiB.
     assert_eq!(bytes.len(), 7 * 16384);
@@ -56,7 +56,10 @@ fn members_in_directories_are_written_and_damage_is_named() {
     assert_eq!(found["members"][3]["missing_bytes"], 2 * 7 * 16384);
     let wrong = found["ranges"].as_array().unwrap().iter().find(|range| range["member"] == 1);
     let wrong = wrong.unwrap();
-    assert_eq!((&wrong["class"], &wrong["path"]), (&"zeroed".into(), &"node_1/process_0".into()));
+    assert_eq!(
+        (&wrong["class"], &wrong["path"]),
+        (&"zeroed".into(), &"node_0/process_0/file_1".into())
+    );
     // Stripe 1 is 4 5 (P) 3: member 1 has chunk 5.
     assert_eq!(wrong["file_offset"], 5 * 16384 + 20000 - 16384);
     let words = run(&format!("verify -q {raid}"), &paths);

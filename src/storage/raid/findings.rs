@@ -47,17 +47,20 @@ impl Joins for MemberRange {
 
     fn join(&mut self, next: Self) -> Option<Self> {
         let page = super::judge::PAGE_BYTES as u64;
-        let (end, distance) = (self.offset + self.length, next.offset - self.offset);
-        let is_next = next.offset / page <= (end - 1) / page + 1;
+        let of = (self.array, self.member, self.consistent);
+        if of != (next.array, next.member, next.consistent) || next.offset < self.offset {
+            return Some(next);
+        }
+        let distance = next.offset - self.offset;
+        let is_next = next.offset / page <= (self.offset + self.length - 1) / page + 1;
         let is_same = match (&self.fault, &next.fault) {
             (MemberFault::Misplaced(one), MemberFault::Misplaced(other)) => {
                 one.advance(distance) == *other
             }
             (one, other) => one == other,
         };
-        let of = (self.array, self.member, self.consistent);
-        if is_next && is_same && of == (next.array, next.member, next.consistent) {
-            self.length = distance + next.length;
+        if is_next && is_same {
+            self.length = self.length.max(distance + next.length);
             return None;
         }
         Some(next)
@@ -190,6 +193,9 @@ impl RaidFindings {
 
     /// Adds a wrong range.
     pub(crate) fn range(&mut self, range: MemberRange) {
+        if range.length == 0 {
+            return;
+        }
         if let Some(tally) = self.members.get_mut(range.member as usize) {
             match &range.fault {
                 MemberFault::Missing => tally.missing += range.length,
@@ -248,6 +254,18 @@ mod tests {
         let found: Vec<_> =
             list.listed().iter().map(|range| (range.offset, range.length)).collect();
         assert_eq!(found, [(0, 12288), (16384, 4101)]);
+    }
+
+    #[test]
+    fn ranges_of_other_members_and_of_none_are_not_joined() {
+        let mut list = RangeList::default();
+        list.add(range(8192, 4096, MemberFault::Zeroed));
+        list.add(MemberRange { member: 2, ..range(0, 4096, MemberFault::Zeroed) });
+        list.add(range(4096, 4096, MemberFault::Foreign));
+        list.settle();
+        let found: Vec<_> =
+            list.listed().iter().map(|range| (range.member, range.offset)).collect();
+        assert_eq!(found, [(1, 4096), (1, 8192), (2, 0)]);
     }
 
     #[test]

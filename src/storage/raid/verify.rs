@@ -211,7 +211,6 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
                 Some(open)
             }
             Ok(None) => {
-                // A file without bytes is missing too, but has no range.
                 note(found, 0..expected, MemberFault::Missing);
                 None
             }

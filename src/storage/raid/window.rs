@@ -173,21 +173,12 @@ impl Windows {
     pub(super) fn is_right<I: Image + ?Sized>(&mut self, kept: Kept<'_, I>) -> bool {
         self.fill(kept, |window| window.got.is_some());
         let mirrored = kept.geometry.level() == RaidLevel::Mirrored;
-        let (first, rest) = self.members.split_at_mut(1);
-        let common = &first[0].expected;
-        let agrees = |window: &mut MemberWindow, expected: &[u8]| {
+        let common = mirrored.then(|| &self.members[0].expected);
+        let all_right = self.members.iter().all(|window| {
             let Some(got) = window.got else { return true };
+            let expected = common.unwrap_or(&window.expected);
             window.is_read_whole() && window.actual.bytes()[..got] == expected[..got]
-        };
-        let mut all_right = true;
-        for window in rest {
-            let own = std::mem::take(&mut window.expected);
-            all_right &= agrees(window, if mirrored { common } else { &own });
-            window.expected = own;
-        }
-        let own = std::mem::take(&mut first[0].expected);
-        all_right &= agrees(&mut first[0], &own);
-        first[0].expected = own;
+        });
         if !all_right {
             self.fill(kept, |_| true);
             if mirrored {
@@ -213,7 +204,7 @@ impl Windows {
                 expected.push(window.expected.get(page..end).unwrap_or_default());
                 let got =
                     window.got.filter(|got| *got > page && !window.unreadable.contains(&page));
-                actual.push(got.map(|got| &window.actual.as_mut()[page..got.min(end)]));
+                actual.push(got.map(|got| &window.actual.bytes()[page..got.min(end)]));
             }
             let offset = self.offset + page as u64;
             page_row(PageRow { offset, expected: &expected, actual: &actual });
