@@ -12,11 +12,11 @@ use crate::storage::{Progress, Requests, Transfer};
 #[derive(Clone, Debug, Args)]
 pub(super) struct QueueArguments {
     /// Requests that each thread has under way, 1 to 1024, through io_uring where the kernel allows
-    /// it [default: 1]
+    /// it [default: 1, or 16 with --direct-io]
     #[arg(long, value_name = "N", value_parser = number(Requests::DEPTH))]
     queue_depth: Option<u32>,
 
-    /// What is read or written in one request, 4K to 16M, a multiple of 4K [default: 256K, or 4M
+    /// What is read or written in one request, 4K to 16M, a multiple of 4K [default: 256K, or 1M
     /// with --direct-io]
     #[arg(long, value_name = "SIZE")]
     block_size: Option<String>,

@@ -23,8 +23,9 @@
 //! [`disk`](crate::disk), below a directory that was opened once.
 //!
 //! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
-//! has a block, and a verified file what its judge remembers, plus at most two parts of 16 MiB for
-//! each thread while threads share a file whose bytes are nobody's.
+//! has a block, or one more than it has requests under way, and a verified file what its judge
+//! remembers, plus at most two parts of 16 MiB for each thread while threads share a file whose
+//! bytes are nobody's.
 //!
 //! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its
 //! path ([`FailureLog`]), and the others are still done.
