@@ -8,6 +8,7 @@ use clap::Args;
 use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
@@ -64,6 +65,9 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     force: bool,
 
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -83,10 +87,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     let root = arguments.targets.only()?;
+    let threads = arguments.part.threads();
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = WriteOptions {
-        threads: arguments.part.threads(),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -125,6 +132,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))

@@ -23,8 +23,9 @@
 //! [`disk`](crate::disk), below a directory that was opened once.
 //!
 //! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
-//! has a block, and a verified file what its judge remembers, plus at most two parts of 16 MiB for
-//! each thread while threads share a file whose bytes are nobody's.
+//! has a block, or one more than it has requests under way, and a verified file what its judge
+//! remembers, plus at most two parts of 16 MiB for each thread while threads share a file whose
+//! bytes are nobody's.
 //!
 //! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its
 //! path ([`FailureLog`]), and the others are still done.
@@ -40,11 +41,15 @@ mod machine;
 mod node_status;
 mod outcome;
 mod output;
+mod pipeline;
 mod progress;
 mod publish;
+#[cfg(test)]
+mod queue_tests;
 mod rank;
 mod reporter;
 mod reports;
+mod requests;
 mod resume_state;
 mod sample;
 mod share;
@@ -72,6 +77,7 @@ pub use publish::{EarlierReport, Publisher};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
 pub use reports::read_reports;
+pub use requests::{Requests, TooManyBuffers};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;
