@@ -1,5 +1,7 @@
 //! `seedfs verify`
 
+mod arrays;
+
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -13,6 +15,7 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -89,6 +92,17 @@ pub(super) struct VerifyArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
+    member: MemberArguments,
+
+    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
+    /// of them, in their order
+    #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
+    device: Vec<PathBuf>,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     #[command(flatten)]
@@ -110,6 +124,10 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    let named = (arguments.targets.all(), &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        return arrays::run(arguments, share, members);
+    }
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let shown = directory.display();

@@ -9,11 +9,14 @@ use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid;
+use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
+use crate::raid::Geometry;
 use crate::report::RunCommand;
 use crate::storage::{
     EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
@@ -69,6 +72,9 @@ pub(super) struct WriteArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     /// Name each file on standard output as it is made
@@ -86,6 +92,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
+        return write_arrays(arguments, share, geometry);
+    }
     let root = arguments.targets.only()?;
     let threads = arguments.part.threads();
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
@@ -136,6 +145,31 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))
+}
+
+/// Stripes the files over several directories.
+fn write_arrays(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    geometry: Geometry,
+) -> Result<ExitCode, Failure> {
+    if arguments.resume {
+        let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
+        return Err(Failure::usage(format!("--resume with --raid: {expected}")));
+    }
+    arguments.reports.refuse_with("--raid")?;
+    arguments.queue.refuse_with("--raid")?;
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
+    let by = (arguments.part.threads(), arguments.numa.placement()?);
+    let how = (arguments.overwrite, arguments.fsync);
+    raid::write(raid::RaidWriting {
+        share,
+        options: raid::write_options(geometry, by, transfer, how),
+        directories: arguments.targets.all(),
+        force: arguments.force,
+        progress: arguments.progress,
+        listener: arguments.verbose.then_some(name_file),
+    })
 }
 
 fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {

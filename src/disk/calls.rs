@@ -14,7 +14,7 @@ use nix::fcntl::{
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use nix::unistd::{UnlinkatFlags, Whence, fsync, ftruncate, lseek, unlinkat};
 
 use super::{
     Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
@@ -128,6 +128,9 @@ impl<F: Faults> Disk<F> {
             Access::Read => OFlag::O_RDONLY,
             Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
             Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
+            Access::ReadWrite => OFlag::O_RDWR,
+            Access::ReadWriteAlone => OFlag::O_RDWR | OFlag::O_EXCL,
+            Access::ReadWriteAloneDirect => OFlag::O_RDWR | OFlag::O_EXCL | OFlag::O_DIRECT,
         };
         let flags = access | no_follow(links) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         self.call(SystemCall::Open, || openat(at, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
@@ -140,12 +143,7 @@ impl<F: Faults> Disk<F> {
     ///
     /// `AlreadyExists`, also where the name is a link; else those of the system. A call that was
     /// interrupted is not made again: the file may be there by now.
-    pub(super) fn create(
-        &self,
-        at: &OpenDirectory,
-        name: &OsStr,
-        mode: u32,
-    ) -> io::Result<OpenFile> {
+    pub fn create(&self, at: &OpenDirectory, name: &OsStr, mode: u32) -> io::Result<OpenFile> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let mode = Mode::from_bits_truncate(mode);
         self.once(SystemCall::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))
@@ -188,6 +186,16 @@ impl<F: Faults> Disk<F> {
             (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
         let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         self.call(SystemCall::Punch, || fallocate(file, how, offset, length))
+    }
+
+    /// Sets the length of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn truncate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
+        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
+        self.call(SystemCall::Truncate, || ftruncate(file, length))
     }
 
     /// Has a file on the storage.
@@ -252,6 +260,16 @@ impl<F: Faults> Disk<F> {
     pub fn free_bytes(&self, file: &OpenFile) -> io::Result<u64> {
         let space = self.call(SystemCall::Stat, || fstatvfs(file))?;
         Ok(space.blocks_available().saturating_mul(space.fragment_size()))
+    }
+
+    /// The length of a file or of a block device, whose attributes do not say it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn length(&self, file: &OpenFile) -> io::Result<u64> {
+        let end = self.call(SystemCall::Stat, || lseek(&file.0, 0, Whence::SeekEnd))?;
+        Ok(u64::try_from(end).unwrap_or_default())
     }
 
     /// The attributes of what a path below a directory names.

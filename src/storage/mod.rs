@@ -46,6 +46,7 @@ mod progress;
 mod publish;
 #[cfg(test)]
 mod queue_tests;
+mod raid;
 mod rank;
 mod reporter;
 mod reports;
@@ -74,6 +75,11 @@ pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
+pub use raid::{
+    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
+    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
+    raid_write,
+};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
 pub use reports::read_reports;

@@ -14,4 +14,5 @@ mod common;
 mod damage;
 mod full;
 mod hostile;
+mod raid;
 mod reports;
