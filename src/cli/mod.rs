@@ -35,6 +35,8 @@ mod pool;
 mod progress;
 mod publishing;
 mod queue_args;
+mod raid;
+mod raid_args;
 mod repair;
 mod reporting;
 mod reset;

@@ -34,6 +34,16 @@ impl QueueArguments {
         })
     }
 
+    /// Refuses what was asked for where requests are made one at a time.
+    pub(super) fn refuse_with(&self, other: &str) -> Result<(), Failure> {
+        let option = match (&self.queue_depth, &self.block_size) {
+            (Some(_), _) => "--queue-depth",
+            (_, Some(_)) => "--block-size",
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("{option} with {other}: expected only one of them")))
+    }
+
     /// Says why there was no queue, where one was asked for.
     pub(super) fn explain(&self, progress: &Progress, quiet: bool) {
         if let Some(refusal) = progress.queue_refusal()

@@ -1,5 +1,6 @@
 //! `seedfs verify`
 
+mod arrays;
 mod describe;
 
 use std::fmt::Display;
@@ -19,6 +20,7 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -28,7 +30,7 @@ use crate::fs::STATUS_NAME;
 use crate::report::{RunCommand, Surroundings, Verification};
 use crate::storage::{
     EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Findings, Output, Progress, ResumeState, Root,
-    Sample, Share, Transfer, VerifyOptions, VerifyWatch, verify,
+    Sample, Share, Transfer, VerifyOptions, VerifyWatch, verify_knowing,
 };
 use crate::verdict::Verdict;
 
@@ -46,14 +48,6 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     targets: TargetArguments,
 
-    /// Judge this block device or file instead, to which 'seedfs write --device' has written
-    #[arg(
-        long,
-        value_name = "DEVICE",
-        conflicts_with_all = ["directories", "sample", "resume", "stop_after"]
-    )]
-    device: Option<PathBuf>,
-
     #[command(flatten)]
     dataset: DatasetArguments,
 
@@ -63,17 +57,6 @@ pub(super) struct VerifyArguments {
 
     #[command(flatten, next_help_heading = "Verifying")]
     part: PartArguments,
-
-    /// Name content of the same dataset under this seed, as of an earlier run, as stale of it;
-    /// several times for several seeds, 8 at the most
-    #[arg(
-        long,
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        conflicts_with = "resume",
-        help_heading = "Verifying"
-    )]
-    also_seed: Vec<String>,
 
     /// Print the whole result as JSON, in the words of .status
     #[arg(long, help_heading = "Verifying")]
@@ -114,6 +97,17 @@ pub(super) struct VerifyArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
+    member: MemberArguments,
+
+    /// Judge this block device or file instead of a directory, to which 'write --device' has
+    /// written; with --raid once for each member of an array, in their order
+    #[arg(long, value_name = "DEVICE", help_heading = "Verifying")]
+    device: Vec<PathBuf>,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     #[command(flatten)]
@@ -135,8 +129,12 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    let named = (arguments.targets.all(), &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        return arrays::run(arguments, share, members);
+    }
     let earlier = earlier_seeds(arguments, share)?;
-    if let Some(path) = &arguments.device {
+    if let [path, ..] = &arguments.device[..] {
         return run_on_device(arguments, path, (share, &earlier));
     }
     let directory = arguments.targets.only()?;
@@ -199,13 +197,16 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
 
 /// The dataset under the seeds of earlier runs.
 fn earlier_seeds(arguments: &VerifyArguments, share: Share<'_>) -> Result<EarlierSeeds, Failure> {
-    let count = arguments.also_seed.len();
+    let count = arguments.member.seeds().len();
+    if count > 0 && arguments.resume.is_some() {
+        return Err(Failure::usage("--also-seed with --resume: expected only one of them"));
+    }
     if count > EARLIER_SEEDS_MAX {
         return Err(Failure::usage(format!(
             "--also-seed: {count} seeds; expected {EARLIER_SEEDS_MAX} at the most"
         )));
     }
-    EarlierSeeds::new(share.dataset(), &arguments.also_seed)
+    EarlierSeeds::new(share.dataset(), arguments.member.seeds())
         .map_err(|errors| Failure::usage(format!("--also-seed: {errors}")))
 }
 
@@ -214,6 +215,20 @@ fn run_on_device(
     path: &Path,
     (share, earlier): (Share<'_>, &EarlierSeeds),
 ) -> Result<ExitCode, Failure> {
+    arguments.queue.refuse_with("--device")?;
+    if arguments.device.len() > 1 {
+        return Err(Failure::usage("--device: several are members of an array: expected --raid"));
+    }
+    for (is_given, option) in [
+        (arguments.sample.is_some(), "--sample"),
+        (arguments.resume.is_some(), "--resume"),
+        (arguments.stop_after.is_some(), "--stop-after"),
+    ] {
+        if is_given {
+            let message = format!("{option} with --device: expected only one of them");
+            return Err(Failure::usage(message));
+        }
+    }
     let run = DeviceRun {
         path,
         share,

@@ -11,11 +11,14 @@ use super::device::DeviceRun;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid;
+use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
+use crate::raid::Geometry;
 use crate::report::RunCommand;
 use crate::storage::{
     EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
@@ -46,7 +49,7 @@ pub(super) struct WriteArguments {
     #[arg(
         long,
         value_name = "DEVICE",
-        conflicts_with_all = ["directories", "resume", "overwrite", "force", "verbose"]
+        conflicts_with_all = ["directories", "raid", "resume", "overwrite", "force", "verbose"]
     )]
     device: Option<PathBuf>,
 
@@ -86,6 +89,9 @@ pub(super) struct WriteArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     /// Name each file on standard output as it is made
@@ -104,6 +110,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     if let Some(path) = &arguments.device {
+        arguments.queue.refuse_with("--device")?;
         let run = DeviceRun {
             path,
             share,
@@ -113,6 +120,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
             progress: arguments.progress,
         };
         return run.write(arguments.yes_destroy, &arguments.reports);
+    }
+    if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
+        return write_arrays(arguments, share, geometry);
     }
     let root = arguments.targets.only()?;
     let threads = arguments.part.threads();
@@ -164,6 +174,31 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))
+}
+
+/// Stripes the files over several directories.
+fn write_arrays(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    geometry: Geometry,
+) -> Result<ExitCode, Failure> {
+    if arguments.resume {
+        let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
+        return Err(Failure::usage(format!("--resume with --raid: {expected}")));
+    }
+    arguments.reports.refuse_with("--raid")?;
+    arguments.queue.refuse_with("--raid")?;
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
+    let by = (arguments.part.threads(), arguments.numa.placement()?);
+    let how = (arguments.overwrite, arguments.fsync);
+    raid::write(raid::RaidWriting {
+        share,
+        options: raid::write_options(geometry, by, transfer, how),
+        directories: arguments.targets.all(),
+        force: arguments.force,
+        progress: arguments.progress,
+        listener: arguments.verbose.then_some(name_file),
+    })
 }
 
 fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {

@@ -1,7 +1,5 @@
 //! The system calls.
 
-mod lengths;
-
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
@@ -11,12 +9,12 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FcntlArg, OFlag, PosixFadviseAdvice, fcntl, openat, posix_fadvise,
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
     readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use nix::unistd::{UnlinkatFlags, Whence, fsync, ftruncate, lseek, unlinkat};
 
 use super::{
     Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
@@ -177,17 +175,27 @@ impl<F: Faults> Disk<F> {
         })
     }
 
-    /// Lets requests to a file that was opened wait for the storage. [`Disk::open`] opens files that
-    /// do not, because of pipes; on some filesystems nothing of a queue is done at once then.
+    /// Gives a range of a file back to the filesystem; the file keeps its length.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn let_wait(&self, file: &OpenFile) -> io::Result<()> {
-        self.call(SystemCall::Open, || {
-            let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
-            fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(|_| ())
-        })
+    pub fn punch(&self, file: &OpenFile, offset: u64, length: u64) -> io::Result<()> {
+        let too_far = |_| io::Error::from(Errno::EFBIG);
+        let (offset, length) =
+            (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.call(SystemCall::Punch, || fallocate(file, how, offset, length))
+    }
+
+    /// Sets the length of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn truncate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
+        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
+        self.call(SystemCall::Truncate, || ftruncate(file, length))
     }
 
     /// Has a file on the storage.
@@ -252,6 +260,16 @@ impl<F: Faults> Disk<F> {
     pub fn free_bytes(&self, file: &OpenFile) -> io::Result<u64> {
         let space = self.call(SystemCall::Stat, || fstatvfs(file))?;
         Ok(space.blocks_available().saturating_mul(space.fragment_size()))
+    }
+
+    /// The length of a file or of a block device, whose attributes do not say it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn length(&self, file: &OpenFile) -> io::Result<u64> {
+        let end = self.call(SystemCall::Stat, || lseek(&file.0, 0, Whence::SeekEnd))?;
+        Ok(u64::try_from(end).unwrap_or_default())
     }
 
     /// The attributes of what a path below a directory names.

@@ -49,6 +49,7 @@ mod progress;
 mod publish;
 #[cfg(test)]
 mod queue_tests;
+mod raid;
 mod rank;
 mod repair;
 mod reporter;
@@ -83,6 +84,11 @@ pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
+pub use raid::{
+    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
+    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
+    raid_write,
+};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use repair::{RepairOptions, Repairs, ReportFileError, files_of_report, has_none_of, repair};
 pub use reporter::Reporter;

@@ -15,5 +15,6 @@ mod damage;
 mod device;
 mod full;
 mod hostile;
+mod raid;
 mod repair;
 mod reports;
