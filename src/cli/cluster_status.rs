@@ -140,10 +140,13 @@ fn describe_run(text: &mut String, run: &ClusterRun) {
         }
     }
     let ranges = &run.wrong.ranges;
-    for NodeRange { node, range: FileRange { path, range }, .. } in ranges.iter().take(SHOWN_RANGES)
-    {
+    for found in ranges.iter().take(SHOWN_RANGES) {
+        let NodeRange { node, range: FileRange { path, target, range }, .. } = found;
         let (offset, length, class) = (range.offset, range.length, range.class.name());
-        let path = plain(path);
+        let path = match target {
+            Some(target) => plain(&format!("{target}/{path}")).into_owned(),
+            None => plain(path).into_owned(),
+        };
         let _ = write!(text, "    node {node}: {path} at {offset}, {length} bytes: {class}");
         if let Some(source) = &range.source {
             let _ = write!(text, ", from {}", plain(&source.to_string()));

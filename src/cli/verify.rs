@@ -1,5 +1,7 @@
 //! `seedfs verify`
 
+mod several;
+
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -19,10 +21,10 @@ use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings};
+use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings, Verification};
 use crate::storage::{
-    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions,
-    VerifyWatch, verify,
+    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Targets, Transfer,
+    VerifyOptions, VerifyWatch, verify,
 };
 use crate::verdict::{Class, Verdict};
 
@@ -106,25 +108,34 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
-    let directory = arguments.targets.only()?;
-    let root = Root::open(Disk::real(), directory).map_err(|error| {
-        let shown = directory.display();
-        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-    })?;
-    let outputs = Outputs::new(arguments)?;
+    let open = |directory: &PathBuf| {
+        Root::open(Disk::real(), directory).map_err(|error| {
+            let shown = directory.display();
+            Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+        })
+    };
+    let directories = arguments.targets.directories();
+    let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let options = VerifyOptions {
-        threads: arguments.part.threads(),
+        threads: arguments.part.threads_for(roots.len()),
         placement: arguments.numa.placement()?,
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
         drop_cache: arguments.drop_cache,
         sample,
         stop_after: arguments.stop_after,
+        patience: arguments.targets.patience(),
     };
+    if roots.len() > 1 || Targets::is_one(&roots[0]) {
+        return several::run(arguments, (&dataset, node), roots, options);
+    }
+    let root = roots.remove(0);
+    let outputs = Outputs::new(arguments)?;
     let start = outputs.load(&root, share, &options)?;
     let interruption = Interruption::new()?;
-    let progress = expected_work(share, options.threads, sample, start.next);
-    let save = |state: &ResumeState| {
-        if let Some((_, output)) = &outputs.state {
+    let work = (share.file_count(), share.total_bytes(options.threads));
+    let progress = expected_work(work, sample, start.next);
+    let save = |states: &[ResumeState]| {
+        if let (Some((_, output)), Some(state)) = (&outputs.state, states.first()) {
             // The last save is the one that is reported on.
             let _ = state.save(output);
         }
@@ -135,8 +146,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         threads: options.threads,
         progress: &progress,
         earlier: EarlierReport::Replace,
+        targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
         let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
         verify(&root, share, options, start, watch)
@@ -154,36 +166,35 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    report(arguments, &outputs, share, &state, &progress)?;
-    Ok(conclude(arguments, share, &state, interrupted))
-}
-
-fn conclude(
-    arguments: &VerifyArguments,
-    share: Share<'_>,
-    state: &ResumeState,
-    interrupted: bool,
-) -> ExitCode {
+    let surroundings = state.surroundings(share, root.path(), progress.snapshot());
+    let json = state.verification.document(&surroundings);
+    print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
     let failures = state.failures(share);
     name_failures(&failures);
+    let reached = (state.next, share.file_count());
+    Ok(exit_code(arguments, reached, (failures.total, interrupted), surroundings.verdict))
+}
+
+fn exit_code(
+    arguments: &VerifyArguments,
+    (reached, files): (u64, u64),
+    (failures, interrupted): (u64, bool),
+    verdict: Verdict,
+) -> ExitCode {
     if interrupted {
         let how = if arguments.resume.is_some() {
             "the same command goes on from here"
         } else {
             "with --resume STATE it could go on from here"
         };
-        let _ = writeln!(
-            io::stderr(),
-            "seedfs: interrupted after {} of {} files: {how}",
-            state.next,
-            share.file_count()
-        );
+        let _ =
+            writeln!(io::stderr(), "seedfs: interrupted after {reached} of {files} files: {how}");
         return INTERRUPTED.into();
     }
-    if failures.total > 0 {
+    if failures > 0 {
         return SYSTEM_FAILED.into();
     }
-    match state.verdict(share) {
+    match verdict {
         Verdict::Verified => ExitCode::SUCCESS,
         _ => BAD_VERDICT.into(),
     }
@@ -236,8 +247,8 @@ impl<'a> Outputs<'a> {
 }
 
 /// What is to be read, as far as can be told beforehand.
-fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) -> Progress {
-    let files = share.file_count() - done.min(share.file_count());
+fn expected_work((all, bytes): (u64, u128), sample: Sample, done: u64) -> Progress {
+    let files = all - done.min(all);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -245,9 +256,8 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
         reason = "an estimate, for a bar"
     )]
     let chosen = (files as f64 * sample.percent() / 100.0).round() as u64;
-    let bytes = share.total_bytes(threads);
-    // Below 2^113, and a number of files below 2^61: divided first where that is too much.
-    let all = u128::from(share.file_count().max(1));
+    // Below 2^119, and a number of files below 2^67: divided first where that is too much.
+    let all = u128::from(all.max(1));
     let bytes = match bytes.checked_mul(chosen.into()) {
         Some(product) => product / all,
         None => bytes / all * u128::from(chosen),
@@ -255,15 +265,13 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
     Progress::new(chosen, bytes)
 }
 
-fn report(
+/// Puts the result where it was asked for.
+fn print(
     arguments: &VerifyArguments,
     outputs: &Outputs<'_>,
-    share: Share<'_>,
-    state: &ResumeState,
-    progress: &Progress,
+    json: Vec<u8>,
+    text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    let surroundings = state.surroundings(share, arguments.targets.only()?, progress.snapshot());
-    let json = state.verification.document(&surroundings);
     if let Some((path, output)) = &outputs.report {
         output.replace(&json, 0o666).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))
@@ -272,7 +280,7 @@ fn report(
     let text = match (arguments.json, arguments.progress.quiet) {
         (true, _) => json,
         (false, true) => Vec::new(),
-        (false, false) => describe(state, &surroundings).into_bytes(),
+        (false, false) => text().into_bytes(),
     };
     match io::stdout().write_all(&text) {
         Ok(()) => Ok(()),
@@ -285,8 +293,7 @@ const SHOWN_FILES: usize = 20;
 const SHOWN_RANGES: usize = 5;
 
 /// The result for people. Writing to a string does not fail.
-fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
-    let verification = &state.verification;
+fn describe(verification: &Verification, surroundings: &Surroundings<'_>) -> String {
     let files = verification.files();
     let verdict = surroundings.verdict.name();
     let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
@@ -327,14 +334,14 @@ fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
         let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
         let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
     }
-    for problem in state.problems.listed.iter().take(SHOWN_FILES) {
+    for problem in surroundings.problems.iter().take(SHOWN_FILES) {
         describe_problem(&mut text, problem);
     }
     for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
         let _ = writeln!(text, "  {}: unexpected", plain(path));
     }
     let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(state.problems.total) + listed(surroundings.unexpected_total);
+    let more = listed(surroundings.problems_total) + listed(surroundings.unexpected_total);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
     }
@@ -344,12 +351,13 @@ fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
 fn describe_problem(text: &mut String, problem: &serde_json::Value) {
     let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
     let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
+    let target = problem["target"].as_str().map(|target| format!("{}/", plain(target)));
+    let path = format!("{}{}", target.unwrap_or_default(), word(&problem["path"]));
     let _ = match word(&problem["verdict"]).as_str() {
-        "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),
+        "untouched" => writeln!(text, "  {path}: not there"),
         verdict => writeln!(
             text,
-            "  {}: {verdict}, {} bytes missing, {} wrong, {} extra",
-            word(&problem["path"]),
+            "  {path}: {verdict}, {} bytes missing, {} wrong, {} extra",
             count(&problem["bytes"]["missing"]),
             count(&problem["bytes"]["wrong"]),
             count(&problem["bytes"]["extra"]),

@@ -17,6 +17,8 @@ pub use judged::Judged;
 
 /// How many wrong ranges a report names.
 pub const REPORT_RANGES_MAX: usize = 100;
+/// How many targets a report can have.
+pub const REPORT_TARGETS_MAX: usize = 64;
 /// How many threads a report names.
 pub const REPORT_THREADS_MAX: usize = 256;
 /// How many runs the map of a published report has.
@@ -210,6 +212,9 @@ pub struct ReportedRanges {
 pub struct FileRange {
     /// The file's path in the dataset.
     pub path: String,
+    /// The directory of the target that it is on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The range.
     #[serde(flatten)]
     pub range: RangeView,
@@ -229,10 +234,39 @@ pub struct RunOperations {
 pub struct ThreadReport {
     /// The file that it is at.
     pub doing: Option<String>,
+    /// The number of the target that the file is on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<u64>,
     /// Bytes that it has written or read so far.
     pub bytes: u64,
+    /// Bytes a second since it began.
+    #[serde(default)]
+    pub bytes_per_s: f64,
     /// The share of its time since the start in which it had nothing to do, from 0 to 1.
     pub idle_share: f64,
+}
+
+/// One of several targets of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetReport {
+    /// Its number in the spread.
+    pub target: u64,
+    /// Its directory, as it was given.
+    pub directory: String,
+    /// Its files: of each file, every copy.
+    pub files: FilesDone,
+    /// Their bytes.
+    pub bytes: BytesDone,
+    /// Bytes a second from the start to the last of them.
+    pub bytes_per_s: f64,
+    /// The share of the time since the start in which no thread was at work on it, from 0 to 1.
+    pub idle_share: f64,
+    /// How often something was tried again.
+    pub retries: u64,
+    /// Copies that went to other targets, because this one has failed.
+    pub moved: u64,
+    /// Why it has failed; none where it has not.
+    pub failed: Option<String>,
 }
 
 /// A machine.
@@ -291,6 +325,12 @@ pub struct RunReport {
     pub operations: Option<RunOperations>,
     /// What the first [`REPORT_THREADS_MAX`] threads do; none of a mount.
     pub threads: Vec<ThreadReport>,
+    /// The targets, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetReport>,
+    /// How often something was tried again after an error that may pass.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u64,
     /// A verdict for each process; none where it is not known.
     pub map: Option<ProcessMap>,
     /// The machine, where it is told.
@@ -320,6 +360,8 @@ impl RunReport {
             wrong: ReportedRanges::default(),
             operations: None,
             threads: Vec::new(),
+            targets: Vec::new(),
+            retries: 0,
             map: None,
             machine: None,
         }
@@ -335,6 +377,11 @@ impl RunReport {
     pub fn percent_complete(&self) -> f64 {
         percent(self.files, self.bytes)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// By bytes, except that only the last file makes it 100.

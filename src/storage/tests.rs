@@ -123,6 +123,7 @@ fn write_options(existing: Existing, durability: Durability) -> WriteOptions {
         transfer: Transfer::Cached,
         existing,
         durability,
+        patience: Patience::default(),
     }
 }
 
@@ -134,6 +135,7 @@ fn verify_options(drop_cache: bool) -> VerifyOptions {
         drop_cache,
         sample: Sample::ALL,
         stop_after: None,
+        patience: Patience::default(),
     }
 }
 

@@ -11,18 +11,21 @@ use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
-use super::crew::{CrewNotes, PART_BYTES, Work, work_through};
+use super::crew::{CrewNotes, PART_BYTES, Queue, Work, work_through};
 use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
+use super::patience::Patience;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
+use super::targets::Counting;
 use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
@@ -48,6 +51,8 @@ pub struct VerifyOptions {
     pub sample: Sample,
     /// Stop when so many files are not as they should be.
     pub stop_after: Option<NonZeroU64>,
+    /// How often something is tried again that cannot be read.
+    pub patience: Patience,
 }
 
 /// Who hears how a verification gets on, and may stop it.
@@ -58,8 +63,8 @@ pub struct VerifyWatch<'a> {
     pub progress: &'a Progress,
     /// Stops it.
     pub stop: &'a StopFlag,
-    /// Gets the state every few seconds.
-    pub save: &'a (dyn Fn(&ResumeState) + Sync),
+    /// Gets the state every few seconds, of each target one.
+    pub save: &'a (dyn Fn(&[ResumeState]) + Sync),
 }
 
 /// Judges the files of a share below `root`, from where `state` stands, until all are done or a
@@ -72,58 +77,140 @@ pub fn verify<F: Faults>(
     root: &Root<F>,
     share: Share<'_>,
     options: VerifyOptions,
-    mut state: ResumeState,
-    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
+    state: ResumeState,
+    watch: VerifyWatch<'_>,
 ) -> Result<ResumeState, ResumeStateError> {
-    let content = Content::of(share.dataset());
-    let chosen = Chosen::new(share, options.sample);
-    let (first, again) = (state.next, state.failed.keys().copied().collect::<Vec<_>>());
-    state.walk = None;
+    let counting = Counting::of(watch.progress);
+    let part = VerifiedPart { root: Some(root), share, counting, belongs: &|_| true };
+    let mut states = verify_parts(&[part], options, vec![state], watch)?;
+    Ok(states.remove(0))
+}
+
+/// What is verified: files in one directory.
+pub(super) struct VerifiedPart<'a, F> {
+    /// None where it is known that the files are nowhere.
+    pub(super) root: Option<&'a Root<F>>,
+    pub(super) share: Share<'a>,
+    pub(super) counting: Counting<'a>,
+    /// Whether a file of the dataset belongs there.
+    pub(super) belongs: &'a (dyn Fn(Coordinates) -> bool + Sync),
+}
+
+/// Judges the files of all parts at the same time.
+pub(super) fn verify_parts<F: Faults>(
+    parts: &[VerifiedPart<'_, F>],
+    options: VerifyOptions,
+    mut states: Vec<ResumeState>,
+    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
+) -> Result<Vec<ResumeState>, ResumeStateError> {
+    let Some(content) = parts.first().map(|part| Content::of(part.share.dataset())) else {
+        return Ok(states);
+    };
+    let chosen: Vec<Chosen<'_>> =
+        parts.iter().map(|part| Chosen::new(part.share, options.sample)).collect();
+    let first: Vec<u64> = states.iter().map(|state| state.next).collect();
+    let again: Vec<Vec<u64>> =
+        states.iter().map(|state| state.failed.keys().copied().collect()).collect();
+    states.iter_mut().for_each(|state| state.walk = None);
     progress.set_phase(Phase::Checking);
-    *progress.judged.lock() = Some(JudgedSoFar::new(share, &state));
-    let verifier = |state, files| {
+    let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
+    *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
+    let errors = AtomicU64::new(states.iter().map(ResumeState::errors).sum());
+    let run = VerifyRun { options, content: &content, errors: &errors, progress, stop };
+    let verifier = |at: usize, state, files| {
         let start = if let FilesToJudge::From(first) = files { first } else { 0 };
         let results = InOrder::new(start, AHEAD_MAX, state);
-        let (content, chosen) = (&content, &chosen);
-        Verifier { root, share, options, content, chosen, files, results, progress, stop }
+        Verifier { part: &parts[at], run, chosen: &chosen[at], files, results }
     };
-    let unchanged = verifier(state, FilesToJudge::These(&again));
-    let judged_before = unchanged.marks_below(first, &again);
-    if stop.is_set() {
-        return Ok(unchanged.into_state());
+    let unchanged: Vec<_> = states
+        .into_iter()
+        .enumerate()
+        .map(|(at, state)| verifier(at, state, FilesToJudge::These(&again[at])))
+        .collect();
+    for (at, verifier) in unchanged.iter().enumerate() {
+        let judged_before = verifier.marks_below(first[at], &again[at]);
+        if !stop.is_set() && verifier.results.look(|state| state.marks != judged_before) {
+            return Err(ResumeStateError::Changed);
+        }
     }
-    if unchanged.results.look(|state| state.marks != judged_before) {
-        return Err(ResumeStateError::Changed);
+    if stop.is_set() {
+        return Ok(unchanged.into_iter().map(Verifier::into_state).collect());
     }
     progress.set_phase(Phase::Reading);
-    let state = unchanged.run(0..again.len() as u64, save);
-    let mut state = verifier(state, FilesToJudge::From(first)).run(first..share.file_count(), save);
-    if state.next == share.file_count() && !stop.is_set() {
+    let positions = again.iter().map(|again| 0..again.len() as u64).collect();
+    let states = run_all(unchanged, positions, save);
+    let rest = states
+        .into_iter()
+        .enumerate()
+        .map(|(at, state)| verifier(at, state, FilesToJudge::From(first[at])))
+        .collect();
+    let positions = parts.iter().zip(&first).map(|(part, first)| *first..part.share.file_count());
+    let mut states = run_all(rest, positions.collect(), save);
+    if !stop.is_set() && parts.iter().zip(&states).all(|(p, s)| s.next == p.share.file_count()) {
         progress.set_phase(Phase::Checking);
-        state.walk = look_through(root, share, options.sample, stop);
+        for (part, state) in parts.iter().zip(&mut states) {
+            state.walk = look_through(part, options.sample, stop);
+        }
     }
     if let Some(judged) = progress.judged.lock().as_mut() {
-        judged.conclude(share, &state);
+        judged.conclude(&shares, &states);
     }
-    Ok(state)
+    Ok(states)
+}
+
+/// Judges the files of ranges of positions, or until a stop.
+fn run_all<F: Faults>(
+    verifiers: Vec<Verifier<'_, F>>,
+    positions: Vec<Range<u64>>,
+    save: &(dyn Fn(&[ResumeState]) + Sync),
+) -> Vec<ResumeState> {
+    let all = &verifiers;
+    let Some(VerifyRun { options, stop, .. }) = all.first().map(|first| first.run) else {
+        return Vec::new();
+    };
+    thread::scope(|scope| {
+        let (done, until_done) = channel::<()>();
+        // On a thread of its own: nobody who reads waits for the file of the state. Where the
+        // system has none to give, the state is kept at the end only.
+        let _ = thread::Builder::new().spawn_scoped(scope, move || {
+            while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let states = all.iter().map(|one| one.results.look(ResumeState::clone));
+                save(&states.collect::<Vec<_>>());
+            }
+        });
+        let queues: Vec<_> = all
+            .iter()
+            .zip(positions)
+            .map(|(work, files)| Queue { work, target: work.part.counting.number(), files })
+            .collect();
+        work_through(&queues, (options.threads, options.placement), stop);
+        drop(done);
+    });
+    verifiers.into_iter().map(Verifier::into_state).collect()
 }
 
 /// Looks through the tree; `None` where it was stopped.
 fn look_through<F: Faults>(
-    root: &Root<F>,
-    share: Share<'_>,
+    part: &VerifiedPart<'_, F>,
     sample: Sample,
     stop: &StopFlag,
 ) -> Option<Walk> {
-    let mut walk = Walk::default();
+    let (share, mut walk) = (part.share, Walk::default());
+    let Some(root) = part.root else { return (!stop.is_set()).then_some(walk) };
     // One node looks for all, so that the nodes' counts can be added up.
     if share.node().is_none_or(|node| node == 0) {
         let is_all = sample == Sample::ALL;
-        walk::find_unexpected(root, share.dataset(), is_all, stop, &mut walk);
+        let what = (share.dataset(), part.belongs);
+        walk::find_unexpected(root, what, is_all, stop, &mut walk);
     }
     if let Err(error) = root.check_is_there() {
-        walk.failures.add(FileFailure { path: ".".to_owned(), error: error.to_string() });
+        let (path, target) = (".".to_owned(), None);
+        walk.failures.add(FileFailure { path, target, error: error.to_string() });
     }
+    walk.failures
+        .listed
+        .iter_mut()
+        .for_each(|failure| failure.target = part.counting.target_name());
     (!stop.is_set()).then_some(walk)
 }
 
@@ -140,16 +227,23 @@ enum Outcome {
     Failed(String),
 }
 
-struct Verifier<'a, F> {
-    root: &'a Root<F>,
-    share: Share<'a>,
+/// What all parts have in common.
+#[derive(Clone, Copy)]
+struct VerifyRun<'a> {
     options: VerifyOptions,
     content: &'a Content,
+    /// Files of all parts that are not as they should be.
+    errors: &'a AtomicU64,
+    progress: &'a Progress,
+    stop: &'a StopFlag,
+}
+
+struct Verifier<'a, F> {
+    part: &'a VerifiedPart<'a, F>,
+    run: VerifyRun<'a>,
     chosen: &'a Chosen<'a>,
     files: FilesToJudge<'a>,
     results: InOrder<Outcome, ResumeState>,
-    progress: &'a Progress,
-    stop: &'a StopFlag,
 }
 
 /// Which files a run is about. It counts them from where it begins.
@@ -162,7 +256,8 @@ enum FilesToJudge<'a> {
 }
 
 /// A file that is being read.
-struct Reading<'a> {
+struct Reading<'a, F> {
+    root: &'a Root<F>,
     position: u64,
     expectation: FileContent,
     file: OpenFile,
@@ -173,30 +268,30 @@ struct Reading<'a> {
 }
 
 impl<'a, F: Faults> Work for Verifier<'a, F> {
-    type OpenFile = Reading<'a>;
+    type OpenFile = Reading<'a, F>;
     type Tools = Buffer;
 
     fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+        Buffer::new(self.run.options.transfer)
     }
 
-    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a, F>, u64)> {
         let index = self.index(position);
-        let file = self.share.file(index);
+        let file = self.part.share.file(index);
         if !self.chosen.has(index) {
             self.finish(position, Outcome::NotChosen);
             return None;
         }
-        let expectation = self.share.dataset().file_content(file);
-        match self.open_file(file) {
-            Ok(Some((file, stat))) => {
+        let expectation = self.part.share.dataset().file_content(file);
+        match self.open_patiently(file) {
+            Ok(Some((root, file, stat))) => {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
-                let judge = Judge { content: self.content, expectation };
-                let ahead_max = self.options.threads as u64;
+                let judge = Judge { content: self.run.content, expectation };
+                let ahead_max = self.run.options.threads as u64;
                 let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
                 let failure = Mutex::new(None);
                 Some((
-                    Reading { position, expectation, file, length, mark, failure, judging },
+                    Reading { root, position, expectation, file, length, mark, failure, judging },
                     length,
                 ))
             }
@@ -213,28 +308,37 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 
     fn number(&self, position: u64) -> u64 {
-        self.index(position)
+        self.part.share.index_in_whole(self.index(position))
+    }
+
+    fn enter(&self) {
+        self.part.counting.enter();
+    }
+
+    fn leave(&self) {
+        self.part.counting.leave();
     }
 
     fn notes(&self) -> Option<&CrewNotes> {
-        Some(&self.progress.crew)
+        Some(&self.run.progress.crew)
     }
 
-    fn part(&self, reading: &Reading<'a>, part: Range<u64>, buffer: &mut Buffer) {
-        let dataset = self.share.dataset();
+    fn part(&self, reading: &Reading<'a, F>, part: Range<u64>, buffer: &mut Buffer) {
+        let dataset = self.part.share.dataset();
         let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
+        let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
         let mut extents = ExtentMap::default();
-        let mut offset = part.start;
+        let (mut offset, mut tries) = (part.start, 0);
         while offset < part.end {
-            if self.stop.is_set() {
+            if self.run.stop.is_set() {
                 return;
             }
             let block = buffer.as_mut();
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             // Past the page cache a block is read whole: its length must be aligned.
-            let length = match read_block(&self.root.disk, &reading.file, offset, block) {
+            let length = match read_block(&reading.root.disk, &reading.file, offset, block) {
                 Ok(length) => length.min(wanted),
+                Err(error) if self.tries_again(&mut tries, &error) => continue,
                 Err(error) => {
                     reading.failure.lock().get_or_insert(error);
                     return;
@@ -247,24 +351,26 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
             let block = (offset, &block[..length]);
             recognise_block(&recogniser, reading.expectation, &mut extents, block);
             offset += length as u64;
-            self.progress.bytes(length as u64);
+            self.part.counting.bytes(length as u64);
         }
         let number = part.start / PART_BYTES;
-        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+        reading
+            .judging
+            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
     }
 
-    fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
-        if self.stop.is_set() {
+    fn close(&self, reading: Reading<'a, F>) -> Option<(Reading<'a, F>, u64)> {
+        if self.run.stop.is_set() {
             return None;
         }
-        let Reading { position, expectation, file, length, mark, failure, judging } = reading;
+        let Reading { root, position, expectation, file, length, mark, failure, judging } = reading;
         if let Some(error) = failure.into_inner() {
             self.fail(position, &error);
             return None;
         }
-        if self.options.drop_cache {
+        if self.run.options.drop_cache {
             // It was dropped before too; that this one is only a courtesy is no failure.
-            let _ = drop_cache(&self.root.disk, &file);
+            let _ = drop_cache(&root.disk, &file);
         }
         let (judge, _) = judging.into_consumer();
         let judged = judge.finish(expectation.file, length);
@@ -273,28 +379,52 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 }
 
-impl<F: Faults> Verifier<'_, F> {
-    /// The file and its attributes; `None` where there is none.
-    fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        let path = self.share.path(file);
+impl<'a, F: Faults> Verifier<'a, F> {
+    /// Whether to try again, after a pause.
+    fn tries_again(&self, tries: &mut u32, error: &io::Error) -> bool {
+        let again = self.run.options.patience.tries_again(tries, error, self.run.stop);
+        if again {
+            self.part.counting.retry();
+        }
+        again
+    }
+
+    /// The file, where it is, and its attributes; `None` where there is none.
+    #[expect(clippy::type_complexity, reason = "each of the three is said once")]
+    fn open_patiently(
+        &self,
+        file: Coordinates,
+    ) -> io::Result<Option<(&'a Root<F>, OpenFile, Stat)>> {
+        let Some(root) = self.part.root else { return Ok(None) };
+        let mut tries = 0;
+        loop {
+            match self.open_file(root, file) {
+                Err(error) if self.tries_again(&mut tries, &error) => {}
+                opened => return Ok(opened?.map(|(file, stat)| (root, file, stat))),
+            }
+        }
+    }
+
+    fn open_file(&self, root: &Root<F>, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
+        let path = self.part.share.path(file);
         let path = Path::new(&path);
-        let disk = &self.root.disk;
+        let disk = &root.disk;
         let open =
-            |links| open_to_read(disk, &self.root.directory, path, (self.options.transfer, links));
+            |links| open_to_read(disk, &root.directory, path, (self.run.options.transfer, links));
         let opened = match open(Links::Refuse) {
             Ok(opened) => opened,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
                 // Opening a device may do something: only links to files are followed. A dangling
                 // one is a name that cannot be opened, not a file that is missing.
-                check_kind(disk.stat_at(&self.root.directory, path, Links::Follow)?)?;
+                check_kind(disk.stat_at(&root.directory, path, Links::Follow)?)?;
                 open(Links::Follow)?
             }
             Err(error) => return Err(error),
         };
         let stat = disk.stat(&opened)?;
         check_kind(stat)?;
-        if self.options.drop_cache {
+        if self.run.options.drop_cache {
             drop_cache(disk, &opened)?;
         }
         Ok(Some((opened, stat)))
@@ -310,60 +440,44 @@ impl<F: Faults> Verifier<'_, F> {
         }
     }
 
-    /// Judges the files of a range of positions, or until a stop.
-    fn run(self, positions: Range<u64>, save: &(dyn Fn(&ResumeState) + Sync)) -> ResumeState {
-        let this = &self;
-        thread::scope(|scope| {
-            let (done, until_done) = channel::<()>();
-            // On a thread of its own: nobody who reads waits for the file of the state. Where the
-            // system has none to give, the state is kept at the end only.
-            let _ = thread::Builder::new().spawn_scoped(scope, move || {
-                while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                    save(&this.results.look(ResumeState::clone));
-                }
-            });
-            let by = (this.options.threads, this.options.placement);
-            work_through(this, positions, by, this.stop);
-            drop(done);
-        });
-        self.into_state()
-    }
-
     fn into_state(self) -> ResumeState {
         self.results.into_consumer().0
     }
 
     fn fail(&self, position: u64, error: &io::Error) {
-        let path = self.share.path(self.share.file(self.index(position)));
-        self.progress.failure(&path, error);
+        let path = self.part.share.path(self.part.share.file(self.index(position)));
+        self.part.counting.failure(&path, error);
         self.finish(position, Outcome::Failed(error.to_string()));
     }
 
     fn finish(&self, position: u64, outcome: Outcome) {
         if let Outcome::Judged(..) = outcome {
-            self.progress.file();
+            self.part.counting.file();
         }
-        self.results.bring(position, outcome, self.stop, |state, position, outcome| {
-            if self.stop.is_set() {
+        self.results.bring(position, outcome, self.run.stop, |state, position, outcome| {
+            if self.run.stop.is_set() {
                 // Counted now, it would be counted again when the work goes on.
                 return;
             }
             let index = self.index(position);
+            let before = state.errors();
             match self.files {
                 FilesToJudge::From(_) => state.next = index + 1,
                 FilesToJudge::These(_) => state.retry(index),
             }
             self.count(state, index, outcome);
-            self.tell(|so_far| so_far.reached(self.share, state.next));
-            if self.options.stop_after.is_some_and(|most| state.errors() >= most.get()) {
-                self.stop.set();
+            self.tell(|so_far| so_far.reached(self.part.share, state.next));
+            let more = state.errors().wrapping_sub(before);
+            let errors = self.run.errors.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
+            if self.run.options.stop_after.is_some_and(|most| errors >= most.get()) {
+                self.run.stop.set();
             }
         });
     }
 
     /// Tells whoever looks.
     fn tell(&self, what: impl FnOnce(&mut JudgedSoFar)) {
-        if let Some(so_far) = self.progress.judged.lock().as_mut() {
+        if let Some(so_far) = self.run.progress.judged.lock().as_mut() {
             what(so_far);
         }
     }
@@ -373,14 +487,18 @@ impl<F: Faults> Verifier<'_, F> {
             Outcome::NotChosen => {}
             Outcome::Failed(error) => {
                 state.fail(index, error);
-                self.tell(|so_far| so_far.fail(self.share.file(index)));
+                self.tell(|so_far| so_far.fail(self.part.share.file(index)));
             }
             Outcome::Judged(judged, mark) => {
                 state.marks.add(mark);
-                let path = self.share.path(judged.file);
-                self.tell(|so_far| so_far.add(self.share.dataset(), &path, &judged));
-                let problem = state.verification.add(self.share.dataset(), path, &judged);
-                if let Some(problem) = problem {
+                let path = self.part.share.path(judged.file);
+                let dataset = self.part.share.dataset();
+                let target = self.part.counting.target_name();
+                self.tell(|so_far| so_far.add(dataset, (&path, target.as_deref()), &judged));
+                if let Some(mut problem) = state.verification.add(dataset, path, &judged) {
+                    if let Some(target) = target {
+                        problem["target"] = target.into();
+                    }
                     state.problems.add(problem);
                 }
             }

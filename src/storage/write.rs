@@ -1,6 +1,7 @@
 //! Writing the dataset into a directory.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -11,15 +12,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::statvfs::statvfs;
 
 use super::block_file::{Buffer, NewFile, open_to_read, read_block};
-use super::crew::{CrewNotes, Work, work_through};
+use super::crew::{CrewNotes, Queue, Work, work_through};
 use super::outcome::{FailureLog, FileFailure, Findings};
+use super::patience::{Patience, is_of_disk};
 use super::target::{Parents, split};
+use super::targets::{Counting, TargetTally};
 use super::{Progress, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
 use crate::numa::Placement;
 use crate::report::Phase;
+use crate::sync::Mutex;
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct WriteOptions {
     pub existing: Existing,
     /// What each file has to be before it gets its name.
     pub durability: Durability,
+    /// How often a file is tried again.
+    pub patience: Patience,
 }
 
 /// Writes the files of a share below `root`, until all are done or a stop.
@@ -59,12 +65,10 @@ pub fn write<F: Faults>(
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
-    let parents = Parents::new(root, options.durability, share.node());
-    let failures_ref = &failures;
-    let writer =
-        Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
-    let by = (options.threads, options.placement);
-    work_through(&writer, 0..share.file_count(), by, stop);
+    let counting = Counting::of(progress);
+    let run = WriteRun { options, content: &content, failures: &failures, stop };
+    let writer = Writer::new(root, share, (counting, CopiesElsewhere::No), run);
+    work_through(&[writer.queue()], (options.threads, options.placement), stop);
     failures.into_findings()
 }
 
@@ -89,24 +93,90 @@ pub fn existing_bytes(root: &Path, share: Share<'_>) -> u128 {
         .sum()
 }
 
-struct Writer<'a, F> {
+/// What all targets of a run have in common.
+#[derive(Clone, Copy)]
+pub(super) struct WriteRun<'a> {
+    pub(super) options: WriteOptions,
+    pub(super) content: &'a Content,
+    pub(super) failures: &'a FailureLog,
+    pub(super) stop: &'a StopFlag,
+}
+
+/// Whether files that a failed target does not take are made on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CopiesElsewhere {
+    No,
+    Yes,
+}
+
+/// Writes the files of one target.
+pub(super) struct Writer<'a, F> {
     root: &'a Root<F>,
     parents: Parents<'a, F>,
     share: Share<'a>,
+    counting: Counting<'a>,
+    elsewhere: CopiesElsewhere,
     options: WriteOptions,
-    content: Content,
+    content: &'a Content,
     progress: &'a Progress,
     failures: &'a FailureLog,
     stop: &'a StopFlag,
 }
 
+impl<'a, F: Faults> Writer<'a, F> {
+    pub(super) fn new(
+        root: &'a Root<F>,
+        share: Share<'a>,
+        (counting, elsewhere): (Counting<'a>, CopiesElsewhere),
+        WriteRun { options, content, failures, stop }: WriteRun<'a>,
+    ) -> Self {
+        let parents = Parents::new(root, options.durability, share.node());
+        let progress = counting.run;
+        Self {
+            root,
+            parents,
+            share,
+            counting,
+            elsewhere,
+            options,
+            content,
+            progress,
+            failures,
+            stop,
+        }
+    }
+
+    /// All of its files.
+    pub(super) fn queue(&self) -> Queue<'_, Self> {
+        let files = 0..self.share.file_count();
+        Queue { work: self, target: self.counting.number(), files }
+    }
+}
+
 /// A file on its way.
-struct PendingFile {
+pub(super) struct PendingFile {
     coordinates: Coordinates,
     parent: Arc<OpenDirectory>,
     name: OsString,
     stage: Stage,
+    /// It cannot be written, or is not what it should be.
     failed: AtomicBool,
+    /// Why it cannot be written.
+    error: Mutex<Option<io::Error>>,
+    /// How often it was tried again.
+    tries: u32,
+}
+
+impl PendingFile {
+    fn new(
+        coordinates: Coordinates,
+        parent: Arc<OpenDirectory>,
+        name: OsString,
+        stage: Stage,
+    ) -> Self {
+        let (failed, error) = (AtomicBool::new(false), Mutex::new(None));
+        Self { coordinates, parent, name, stage, failed, error, tries: 0 }
+    }
 }
 
 enum Stage {
@@ -125,7 +195,21 @@ impl<F: Faults> Work for Writer<'_, F> {
 
     fn open(&self, index: u64, _: &mut Buffer) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
-        self.unless_failed(coordinates, self.begin(coordinates))
+        if let Some(target) = self.counting.target.filter(|target| target.has_failed()) {
+            let why = target.why_failed().unwrap_or_default();
+            self.give_up(coordinates, &format_args!("the target has failed: {why}"));
+            return None;
+        }
+        let mut tries = 0;
+        loop {
+            match self.begin(coordinates) {
+                Err(error) if self.tries_again(&mut tries, &error) => {}
+                begun => {
+                    let begun = begun.map(|target| PendingFile { tries, ..target });
+                    return self.unless_failed(coordinates, begun);
+                }
+            }
+        }
     }
 
     fn part(&self, target: &PendingFile, part: Range<u64>, buffer: &mut Buffer) {
@@ -144,16 +228,15 @@ impl<F: Faults> Work for Writer<'_, F> {
                     self.content.fill(target.coordinates, offset, block);
                     if let Err(error) = new.write(&self.root.disk, offset, block) {
                         // One failure a file, however many threads work on it.
-                        if !target.failed.swap(true, Ordering::Relaxed) {
-                            self.fail(target.coordinates, &error);
-                        }
+                        target.error.lock().get_or_insert(error);
+                        target.failed.store(true, Ordering::Relaxed);
                         return;
                     }
                     block.len() as u64
                 }
             };
             offset += done;
-            self.progress.bytes(done);
+            self.counting.bytes(done);
         }
     }
 
@@ -161,12 +244,20 @@ impl<F: Faults> Work for Writer<'_, F> {
         Some(&self.progress.crew)
     }
 
-    fn may_go_on(&self, target: &PendingFile) -> bool {
-        matches!(target.stage, Stage::Checking(_))
+    fn number(&self, index: u64) -> u64 {
+        self.share.index_in_whole(index)
+    }
+
+    fn enter(&self) {
+        self.counting.enter();
+    }
+
+    fn leave(&self) {
+        self.counting.leave();
     }
 
     fn close(&self, target: PendingFile) -> Option<(PendingFile, u64)> {
-        let PendingFile { coordinates, parent, name, stage, failed } = target;
+        let PendingFile { coordinates, parent, name, stage, failed, error, tries } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
         let is_new = matches!(stage, Stage::Writing(_));
@@ -182,21 +273,24 @@ impl<F: Faults> Work for Writer<'_, F> {
             Stage::Checking(_) => Ok(()),
             Stage::Writing(new) if failed || self.stop.is_set() => {
                 new.discard(disk, &parent);
-                return None;
+                match error.into_inner() {
+                    Some(error) => Err(error),
+                    None => return None,
+                }
             }
             Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
         match finished {
             Ok(()) => {
-                self.progress.file();
+                self.counting.file();
                 if is_new {
                     let path = || self.share.path(coordinates);
                     self.progress.created(path, self.size_bytes(coordinates));
                 }
+                None
             }
-            Err(error) => self.fail(coordinates, &error),
+            Err(error) => self.make_again((coordinates, parent, name), tries, error),
         }
-        None
     }
 }
 
@@ -206,9 +300,53 @@ impl<F: Faults> Writer<'_, F> {
     }
 
     fn fail(&self, file: Coordinates, error: &io::Error) {
+        if let Some(target) = self.counting.target.filter(|_| is_of_disk(error)) {
+            target.fail(error);
+        }
+        self.give_up(file, error);
+    }
+
+    /// There is no such file here in the end: it has failed, or its copies are elsewhere.
+    fn give_up(&self, file: Coordinates, error: &dyn Display) {
+        let has_failed = |target: &TargetTally| target.has_failed();
+        if self.elsewhere == CopiesElsewhere::Yes && self.counting.target.is_some_and(has_failed) {
+            self.counting.target.inspect(|target| target.move_file());
+            return;
+        }
         let path = self.share.path(file);
-        self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+        self.counting.failure(&path, error);
+        let target = self.counting.target_name();
+        self.failures.add(FileFailure { path, target, error: error.to_string() });
+    }
+
+    /// Whether to try again, after a pause.
+    fn tries_again(&self, tries: &mut u32, error: &io::Error) -> bool {
+        let again = self.options.patience.tries_again(tries, error, self.stop);
+        if again {
+            self.counting.retry();
+        }
+        again
+    }
+
+    /// Makes a file again from its first byte, as often as errors may pass. What an earlier write
+    /// or a sync has failed to store nobody knows, so nothing of it is kept.
+    fn make_again(
+        &self,
+        (file, parent, name): (Coordinates, Arc<OpenDirectory>, OsString),
+        mut tries: u32,
+        error: io::Error,
+    ) -> Option<(PendingFile, u64)> {
+        let mut error = error;
+        while self.tries_again(&mut tries, &error) {
+            match self.create(file, Arc::clone(&parent), name.clone()) {
+                Ok(target) => {
+                    return self.unless_failed(file, Ok(PendingFile { tries, ..target }));
+                }
+                Err(next) => error = next,
+            }
+        }
+        self.fail(file, &error);
+        None
     }
 
     fn unless_failed(
@@ -260,8 +398,7 @@ impl<F: Faults> Writer<'_, F> {
                 self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
                 let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
-                let failed = AtomicBool::new(false);
-                return Ok(PendingFile { coordinates: file, parent, name, stage, failed });
+                return Ok(PendingFile::new(file, parent, name, stage));
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -281,8 +418,7 @@ impl<F: Faults> Writer<'_, F> {
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
         let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
-        let failed = AtomicBool::new(false);
-        Ok(PendingFile { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
+        Ok(PendingFile::new(file, parent, name, Stage::Writing(new)))
     }
 
     /// Whether an existing file has the right bytes in the first block of a range. Bytes that
