@@ -75,7 +75,7 @@ pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
-pub use reports::read_reports;
+pub use reports::{read_reports, read_reports_in};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;

@@ -1,7 +1,7 @@
 //! What verifications of several targets know, together.
 
 use super::outcome::Findings;
-use super::{ProgressSnapshot, ResumeState, Sample, Share};
+use super::{FILES_LISTED_MAX, ProgressSnapshot, ResumeState, Sample, Share};
 use crate::report::{Surroundings, Verification};
 use crate::verdict::Verdict;
 
@@ -46,7 +46,11 @@ pub(super) fn surroundings_of_all<'a>(
         files_left_out: files.saturating_sub(done),
         seconds: progress.seconds,
         bytes_read: progress.bytes,
-        problems: states.iter().flat_map(|state| &state.problems.listed).collect(),
+        problems: states
+            .iter()
+            .flat_map(|state| &state.problems.listed)
+            .take(FILES_LISTED_MAX)
+            .collect(),
         problems_total: states.iter().map(|state| state.problems.total).sum(),
         unexpected: unexpected.listed,
         unexpected_total: unexpected.total,

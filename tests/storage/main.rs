@@ -15,3 +15,4 @@ mod damage;
 mod full;
 mod hostile;
 mod reports;
+mod targets;

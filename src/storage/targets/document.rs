@@ -200,7 +200,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let document = document();
-        assert_eq!(Document::parse(&document.json().unwrap()).unwrap(), document);
+        let json = document.json().unwrap();
+        assert_eq!(Document::parse(&json).unwrap(), document);
+        let schema = include_str!("../../../docs/schema/spread.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        let even = Document { spread: Spread::even(3, 1).unwrap(), ..document };
+        for json in [json, even.json().unwrap()] {
+            let value = serde_json::from_slice(&json).unwrap();
+            assert!(jsonschema::draft202012::is_valid(&schema, &value), "{value:#}");
+        }
     }
 
     #[test]

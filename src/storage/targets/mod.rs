@@ -35,3 +35,6 @@ pub use spread::{Spread, SpreadError, SpreadRule, TARGETS_MAX, TargetSet};
 pub use tally::TargetTally;
 pub use verify::{TargetFiles, TargetStates, verify_targets};
 pub use write::write_to_targets;
+
+#[cfg(test)]
+mod tests;
