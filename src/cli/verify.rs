@@ -14,6 +14,7 @@ use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -86,6 +87,9 @@ pub(super) struct VerifyArguments {
     )]
     stop_after: Option<NonZeroU64>,
 
+    #[command(flatten, next_help_heading = "Verifying")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -116,10 +120,13 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     };
     let directories = arguments.targets.directories();
     let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let threads = arguments.part.threads_for(roots.len());
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
-        threads: arguments.part.threads_for(roots.len()),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         drop_cache: arguments.drop_cache,
         sample,
         stop_after: arguments.stop_after,
@@ -164,6 +171,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             Failure::system(format!("cannot write the state '{}': {error}", path.display()))
         })?;
     }
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
     let surroundings = state.surroundings(share, root.path(), progress.snapshot());

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -83,6 +84,9 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     force: bool,
 
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -144,6 +148,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     Ok(conclude(share, failures.total, interrupted, &progress))
@@ -151,10 +156,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
 
 impl WriteArguments {
     fn options(&self) -> Result<WriteOptions, Failure> {
+        let threads = self.part.threads_for(self.targets.directories().len());
+        let transfer = if self.direct_io { Transfer::Direct } else { Transfer::Cached };
         Ok(WriteOptions {
-            threads: self.part.threads_for(self.targets.directories().len()),
+            threads,
             placement: self.numa.placement()?,
-            transfer: if self.direct_io { Transfer::Direct } else { Transfer::Cached },
+            transfer,
+            requests: self.queue.requests(transfer, threads)?,
             existing: match (self.resume, self.overwrite) {
                 (true, _) => Existing::Resume,
                 (_, true) => Existing::Overwrite,

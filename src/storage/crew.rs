@@ -95,7 +95,7 @@ pub(super) fn work_through<W: Work>(
         let number = settled.fetch_add(1, Ordering::Relaxed);
         let _settled = nodes.map(|nodes| Placement::settle(nodes, number));
         let notes = taking_notes.join();
-        crew.join(number, (&mut first.work.tools(), &notes));
+        crew.join(number, &notes);
         notes.rest();
     });
 }
@@ -155,23 +155,31 @@ type Own<'a, T> = (&'a mut T, &'a ThreadNotes);
 
 impl<W: Work> Crew<'_, '_, W> {
     /// Works as a thread of a number, until there is nothing to do for anybody.
-    fn join(&self, number: usize, (tools, notes): Own<'_, W::Tools>) {
+    fn join(&self, number: usize, notes: &ThreadNotes) {
         self.table.lock().threads += 1;
-        let own_queue = number % self.queues.len();
+        // It stays with the queue that it has last taken something of: each has tools of its own.
+        let mut queue = number % self.queues.len();
+        let mut tools = self.queues[queue].work.tools();
         loop {
-            while let Some(of) = self.take_file(own_queue) {
-                let Queue { work, target, .. } = self.queues[of.queue];
-                notes.at(target, work.number(of.index));
-                work.enter();
-                let opened = work.open(of.index, tools);
-                self.work_on(of, opened, (tools, notes));
-                work.leave();
+            let file = self.take_file(queue);
+            let held = match file {
+                Some(_) => None,
+                None => self.hold_any_or_wait(queue, notes),
+            };
+            let Some(of) = file.or(held.as_ref().map(|held| held.of)) else { return };
+            let Queue { work, target, .. } = self.queues[of.queue];
+            if of.queue != queue {
+                (queue, tools) = (of.queue, work.tools());
             }
-            let Some(held) = self.hold_any_or_wait(own_queue, notes) else { return };
-            let Queue { work, target, .. } = self.queues[held.of.queue];
-            notes.at(target, work.number(held.of.index));
+            notes.at(target, work.number(of.index));
             work.enter();
-            self.share(held, (tools, notes));
+            match held {
+                Some(held) => self.share(held, (&mut tools, notes)),
+                None => {
+                    let opened = work.open(of.index, &mut tools);
+                    self.work_on(of, opened, (&mut tools, notes));
+                }
+            }
             work.leave();
         }
     }

@@ -13,27 +13,28 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
+use super::block_file::{drop_cache, open_to_read};
 use super::crew::{CrewNotes, PART_BYTES, Queue, Work, work_through};
 use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
 use super::patience::Patience;
+use super::pipeline::Pipeline;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
 use super::targets::Counting;
-use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
+use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::{JudgedFile, Phase};
-use crate::sync::Mutex;
 use crate::verdict::Judge;
 
 /// How to verify.
@@ -45,6 +46,8 @@ pub struct VerifyOptions {
     pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
+    /// In requests of which size, and how many at a time.
+    pub requests: Requests,
     /// Whether the kernel is to forget each file before it is read.
     pub drop_cache: bool,
     /// Which files.
@@ -81,15 +84,16 @@ pub fn verify<F: Faults>(
     watch: VerifyWatch<'_>,
 ) -> Result<ResumeState, ResumeStateError> {
     let counting = Counting::of(watch.progress);
-    let part = VerifiedPart { root: Some(root), share, counting, belongs: &|_| true };
+    let part = VerifiedPart { root, is_nowhere: false, share, counting, belongs: &|_| true };
     let mut states = verify_parts(&[part], options, vec![state], watch)?;
     Ok(states.remove(0))
 }
 
 /// What is verified: files in one directory.
 pub(super) struct VerifiedPart<'a, F> {
-    /// None where it is known that the files are nowhere.
-    pub(super) root: Option<&'a Root<F>>,
+    pub(super) root: &'a Root<F>,
+    /// It is known that the files are neither there nor anywhere else.
+    pub(super) is_nowhere: bool,
     pub(super) share: Share<'a>,
     pub(super) counting: Counting<'a>,
     /// Whether a file of the dataset belongs there.
@@ -196,7 +200,10 @@ fn look_through<F: Faults>(
     stop: &StopFlag,
 ) -> Option<Walk> {
     let (share, mut walk) = (part.share, Walk::default());
-    let Some(root) = part.root else { return (!stop.is_set()).then_some(walk) };
+    if part.is_nowhere {
+        return (!stop.is_set()).then_some(walk);
+    }
+    let root = part.root;
     // One node looks for all, so that the nodes' counts can be added up.
     if share.node().is_none_or(|node| node == 0) {
         let is_all = sample == Sample::ALL;
@@ -256,26 +263,40 @@ enum FilesToJudge<'a> {
 }
 
 /// A file that is being read.
-struct Reading<'a, F> {
-    root: &'a Root<F>,
+struct Reading<'a> {
     position: u64,
     expectation: FileContent,
-    file: OpenFile,
+    file: Arc<OpenFile>,
     length: u64,
     mark: Marks,
-    failure: Mutex<Option<io::Error>>,
+    failure: OnceLock<io::Error>,
     judging: InOrder<ExtentMap, FileJudge<'a>>,
 }
 
-impl<'a, F: Faults> Work for Verifier<'a, F> {
-    type OpenFile = Reading<'a, F>;
-    type Tools = Buffer;
+/// What a thread reads with, and what it knows of the part whose blocks are coming.
+struct Reader<F: Faults> {
+    blocks: Pipeline<F>,
+    part: PartSoFar,
+}
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.run.options.transfer)
+#[derive(Default)]
+struct PartSoFar {
+    extents: ExtentMap,
+    /// The file ended, or could not be read: what comes after that does not count.
+    ended: bool,
+}
+
+impl<'a, F: Faults> Work for Verifier<'a, F> {
+    type OpenFile = Reading<'a>;
+    type Tools = Reader<F>;
+
+    fn tools(&self) -> Reader<F> {
+        let VerifyOptions { transfer, requests, .. } = self.run.options;
+        let blocks = Pipeline::new(&self.part.root.disk, transfer, requests);
+        Reader { blocks, part: PartSoFar::default() }
     }
 
-    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a, F>, u64)> {
+    fn open(&self, position: u64, _: &mut Reader<F>) -> Option<(Reading<'a>, u64)> {
         let index = self.index(position);
         let file = self.part.share.file(index);
         if !self.chosen.has(index) {
@@ -284,14 +305,15 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         }
         let expectation = self.part.share.dataset().file_content(file);
         match self.open_patiently(file) {
-            Ok(Some((root, file, stat))) => {
+            Ok(Some((file, stat))) => {
                 let (length, mark) = (stat.length, Marks::of(index, &Ok(stat)));
                 let judge = Judge { content: self.run.content, expectation };
                 let ahead_max = self.run.options.threads as u64;
                 let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
-                let failure = Mutex::new(None);
+                let failure = OnceLock::new();
+                let file = Arc::new(file);
                 Some((
-                    Reading { root, position, expectation, file, length, mark, failure, judging },
+                    Reading { position, expectation, file, length, mark, failure, judging },
                     length,
                 ))
             }
@@ -323,54 +345,44 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         Some(&self.run.progress.crew)
     }
 
-    fn part(&self, reading: &Reading<'a, F>, part: Range<u64>, buffer: &mut Buffer) {
-        let dataset = self.part.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
-        let mut extents = ExtentMap::default();
-        let (mut offset, mut tries) = (part.start, 0);
-        while offset < part.end {
-            if self.run.stop.is_set() {
-                return;
+    fn part(&self, reading: &Reading<'a>, part: Range<u64>, reader: &mut Reader<F>) {
+        let Reader { blocks, part: so_far } = reader;
+        let mut left = part;
+        while !left.is_empty() && !self.run.stop.is_set() {
+            if reading.failure.get().is_some() {
+                // The rest is of no use. Others may wait for this part's turn all the same.
+                blocks.finish_reads(&mut |range, read| {
+                    self.recognise(reading, so_far, range, read);
+                });
+                return self.bring(reading, so_far, left.end);
             }
-            let block = buffer.as_mut();
-            let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
-            // Past the page cache a block is read whole: its length must be aligned.
-            let length = match read_block(&reading.root.disk, &reading.file, offset, block) {
-                Ok(length) => length.min(wanted),
-                Err(error) if self.tries_again(&mut tries, &error) => continue,
-                Err(error) => {
-                    reading.failure.lock().get_or_insert(error);
-                    return;
-                }
-            };
-            if length == 0 {
-                // It became shorter while it was read.
-                break;
-            }
-            let block = (offset, &block[..length]);
-            recognise_block(&recogniser, reading.expectation, &mut extents, block);
-            offset += length as u64;
-            self.part.counting.bytes(length as u64);
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            blocks.read(&reading.file, block, &mut |range, read| {
+                self.recognise(reading, so_far, range, read);
+            });
         }
-        let number = part.start / PART_BYTES;
-        reading
-            .judging
-            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
     }
 
-    fn close(&self, reading: Reading<'a, F>) -> Option<(Reading<'a, F>, u64)> {
+    fn settle(&self, reading: &Reading<'a>, reader: &mut Reader<F>) {
+        let Reader { blocks, part: so_far } = reader;
+        blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
+        *so_far = PartSoFar::default();
+        self.run.progress.note_queue(blocks.refusal());
+    }
+
+    fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
         if self.run.stop.is_set() {
             return None;
         }
-        let Reading { root, position, expectation, file, length, mark, failure, judging } = reading;
+        let Reading { position, expectation, file, length, mark, failure, judging } = reading;
         if let Some(error) = failure.into_inner() {
             self.fail(position, &error);
             return None;
         }
         if self.run.options.drop_cache {
             // It was dropped before too; that this one is only a courtesy is no failure.
-            let _ = drop_cache(&root.disk, &file);
+            let _ = drop_cache(&self.part.root.disk, &file);
         }
         let (judge, _) = judging.into_consumer();
         let judged = judge.finish(expectation.file, length);
@@ -389,24 +401,91 @@ impl<'a, F: Faults> Verifier<'a, F> {
         again
     }
 
-    /// The file, where it is, and its attributes; `None` where there is none.
-    #[expect(clippy::type_complexity, reason = "each of the three is said once")]
-    fn open_patiently(
-        &self,
-        file: Coordinates,
-    ) -> io::Result<Option<(&'a Root<F>, OpenFile, Stat)>> {
-        let Some(root) = self.part.root else { return Ok(None) };
+    /// The file and its attributes; `None` where there is none.
+    fn open_patiently(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
+        if self.part.is_nowhere {
+            return Ok(None);
+        }
         let mut tries = 0;
         loop {
-            match self.open_file(root, file) {
+            match self.open_file(file) {
                 Err(error) if self.tries_again(&mut tries, &error) => {}
-                opened => return Ok(opened?.map(|(file, stat)| (root, file, stat))),
+                opened => return opened,
             }
         }
     }
 
-    fn open_file(&self, root: &Root<F>, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        let path = self.part.share.path(file);
+    /// Recognises a block that was read. The last one of a part has it brought to the judge.
+    fn recognise(
+        &self,
+        reading: &Reading<'a>,
+        so_far: &mut PartSoFar,
+        range: Range<u64>,
+        read: io::Result<&[u8]>,
+    ) {
+        if self.run.stop.is_set() {
+            return;
+        }
+        match read {
+            Ok(block) => {
+                if !so_far.ended && !block.is_empty() {
+                    let dataset = self.part.share.dataset();
+                    let is_known =
+                        |address: &Address| dataset.has_block(address.file, address.block);
+                    let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
+                    let block = (range.start, block);
+                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
+                    self.part.counting.bytes(block.1.len() as u64);
+                }
+                // It became shorter while it was read.
+                so_far.ended |= (block.len() as u64) < range.end - range.start;
+            }
+            Err(error) => match self.read_again(reading, range.clone(), error) {
+                Ok(block) => return self.recognise(reading, so_far, range, Ok(&block)),
+                Err(error) => {
+                    let _ = reading.failure.set(error);
+                    so_far.ended = true;
+                }
+            },
+        }
+        if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
+            self.bring(reading, so_far, range.end);
+        }
+    }
+
+    /// Reads a block again after an error that may pass, one request at a time.
+    fn read_again(
+        &self,
+        reading: &Reading<'a>,
+        range: Range<u64>,
+        error: io::Error,
+    ) -> io::Result<Vec<u8>> {
+        let VerifyOptions { transfer, requests, .. } = self.run.options;
+        let mut tries = 0;
+        let mut result = Err(error);
+        while let Err(error) = &result
+            && self.tries_again(&mut tries, error)
+        {
+            let one = Requests { depth: 1, ..requests };
+            let mut blocks = Pipeline::new(&self.part.root.disk, transfer, one);
+            let mut take = |_, read: io::Result<&[u8]>| result = read.map(<[u8]>::to_vec);
+            blocks.read(&reading.file, range.clone(), &mut take);
+            blocks.finish_reads(&mut take);
+        }
+        result
+    }
+
+    /// Brings the part that ends somewhere to the file's judge.
+    fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
+        let PartSoFar { extents, .. } = std::mem::take(so_far);
+        let number = (end - 1) / PART_BYTES;
+        reading
+            .judging
+            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
+    }
+
+    fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
+        let (root, path) = (self.part.root, self.part.share.path(file));
         let path = Path::new(&path);
         let disk = &root.disk;
         let open =

@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::statvfs::statvfs;
 
-use super::block_file::{Buffer, NewFile, open_to_read, read_block};
+use super::block_file::{NewFile, open_to_read};
 use super::crew::{CrewNotes, Queue, Work, work_through};
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::patience::{Patience, is_of_disk};
+use super::pipeline::Pipeline;
 use super::target::{Parents, split};
 use super::targets::{Counting, TargetTally};
-use super::{Progress, Root, Share, StopFlag, Transfer};
+use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
@@ -46,6 +47,8 @@ pub struct WriteOptions {
     pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
+    /// In requests of which size, and how many at a time.
+    pub requests: Requests,
     /// What to do with files that are there.
     pub existing: Existing,
     /// What each file has to be before it gets its name.
@@ -181,19 +184,19 @@ impl PendingFile {
 
 enum Stage {
     /// One of the right size is there already, and is read.
-    Checking(OpenFile),
+    Checking(Arc<OpenFile>),
     Writing(NewFile),
 }
 
 impl<F: Faults> Work for Writer<'_, F> {
     type OpenFile = PendingFile;
-    type Tools = Buffer;
+    type Tools = Pipeline<F>;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+    fn tools(&self) -> Pipeline<F> {
+        Pipeline::new(&self.root.disk, self.options.transfer, self.options.requests)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(PendingFile, u64)> {
+    fn open(&self, index: u64, _: &mut Pipeline<F>) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
         if let Some(target) = self.counting.target.filter(|target| target.has_failed()) {
             let why = target.why_failed().unwrap_or_default();
@@ -212,32 +215,37 @@ impl<F: Faults> Work for Writer<'_, F> {
         }
     }
 
-    fn part(&self, target: &PendingFile, part: Range<u64>, buffer: &mut Buffer) {
-        let mut offset = part.start;
-        while offset < part.end && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
-            let done = match &target.stage {
-                Stage::Checking(existing) => {
-                    if !self.is_right(existing, target.coordinates, offset..part.end, buffer) {
-                        target.failed.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                    within(buffer.as_mut(), part.end - offset).len() as u64
-                }
+    fn part(&self, target: &PendingFile, part: Range<u64>, blocks: &mut Pipeline<F>) {
+        let mut left = part;
+        while !left.is_empty() && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            match &target.stage {
+                Stage::Checking(existing) => blocks.read(existing, block, &mut |range, read| {
+                    self.check_block(target, range, read);
+                }),
                 Stage::Writing(new) => {
-                    let block = within(buffer.as_mut(), part.end - offset);
-                    self.content.fill(target.coordinates, offset, block);
-                    if let Err(error) = new.write(&self.root.disk, offset, block) {
-                        // One failure a file, however many threads work on it.
-                        target.error.lock().get_or_insert(error);
-                        target.failed.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                    block.len() as u64
+                    let fill = |bytes: &mut [u8]| {
+                        self.content.fill(target.coordinates, block.start, bytes);
+                    };
+                    let written = blocks.write(new, block.clone(), fill, &mut self.written());
+                    self.note_failure(target, written);
                 }
-            };
-            offset += done;
-            self.counting.bytes(done);
+            }
         }
+    }
+
+    fn settle(&self, target: &PendingFile, blocks: &mut Pipeline<F>) {
+        match &target.stage {
+            Stage::Checking(_) => {
+                blocks.finish_reads(&mut |range, read| self.check_block(target, range, read));
+            }
+            Stage::Writing(_) => {
+                let written = blocks.finish_writes(&mut self.written());
+                self.note_failure(target, written);
+            }
+        }
+        self.progress.note_queue(blocks.refusal());
     }
 
     fn notes(&self) -> Option<&CrewNotes> {
@@ -397,7 +405,7 @@ impl<F: Faults> Writer<'_, F> {
             {
                 self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
-                let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
+                let stage = Stage::Checking(Arc::new(open_to_read(disk, &parent, path, how)?));
                 return Ok(PendingFile::new(file, parent, name, stage));
             }
             Ok(_) => {}
@@ -417,27 +425,40 @@ impl<F: Faults> Writer<'_, F> {
         self.progress.set_phase(Phase::Writing);
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
-        let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
+        let disk = &self.root.disk;
+        let new = NewFile::create(disk, &parent, &prefix, self.options.transfer)?;
+        if self.options.requests.are_many() {
+            new.make_room(disk, self.size_bytes(file))
+                .inspect_err(|_| new.discard(disk, &parent))?;
+        }
         Ok(PendingFile::new(file, parent, name, Stage::Writing(new)))
     }
 
-    /// Whether an existing file has the right bytes in the first block of a range. Bytes that
-    /// cannot be read are not right.
-    fn is_right(
-        &self,
-        existing: &OpenFile,
-        file: Coordinates,
-        range: Range<u64>,
-        buffer: &mut Buffer,
-    ) -> bool {
-        // Past the page cache a block is read whole: its length must be aligned.
-        let block = buffer.as_mut();
-        let Ok(length) = read_block(&self.root.disk, existing, range.start, block) else {
-            return false;
-        };
-        let wanted = within(block, range.end - range.start).len();
-        length >= wanted
-            && self.content.first_difference(file, range.start, &block[..wanted]).is_none()
+    /// Looks whether an existing file has the right bytes in a range. Bytes that cannot be read are
+    /// not right.
+    fn check_block(&self, target: &PendingFile, range: Range<u64>, read: io::Result<&[u8]>) {
+        let is_right = read.is_ok_and(|bytes| {
+            bytes.len() as u64 == range.end - range.start
+                && self.content.first_difference(target.coordinates, range.start, bytes).is_none()
+        });
+        if is_right {
+            self.counting.bytes(range.end - range.start);
+        } else {
+            target.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts what was written.
+    fn written(&self) -> impl FnMut(Range<u64>) {
+        |range| self.counting.bytes(range.end - range.start)
+    }
+
+    /// Notes one failure a file, however many blocks fail and threads work on it.
+    fn note_failure(&self, target: &PendingFile, written: io::Result<()>) {
+        if let Err(error) = written {
+            target.error.lock().get_or_insert(error);
+            target.failed.store(true, Ordering::Relaxed);
+        }
     }
 
     fn finish(&self, new: &NewFile, parent: &OpenDirectory, name: &OsString) -> io::Result<()> {
@@ -459,10 +480,4 @@ impl<F: Faults> Writer<'_, F> {
 fn already_there() -> io::Error {
     let error = "it is already there: --resume keeps it if it is right, --overwrite replaces it";
     io::Error::new(ErrorKind::AlreadyExists, error)
-}
-
-/// The first bytes of a block, no more than are left.
-fn within(block: &mut [u8], left: u64) -> &mut [u8] {
-    let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-    &mut block[..length]
 }

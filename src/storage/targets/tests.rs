@@ -12,8 +12,8 @@ use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
 use crate::storage::{
-    Existing, FileFailure, Findings, Patience, Progress, Root, Sample, Share, StopFlag, Transfer,
-    VerifyOptions, VerifyWatch, WriteOptions,
+    Existing, FileFailure, Findings, Patience, Progress, Requests, Root, Sample, Share, StopFlag,
+    Transfer, VerifyOptions, VerifyWatch, WriteOptions,
 };
 use crate::verdict::Verdict;
 
@@ -99,6 +99,7 @@ fn write_with(
         threads: paths.len(),
         placement: Placement::Off,
         transfer: Transfer::Cached,
+        requests: Requests::standard(Transfer::Cached),
         existing,
         durability: Durability::Later,
         patience: Patience { retries },
@@ -127,6 +128,7 @@ fn verify(paths: &[PathBuf]) -> Result<(Verdict, serde_json::Value), TargetsErro
         threads: 2,
         placement: Placement::Off,
         transfer: Transfer::Cached,
+        requests: Requests::standard(Transfer::Cached),
         drop_cache: false,
         sample: Sample::ALL,
         stop_after: None,

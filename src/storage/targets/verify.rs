@@ -213,11 +213,15 @@ pub fn verify_targets<F: Faults>(
             Box::new(move |file| targets.belongs(dataset, file, number)) as Box<_>
         })
         .collect();
+    let Some(first) = targets.all().iter().find_map(super::OpenTarget::root) else {
+        return Ok(states);
+    };
     let mut parts = Vec::new();
     for ((target, share), belongs) in targets.all().iter().zip(files.shares()).zip(&belongs) {
         target.tally().expect(share.file_count(), share.total_bytes(options.threads));
         let counting = Counting { run: progress, target: Some(target.tally()) };
-        parts.push(VerifiedPart { root: target.root(), share, counting, belongs });
+        let (is_nowhere, root) = (target.root().is_none(), target.root().unwrap_or(first));
+        parts.push(VerifiedPart { root, is_nowhere, share, counting, belongs });
     }
     verify_parts(&parts, options, states.0, watch).map(TargetStates)
 }

@@ -13,10 +13,12 @@ impl<F: Faults> Verifier<'_, F> {
     /// What the system says of a file that was not opened, or no more.
     fn mark(&self, index: u64) -> Marks {
         let path = self.part.share.path(self.part.share.file(index));
-        let nowhere = || Err(io::Error::from_raw_os_error(libc::ENOENT));
-        let stat = self.part.root.map_or_else(nowhere, |root| {
+        let stat = if self.part.is_nowhere {
+            Err(io::Error::from_raw_os_error(libc::ENOENT))
+        } else {
+            let root = self.part.root;
             root.disk.stat_at(&root.directory, Path::new(&path), Links::Follow)
-        });
+        };
         Marks::of(index, &stat)
     }
 
