@@ -6,36 +6,35 @@
 //! others as soon as it has judged them.
 
 mod marks;
+mod opening;
+mod parts;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
-use std::thread;
-use std::time::Duration;
 
-use super::block_file::{drop_cache, open_to_read};
-use super::crew::{CrewNotes, PART_BYTES, Queue, Work, work_through};
+use super::block_file::drop_cache;
+use super::crew::{CrewNotes, PART_BYTES, Work};
 use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
-use super::outcome::FileFailure;
 use super::patience::Patience;
 use super::pipeline::Pipeline;
-use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
+use super::resume_state::{Marks, ResumeState, ResumeStateError};
 use super::sample::Chosen;
 use super::targets::Counting;
-use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer, walk};
+use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
-use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
+use crate::disk::{Faults, OpenFile};
 use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
-use crate::report::{JudgedFile, Phase};
+use crate::report::JudgedFile;
 use crate::verdict::Judge;
+
+pub(super) use parts::verify_parts;
 
 /// How to verify.
 #[derive(Clone, Copy, Debug)]
@@ -99,130 +98,6 @@ pub(super) struct VerifiedPart<'a, F> {
     /// Whether a file of the dataset belongs there.
     pub(super) belongs: &'a (dyn Fn(Coordinates) -> bool + Sync),
 }
-
-/// Judges the files of all parts at the same time.
-pub(super) fn verify_parts<F: Faults>(
-    parts: &[VerifiedPart<'_, F>],
-    options: VerifyOptions,
-    mut states: Vec<ResumeState>,
-    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
-) -> Result<Vec<ResumeState>, ResumeStateError> {
-    let Some(content) = parts.first().map(|part| Content::of(part.share.dataset())) else {
-        return Ok(states);
-    };
-    let chosen: Vec<Chosen<'_>> =
-        parts.iter().map(|part| Chosen::new(part.share, options.sample)).collect();
-    let first: Vec<u64> = states.iter().map(|state| state.next).collect();
-    let again: Vec<Vec<u64>> =
-        states.iter().map(|state| state.failed.keys().copied().collect()).collect();
-    states.iter_mut().for_each(|state| state.walk = None);
-    progress.set_phase(Phase::Checking);
-    let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
-    *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
-    let errors = AtomicU64::new(states.iter().map(ResumeState::errors).sum());
-    let run = VerifyRun { options, content: &content, errors: &errors, progress, stop };
-    let verifier = |at: usize, state, files| {
-        let start = if let FilesToJudge::From(first) = files { first } else { 0 };
-        let results = InOrder::new(start, AHEAD_MAX, state);
-        Verifier { part: &parts[at], run, chosen: &chosen[at], files, results }
-    };
-    let unchanged: Vec<_> = states
-        .into_iter()
-        .enumerate()
-        .map(|(at, state)| verifier(at, state, FilesToJudge::These(&again[at])))
-        .collect();
-    for (at, verifier) in unchanged.iter().enumerate() {
-        let judged_before = verifier.marks_below(first[at], &again[at]);
-        if !stop.is_set() && verifier.results.look(|state| state.marks != judged_before) {
-            return Err(ResumeStateError::Changed);
-        }
-    }
-    if stop.is_set() {
-        return Ok(unchanged.into_iter().map(Verifier::into_state).collect());
-    }
-    progress.set_phase(Phase::Reading);
-    let positions = again.iter().map(|again| 0..again.len() as u64).collect();
-    let states = run_all(unchanged, positions, save);
-    let rest = states
-        .into_iter()
-        .enumerate()
-        .map(|(at, state)| verifier(at, state, FilesToJudge::From(first[at])))
-        .collect();
-    let positions = parts.iter().zip(&first).map(|(part, first)| *first..part.share.file_count());
-    let mut states = run_all(rest, positions.collect(), save);
-    if !stop.is_set() && parts.iter().zip(&states).all(|(p, s)| s.next == p.share.file_count()) {
-        progress.set_phase(Phase::Checking);
-        for (part, state) in parts.iter().zip(&mut states) {
-            state.walk = look_through(part, options.sample, stop);
-        }
-    }
-    if let Some(judged) = progress.judged.lock().as_mut() {
-        judged.conclude(&shares, &states);
-    }
-    Ok(states)
-}
-
-/// Judges the files of ranges of positions, or until a stop.
-fn run_all<F: Faults>(
-    verifiers: Vec<Verifier<'_, F>>,
-    positions: Vec<Range<u64>>,
-    save: &(dyn Fn(&[ResumeState]) + Sync),
-) -> Vec<ResumeState> {
-    let all = &verifiers;
-    let Some(VerifyRun { options, stop, .. }) = all.first().map(|first| first.run) else {
-        return Vec::new();
-    };
-    thread::scope(|scope| {
-        let (done, until_done) = channel::<()>();
-        // On a thread of its own: nobody who reads waits for the file of the state. Where the
-        // system has none to give, the state is kept at the end only.
-        let _ = thread::Builder::new().spawn_scoped(scope, move || {
-            while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let states = all.iter().map(|one| one.results.look(ResumeState::clone));
-                save(&states.collect::<Vec<_>>());
-            }
-        });
-        let queues: Vec<_> = all
-            .iter()
-            .zip(positions)
-            .map(|(work, files)| Queue { work, target: work.part.counting.number(), files })
-            .collect();
-        work_through(&queues, (options.threads, options.placement), stop);
-        drop(done);
-    });
-    verifiers.into_iter().map(Verifier::into_state).collect()
-}
-
-/// Looks through the tree; `None` where it was stopped.
-fn look_through<F: Faults>(
-    part: &VerifiedPart<'_, F>,
-    sample: Sample,
-    stop: &StopFlag,
-) -> Option<Walk> {
-    let (share, mut walk) = (part.share, Walk::default());
-    if part.is_nowhere {
-        return (!stop.is_set()).then_some(walk);
-    }
-    let root = part.root;
-    // One node looks for all, so that the nodes' counts can be added up.
-    if share.node().is_none_or(|node| node == 0) {
-        let is_all = sample == Sample::ALL;
-        let what = (share.dataset(), part.belongs);
-        walk::find_unexpected(root, what, is_all, stop, &mut walk);
-    }
-    if let Err(error) = root.check_is_there() {
-        let (path, target) = (".".to_owned(), None);
-        walk.failures.add(FileFailure { path, target, error: error.to_string() });
-    }
-    walk.failures
-        .listed
-        .iter_mut()
-        .for_each(|failure| failure.target = part.counting.target_name());
-    (!stop.is_set()).then_some(walk)
-}
-
-/// How often the state is handed out.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// How many files may be finished before an earlier one.
 const AHEAD_MAX: u64 = 4096;
@@ -392,29 +267,6 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
 }
 
 impl<'a, F: Faults> Verifier<'a, F> {
-    /// Whether to try again, after a pause.
-    fn tries_again(&self, tries: &mut u32, error: &io::Error) -> bool {
-        let again = self.run.options.patience.tries_again(tries, error, self.run.stop);
-        if again {
-            self.part.counting.retry();
-        }
-        again
-    }
-
-    /// The file and its attributes; `None` where there is none.
-    fn open_patiently(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        if self.part.is_nowhere {
-            return Ok(None);
-        }
-        let mut tries = 0;
-        loop {
-            match self.open_file(file) {
-                Err(error) if self.tries_again(&mut tries, &error) => {}
-                opened => return opened,
-            }
-        }
-    }
-
     /// Recognises a block that was read. The last one of a part has it brought to the judge.
     fn recognise(
         &self,
@@ -453,28 +305,6 @@ impl<'a, F: Faults> Verifier<'a, F> {
         }
     }
 
-    /// Reads a block again after an error that may pass, one request at a time.
-    fn read_again(
-        &self,
-        reading: &Reading<'a>,
-        range: Range<u64>,
-        error: io::Error,
-    ) -> io::Result<Vec<u8>> {
-        let VerifyOptions { transfer, requests, .. } = self.run.options;
-        let mut tries = 0;
-        let mut result = Err(error);
-        while let Err(error) = &result
-            && self.tries_again(&mut tries, error)
-        {
-            let one = Requests { depth: 1, ..requests };
-            let mut blocks = Pipeline::new(&self.part.root.disk, transfer, one);
-            let mut take = |_, read: io::Result<&[u8]>| result = read.map(<[u8]>::to_vec);
-            blocks.read(&reading.file, range.clone(), &mut take);
-            blocks.finish_reads(&mut take);
-        }
-        result
-    }
-
     /// Brings the part that ends somewhere to the file's judge.
     fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
         let PartSoFar { extents, .. } = std::mem::take(so_far);
@@ -482,31 +312,6 @@ impl<'a, F: Faults> Verifier<'a, F> {
         reading
             .judging
             .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
-    }
-
-    fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        let (root, path) = (self.part.root, self.part.share.path(file));
-        let path = Path::new(&path);
-        let disk = &root.disk;
-        let open =
-            |links| open_to_read(disk, &root.directory, path, (self.run.options.transfer, links));
-        let opened = match open(Links::Refuse) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-                // Opening a device may do something: only links to files are followed. A dangling
-                // one is a name that cannot be opened, not a file that is missing.
-                check_kind(disk.stat_at(&root.directory, path, Links::Follow)?)?;
-                open(Links::Follow)?
-            }
-            Err(error) => return Err(error),
-        };
-        let stat = disk.stat(&opened)?;
-        check_kind(stat)?;
-        if self.run.options.drop_cache {
-            drop_cache(disk, &opened)?;
-        }
-        Ok(Some((opened, stat)))
     }
 
     /// The number of the file at a position of the run.
@@ -581,16 +386,6 @@ impl<'a, F: Faults> Verifier<'a, F> {
                     state.problems.add(problem);
                 }
             }
-        }
-    }
-}
-
-fn check_kind(stat: Stat) -> io::Result<()> {
-    match stat.kind {
-        FileType::File => Ok(()),
-        FileType::Directory => Err(ErrorKind::IsADirectory.into()),
-        FileType::Link | FileType::Special => {
-            Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
         }
     }
 }

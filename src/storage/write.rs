@@ -1,23 +1,22 @@
 //! Writing the dataset into a directory.
 
+mod space;
+mod trouble;
+
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::statvfs::statvfs;
-
 use super::block_file::{NewFile, open_to_read};
 use super::crew::{CrewNotes, Queue, Work, work_through};
 use super::outcome::{FailureLog, FileFailure, Findings};
-use super::patience::{Patience, is_of_disk};
+use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::target::{Parents, split};
-use super::targets::{Counting, TargetTally};
+use super::targets::Counting;
 use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
@@ -25,6 +24,8 @@ use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, 
 use crate::numa::Placement;
 use crate::report::Phase;
 use crate::sync::Mutex;
+
+pub use space::{existing_bytes, free_bytes};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,27 +74,6 @@ pub fn write<F: Faults>(
     let writer = Writer::new(root, share, (counting, CopiesElsewhere::No), run);
     work_through(&[writer.queue()], (options.threads, options.placement), stop);
     failures.into_findings()
-}
-
-/// The free bytes of the filesystem that a directory is on, or will be on.
-///
-/// # Errors
-///
-/// Those of `statvfs`.
-pub fn free_bytes(directory: &Path) -> io::Result<u128> {
-    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    let space = statvfs(there)?;
-    Ok(u128::from(space.blocks_available()) * u128::from(space.fragment_size()))
-}
-
-/// How many of a share's bytes are in files that are already there.
-#[must_use]
-pub fn existing_bytes(root: &Path, share: Share<'_>) -> u128 {
-    (0..share.file_count())
-        .filter_map(|index| fs::metadata(root.join(share.path(share.file(index)))).ok())
-        .map(|metadata| u128::from(metadata.len()))
-        .sum()
 }
 
 /// What all targets of a run have in common.
@@ -307,70 +287,6 @@ impl<F: Faults> Writer<'_, F> {
         self.share.dataset().size_bytes(file)
     }
 
-    fn fail(&self, file: Coordinates, error: &io::Error) {
-        if let Some(target) = self.counting.target.filter(|_| is_of_disk(error)) {
-            target.fail(error);
-        }
-        self.give_up(file, error);
-    }
-
-    /// There is no such file here in the end: it has failed, or its copies are elsewhere.
-    fn give_up(&self, file: Coordinates, error: &dyn Display) {
-        let has_failed = |target: &TargetTally| target.has_failed();
-        if self.elsewhere == CopiesElsewhere::Yes && self.counting.target.is_some_and(has_failed) {
-            self.counting.target.inspect(|target| target.move_file());
-            return;
-        }
-        let path = self.share.path(file);
-        self.counting.failure(&path, error);
-        let target = self.counting.target_name();
-        self.failures.add(FileFailure { path, target, error: error.to_string() });
-    }
-
-    /// Whether to try again, after a pause.
-    fn tries_again(&self, tries: &mut u32, error: &io::Error) -> bool {
-        let again = self.options.patience.tries_again(tries, error, self.stop);
-        if again {
-            self.counting.retry();
-        }
-        again
-    }
-
-    /// Makes a file again from its first byte, as often as errors may pass. What an earlier write
-    /// or a sync has failed to store nobody knows, so nothing of it is kept.
-    fn make_again(
-        &self,
-        (file, parent, name): (Coordinates, Arc<OpenDirectory>, OsString),
-        mut tries: u32,
-        error: io::Error,
-    ) -> Option<(PendingFile, u64)> {
-        let mut error = error;
-        while self.tries_again(&mut tries, &error) {
-            match self.create(file, Arc::clone(&parent), name.clone()) {
-                Ok(target) => {
-                    return self.unless_failed(file, Ok(PendingFile { tries, ..target }));
-                }
-                Err(next) => error = next,
-            }
-        }
-        self.fail(file, &error);
-        None
-    }
-
-    fn unless_failed(
-        &self,
-        file: Coordinates,
-        target: io::Result<PendingFile>,
-    ) -> Option<(PendingFile, u64)> {
-        match target {
-            Ok(target) => Some((target, self.size_bytes(file))),
-            Err(error) => {
-                self.fail(file, &error);
-                None
-            }
-        }
-    }
-
     fn begin(&self, file: Coordinates) -> io::Result<PendingFile> {
         let path = self.share.path(file);
         let (parent, name) = split(&path);
@@ -451,14 +367,6 @@ impl<F: Faults> Writer<'_, F> {
     /// Counts what was written.
     fn written(&self) -> impl FnMut(Range<u64>) {
         |range| self.counting.bytes(range.end - range.start)
-    }
-
-    /// Notes one failure a file, however many blocks fail and threads work on it.
-    fn note_failure(&self, target: &PendingFile, written: io::Result<()>) {
-        if let Err(error) = written {
-            target.error.lock().get_or_insert(error);
-            target.failed.store(true, Ordering::Relaxed);
-        }
     }
 
     fn finish(&self, new: &NewFile, parent: &OpenDirectory, name: &OsString) -> io::Result<()> {
