@@ -129,7 +129,9 @@ fn every_command_reports_in_the_documented_form() {
 fn the_form_has_no_field_that_is_not_documented_and_none_is_missing() {
     let validator = validator();
     let document = serde_json::to_value(example(RunCommand::Verify, 1)).unwrap();
-    for field in document.as_object().unwrap().keys() {
+    // What only some runs have is left out by the others.
+    let always = |field: &&String| !["targets", "retries"].contains(&field.as_str());
+    for field in document.as_object().unwrap().keys().filter(always) {
         let mut less = document.clone();
         less.as_object_mut().unwrap().remove(field);
         assert!(!validator.is_valid(&less), "without {field}");

@@ -1,9 +1,8 @@
 //! Which files belong on which targets: arithmetic on a file's number.
 //!
 //! The numbers go round in *slots*, and each slot has an order of all targets. The first of them
-//! hold the file, as many as there are copies; where one of those has failed, the next ones in the
-//! order hold it too. So a file's places only ever get more, whichever targets fail and in
-//! whichever order.
+//! hold the file, as many as it takes until there is a copy on enough that have not failed. So a
+//! file's places only ever get more, whichever targets fail and in whichever order.
 //!
 //! *Even*: one slot for each target. The copies of file `n` are on targets `n`, `n + 1` and so on.
 //!
@@ -226,17 +225,20 @@ impl Spread {
         self.order(number).next().unwrap_or(0)
     }
 
-    /// Where the file of a number belongs: on the targets of its slot, and for each of them that
-    /// has failed on one more that has not, as far as there are any.
+    /// Where the file of a number belongs: on the first targets of its order, as many as it takes
+    /// until there is a copy on enough that have not failed.
     #[must_use]
     pub fn places(&self, number: u64, failed: TargetSet) -> TargetSet {
-        let row = TargetSet::of(self.order(number).take(self.copies));
         if self.copies == 1 {
             // There is nothing that could be taken as the place of a copy.
-            return row;
+            return TargetSet::of(self.order(number).take(1));
         }
-        let sound = self.order(number).filter(|target| !failed.has(*target));
-        row.or(TargetSet::of(sound.take(self.copies)))
+        let mut sound = 0;
+        TargetSet::of(self.order(number).take_while(|target| {
+            let is_place = sound < self.copies;
+            sound += usize::from(!failed.has(*target));
+            is_place
+        }))
     }
 }
 

@@ -341,7 +341,7 @@ fn what_others_have_put_in_place_of_the_spread_is_refused_with_a_sentence() {
     let of_other_spread = fs::read_to_string(copied[1].join(".seedfs/spread.json")).unwrap();
     for (planted, expected) in [
         (String::new(), "not a spread"),
-        ("x".repeat(1 << 20), "large"),
+        ("x".repeat(1 << 20), "it has more than"),
         (whole.replace("\"target\": 1", "\"target\": 2"), "that of target 2"),
         (whole.replace("\"target\": 1", "\"target\": 64"), "does not have"),
         (whole.replace("\"copies\": 1", "\"copies\": 2"), "edited"),
