@@ -23,7 +23,7 @@ use crate::storage::{FileFailure, Findings, Patience, Rank, StopFlag, find_rank}
 pub(super) struct TargetArguments {
     /// Where the files are: one directory, or several that they are spread over; 'write' makes
     /// those that do not exist
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR")]
     directories: Vec<PathBuf>,
 
     /// Try again up to so many times, after pauses that grow from 0.1 to 10 seconds, what fails
@@ -34,9 +34,27 @@ pub(super) struct TargetArguments {
 }
 
 impl TargetArguments {
-    /// All of them: at least one.
-    pub(super) fn directories(&self) -> &[PathBuf] {
+    /// All of them.
+    pub(super) fn all(&self) -> &[PathBuf] {
         &self.directories
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Result<&Path, Failure> {
+        self.directories.first().map(PathBuf::as_path).ok_or_else(|| {
+            Failure::usage("no directory was named; expected one or more".to_owned())
+        })
+    }
+
+    /// Refuses --retry where nothing is tried again.
+    pub(super) fn refuse_retry_with(&self, other: &str) -> Result<(), Failure> {
+        match self.retry {
+            None => Ok(()),
+            Some(_) => {
+                let expected = "expected only one of them";
+                Err(Failure::usage(format!("--retry with {other}: {expected}")))
+            }
+        }
     }
 
     /// How often something is tried again.

@@ -1,8 +1,10 @@
 //! `seedfs verify`
 
+mod arrays;
 mod several;
+mod words;
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -15,19 +17,20 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings, Verification};
+use crate::report::RunCommand;
 use crate::storage::{
     EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Targets, Transfer,
     VerifyOptions, VerifyWatch, verify,
 };
-use crate::verdict::{Class, Verdict};
+use crate::verdict::Verdict;
+use words::describe;
 
 /// Judge the files in a real directory as a mount would
 ///
@@ -91,6 +94,17 @@ pub(super) struct VerifyArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
+    member: MemberArguments,
+
+    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
+    /// of them, in their order
+    #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
+    device: Vec<PathBuf>,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     #[command(flatten)]
@@ -112,13 +126,19 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    let named = (arguments.targets.all(), &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        arguments.targets.refuse_retry_with("--raid")?;
+        return arrays::run(arguments, share, members);
+    }
+    arguments.targets.first()?;
     let open = |directory: &PathBuf| {
         Root::open(Disk::real(), directory).map_err(|error| {
             let shown = directory.display();
             Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
         })
     };
-    let directories = arguments.targets.directories();
+    let directories = arguments.targets.all();
     let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let threads = arguments.part.threads_for(roots.len());
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
@@ -293,96 +313,5 @@ fn print(
     match io::stdout().write_all(&text) {
         Ok(()) => Ok(()),
         Err(error) => Failure::output(&error).map(|_| ()),
-    }
-}
-
-/// How many files and ranges are shown to people.
-const SHOWN_FILES: usize = 20;
-const SHOWN_RANGES: usize = 5;
-
-/// The result for people. Writing to a string does not fail.
-fn describe(verification: &Verification, surroundings: &Surroundings<'_>) -> String {
-    let files = verification.files();
-    let verdict = surroundings.verdict.name();
-    let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
-    if !surroundings.complete {
-        text.push_str("  not all files were reached\n");
-    }
-    if surroundings.sample_percent < 100.0 {
-        let _ = writeln!(
-            text,
-            "  sample   {} % of the files, chosen by the seed; {} left out",
-            surroundings.sample_percent, surroundings.files_left_out
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, \
-         {} failed",
-        files.verified,
-        files.incomplete,
-        files.mismatch,
-        files.untouched,
-        surroundings.unexpected_total,
-        surroundings.failures_total,
-    );
-    let ByteTotals { expected, matched, wrong, extra } = verification.bytes();
-    let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    let _ = writeln!(
-        text,
-        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
-        size(expected),
-        size(matched),
-        size(expected.saturating_sub(matched + wrong)),
-        size(wrong),
-        size(extra),
-    );
-    let classes = verification.classes();
-    if classes.total() > 0 {
-        let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
-        let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
-    }
-    for problem in surroundings.problems.iter().take(SHOWN_FILES) {
-        describe_problem(&mut text, problem);
-    }
-    for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
-        let _ = writeln!(text, "  {}: unexpected", plain(path));
-    }
-    let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(surroundings.problems_total) + listed(surroundings.unexpected_total);
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
-    }
-    text
-}
-
-fn describe_problem(text: &mut String, problem: &serde_json::Value) {
-    let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
-    let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
-    let target = problem["target"].as_str().map(|target| format!("{}/", plain(target)));
-    let path = format!("{}{}", target.unwrap_or_default(), word(&problem["path"]));
-    let _ = match word(&problem["verdict"]).as_str() {
-        "untouched" => writeln!(text, "  {path}: not there"),
-        verdict => writeln!(
-            text,
-            "  {path}: {verdict}, {} bytes missing, {} wrong, {} extra",
-            count(&problem["bytes"]["missing"]),
-            count(&problem["bytes"]["wrong"]),
-            count(&problem["bytes"]["extra"]),
-        ),
-    };
-    let ranges = problem["ranges"].as_array().map_or(&[][..], Vec::as_slice);
-    for range in ranges.iter().take(SHOWN_RANGES) {
-        let _ = write!(
-            text,
-            "    at {}, {} bytes: {}",
-            count(&range["offset"]),
-            count(&range["length"]),
-            word(&range["class"]),
-        );
-        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
-            let _ = write!(text, ", from {source}");
-        }
-        text.push('\n');
     }
 }

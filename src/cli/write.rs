@@ -3,7 +3,7 @@
 mod several;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -12,12 +12,15 @@ use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid;
+use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
+use crate::raid::Geometry;
 use crate::report::RunCommand;
 use crate::storage::{
     EarlierReport, Existing, Progress, Root, Share, TARGETS_MAX, Targets, Transfer, WriteOptions,
@@ -88,6 +91,9 @@ pub(super) struct WriteArguments {
     queue: QueueArguments,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     /// Name each file on standard output as it is made
@@ -114,11 +120,14 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
+        return write_arrays(arguments, share, geometry);
+    }
+    let directory = arguments.targets.first()?;
     let options = arguments.options()?;
     if let Some(roots) = arguments.spread_roots(options)? {
         return several::run(arguments, (&dataset, node), roots, options);
     }
-    let directory = arguments.only_directory();
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
         check_space(directory, share, total_bytes, options.existing)?;
@@ -156,7 +165,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
 
 impl WriteArguments {
     fn options(&self) -> Result<WriteOptions, Failure> {
-        let threads = self.part.threads_for(self.targets.directories().len());
+        let threads = self.part.threads_for(self.targets.all().len());
         let transfer = if self.direct_io { Transfer::Direct } else { Transfer::Cached };
         Ok(WriteOptions {
             threads,
@@ -176,7 +185,7 @@ impl WriteArguments {
     /// The directories that files are spread over, made where they do not exist; none where all
     /// files go into one, as if there were nothing else.
     fn spread_roots(&self, options: WriteOptions) -> Result<Option<Vec<Root>>, Failure> {
-        let directories = self.targets.directories();
+        let directories = self.targets.all();
         if let [only] = directories {
             let is_asked_for = self.spread.is_some() || self.copies.is_some();
             let is_one = || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root));
@@ -186,16 +195,42 @@ impl WriteArguments {
         }
         directories.iter().map(|path| make(path, options)).collect::<Result<_, _>>().map(Some)
     }
-
-    fn only_directory(&self) -> &Path {
-        self.targets.directories().first().map_or(Path::new("."), PathBuf::as_path)
-    }
 }
 
 fn make(directory: &Path, options: WriteOptions) -> Result<Root, Failure> {
     Root::make(Disk::real(), directory, options.durability).map_err(|error| {
         let shown = directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
+    })
+}
+
+/// Stripes the files over several directories.
+fn write_arrays(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    geometry: Geometry,
+) -> Result<ExitCode, Failure> {
+    if arguments.resume {
+        let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
+        return Err(Failure::usage(format!("--resume with --raid: {expected}")));
+    }
+    if arguments.spread.is_some() || arguments.copies.is_some() {
+        let expected = "expected --raid, or --spread and --copies";
+        return Err(Failure::usage(format!("--spread or --copies with --raid: {expected}")));
+    }
+    arguments.targets.refuse_retry_with("--raid")?;
+    arguments.reports.refuse_with("--raid")?;
+    arguments.queue.refuse_with("--raid")?;
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
+    let by = (arguments.part.threads(), arguments.numa.placement()?);
+    let how = (arguments.overwrite, arguments.fsync);
+    raid::write(raid::RaidWriting {
+        share,
+        options: raid::write_options(geometry, by, transfer, how),
+        directories: arguments.targets.all(),
+        force: arguments.force,
+        progress: arguments.progress,
+        listener: arguments.verbose.then_some(name_file),
     })
 }
 

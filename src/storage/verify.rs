@@ -5,6 +5,7 @@
 //! bytes and other files' bytes become one extent however long they are; the judge forgets all
 //! others as soon as it has judged them.
 
+mod directories;
 mod marks;
 mod opening;
 mod parts;
@@ -16,25 +17,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::block_file::drop_cache;
-use super::crew::{CrewNotes, PART_BYTES, Work};
-use super::file_judge::{FileJudge, absent, recognise_block};
+use super::crew::{CrewNotes, Work};
+use super::file_judge::{FileJudge, absent};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::patience::Patience;
-use super::pipeline::Pipeline;
 use super::resume_state::{Marks, ResumeState, ResumeStateError};
 use super::sample::Chosen;
 use super::targets::Counting;
 use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, OpenFile};
 use crate::numa::Placement;
-use crate::overlay::{ExtentMap, Recogniser};
+use crate::overlay::ExtentMap;
 use crate::report::JudgedFile;
 use crate::verdict::Judge;
 
-pub(super) use parts::verify_parts;
+pub(super) use directories::verify_parts;
+use parts::Reader;
 
 /// How to verify.
 #[derive(Clone, Copy, Debug)]
@@ -148,27 +149,12 @@ struct Reading<'a> {
     judging: InOrder<ExtentMap, FileJudge<'a>>,
 }
 
-/// What a thread reads with, and what it knows of the part whose blocks are coming.
-struct Reader<F: Faults> {
-    blocks: Pipeline<F>,
-    part: PartSoFar,
-}
-
-#[derive(Default)]
-struct PartSoFar {
-    extents: ExtentMap,
-    /// The file ended, or could not be read: what comes after that does not count.
-    ended: bool,
-}
-
 impl<'a, F: Faults> Work for Verifier<'a, F> {
     type OpenFile = Reading<'a>;
     type Tools = Reader<F>;
 
     fn tools(&self) -> Reader<F> {
-        let VerifyOptions { transfer, requests, .. } = self.run.options;
-        let blocks = Pipeline::new(&self.part.root.disk, transfer, requests);
-        Reader { blocks, part: PartSoFar::default() }
+        Reader::new(&self.part.root.disk, self.run.options)
     }
 
     fn open(&self, position: u64, _: &mut Reader<F>) -> Option<(Reading<'a>, u64)> {
@@ -221,29 +207,11 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 
     fn part(&self, reading: &Reading<'a>, part: Range<u64>, reader: &mut Reader<F>) {
-        let Reader { blocks, part: so_far } = reader;
-        let mut left = part;
-        while !left.is_empty() && !self.run.stop.is_set() {
-            if reading.failure.get().is_some() {
-                // The rest is of no use. Others may wait for this part's turn all the same.
-                blocks.finish_reads(&mut |range, read| {
-                    self.recognise(reading, so_far, range, read);
-                });
-                return self.bring(reading, so_far, left.end);
-            }
-            let block = blocks.first_block(&left);
-            left.start = block.end;
-            blocks.read(&reading.file, block, &mut |range, read| {
-                self.recognise(reading, so_far, range, read);
-            });
-        }
+        self.read_part(reading, part, reader);
     }
 
     fn settle(&self, reading: &Reading<'a>, reader: &mut Reader<F>) {
-        let Reader { blocks, part: so_far } = reader;
-        blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
-        *so_far = PartSoFar::default();
-        self.run.progress.note_queue(blocks.refusal());
+        self.finish_part(reading, reader);
     }
 
     fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
@@ -267,53 +235,6 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
 }
 
 impl<'a, F: Faults> Verifier<'a, F> {
-    /// Recognises a block that was read. The last one of a part has it brought to the judge.
-    fn recognise(
-        &self,
-        reading: &Reading<'a>,
-        so_far: &mut PartSoFar,
-        range: Range<u64>,
-        read: io::Result<&[u8]>,
-    ) {
-        if self.run.stop.is_set() {
-            return;
-        }
-        match read {
-            Ok(block) => {
-                if !so_far.ended && !block.is_empty() {
-                    let dataset = self.part.share.dataset();
-                    let is_known =
-                        |address: &Address| dataset.has_block(address.file, address.block);
-                    let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
-                    let block = (range.start, block);
-                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
-                    self.part.counting.bytes(block.1.len() as u64);
-                }
-                // It became shorter while it was read.
-                so_far.ended |= (block.len() as u64) < range.end - range.start;
-            }
-            Err(error) => match self.read_again(reading, range.clone(), error) {
-                Ok(block) => return self.recognise(reading, so_far, range, Ok(&block)),
-                Err(error) => {
-                    let _ = reading.failure.set(error);
-                    so_far.ended = true;
-                }
-            },
-        }
-        if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
-            self.bring(reading, so_far, range.end);
-        }
-    }
-
-    /// Brings the part that ends somewhere to the file's judge.
-    fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
-        let PartSoFar { extents, .. } = std::mem::take(so_far);
-        let number = (end - 1) / PART_BYTES;
-        reading
-            .judging
-            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
-    }
-
     /// The number of the file at a position of the run.
     fn index(&self, position: u64) -> u64 {
         match self.files {

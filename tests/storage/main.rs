@@ -14,5 +14,6 @@ mod common;
 mod damage;
 mod full;
 mod hostile;
+mod raid;
 mod reports;
 mod targets;

@@ -1,145 +1,114 @@
-//! Verifying the files of several directories at the same time, of each in its order.
+//! Parts of a file that are read and recognised, block by block.
 
+use std::io;
 use std::ops::Range;
-use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
 
-use super::{
-    AHEAD_MAX, FilesToJudge, VerifiedPart, Verifier, VerifyOptions, VerifyRun, VerifyWatch,
-};
-use crate::content::Content;
-use crate::disk::Faults;
-use crate::report::Phase;
-use crate::storage::crew::{Queue, work_through};
-use crate::storage::in_order::InOrder;
-use crate::storage::judged_so_far::JudgedSoFar;
-use crate::storage::outcome::FileFailure;
-use crate::storage::resume_state::{ResumeState, ResumeStateError, Walk};
-use crate::storage::sample::Chosen;
-use crate::storage::{Sample, Share, StopFlag, walk};
+use super::{Reading, Verifier, VerifyOptions};
+use crate::content::Address;
+use crate::disk::{Disk, Faults};
+use crate::overlay::{ExtentMap, Recogniser};
+use crate::storage::crew::PART_BYTES;
+use crate::storage::file_judge::recognise_block;
+use crate::storage::pipeline::Pipeline;
 
-/// How often the state is handed out.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
-
-/// Judges the files of all parts at the same time.
-pub(in crate::storage) fn verify_parts<F: Faults>(
-    parts: &[VerifiedPart<'_, F>],
-    options: VerifyOptions,
-    mut states: Vec<ResumeState>,
-    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
-) -> Result<Vec<ResumeState>, ResumeStateError> {
-    let Some(content) = parts.first().map(|part| Content::of(part.share.dataset())) else {
-        return Ok(states);
-    };
-    let chosen: Vec<Chosen<'_>> =
-        parts.iter().map(|part| Chosen::new(part.share, options.sample)).collect();
-    let first: Vec<u64> = states.iter().map(|state| state.next).collect();
-    let again: Vec<Vec<u64>> =
-        states.iter().map(|state| state.failed.keys().copied().collect()).collect();
-    states.iter_mut().for_each(|state| state.walk = None);
-    progress.set_phase(Phase::Checking);
-    let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
-    *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
-    let errors = AtomicU64::new(states.iter().map(ResumeState::errors).sum());
-    let run = VerifyRun { options, content: &content, errors: &errors, progress, stop };
-    let verifier = |at: usize, state, files| {
-        let start = if let FilesToJudge::From(first) = files { first } else { 0 };
-        let results = InOrder::new(start, AHEAD_MAX, state);
-        Verifier { part: &parts[at], run, chosen: &chosen[at], files, results }
-    };
-    let unchanged: Vec<_> = states
-        .into_iter()
-        .enumerate()
-        .map(|(at, state)| verifier(at, state, FilesToJudge::These(&again[at])))
-        .collect();
-    for (at, verifier) in unchanged.iter().enumerate() {
-        let judged_before = verifier.marks_below(first[at], &again[at]);
-        if !stop.is_set() && verifier.results.look(|state| state.marks != judged_before) {
-            return Err(ResumeStateError::Changed);
-        }
-    }
-    if stop.is_set() {
-        return Ok(unchanged.into_iter().map(Verifier::into_state).collect());
-    }
-    progress.set_phase(Phase::Reading);
-    let positions = again.iter().map(|again| 0..again.len() as u64).collect();
-    let states = run_all(unchanged, positions, save);
-    let rest = states
-        .into_iter()
-        .enumerate()
-        .map(|(at, state)| verifier(at, state, FilesToJudge::From(first[at])))
-        .collect();
-    let positions = parts.iter().zip(&first).map(|(part, first)| *first..part.share.file_count());
-    let mut states = run_all(rest, positions.collect(), save);
-    if !stop.is_set() && parts.iter().zip(&states).all(|(p, s)| s.next == p.share.file_count()) {
-        progress.set_phase(Phase::Checking);
-        for (part, state) in parts.iter().zip(&mut states) {
-            state.walk = look_through(part, options.sample, stop);
-        }
-    }
-    if let Some(judged) = progress.judged.lock().as_mut() {
-        judged.conclude(&shares, &states);
-    }
-    Ok(states)
+/// What a thread reads with, and what it knows of the part whose blocks are coming.
+pub(super) struct Reader<F: Faults> {
+    blocks: Pipeline<F>,
+    part: PartSoFar,
 }
 
-/// Judges the files of ranges of positions, or until a stop.
-fn run_all<F: Faults>(
-    verifiers: Vec<Verifier<'_, F>>,
-    positions: Vec<Range<u64>>,
-    save: &(dyn Fn(&[ResumeState]) + Sync),
-) -> Vec<ResumeState> {
-    let all = &verifiers;
-    let Some(VerifyRun { options, stop, .. }) = all.first().map(|first| first.run) else {
-        return Vec::new();
-    };
-    thread::scope(|scope| {
-        let (done, until_done) = channel::<()>();
-        // On a thread of its own: nobody who reads waits for the file of the state. Where the
-        // system has none to give, the state is kept at the end only.
-        let _ = thread::Builder::new().spawn_scoped(scope, move || {
-            while until_done.recv_timeout(SAVE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let states = all.iter().map(|one| one.results.look(ResumeState::clone));
-                save(&states.collect::<Vec<_>>());
+#[derive(Default)]
+struct PartSoFar {
+    extents: ExtentMap,
+    /// The file ended, or could not be read: what comes after that does not count.
+    ended: bool,
+}
+
+impl<F: Faults> Reader<F> {
+    pub(super) fn new(disk: &Disk<F>, options: VerifyOptions) -> Self {
+        let VerifyOptions { transfer, requests, .. } = options;
+        Self { blocks: Pipeline::new(disk, transfer, requests), part: PartSoFar::default() }
+    }
+}
+
+impl<'a, F: Faults> Verifier<'a, F> {
+    /// Reads a part; what is under way at its end goes on with the next.
+    pub(super) fn read_part(
+        &self,
+        reading: &Reading<'a>,
+        part: Range<u64>,
+        reader: &mut Reader<F>,
+    ) {
+        let Reader { blocks, part: so_far } = reader;
+        let mut left = part;
+        while !left.is_empty() && !self.run.stop.is_set() {
+            if reading.failure.get().is_some() {
+                // The rest is of no use. Others may wait for this part's turn all the same.
+                blocks.finish_reads(&mut |range, read| {
+                    self.recognise(reading, so_far, range, read);
+                });
+                return self.bring(reading, so_far, left.end);
             }
-        });
-        let queues: Vec<_> = all
-            .iter()
-            .zip(positions)
-            .map(|(work, files)| Queue { work, target: work.part.counting.number(), files })
-            .collect();
-        work_through(&queues, (options.threads, options.placement), stop);
-        drop(done);
-    });
-    verifiers.into_iter().map(Verifier::into_state).collect()
-}
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            blocks.read(&reading.file, block, &mut |range, read| {
+                self.recognise(reading, so_far, range, read);
+            });
+        }
+    }
 
-/// Looks through the tree; `None` where it was stopped.
-fn look_through<F: Faults>(
-    part: &VerifiedPart<'_, F>,
-    sample: Sample,
-    stop: &StopFlag,
-) -> Option<Walk> {
-    let (share, mut walk) = (part.share, Walk::default());
-    if part.is_nowhere {
-        return (!stop.is_set()).then_some(walk);
+    /// Waits for what is under way.
+    pub(super) fn finish_part(&self, reading: &Reading<'a>, reader: &mut Reader<F>) {
+        let Reader { blocks, part: so_far } = reader;
+        blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
+        *so_far = PartSoFar::default();
+        self.run.progress.note_queue(blocks.refusal());
     }
-    let root = part.root;
-    // One node looks for all, so that the nodes' counts can be added up.
-    if share.node().is_none_or(|node| node == 0) {
-        let is_all = sample == Sample::ALL;
-        let what = (share.dataset(), part.belongs);
-        walk::find_unexpected(root, what, is_all, stop, &mut walk);
+
+    /// Recognises a block that was read. The last one of a part has it brought to the judge.
+    fn recognise(
+        &self,
+        reading: &Reading<'a>,
+        so_far: &mut PartSoFar,
+        range: Range<u64>,
+        read: io::Result<&[u8]>,
+    ) {
+        if self.run.stop.is_set() {
+            return;
+        }
+        match read {
+            Ok(block) => {
+                if !so_far.ended && !block.is_empty() {
+                    let dataset = self.part.share.dataset();
+                    let is_known =
+                        |address: &Address| dataset.has_block(address.file, address.block);
+                    let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
+                    let block = (range.start, block);
+                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
+                    self.part.counting.bytes(block.1.len() as u64);
+                }
+                // It became shorter while it was read.
+                so_far.ended |= (block.len() as u64) < range.end - range.start;
+            }
+            Err(error) => match self.read_again(reading, range.clone(), error) {
+                Ok(block) => return self.recognise(reading, so_far, range, Ok(&block)),
+                Err(error) => {
+                    let _ = reading.failure.set(error);
+                    so_far.ended = true;
+                }
+            },
+        }
+        if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
+            self.bring(reading, so_far, range.end);
+        }
     }
-    if let Err(error) = root.check_is_there() {
-        let (path, target) = (".".to_owned(), None);
-        walk.failures.add(FileFailure { path, target, error: error.to_string() });
+
+    /// Brings the part that ends somewhere to the file's judge.
+    fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
+        let PartSoFar { extents, .. } = std::mem::take(so_far);
+        let number = (end - 1) / PART_BYTES;
+        reading
+            .judging
+            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
     }
-    walk.failures
-        .listed
-        .iter_mut()
-        .for_each(|failure| failure.target = part.counting.target_name());
-    (!stop.is_set()).then_some(walk)
 }
