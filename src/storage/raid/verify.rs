@@ -120,7 +120,7 @@ impl<'a, F: Faults> Work for RaidVerifier<'a, F> {
         let kept = Kept { array: &array.image, geometry: self.options.geometry };
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() {
-            let range = offset..part.end.min(offset + WINDOW_BYTES);
+            let range = offset..part.end.min(offset + WINDOW_BYTES as u64);
             offset = range.end;
             let mut failed = |member: usize, error: &io::Error| {
                 self.fail(&mut array.found.lock(), (array.number, member), error);
@@ -189,8 +189,8 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
         found.members[member].expected += expected;
         let note = |found: &mut RaidFindings, range: Range<u64>, fault| {
             let (offset, length) = (range.start, range.end - range.start);
-            let (array, member) = (number, member as u32);
-            let consistent = false;
+            let (array, consistent) = (number, false);
+            let member = u32::try_from(member).unwrap_or(u32::MAX);
             found.range(MemberRange { array, member, offset, length, fault, consistent });
         };
         let how = (self.options.transfer, self.mends());

@@ -211,18 +211,21 @@ impl<'a, F: Faults> Work for MemberWriter<'a, F> {
 }
 
 impl<'a, F: Faults> MemberWriter<'a, F> {
+    /// The number of a member among those of its array.
+    fn member_of(&self, number: u64) -> u32 {
+        u32::try_from(number % self.members.len() as u64).unwrap_or_default()
+    }
+
     fn member(&self, number: u64) -> &(&'a Root<F>, Parents<'a, F>) {
-        &self.members[(number % self.members.len() as u64) as usize]
+        &self.members[self.member_of(number) as usize]
     }
 
     fn image_of<'b>(&self, pending: &'b PendingMember<'a>) -> RaidMember<'b, FileImage<'a>> {
-        let member = (pending.number % self.members.len() as u64) as u32;
-        RaidMember::new(&pending.image, self.options.geometry, member)
+        RaidMember::new(&pending.image, self.options.geometry, self.member_of(pending.number))
     }
 
     fn length(&self, number: u64, image: FileImage<'_>) -> u64 {
-        let member = (number % self.members.len() as u64) as u32;
-        RaidMember::new(&image, self.options.geometry, member).length()
+        RaidMember::new(&image, self.options.geometry, self.member_of(number)).length()
     }
 
     /// `None` where it is there and stays.
