@@ -195,12 +195,19 @@ impl DeviceRun<'_> {
 
     fn reported<'a>(&'a self, command: RunCommand, progress: &'a Progress) -> ReportedRun<'a> {
         let (share, threads) = (self.share, self.threads);
-        ReportedRun { command, share, threads, progress, earlier: EarlierReport::Replace }
+        ReportedRun {
+            command,
+            share,
+            threads,
+            progress,
+            earlier: EarlierReport::Replace,
+            targets: &[],
+        }
     }
 }
 
 /// The exit code of a verification.
-pub(super) fn exit_code(outcome: &DeviceOutcome) -> ExitCode {
+pub(super) fn device_exit_code(outcome: &DeviceOutcome) -> ExitCode {
     name_failures(&outcome.state.failures);
     if outcome.interrupted {
         let _ = writeln!(io::stderr(), "seedfs: interrupted: the same command begins anew");

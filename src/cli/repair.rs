@@ -115,7 +115,7 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     };
     let Done { target, repairs, seconds, interrupted } = &done;
     let summary = RepairSummary {
-        target,
+        identity: target,
         node_id: node,
         dry_run: arguments.dry_run,
         complete: repairs.is_complete,

@@ -1,7 +1,8 @@
 //! `seedfs verify`
 
 mod arrays;
-mod describe;
+mod several;
+mod words;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,12 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
-
-use describe::describe;
 
 use super::dataset_args::DatasetArguments;
-use super::device::{DeviceRun, exit_code};
+use super::device::{DeviceRun, device_exit_code};
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
@@ -27,12 +25,13 @@ use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{RunCommand, Surroundings, Verification};
+use crate::report::RunCommand;
 use crate::storage::{
-    EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Findings, Output, Progress, ResumeState, Root,
-    Sample, Share, Transfer, VerifyOptions, VerifyWatch, verify_knowing,
+    EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Output, Progress, ResumeState, Root, Sample,
+    Share, Targets, Transfer, VerifyOptions, VerifyWatch, verify,
 };
 use crate::verdict::Verdict;
+use words::describe;
 
 /// Judge the files in a real directory as a mount would
 ///
@@ -131,19 +130,23 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let share = Share::new(&dataset, node);
     let named = (arguments.targets.all(), &arguments.device[..]);
     if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        arguments.targets.refuse_retry_with("--raid")?;
         return arrays::run(arguments, share, members);
     }
     let earlier = earlier_seeds(arguments, share)?;
     if let [path, ..] = &arguments.device[..] {
         return run_on_device(arguments, path, (share, &earlier));
     }
-    let directory = arguments.targets.only()?;
-    let root = Root::open(Disk::real(), directory).map_err(|error| {
-        let shown = directory.display();
-        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-    })?;
-    let outputs = Outputs::new(arguments)?;
-    let threads = arguments.part.threads();
+    arguments.targets.first()?;
+    let open = |directory: &PathBuf| {
+        Root::open(Disk::real(), directory).map_err(|error| {
+            let shown = directory.display();
+            Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+        })
+    };
+    let directories = arguments.targets.all();
+    let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let threads = arguments.part.threads_for(roots.len());
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
         threads,
@@ -153,12 +156,19 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         drop_cache: arguments.drop_cache,
         sample,
         stop_after: arguments.stop_after,
+        patience: arguments.targets.patience(),
     };
+    if roots.len() > 1 || Targets::is_one(&roots[0]) {
+        return several::run(arguments, (&dataset, node), roots, (options, &earlier));
+    }
+    let root = roots.remove(0);
+    let outputs = Outputs::new(arguments)?;
     let start = outputs.load(&root, share, &options)?;
     let interruption = Interruption::new()?;
-    let progress = expected_work(share, options.threads, sample, start.next);
-    let save = |state: &ResumeState| {
-        if let Some((_, output)) = &outputs.state {
+    let work = (share.file_count(), share.total_bytes(options.threads));
+    let progress = expected_work(work, sample, start.next);
+    let save = |states: &[ResumeState]| {
+        if let (Some((_, output)), Some(state)) = (&outputs.state, states.first()) {
             // The last save is the one that is reported on.
             let _ = state.save(output);
         }
@@ -169,11 +179,17 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         threads: options.threads,
         progress: &progress,
         earlier: EarlierReport::Replace,
+        targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
-        verify_knowing(&root, share, (options, &earlier), start, watch)
+        let watch = VerifyWatch {
+            progress: &progress,
+            stop: interruption.stop(),
+            save: &save,
+            earlier: &earlier,
+        };
+        verify(&root, share, options, start, watch)
     });
     let state = state.map_err(|error| {
         reports.fail(&error);
@@ -189,10 +205,13 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    let surroundings = state.surroundings(share, directory, progress.snapshot());
-    let found = (&state.verification, &state.problems);
-    report(arguments, outputs.report.as_ref(), found, &surroundings)?;
-    Ok(conclude(arguments, share, &state, interrupted))
+    let surroundings = state.surroundings(share, root.path(), progress.snapshot());
+    let json = state.verification.document(&surroundings);
+    print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
+    let failures = state.failures(share);
+    name_failures(&failures);
+    let reached = (state.next, share.file_count());
+    Ok(exit_code(arguments, reached, (failures.total, interrupted), surroundings.verdict))
 }
 
 /// The dataset under the seeds of earlier runs.
@@ -216,6 +235,10 @@ fn run_on_device(
     (share, earlier): (Share<'_>, &EarlierSeeds),
 ) -> Result<ExitCode, Failure> {
     arguments.queue.refuse_with("--device")?;
+    arguments.targets.refuse_retry_with("--device")?;
+    if !arguments.targets.all().is_empty() {
+        return Err(Failure::usage("--device: directories are named too; expected only one kind"));
+    }
     if arguments.device.len() > 1 {
         return Err(Failure::usage("--device: several are members of an array: expected --raid"));
     }
@@ -246,37 +269,31 @@ fn run_on_device(
         .map_err(|error| Failure::system(format!("cannot look at '{shown}': {error}")))?;
     let state = &outcome.state;
     let surroundings = state.surroundings(share, (shown, target), &outcome.progress);
-    let found = (&state.verification, &state.problems);
-    report(arguments, outputs.report.as_ref(), found, &surroundings)?;
-    Ok(exit_code(&outcome))
+    let json = state.verification.document(&surroundings);
+    print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
+    Ok(device_exit_code(&outcome))
 }
 
-fn conclude(
+fn exit_code(
     arguments: &VerifyArguments,
-    share: Share<'_>,
-    state: &ResumeState,
-    interrupted: bool,
+    (reached, files): (u64, u64),
+    (failures, interrupted): (u64, bool),
+    verdict: Verdict,
 ) -> ExitCode {
-    let failures = state.failures(share);
-    name_failures(&failures);
     if interrupted {
         let how = if arguments.resume.is_some() {
             "the same command goes on from here"
         } else {
             "with --resume STATE it could go on from here"
         };
-        let _ = writeln!(
-            io::stderr(),
-            "seedfs: interrupted after {} of {} files: {how}",
-            state.next,
-            share.file_count()
-        );
+        let _ =
+            writeln!(io::stderr(), "seedfs: interrupted after {reached} of {files} files: {how}");
         return INTERRUPTED.into();
     }
-    if failures.total > 0 {
+    if failures > 0 {
         return SYSTEM_FAILED.into();
     }
-    match state.verdict(share) {
+    match verdict {
         Verdict::Verified => ExitCode::SUCCESS,
         _ => BAD_VERDICT.into(),
     }
@@ -329,8 +346,8 @@ impl<'a> Outputs<'a> {
 }
 
 /// What is to be read, as far as can be told beforehand.
-fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) -> Progress {
-    let files = share.file_count() - done.min(share.file_count());
+fn expected_work((all, bytes): (u64, u128), sample: Sample, done: u64) -> Progress {
+    let files = all - done.min(all);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -338,9 +355,8 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
         reason = "an estimate, for a bar"
     )]
     let chosen = (files as f64 * sample.percent() / 100.0).round() as u64;
-    let bytes = share.total_bytes(threads);
-    // Below 2^113, and a number of files below 2^61: divided first where that is too much.
-    let all = u128::from(share.file_count().max(1));
+    // Below 2^119, and a number of files below 2^67: divided first where that is too much.
+    let all = u128::from(all.max(1));
     let bytes = match bytes.checked_mul(chosen.into()) {
         Some(product) => product / all,
         None => bytes / all * u128::from(chosen),
@@ -348,14 +364,14 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
     Progress::new(chosen, bytes)
 }
 
-fn report(
+/// Puts the result where it was asked for.
+fn print(
     arguments: &VerifyArguments,
-    report: Option<&(&PathBuf, Output)>,
-    (verification, problems): (&Verification, &Findings<Value>),
-    surroundings: &Surroundings<'_>,
+    outputs: &Outputs<'_>,
+    json: Vec<u8>,
+    text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    let json = verification.document(surroundings);
-    if let Some((path, output)) = report {
+    if let Some((path, output)) = &outputs.report {
         output.replace(&json, 0o666).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))
         })?;
@@ -363,7 +379,7 @@ fn report(
     let text = match (arguments.json, arguments.progress.quiet) {
         (true, _) => json,
         (false, true) => Vec::new(),
-        (false, false) => describe(verification, problems, surroundings).into_bytes(),
+        (false, false) => text().into_bytes(),
     };
     match io::stdout().write_all(&text) {
         Ok(()) => Ok(()),

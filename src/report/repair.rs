@@ -94,7 +94,7 @@ impl RepairTotals {
 #[derive(Clone, Debug, Serialize)]
 pub struct RepairSummary<'a> {
     /// What was repaired.
-    pub target: &'a TargetIdentity,
+    pub identity: &'a TargetIdentity,
     /// The node whose files these are; `None` for all nodes.
     pub node_id: Option<u16>,
     /// Whether nothing was written.

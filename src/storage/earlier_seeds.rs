@@ -23,6 +23,9 @@ struct EarlierSeed {
 pub const EARLIER_SEEDS_MAX: usize = 8;
 
 impl EarlierSeeds {
+    /// No other seeds.
+    pub const NONE: Self = Self(Vec::new());
+
     /// The dataset under these seeds.
     ///
     /// # Errors

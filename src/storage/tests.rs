@@ -111,8 +111,10 @@ pub(super) fn write_on<F: Faults>(
     }
 }
 
-pub(super) fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
-    VerifyWatch { progress, stop, save: &|_| {} }
+pub(super) const NOTHING_EARLIER: &EarlierSeeds = &EarlierSeeds::NONE;
+
+fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
+    VerifyWatch { progress, stop, save: &|_| {}, earlier: NOTHING_EARLIER }
 }
 
 /// One request at a time, and several that are smaller than a file.
@@ -131,6 +133,7 @@ pub(super) fn write_options(existing: Existing, durability: Durability) -> Write
         requests: Requests::standard(Transfer::Cached),
         existing,
         durability,
+        patience: Patience::default(),
     }
 }
 
@@ -143,6 +146,7 @@ pub(super) fn verify_options(drop_cache: bool) -> VerifyOptions {
         drop_cache,
         sample: Sample::ALL,
         stop_after: None,
+        patience: Patience::default(),
     }
 }
 

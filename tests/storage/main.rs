@@ -18,3 +18,4 @@ mod hostile;
 mod raid;
 mod repair;
 mod reports;
+mod targets;

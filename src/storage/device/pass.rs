@@ -12,7 +12,7 @@ use crate::overlay::Recogniser;
 use crate::report::{FileRepair, JudgedFile, Phase, RangeView, VERIFICATION_RANGES_MAX};
 use crate::storage::block_file::drop_cache;
 use crate::storage::blocks::{Buffer, read_block};
-use crate::storage::crew::{PART_BYTES, Work, work_through};
+use crate::storage::crew::{PART_BYTES, Queue, Work, work_through};
 use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::image::{Stretch, StretchKind};
 use crate::storage::in_order::InOrder;
@@ -57,7 +57,11 @@ pub fn pass<F: Faults>(
     {
         reader.fail(0, &error);
     }
-    work_through(&reader, 0..1, (options.threads, options.placement), stop);
+    work_through(
+        &[Queue { work: &reader, target: 0, files: 0..1 }],
+        (options.threads, options.placement),
+        stop,
+    );
     reader.conclude()
 }
 
@@ -321,7 +325,7 @@ impl Consumer<'_> {
         let (dataset, path) = (share.dataset(), share.path(judged.file));
         self.progress.file();
         if let Some(so_far) = self.progress.judged.lock().as_mut() {
-            so_far.add(dataset, &path, judged);
+            so_far.add(dataset, (&path, None), judged);
         }
         let image = self.image;
         let view = |range: &WrongRange| view_of(image, (*at, *start), judged, range);

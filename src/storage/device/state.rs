@@ -103,19 +103,20 @@ impl DeviceState {
             verdict: self.verdict(),
             directory: shown,
             dataset: dataset_digest(share.dataset()),
-            target,
+            identity: Some(target),
             node_id: share.node(),
             complete: self.is_complete,
             sample_percent: 100.0,
             files_left_out: share.file_count().saturating_sub(judged),
             seconds: now.seconds,
             bytes_read: now.bytes,
-            problems: &self.problems.listed,
+            problems: self.problems.listed.iter().collect(),
             problems_total: self.problems.total,
             unexpected: Vec::new(),
             unexpected_total: 0,
             failures: serde_json::to_value(&self.failures.listed).unwrap_or_default(),
             failures_total: self.failures.total,
+            targets: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::state::{ImageOf, PassOptions, path_at};
 use crate::disk::Faults;
 use crate::report::Phase;
 use crate::storage::blocks::Buffer;
-use crate::storage::crew::{Work, work_through};
+use crate::storage::crew::{Queue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::{FileFailure, Findings, Progress, StopFlag};
 
@@ -22,7 +22,11 @@ pub fn write_image<F: Faults>(
     progress.set_phase(Phase::Writing);
     let failures = FailureLog::default();
     let writer = ImageWriter { device, image, progress, stop, failures: &failures };
-    work_through(&writer, 0..1, (options.threads, options.placement), stop);
+    work_through(
+        &[Queue { work: &writer, target: 0, files: 0..1 }],
+        (options.threads, options.placement),
+        stop,
+    );
     // A device says only now what it could not store.
     if let Err(error) = device.disk.sync(&device.file) {
         let path = device.path().display().to_string();

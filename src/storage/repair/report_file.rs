@@ -31,7 +31,7 @@ pub enum ReportFileError {
 struct ReportedProblems {
     schema: u32,
     dataset: Option<String>,
-    target: Option<TargetIdentity>,
+    identity: Option<TargetIdentity>,
     node_id: Option<u16>,
     problems: Vec<ReportedProblem>,
     problems_total: u64,
@@ -61,7 +61,7 @@ pub fn files_of_report(
     for (is_same, what) in [
         (report.dataset.as_deref() == Some(&*dataset_digest(share.dataset())), "dataset"),
         (report.node_id == share.node(), "node"),
-        (report.target.as_ref() == Some(target), "directory or device"),
+        (report.identity.as_ref() == Some(target), "directory or device"),
     ] {
         if !is_same {
             return Err(ReportFileError::Other(what));

@@ -2,12 +2,9 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use crate::cli::plain;
 use crate::dataset::format_size;
 use crate::report::{ByteTotals, SourceView, Surroundings, Verification};
-use crate::storage::Findings;
 use crate::verdict::Class;
 
 /// How many files and ranges are shown to people.
@@ -15,11 +12,7 @@ const SHOWN_FILES: usize = 20;
 const SHOWN_RANGES: usize = 5;
 
 /// The result for people. Writing to a string does not fail.
-pub(super) fn describe(
-    verification: &Verification,
-    problems: &Findings<Value>,
-    surroundings: &Surroundings<'_>,
-) -> String {
+pub(super) fn describe(verification: &Verification, surroundings: &Surroundings<'_>) -> String {
     let files = verification.files();
     let verdict = surroundings.verdict.name();
     let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
@@ -60,29 +53,30 @@ pub(super) fn describe(
         let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
         let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
     }
-    for problem in problems.listed.iter().take(SHOWN_FILES) {
+    for problem in surroundings.problems.iter().take(SHOWN_FILES) {
         describe_problem(&mut text, problem);
     }
     for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
         let _ = writeln!(text, "  {}: unexpected", plain(path));
     }
     let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(problems.total) + listed(surroundings.unexpected_total);
+    let more = listed(surroundings.problems_total) + listed(surroundings.unexpected_total);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
     }
     text
 }
 
-fn describe_problem(text: &mut String, problem: &Value) {
-    let word = |value: &Value| plain(value.as_str().unwrap_or("?")).into_owned();
-    let count = |value: &Value| value.as_u64().unwrap_or_default();
+fn describe_problem(text: &mut String, problem: &serde_json::Value) {
+    let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
+    let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
+    let target = problem["target"].as_str().map(|target| format!("{}/", plain(target)));
+    let path = format!("{}{}", target.unwrap_or_default(), word(&problem["path"]));
     let _ = match word(&problem["verdict"]).as_str() {
-        "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),
+        "untouched" => writeln!(text, "  {path}: not there"),
         verdict => writeln!(
             text,
-            "  {}: {verdict}, {} bytes missing, {} wrong, {} extra",
-            word(&problem["path"]),
+            "  {path}: {verdict}, {} bytes missing, {} wrong, {} extra",
             count(&problem["bytes"]["missing"]),
             count(&problem["bytes"]["wrong"]),
             count(&problem["bytes"]["extra"]),
