@@ -1,9 +1,12 @@
 //! `seedfs write`
 
+mod several;
+
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::dataset_args::DatasetArguments;
 use super::numa_args::NumaArguments;
@@ -13,14 +16,15 @@ use super::raid;
 use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
+use super::values::number;
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
 use crate::report::RunCommand;
 use crate::storage::{
-    EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
-    free_bytes, write,
+    EarlierReport, Existing, Progress, Root, Share, TARGETS_MAX, Targets, Transfer, WriteOptions,
+    existing_bytes, free_bytes, write,
 };
 
 /// Write the dataset's files into a real directory
@@ -64,6 +68,21 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     direct_io: bool,
 
+    /// Spread the files over several directories: as many in each (even), or by the free space that
+    /// each has at the start (free) [default: even, or as it was before]
+    #[arg(long, value_name = "HOW", help_heading = "Targets")]
+    spread: Option<SpreadChoice>,
+
+    /// Copies of each file, on as many different directories; where one of them fails, its files
+    /// are made on others [default: 1, or as it was before]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number(1..=TARGETS_MAX),
+        help_heading = "Targets"
+    )]
+    copies: Option<usize>,
+
     /// Write even if there is not enough free space
     #[arg(long, help_heading = "Writing")]
     force: bool,
@@ -88,6 +107,15 @@ pub(super) struct WriteArguments {
     reports: ReportArguments,
 }
 
+/// How files are spread over several directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SpreadChoice {
+    /// As many in each.
+    Even,
+    /// By free space.
+    Free,
+}
+
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
@@ -95,29 +123,16 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
         return write_arrays(arguments, share, geometry);
     }
-    let root = arguments.targets.only()?;
-    let threads = arguments.part.threads();
-    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
-    let options = WriteOptions {
-        threads,
-        placement: arguments.numa.placement()?,
-        transfer,
-        requests: arguments.queue.requests(transfer, threads)?,
-        existing: match (arguments.resume, arguments.overwrite) {
-            (true, _) => Existing::Resume,
-            (_, true) => Existing::Overwrite,
-            _ => Existing::Refuse,
-        },
-        durability: if arguments.fsync { Durability::Synced } else { Durability::Later },
-    };
+    let directory = arguments.targets.first()?;
+    let options = arguments.options()?;
+    if let Some(roots) = arguments.spread_roots(options)? {
+        return several::run(arguments, (&dataset, node), roots, options);
+    }
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
-        check_space(arguments, share, total_bytes, options.existing)?;
+        check_space(directory, share, total_bytes, options.existing)?;
     }
-    let root = Root::make(Disk::real(), root, options.durability).map_err(|error| {
-        let shown = root.display();
-        Failure::system(format!("cannot make the directory '{shown}': {error}"))
-    })?;
+    let root = make(directory, options)?;
     let interruption = Interruption::new()?;
     let mut progress = Progress::new(share.file_count(), total_bytes);
     if arguments.verbose {
@@ -132,8 +147,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
             Existing::Refuse => EarlierReport::KeepUntilWork,
             Existing::Resume | Existing::Overwrite => EarlierReport::Replace,
         },
+        targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let name = if node.is_some() { format!("{}: ", reports.host()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &|| reports.update(), || {
         write(&root, share, options, &progress, interruption.stop())
@@ -147,6 +163,47 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     Ok(conclude(share, failures.total, interrupted, &progress))
 }
 
+impl WriteArguments {
+    fn options(&self) -> Result<WriteOptions, Failure> {
+        let threads = self.part.threads_for(self.targets.all().len());
+        let transfer = if self.direct_io { Transfer::Direct } else { Transfer::Cached };
+        Ok(WriteOptions {
+            threads,
+            placement: self.numa.placement()?,
+            transfer,
+            requests: self.queue.requests(transfer, threads)?,
+            existing: match (self.resume, self.overwrite) {
+                (true, _) => Existing::Resume,
+                (_, true) => Existing::Overwrite,
+                _ => Existing::Refuse,
+            },
+            durability: if self.fsync { Durability::Synced } else { Durability::Later },
+            patience: self.targets.patience(),
+        })
+    }
+
+    /// The directories that files are spread over, made where they do not exist; none where all
+    /// files go into one, as if there were nothing else.
+    fn spread_roots(&self, options: WriteOptions) -> Result<Option<Vec<Root>>, Failure> {
+        let directories = self.targets.all();
+        if let [only] = directories {
+            let is_asked_for = self.spread.is_some() || self.copies.is_some();
+            let is_one = || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root));
+            if !is_asked_for && !is_one() {
+                return Ok(None);
+            }
+        }
+        directories.iter().map(|path| make(path, options)).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+fn make(directory: &Path, options: WriteOptions) -> Result<Root, Failure> {
+    Root::make(Disk::real(), directory, options.durability).map_err(|error| {
+        let shown = directory.display();
+        Failure::system(format!("cannot make the directory '{shown}': {error}"))
+    })
+}
+
 /// Stripes the files over several directories.
 fn write_arrays(
     arguments: &WriteArguments,
@@ -157,6 +214,11 @@ fn write_arrays(
         let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
         return Err(Failure::usage(format!("--resume with --raid: {expected}")));
     }
+    if arguments.spread.is_some() || arguments.copies.is_some() {
+        let expected = "expected --raid, or --spread and --copies";
+        return Err(Failure::usage(format!("--spread or --copies with --raid: {expected}")));
+    }
+    arguments.targets.refuse_retry_with("--raid")?;
     arguments.reports.refuse_with("--raid")?;
     arguments.queue.refuse_with("--raid")?;
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
@@ -197,12 +259,11 @@ fn name_file(path: &str, bytes: u64) {
 }
 
 fn check_space(
-    arguments: &WriteArguments,
+    root: &Path,
     share: Share<'_>,
     total_bytes: u128,
     existing: Existing,
 ) -> Result<(), Failure> {
-    let root = arguments.targets.only()?;
     let free = free_bytes(root).map_err(|error| {
         Failure::system(format!("cannot ask for the free space of '{}': {error}", root.display()))
     })?;
@@ -214,11 +275,14 @@ fn check_space(
     if needed <= free {
         return Ok(());
     }
+    Err(no_space(&root.display().to_string(), (free, needed)))
+}
+
+fn no_space(directories: &str, (free, needed): (u128, u128)) -> Failure {
     let shown = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    Err(Failure::system(format!(
-        "'{}' has {} free, and {} are to be written: --force tries it all the same",
-        root.display(),
+    Failure::system(format!(
+        "'{directories}' has {} free, and {} are to be written: --force tries it all the same",
         shown(free),
         shown(needed),
-    )))
+    ))
 }

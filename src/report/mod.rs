@@ -28,12 +28,15 @@ pub use metrics::{MetricsFormat, metrics};
 pub(crate) use run::tests::example as example_report;
 pub use run::{
     BytesDone, FileRange, FilesDone, Judged, LastSecond, Machine, Phase, REPORT_BYTES_MAX,
-    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, ReportedRanges, RunCommand,
-    RunErrors, RunIdentity, RunOperations, RunRates, RunReport, ThreadReport, dataset_digest,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_TARGETS_MAX, REPORT_THREADS_MAX, ReportedRanges,
+    RunCommand, RunErrors, RunIdentity, RunOperations, RunRates, RunReport, TargetReport,
+    ThreadReport, dataset_digest,
 };
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
-pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
+pub use verification::{
+    JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget,
+};
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};
 

@@ -16,3 +16,4 @@ mod full;
 mod hostile;
 mod raid;
 mod reports;
+mod targets;

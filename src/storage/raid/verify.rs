@@ -15,7 +15,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::drop_cache;
-use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::{FileFailure, Progress, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
@@ -63,7 +63,8 @@ pub fn raid_verify<F: Faults>(
     let verifier =
         RaidVerifier { members, share, options, content: &content, found, progress, stop };
     let by = (options.threads, options.placement);
-    work_through(&verifier, 0..members.count(share), by, stop);
+    let queue = Queue { work: &verifier, target: 0, files: 0..members.count(share) };
+    work_through(&[queue], by, stop);
     let mut found = verifier.found.into_inner();
     found.ranges.settle();
     found.torn.settle();
@@ -268,6 +269,6 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
         let path = self.members.path(self.share, at);
         let path = self.members.root(at.1).map_or_else(String::new, |root| shown(root, &path));
         self.progress.failure(&path, error);
-        found.failures.add(FileFailure { path, error: error.to_string() });
+        found.failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
 }

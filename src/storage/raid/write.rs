@@ -20,7 +20,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::{NewFile, say};
-use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::target::{Parents, split};
 use crate::storage::{
@@ -89,7 +89,9 @@ pub(super) fn raid_write_members<F: Faults>(
         stop,
     };
     let by = (options.threads, options.placement);
-    work_through(&writer, 0..share.file_count() * roots.len() as u64, by, stop);
+    let queue =
+        Queue { work: &writer, target: 0, files: 0..share.file_count() * roots.len() as u64 };
+    work_through(&[queue], by, stop);
     let made = writer.made.load(Ordering::Relaxed);
     (made, failures.into_findings())
 }
@@ -282,7 +284,7 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
     fn fail(&self, number: u64, error: &io::Error) {
         let path = self.path(number);
         self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+        self.failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
 }
 
