@@ -24,7 +24,7 @@ use super::outcome::FileFailure;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
 use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
@@ -222,8 +222,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
 
     fn part(&self, reading: &Reading<'a>, part: Range<u64>, buffer: &mut Buffer) {
         let dataset = self.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
+        let recogniser = Recogniser { content: self.content, known: dataset };
         let mut extents = ExtentMap::default();
         let mut offset = part.start;
         while offset < part.end {
