@@ -198,8 +198,7 @@ impl Dataset {
         let Inner { files, content, .. } = &*self.0;
         let mut runs = Vec::new();
         detached(py, data.len(), || {
-            let is_known = |address: &Address| files.has_block(address.file, address.block);
-            content.locate(data.bytes(), &is_known, &mut |run| runs.push(run));
+            content.locate(data.bytes(), files, &mut |run| runs.push(run));
         });
         let list = PyList::empty(py);
         for run in runs {

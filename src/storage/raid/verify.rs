@@ -9,7 +9,7 @@ use super::findings::{MemberRange, RaidFindings, TornRange};
 use super::judge::{MemberFault, PAGE_BYTES, RowJudge};
 use super::mend::mend;
 use super::window::{Kept, OpenMember, WINDOW_BYTES, Windows};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::disk::{Disk, Durability, Faults};
 use crate::numa::Placement;
 use crate::raid::Geometry;
@@ -226,9 +226,8 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
     fn judge(&self, array: &OpenArray<'a>, windows: &mut Windows) -> RaidFindings {
         let geometry = self.options.geometry;
         let dataset = self.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
         let earlier = Earlier { content: self.content, seeds: self.options.seeds };
-        let judge = RowJudge { array: &array.image, geometry, earlier, is_known: &is_known };
+        let judge = RowJudge { array: &array.image, geometry, earlier, known: dataset };
         let mut found = RaidFindings::new(geometry.members() as usize);
         let mut lost = Vec::new();
         windows.each_page(
