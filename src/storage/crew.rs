@@ -84,7 +84,7 @@ pub(super) fn work_through<W: Work>(
 ) {
     let Some(first) = queues.iter().find(|queue| !queue.files.is_empty()) else { return };
     let topology = (placement != Placement::Off).then(Topology::here);
-    let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
+    let chosen = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
     let nobody_looks = CrewNotes::default();
     let taking_notes = first.work.notes().unwrap_or(&nobody_looks);
     taking_notes.begin();
@@ -93,7 +93,7 @@ pub(super) fn work_through<W: Work>(
     let settled = AtomicUsize::new(0);
     together(threads, || {
         let number = settled.fetch_add(1, Ordering::Relaxed);
-        let _settled = nodes.map(|nodes| Placement::settle(nodes, number));
+        let _settled = chosen.map(|nodes| Placement::settle(nodes, number));
         let notes = taking_notes.join();
         crew.join(number, &notes);
         notes.rest();
@@ -173,12 +173,11 @@ impl<W: Work> Crew<'_, '_, W> {
             }
             notes.at(target, work.number(of.index));
             work.enter();
-            match held {
-                Some(held) => self.share(held, (&mut tools, notes)),
-                None => {
-                    let opened = work.open(of.index, &mut tools);
-                    self.work_on(of, opened, (&mut tools, notes));
-                }
+            if let Some(held) = held {
+                self.share(held, (&mut tools, notes));
+            } else {
+                let opened = work.open(of.index, &mut tools);
+                self.work_on(of, opened, (&mut tools, notes));
             }
             work.leave();
         }

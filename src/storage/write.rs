@@ -151,6 +151,14 @@ pub(super) struct PendingFile {
 }
 
 impl PendingFile {
+    /// Notes one failure a file, however many blocks fail and threads work on it.
+    fn note_failure(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.error.lock().get_or_insert(error);
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn new(
         coordinates: Coordinates,
         parent: Arc<OpenDirectory>,
@@ -209,7 +217,7 @@ impl<F: Faults> Work for Writer<'_, F> {
                         self.content.fill(target.coordinates, block.start, bytes);
                     };
                     let written = blocks.write(new, block.clone(), fill, &mut self.written());
-                    self.note_failure(target, written);
+                    target.note_failure(written);
                 }
             }
         }
@@ -222,7 +230,7 @@ impl<F: Faults> Work for Writer<'_, F> {
             }
             Stage::Writing(_) => {
                 let written = blocks.finish_writes(&mut self.written());
-                self.note_failure(target, written);
+                target.note_failure(written);
             }
         }
         self.progress.note_queue(blocks.refusal());

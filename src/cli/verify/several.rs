@@ -12,8 +12,8 @@ use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
 use crate::report::{RunCommand, Surroundings};
 use crate::storage::{
-    EarlierReport, ResumeState, Root, Share, TargetFiles, TargetStates, Targets, VerifyOptions,
-    VerifyWatch, verify_targets,
+    EarlierReport, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates, Targets,
+    VerifyOptions, VerifyWatch, verify_targets,
 };
 
 /// Verifies the files of a node, or of all, in several directories.
@@ -45,7 +45,7 @@ pub(super) fn run(
         }
     };
     let named = || targets.all().iter().filter(|target| target.root().is_some());
-    let tallies: Vec<_> = named().map(|target| target.tally()).collect();
+    let tallies: Vec<_> = named().map(OpenTarget::tally).collect();
     let roots: Vec<&Root> = named().filter_map(|target| target.root()).collect();
     let reported = ReportedRun {
         command: RunCommand::Verify,

@@ -391,7 +391,7 @@ fn content_of_another_place_is_located_up_to_a_sum_that_is_dear() {
     framed.known.replace_all([0; 4]);
     let mut found = Vec::new();
     content.locate(&data, &|_: &super::super::Address| false, &mut |run| {
-        found.push((run.at, run.len))
+        found.push((run.at, run.len));
     });
     assert_eq!(found, [(0, 3000), (3004, 2996)]);
     // With as many bytes as pay for it, also the sum.
@@ -399,7 +399,7 @@ fn content_of_another_place_is_located_up_to_a_sum_that_is_dear() {
     let data = filled(&content, 0..2_000_000);
     let mut found = Vec::new();
     content.locate(&data, &|_: &super::super::Address| false, &mut |run| {
-        found.push((run.at, run.len))
+        found.push((run.at, run.len));
     });
     assert_eq!(found, [(0, 2_000_000)]);
 }

@@ -214,6 +214,7 @@ impl Image for DeviceLayout<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "what is tested is small")]
 mod tests {
     use proptest::prelude::*;
 

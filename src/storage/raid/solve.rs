@@ -84,7 +84,9 @@ mod tests {
             let parts: Vec<usize> =
                 (0..vectors.len()).filter(|part| chosen >> part & 1 == 1).collect();
             let mut wanted = vec![0; 96];
-            parts.iter().for_each(|part| xor_into(&mut wanted, &vectors[*part]));
+            for part in &parts {
+                xor_into(&mut wanted, &vectors[*part]);
+            }
             // Behind the probe: it is looked at too.
             wanted[90] ^= u8::from(foreign);
             let differences: Vec<&[u8]> = vectors.iter().map(Vec::as_slice).collect();

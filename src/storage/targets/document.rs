@@ -238,7 +238,7 @@ mod tests {
             let error = SpreadDocument::parse(json.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(error.to_string().contains(reason), "{to}: {error}");
         }
-        assert!(SpreadDocument::parse(&[b'['; 100_000]).is_err());
+        assert!(SpreadDocument::parse(&vec![b'['; 100_000]).is_err());
         assert!(SpreadDocument::parse(b"").is_err());
     }
 }

@@ -38,7 +38,9 @@ pub(in crate::storage) fn verify_parts<F: Faults>(
     let first: Vec<u64> = states.iter().map(|state| state.next).collect();
     let again: Vec<Vec<u64>> =
         states.iter().map(|state| state.failed.keys().copied().collect()).collect();
-    states.iter_mut().for_each(|state| state.walk = None);
+    for state in &mut states {
+        state.walk = None;
+    }
     progress.set_phase(Phase::Checking);
     let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
     *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
