@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::block_file::{NewFile, open_to_read};
-use super::crew::{CrewNotes, Queue, Work, work_through};
+use super::crew::{CrewNotes, TargetQueue, Work, work_through};
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
@@ -130,9 +130,9 @@ impl<'a, F: Faults> Writer<'a, F> {
     }
 
     /// All of its files.
-    pub(super) fn queue(&self) -> Queue<'_, Self> {
+    pub(super) fn queue(&self) -> TargetQueue<'_, Self> {
         let files = 0..self.share.file_count();
-        Queue { work: self, target: self.counting.number(), files }
+        TargetQueue { work: self, target: self.counting.number(), files }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::drop_cache;
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::{FileFailure, Progress, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
@@ -63,7 +63,7 @@ pub fn raid_verify<F: Faults>(
     let verifier =
         RaidVerifier { members, share, options, content: &content, found, progress, stop };
     let by = (options.threads, options.placement);
-    let queue = Queue { work: &verifier, target: 0, files: 0..members.count(share) };
+    let queue = TargetQueue { work: &verifier, target: 0, files: 0..members.count(share) };
     work_through(&[queue], by, stop);
     let mut found = verifier.found.into_inner();
     found.ranges.settle();

@@ -56,7 +56,7 @@ pub enum DocumentError {
 
 /// As it is written.
 #[derive(Serialize, Deserialize)]
-struct View {
+struct SpreadView {
     schema: u32,
     dataset: String,
     spread: RuleName,
@@ -111,7 +111,7 @@ impl SpreadDocument {
             SpreadRule::Even => (RuleName::Even, None),
             SpreadRule::Free(shares) => (RuleName::Free, Some(shares.clone())),
         };
-        let view = View {
+        let view = SpreadView {
             schema: SCHEMA,
             dataset: self.dataset.clone(),
             spread: rule,
@@ -144,7 +144,7 @@ impl SpreadDocument {
     }
 
     pub(super) fn parse(json: &[u8]) -> Result<Self, DocumentError> {
-        let view: View = serde_json::from_slice(json)?;
+        let view: SpreadView = serde_json::from_slice(json)?;
         let refuse = |what| Err(DocumentError::Contradiction(what));
         if view.schema != SCHEMA {
             return Err(DocumentError::Version);

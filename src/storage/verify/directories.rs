@@ -12,7 +12,7 @@ use super::{
 use crate::content::Content;
 use crate::disk::Faults;
 use crate::report::Phase;
-use crate::storage::crew::{Queue, work_through};
+use crate::storage::crew::{TargetQueue, work_through};
 use crate::storage::in_order::InOrder;
 use crate::storage::judged_so_far::JudgedSoFar;
 use crate::storage::outcome::FileFailure;
@@ -110,7 +110,7 @@ fn run_all<F: Faults>(
         let queues: Vec<_> = all
             .iter()
             .zip(positions)
-            .map(|(work, files)| Queue { work, target: work.part.counting.number(), files })
+            .map(|(work, files)| TargetQueue { work, target: work.part.counting.number(), files })
             .collect();
         work_through(&queues, (options.threads, options.placement), stop);
         drop(done);
