@@ -99,8 +99,8 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     member: MemberArguments,
 
-    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
-    /// of them, in their order
+    /// A member of an array that holds the files one after another, each from a multiple of 4096
+    /// bytes on; once for each of them, in their order
     #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
     device: Vec<PathBuf>,
 
