@@ -11,7 +11,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
-use seedfs::content::{Address, Content};
+use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset as Files, DatasetEntry};
 use seedfs::report::SourceView;
 use seedfs::storage::{Share, read_template};
