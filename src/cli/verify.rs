@@ -118,13 +118,7 @@ pub(super) struct VerifyArguments {
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let sample = arguments.sample.unwrap_or(Sample::ALL);
-    let base = match &arguments.like {
-        None => None,
-        Some(path) => {
-            let mount = find(Some(path), Accepted::Inside)?;
-            Some(mount.path().join(STATUS_NAME).join("config.json"))
-        }
-    };
+    let base = arguments.like.as_deref().map(configuration_of).transpose()?;
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
@@ -138,14 +132,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         return run_on_device(arguments, path, (share, &earlier));
     }
     arguments.targets.first()?;
-    let open = |directory: &PathBuf| {
-        Root::open(Disk::real(), directory).map_err(|error| {
-            let shown = directory.display();
-            Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-        })
-    };
     let directories = arguments.targets.all();
-    let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut roots =
+        directories.iter().map(|it| open_directory(it)).collect::<Result<Vec<_>, _>>()?;
     let threads = arguments.part.threads_for(roots.len());
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
@@ -161,12 +150,22 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     if roots.len() > 1 || Targets::is_one(&roots[0]) {
         return several::run(arguments, (&dataset, node), roots, (options, &earlier));
     }
-    let root = roots.remove(0);
+    one(arguments, share, &roots.remove(0), (options, &earlier))
+}
+
+/// Verifies one directory.
+fn one(
+    arguments: &VerifyArguments,
+    share: Share<'_>,
+    root: &Root,
+    (options, earlier): (VerifyOptions, &EarlierSeeds),
+) -> Result<ExitCode, Failure> {
+    let quiet = arguments.progress.quiet;
     let outputs = Outputs::new(arguments)?;
-    let start = outputs.load(&root, share, &options)?;
+    let start = outputs.load(root, share, &options)?;
     let interruption = Interruption::new()?;
     let work = (share.file_count(), share.total_bytes(options.threads));
-    let progress = expected_work(work, sample, start.next);
+    let progress = expected_work(work, options.sample, start.next);
     let save = |states: &[ResumeState]| {
         if let (Some((_, output)), Some(state)) = (&outputs.state, states.first()) {
             // The last save is the one that is reported on.
@@ -181,15 +180,11 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         earlier: EarlierReport::Replace,
         targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
+    let reports = arguments.reports.begin(reported, &[root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch = VerifyWatch {
-            progress: &progress,
-            stop: interruption.stop(),
-            save: &save,
-            earlier: &earlier,
-        };
-        verify(&root, share, options, start, watch)
+        let watch =
+            VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save, earlier };
+        verify(root, share, options, start, watch)
     });
     let state = state.map_err(|error| {
         reports.fail(&error);
@@ -197,11 +192,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     })?;
     let interrupted = interruption.happened();
     reports.end(&state.failures(share), interrupted);
-    if let Some((path, output)) = &outputs.state {
-        state.save(output).map_err(|error| {
-            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
-        })?;
-    }
+    outputs.save_state(|output| state.save(output))?;
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
@@ -274,6 +265,19 @@ fn run_on_device(
     Ok(device_exit_code(&outcome))
 }
 
+/// Where the mount that a path is in says what its dataset is.
+fn configuration_of(path: &Path) -> Result<PathBuf, Failure> {
+    let mount = find(Some(path), Accepted::Inside)?;
+    Ok(mount.path().join(STATUS_NAME).join("config.json"))
+}
+
+fn open_directory(directory: &Path) -> Result<Root, Failure> {
+    Root::open(Disk::real(), directory).map_err(|error| {
+        let shown = directory.display();
+        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+    })
+}
+
 fn exit_code(
     arguments: &VerifyArguments,
     (reached, files): (u64, u64),
@@ -342,6 +346,14 @@ impl<'a> Outputs<'a> {
     fn refuse_state(&self, error: &impl Display) -> Failure {
         let shown = self.state.as_ref().map(|(path, _)| path.display().to_string());
         Failure::usage(format!("--resume '{}': {error}", shown.unwrap_or_default()))
+    }
+
+    /// Writes the last state, where one was asked for.
+    fn save_state(&self, save: impl FnOnce(&Output) -> io::Result<()>) -> Result<(), Failure> {
+        let Some((path, output)) = &self.state else { return Ok(()) };
+        save(output).map_err(|error| {
+            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
+        })
     }
 }
 
