@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::content::{Address, Content, Source};
+use crate::content::{Content, Source};
 use crate::dataset::{ConfigErrors, Dataset, FileContent};
 use crate::overlay::{ExtentData, ExtentMap};
 use crate::verdict::{EarlierContent, HEAD_BYTES, Head};
@@ -52,7 +52,6 @@ impl EarlierSeeds {
         found: &mut Vec<EarlierContent>,
     ) {
         for EarlierSeed { seed, dataset, content } in &self.0 {
-            let is_known = |address: &Address| dataset.has_block(address.file, address.block);
             for unknown in unknown_ranges(extents, offset..offset + block.len() as u64) {
                 let at = |offset_in_file: u64| {
                     usize::try_from(offset_in_file - offset).unwrap_or(usize::MAX)
@@ -70,7 +69,7 @@ impl EarlierSeeds {
                 if content.first_difference(here.file, here.offset, bytes).is_none() {
                     take(0, bytes.len(), here);
                 } else {
-                    content.locate(bytes, &is_known, &mut |run| take(run.at, run.len, run.source));
+                    content.locate(bytes, dataset, &mut |run| take(run.at, run.len, run.source));
                 }
             }
         }

@@ -113,7 +113,7 @@ pub(super) fn write_on<F: Faults>(
 
 pub(super) const NOTHING_EARLIER: &EarlierSeeds = &EarlierSeeds::NONE;
 
-fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
+pub(super) fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
     VerifyWatch { progress, stop, save: &|_| {}, earlier: NOTHING_EARLIER }
 }
 

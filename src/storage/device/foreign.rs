@@ -2,7 +2,6 @@
 
 use super::Device;
 use super::state::ImageOf;
-use crate::content::Address;
 use crate::disk::{ALIGNMENT, Faults};
 
 /// How many places of a device are looked at, far apart from one another.
@@ -12,7 +11,6 @@ const PLACES_MAX: u64 = 1024;
 /// dataset: then it is another one's, or the seed is another.
 pub fn has_none_of_image<F: Faults>(device: &Device<F>, image: ImageOf<'_>) -> bool {
     let dataset = image.layout.share().dataset();
-    let is_known = |address: &Address| dataset.has_block(address.file, address.block);
     let pages = image.image.length().min(device.length()) / ALIGNMENT as u64;
     let step = pages.div_ceil(PLACES_MAX).max(1);
     let mut has_others = false;
@@ -25,7 +23,7 @@ pub fn has_none_of_image<F: Faults>(device: &Device<F>, image: ImageOf<'_>) -> b
         image.image.fill(offset, &mut right);
         let agreeing = right.iter().zip(&actual).filter(|(right, actual)| right == actual).count();
         let mut located = agreeing * 2 > ALIGNMENT;
-        image.layout.content().locate(&actual, &is_known, &mut |_| located = true);
+        image.layout.content().locate(&actual, dataset, &mut |_| located = true);
         if located {
             return false;
         }

@@ -26,7 +26,6 @@ mod write;
 pub use foreign::has_none_of_image;
 pub use guard::{DeviceUse, UsesOfDevice, uses_of};
 pub use open::{Device, DeviceAccess};
-pub use pass::{
-    DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, has_none_of_image, pass,
-};
+pub use pass::pass;
+pub use state::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions};
 pub use write::write_image;

@@ -6,13 +6,13 @@ use std::ops::Range;
 use super::Device;
 use super::pieces::{JudgedPiece, Piece, PieceJudge};
 use super::state::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, path_at};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::disk::{ALIGNMENT, Durability, Faults, OpenFile};
 use crate::overlay::Recogniser;
 use crate::report::{FileRepair, JudgedFile, Phase, RangeView, VERIFICATION_RANGES_MAX};
 use crate::storage::block_file::drop_cache;
 use crate::storage::blocks::{Buffer, read_block};
-use crate::storage::crew::{PART_BYTES, Queue, Work, work_through};
+use crate::storage::crew::{PART_BYTES, TargetQueue, Work, work_through};
 use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::image::{Stretch, StretchKind};
 use crate::storage::in_order::InOrder;
@@ -58,7 +58,7 @@ pub fn pass<F: Faults>(
         reader.fail(0, &error);
     }
     work_through(
-        &[Queue { work: &reader, target: 0, files: 0..1 }],
+        &[TargetQueue { work: &reader, target: 0, files: 0..1 }],
         (options.threads, options.placement),
         stop,
     );
@@ -161,9 +161,8 @@ impl<F: Faults> DeviceReader<'_, F> {
 
     /// Recognises what was read at an offset, and repairs it.
     fn look(&self, pieces: &mut [Piece], offset: u64, block: &[u8], right: &mut Vec<u8>) {
-        let dataset = self.image.layout.share().dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
+        let known = self.image.layout.share().dataset();
+        let recogniser = Recogniser { content: self.content, known };
         let end = offset + block.len() as u64;
         let first = pieces.partition_point(|piece| piece.at + piece.length <= offset);
         for piece in pieces[first..].iter_mut().take_while(|piece| piece.at < end) {
@@ -250,7 +249,7 @@ impl<F: Faults> DeviceReader<'_, F> {
         let path = path_at(self.image, at);
         let error = io::Error::new(error.kind(), format!("at device offset {at}: {error}"));
         self.progress.failure(&path, &error);
-        self.failures.lock().add(FileFailure { path, error: error.to_string() });
+        self.failures.lock().add(FileFailure { path, target: None, error: error.to_string() });
     }
 
     /// The end: what was written is proved, and the last file judged.

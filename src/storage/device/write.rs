@@ -8,7 +8,7 @@ use super::state::{ImageOf, PassOptions, path_at};
 use crate::disk::Faults;
 use crate::report::Phase;
 use crate::storage::blocks::Buffer;
-use crate::storage::crew::{Queue, Work, work_through};
+use crate::storage::crew::{TargetQueue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::{FileFailure, Findings, Progress, StopFlag};
 
@@ -23,7 +23,7 @@ pub fn write_image<F: Faults>(
     let failures = FailureLog::default();
     let writer = ImageWriter { device, image, progress, stop, failures: &failures };
     work_through(
-        &[Queue { work: &writer, target: 0, files: 0..1 }],
+        &[TargetQueue { work: &writer, target: 0, files: 0..1 }],
         (options.threads, options.placement),
         stop,
     );
@@ -31,7 +31,7 @@ pub fn write_image<F: Faults>(
     if let Err(error) = device.disk.sync(&device.file) {
         let path = device.path().display().to_string();
         progress.failure(&path, &error);
-        failures.add(path, error.to_string());
+        failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
     failures.into_findings()
 }
@@ -71,7 +71,7 @@ impl<F: Faults> Work for ImageWriter<'_, F> {
                     let error =
                         io::Error::new(error.kind(), format!("at device offset {at}: {error}"));
                     self.progress.failure(&path, &error);
-                    self.failures.add(path, error.to_string());
+                    self.failures.add(FileFailure { path, target: None, error: error.to_string() });
                 }
             }
             offset += length as u64;

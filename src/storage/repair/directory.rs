@@ -18,7 +18,7 @@ use crate::overlay::ExtentMap;
 use crate::report::{FileRepair, JudgedFile, Phase};
 use crate::storage::block_file::{NewFile, open_to_read};
 use crate::storage::blocks::{Buffer, write_block};
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::file_judge::{FileJudge, absent};
 use crate::storage::in_order::InOrder;
 use crate::storage::target::{Parents, split};
@@ -43,7 +43,7 @@ pub fn repair<F: Faults>(
     let repairer =
         Repairer { root, parents, share, files, options, content: &content, log, progress, stop };
     work_through(
-        &[Queue { work: &repairer, target: 0, files: 0..count }],
+        &[TargetQueue { work: &repairer, target: 0, files: 0..count }],
         (options.threads, options.placement),
         stop,
     );

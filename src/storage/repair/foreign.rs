@@ -64,8 +64,6 @@ fn speaks_for(
         return Some(true);
     }
     let mut located = false;
-    let is_known =
-        |address: &crate::content::Address| share.dataset().has_block(address.file, address.block);
-    content.locate(place, &is_known, &mut |_| located = true);
+    content.locate(place, share.dataset(), &mut |_| located = true);
     Some(located)
 }

@@ -98,7 +98,11 @@ impl RepairLog {
         let mut state = self.0.lock();
         state.totals.add(&repair);
         if let Some(error) = &repair.error {
-            state.failures.add(FileFailure { path: repair.path.clone(), error: error.clone() });
+            state.failures.add(FileFailure {
+                path: repair.path.clone(),
+                target: None,
+                error: error.clone(),
+            });
         }
         let listed = state.repairs.listed.iter().map(|(_, repair)| repair.ranges.len()).sum();
         repair.list_no_more_than(crate::report::VERIFICATION_RANGES_MAX.saturating_sub(listed));
@@ -108,7 +112,7 @@ impl RepairLog {
     fn fail(&self, path: String, error: String) {
         let mut state = self.0.lock();
         state.totals.files_failed += 1;
-        state.failures.add(FileFailure { path, error });
+        state.failures.add(FileFailure { path, target: None, error });
     }
 
     fn into_repairs(self, is_complete: bool) -> Repairs {

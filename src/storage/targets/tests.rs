@@ -12,8 +12,8 @@ use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
 use crate::storage::{
-    Existing, FileFailure, Findings, Patience, Progress, Requests, Root, Sample, Share, StopFlag,
-    Transfer, VerifyOptions, VerifyWatch, WriteOptions,
+    EarlierSeeds, Existing, FileFailure, Findings, Patience, Progress, Requests, Root, Sample,
+    Share, StopFlag, Transfer, VerifyOptions, VerifyWatch, WriteOptions,
 };
 use crate::verdict::Verdict;
 
@@ -140,7 +140,7 @@ fn verify(paths: &[PathBuf]) -> Result<(Verdict, serde_json::Value), TargetsErro
         progress: &progress,
         stop: &stop,
         save: &|_| {},
-        earlier: &EarlierSeeds::default(),
+        earlier: &EarlierSeeds::NONE,
     };
     let states = verify_targets(&files, options, files.begin(&options).unwrap(), watch).unwrap();
     let surroundings = files.surroundings(&states, &options, progress.snapshot());

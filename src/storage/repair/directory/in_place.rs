@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{InPlace, Mending, RepairTools, Repairer, interrupted, refused};
-use crate::content::Address;
 use crate::dataset::FileContent;
 use crate::disk::{Access, Durability, Faults, FileType, Links, OpenFile, Stat};
 use crate::overlay::{ExtentMap, Recogniser};
@@ -29,9 +28,7 @@ impl<F: Faults> Repairer<'_, F> {
         part: Range<u64>,
         tools: &mut RepairTools,
     ) {
-        let dataset = self.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
+        let recogniser = Recogniser { content: self.content, known: self.share.dataset() };
         let (expectation, mut extents) = (mending.expectation, ExtentMap::default());
         let mut offset = part.start;
         while offset < part.end {
