@@ -245,7 +245,7 @@ fn open_report(path: Option<&PathBuf>) -> Result<Option<(&PathBuf, Output)>, Fai
 const REPORT_BYTES_MAX: usize = 256 << 20;
 
 fn listed_files(
-    path: &PathBuf,
+    path: &Path,
     share: Share<'_>,
     target: &TargetIdentity,
 ) -> Result<Vec<u64>, Failure> {

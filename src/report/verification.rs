@@ -46,7 +46,7 @@ impl JudgedFile {
         &self,
         path: String,
         ranges_max: usize,
-        (device_offset, view): (Option<u64>, &dyn Fn(&WrongRange) -> RangeView),
+        (device_offset, view): (Option<u64>, &ViewOfRange<'_>),
     ) -> Value {
         let listed = &self.ranges[..self.ranges.len().min(ranges_max)];
         let total = self.classes.total();
@@ -68,6 +68,9 @@ impl JudgedFile {
         serde_json::to_value(view).unwrap_or_default()
     }
 }
+
+/// How a wrong range is shown.
+type ViewOfRange<'a> = dyn Fn(&WrongRange) -> RangeView + 'a;
 
 /// The totals of the files that were judged, and the documents of those that are not verified.
 ///
@@ -177,7 +180,7 @@ impl Verification {
         &mut self,
         path: String,
         judged: &JudgedFile,
-        (at, view): (u64, &dyn Fn(&WrongRange) -> RangeView),
+        (at, view): (u64, &ViewOfRange<'_>),
     ) -> Option<Value> {
         self.add_with(path, judged, (Some(at), view))
     }
@@ -186,7 +189,7 @@ impl Verification {
         &mut self,
         path: String,
         judged: &JudgedFile,
-        how: (Option<u64>, &dyn Fn(&WrongRange) -> RangeView),
+        how: (Option<u64>, &ViewOfRange<'_>),
     ) -> Option<Value> {
         let verdict = judged.tally.verdict();
         self.files.add(verdict);

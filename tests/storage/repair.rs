@@ -161,12 +161,12 @@ fn two_hundred_kinds_of_damage_are_repaired_and_nothing_else_is_touched() {
     let mut damages = 0;
     for round in 0..10 {
         let before = look(top);
-        let mut damaged: BTreeMap<PathBuf, Vec<u64>> = BTreeMap::new();
+        let mut done_to: BTreeMap<PathBuf, Vec<u64>> = BTreeMap::new();
         for _ in 0..20 {
             let kind = if round == 0 { damages % KINDS } else { numbers.below(KINDS) };
             let path = numbers.of(&dataset_files).clone();
             damage(&path, kind, &mut numbers, &dataset_files);
-            damaged.entry(path).or_default().push(kind);
+            done_to.entry(path).or_default().push(kind);
             damages += 1;
         }
         if round == 3 {
@@ -186,7 +186,7 @@ fn two_hundred_kinds_of_damage_are_repaired_and_nothing_else_is_touched() {
         for (path, looks) in &after {
             let is_same = hurt.get(path) == Some(looks);
             let right = &before[path].bytes;
-            assert!(looks.bytes == *right, "{} after {:?}", path.display(), damaged.get(path));
+            assert!(looks.bytes == *right, "{} after {:?}", path.display(), done_to.get(path));
             let was_right = hurt.get(path).is_some_and(|hurt| hurt.bytes == *right);
             if was_right && looks.bytes.is_some() {
                 assert!(is_same, "{} was right, and is another file now", path.display());

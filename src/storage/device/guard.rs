@@ -252,7 +252,7 @@ fn partition_table<F: Faults>(device: &Device<F>) -> io::Result<Option<&'static 
     let is_fat = sector[54..58] == *b"FAT1" || sector[82..87] == *b"FAT32";
     let entries = || sector[446..510].chunks_exact(16);
     let is_table = sector[510..] == [0x55, 0xaa]
-        && entries().all(|entry| entry[0] & 0x7f == 0)
+        && entries().all(|entry| matches!(entry[0], 0 | 0x80))
         && entries().any(|entry| entry[4] != 0 && entry[12..16] != [0; 4]);
     Ok((is_table && !is_fat).then_some("DOS"))
 }

@@ -106,10 +106,8 @@ fn a_failing_disk_makes_no_file_worse_and_is_named() {
                 let count = |index| wrong_bytes(&dataset, directory.path(), index);
                 let before: Vec<usize> = (0..FILES).map(count).collect();
                 let done = repair_on(Disk::new(failing.clone()), directory.path(), durability);
-                for index in 0..FILES {
-                    let wrong = count(index);
-                    let worse = wrong > before[index as usize];
-                    assert!(!worse, "file {index} with {fault:?} at {failing:?}");
+                for (index, before) in (0..).zip(before) {
+                    assert!(count(index) <= before, "file {index} with {fault:?} at {failing:?}");
                 }
                 if let Some(done) = done {
                     let named: Vec<&str> =
@@ -143,7 +141,7 @@ fn a_disk_that_dies_makes_no_file_worse() {
         let before: Vec<usize> = (0..FILES).map(count).collect();
         let dying = Failing::from(call, Fault::Before(libc::EIO));
         let done = repair_on(Disk::new(dying.clone()), directory.path(), Durability::Later);
-        assert!((0..FILES).all(|index| count(index) <= before[index as usize]), "{call}");
+        assert!((0..).zip(before).all(|(index, before)| count(index) <= before), "{call}");
         if dying.has_failed() {
             assert!(done.is_none_or(|done| done.failures.total > 0), "{call}");
         }
