@@ -54,7 +54,11 @@ impl<F: Faults> Device<F> {
         match disk.stat_at(&at, name_path, Links::Follow) {
             Ok(stat) => check_kind(&stat)?,
             Err(error) if error.kind() == ErrorKind::NotFound && access == DeviceAccess::Make => {
-                drop(disk.create(&at, name, 0o666)?);
+                match disk.create(&at, name, 0o666) {
+                    // Whoever has made it meanwhile may have written to it: its length is asked.
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
             }
             Err(error) => return Err(error),
         }
