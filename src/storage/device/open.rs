@@ -1,9 +1,12 @@
 //! An open device.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{ALIGNMENT, Access, Disk, Faults, FileType, Links, OpenFile, Sound, Stat};
+use crate::disk::{
+    ALIGNMENT, Access, Disk, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Stat,
+};
 use crate::report::TargetIdentity;
 use crate::storage::Transfer;
 use crate::storage::blocks::{Buffer, read_block};
@@ -54,11 +57,7 @@ impl<F: Faults> Device<F> {
         match disk.stat_at(&at, name_path, Links::Follow) {
             Ok(stat) => check_kind(&stat)?,
             Err(error) if error.kind() == ErrorKind::NotFound && access == DeviceAccess::Make => {
-                match disk.create(&at, name, 0o666) {
-                    // Whoever has made it meanwhile may have written to it: its length is asked.
-                    Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                    _ => {}
-                }
+                make(&disk, &at, name)?;
             }
             Err(error) => return Err(error),
         }
@@ -123,6 +122,18 @@ impl<F: Faults> Device<F> {
         }
         bytes.copy_from_slice(&block[before..before + bytes.len()]);
         Ok(())
+    }
+}
+
+/// Makes an empty file. One that somebody has made meanwhile, or this call before a signal has
+/// interrupted it, is as good: what it holds is looked at after it was opened.
+fn make<F: Faults>(disk: &Disk<F>, at: &OpenDirectory, name: &OsStr) -> io::Result<()> {
+    loop {
+        match disk.create(at, name, 0o666) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => return Ok(()),
+        }
     }
 }
 

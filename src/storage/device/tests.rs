@@ -73,10 +73,10 @@ fn what_is_written_is_verified_and_a_failure_is_named() {
         for failing in Failing::at_each_call(fault).take(500) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("image");
-            if write_on(Disk::new(failing), &path) == Some(true) {
+            if write_on(Disk::new(failing.clone()), &path) == Some(true) {
                 assert!(fs::read(&path).unwrap() == right, "{fault:?}");
             } else {
-                assert!(!fault.is_harmless());
+                assert!(!fault.is_harmless(), "{fault:?} {failing:?}");
             }
             runs += 1;
         }
