@@ -57,7 +57,8 @@ fn look(directory: &Path) -> BTreeMap<PathBuf, Looks> {
     let mut left = vec![directory.to_owned()];
     while let Some(path) = left.pop() {
         let stat = fs::symlink_metadata(&path).unwrap();
-        if path.ends_with(".seedfs") {
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name == ".seedfs" || name.starts_with(".dummy_data_status_") {
             continue;
         }
         if stat.is_dir() {
