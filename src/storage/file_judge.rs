@@ -33,7 +33,10 @@ pub(super) fn recognise_block(
         recogniser.recognise(Some(expectation), offset, block, || extents.continuation(offset));
     let right = ExtentData::written(expectation.source(offset));
     let inside = expectation.size_bytes.saturating_sub(offset);
-    let is_right = matches!(&pieces[..], [(_, Extent { length, data })] if *data == right && *length <= inside);
+    let is_right = match &pieces[..] {
+        [(_, Extent { length, data })] => *data == right && *length <= inside,
+        _ => false,
+    };
     for (offset, extent) in pieces {
         extents.insert(offset, extent);
     }

@@ -30,10 +30,11 @@ pub(super) fn run(
         .begin(&options)
         .map_err(|error| Failure::system(format!("cannot look at the directories: {error}")))?;
     let start = match &outputs.state {
-        None => Ok(new),
-        Some((_, output)) => files.load(output, new),
+        None => new,
+        Some((_, output)) => {
+            files.load(output, new).map_err(|error| outputs.refuse_state(&error))?
+        }
     };
-    let start = start.map_err(|error| outputs.refuse_state(&error))?;
     let interruption = Interruption::new()?;
     let work = (files.file_count(), files.total_bytes(options.threads));
     let progress = expected_work(work, options.sample, start.reached());
@@ -78,19 +79,17 @@ pub(super) fn run(
     let surroundings = files.surroundings(&states, &options, progress.snapshot());
     let verification = states.verification();
     let json = verification.document(&surroundings);
-    let text = || {
-        let mut text = describe(&verification, &surroundings);
-        describe_each(&mut text, &surroundings);
-        text
-    };
-    print(arguments, &outputs, json, text)?;
+    print(arguments, &outputs, json, || {
+        describe(&verification, &surroundings) + &describe_each(&surroundings)
+    })?;
     name_failures(&failures);
     let (reached, ended) = ((states.reached(), files.file_count()), (failures.total, interrupted));
     Ok(exit_code(arguments, reached, ended, surroundings.verdict))
 }
 
 /// A line for each target. Writing to a string does not fail.
-fn describe_each(text: &mut String, surroundings: &Surroundings<'_>) {
+fn describe_each(surroundings: &Surroundings<'_>) -> String {
+    let mut text = String::new();
     for target in &surroundings.targets {
         let (number, directory) = (target.target, plain(&target.directory));
         let files = target.files;
@@ -122,4 +121,5 @@ fn describe_each(text: &mut String, surroundings: &Surroundings<'_>) {
             target.failures_total,
         );
     }
+    text
 }

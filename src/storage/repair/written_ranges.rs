@@ -84,7 +84,8 @@ mod tests {
             for range in &ranges {
                 written.add(range.clone());
             }
-            prop_assert_eq!(written.bytes(), ranges.iter().map(|range| range.end - range.start).sum::<u64>());
+            let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+            prop_assert_eq!(written.bytes(), total);
             let kept = written.into_ranges();
             prop_assert!(kept.len() <= RANGES_MAX);
             prop_assert!(kept.windows(2).all(|pair| pair[0].end <= pair[1].start));
