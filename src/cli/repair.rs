@@ -1,6 +1,8 @@
 //! `seedfs repair`
 
-use std::fmt::Write as _;
+mod directories;
+mod words;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,16 +14,13 @@ use super::device::DeviceRun;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
-use super::storage_args::{Interruption, PartArguments, name_failures};
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
-use crate::disk::{Disk, Durability, Links};
+use super::storage_args::{PartArguments, name_failures};
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
+use crate::disk::{Disk, Durability};
 use crate::fs::STATUS_NAME;
-use crate::report::{FileRepair, RepairSummary, TargetIdentity, repair_document};
-use crate::storage::{
-    DevicePass, DeviceState, Output, Progress, RepairOptions, Repairs, Root, Share, Transfer,
-    files_of_report, has_none_of, repair,
-};
+use crate::report::{RepairSummary, TargetIdentity, repair_document};
+use crate::storage::{DevicePass, DeviceState, Output, RepairOptions, Repairs, Share, Transfer};
+use words::describe;
 
 /// Put right what a verification finds wrong in a real directory, and nothing else
 ///
@@ -38,12 +37,13 @@ use crate::storage::{
   seedfs repair --seed 42 -n 100 -s 1G --from /scratch/found.json /scratch/test
   seedfs repair --seed 42 -n 100 -s 1G --fsync --device /dev/sdb")]
 pub(super) struct RepairArguments {
-    /// Where the files are
+    /// Where the files are: one directory, or all that 'seedfs write' has spread them over; an empty
+    /// one takes the place of a target that is lost
     #[arg(value_name = "DIR", required_unless_present = "device")]
-    directory: Option<PathBuf>,
+    directories: Vec<PathBuf>,
 
     /// Repair this block device or file instead, to which 'seedfs write --device' has written
-    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["directory", "from", "direct_io"])]
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["directories", "from", "direct_io"])]
     device: Option<PathBuf>,
 
     /// Repair a device also where it holds something else, like a filesystem
@@ -108,14 +108,18 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
     let output = open_report(arguments.report.as_ref())?;
-    let done = match (&arguments.device, &arguments.directory) {
-        (Some(path), _) => on_device(arguments, path, share)?,
-        (None, Some(directory)) => in_directory(arguments, directory, share)?,
-        (None, None) => return Err(Failure::usage("expected a directory, or --device DEVICE")),
+    let done = match &arguments.device {
+        Some(path) => on_device(arguments, path, share)?,
+        None => directories::run(arguments, share)?,
     };
-    let Done { target, repairs, seconds, interrupted } = &done;
+    let Done { what, repairs, seconds, interrupted } = &done;
+    let (identity, targets) = match what {
+        Repaired::One(identity) => (Some(identity), &[][..]),
+        Repaired::Targets(directories) => (None, &directories[..]),
+    };
     let summary = RepairSummary {
-        identity: target,
+        identity,
+        targets,
         node_id: node,
         dry_run: arguments.dry_run,
         complete: repairs.is_complete,
@@ -135,7 +139,7 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     let text = match (arguments.json, quiet) {
         (true, _) => json,
         (false, true) => Vec::new(),
-        (false, false) => describe(target, repairs, arguments.dry_run).into_bytes(),
+        (false, false) => describe(what, repairs, arguments.dry_run).into_bytes(),
     };
     if let Err(error) = io::stdout().write_all(&text) {
         return Failure::output(&error);
@@ -144,16 +148,46 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     Ok(conclude(repairs, arguments.dry_run, *interrupted))
 }
 
+/// What was repaired.
+enum Repaired {
+    /// A directory or a device.
+    One(TargetIdentity),
+    /// The directories of all targets.
+    Targets(Vec<String>),
+}
+
+impl Repaired {
+    fn name(&self) -> String {
+        match self {
+            Self::One(identity) => identity.path.clone(),
+            Self::Targets(directories) => directories.join(" "),
+        }
+    }
+}
+
 /// What was done, and to what.
 struct Done {
-    target: TargetIdentity,
+    what: Repaired,
     repairs: Repairs,
     seconds: f64,
     interrupted: bool,
 }
 
-fn durability(arguments: &RepairArguments) -> Durability {
-    if arguments.fsync { Durability::Synced } else { Durability::Later }
+impl RepairArguments {
+    fn durability(&self) -> Durability {
+        if self.fsync { Durability::Synced } else { Durability::Later }
+    }
+
+    /// How files are repaired.
+    fn options(&self, threads: usize) -> Result<RepairOptions, Failure> {
+        Ok(RepairOptions {
+            threads,
+            placement: self.numa.placement()?,
+            transfer: if self.direct_io { Transfer::Direct } else { Transfer::Cached },
+            durability: self.durability(),
+            is_dry: self.dry_run,
+        })
+    }
 }
 
 fn on_device(arguments: &RepairArguments, path: &Path, share: Share<'_>) -> Result<Done, Failure> {
@@ -165,57 +199,18 @@ fn on_device(arguments: &RepairArguments, path: &Path, share: Share<'_>) -> Resu
         transfer: Transfer::Cached,
         progress: arguments.progress,
     };
-    let what = DevicePass::Repair { durability: durability(arguments), is_dry: arguments.dry_run };
+    let what = DevicePass::Repair { durability: arguments.durability(), is_dry: arguments.dry_run };
     let outcome = run.repair(what, (arguments.yes_destroy, arguments.force))?;
     let target = outcome.device.target_view().map_err(|error| {
         Failure::system(format!("cannot look at '{}': {error}", path.display()))
     })?;
     let DeviceState { totals, repairs, failures, is_complete, .. } = outcome.state;
     Ok(Done {
-        target,
+        what: Repaired::One(target),
         repairs: Repairs { totals, repairs, failures, is_complete },
         seconds: outcome.progress.snapshot().seconds,
         interrupted: outcome.interrupted,
     })
-}
-
-fn in_directory(
-    arguments: &RepairArguments,
-    directory: &Path,
-    share: Share<'_>,
-) -> Result<Done, Failure> {
-    let shown = directory.display();
-    let root = Root::open(Disk::real(), directory).map_err(|error| {
-        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-    })?;
-    let target = root
-        .target_view()
-        .map_err(|error| Failure::system(format!("cannot look at '{shown}': {error}")))?;
-    let options = RepairOptions {
-        threads: arguments.part.threads(),
-        placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
-        durability: durability(arguments),
-        is_dry: arguments.dry_run,
-    };
-    let files = match &arguments.from {
-        Some(path) => Some(listed_files(path, share, &target)?),
-        None => None,
-    };
-    if files.is_none() && !arguments.force && has_none_of(&root, share) {
-        return Err(Failure::usage(format!(
-            "'{shown}': nothing that was read there is content of this dataset: expected the \
-             options that the files were written with; --force repairs them all the same"
-        )));
-    }
-    let interruption = Interruption::new()?;
-    let progress = expected_work(share, files.as_deref(), options.threads);
-    let repairs = arguments.progress.show("", &progress, &|| (), || {
-        repair(&root, share, files.as_deref(), options, (&progress, interruption.stop()))
-    });
-    arguments.progress.conclude("", "read", &progress);
-    let seconds = progress.snapshot().seconds;
-    Ok(Done { target, repairs, seconds, interrupted: interruption.happened() })
 }
 
 fn conclude(repairs: &Repairs, is_dry: bool, interrupted: bool) -> ExitCode {
@@ -239,93 +234,4 @@ fn open_report(path: Option<&PathBuf>) -> Result<Option<(&PathBuf, Output)>, Fai
         Failure::usage(format!("--report '{shown}': {error}; expected a file that can be written"))
     })?;
     Ok(Some((path, output)))
-}
-
-/// The longest report: with all that its lists can hold it is well below.
-const REPORT_BYTES_MAX: usize = 256 << 20;
-
-fn listed_files(
-    path: &Path,
-    share: Share<'_>,
-    target: &TargetIdentity,
-) -> Result<Vec<u64>, Failure> {
-    let refuse = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("--from '{}': {error}", path.display()))
-    };
-    let disk = Disk::real();
-    let above = match path.parent() {
-        Some(above) if !above.as_os_str().is_empty() => above,
-        _ => ".".as_ref(),
-    };
-    let name = path.file_name().unwrap_or_default();
-    let json = disk
-        .open_root(above)
-        .and_then(|at| disk.read_whole(&at, name.as_ref(), Links::Follow, REPORT_BYTES_MAX))
-        .map_err(|error| refuse(&error))?;
-    files_of_report(&json, share, target).map_err(|error| refuse(&error))
-}
-
-fn expected_work(share: Share<'_>, files: Option<&[u64]>, threads: usize) -> Progress {
-    match files {
-        None => Progress::new(share.file_count(), share.total_bytes(threads)),
-        Some(files) => {
-            let size = |index: &u64| u128::from(share.dataset().size_bytes(share.file(*index)));
-            Progress::new(files.len() as u64, files.iter().map(size).sum())
-        }
-    }
-}
-
-/// How many files are shown to people.
-const SHOWN_FILES: usize = 20;
-
-/// What was done, for people. Writing to a string does not fail.
-fn describe(target: &TargetIdentity, repairs: &Repairs, is_dry: bool) -> String {
-    let totals = repairs.totals;
-    let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    let verb = if is_dry { "would be repaired" } else { "repaired" };
-    let mut text = format!("{}: {} files {verb}\n", plain(&target.path), totals.files_repaired);
-    if !repairs.is_complete {
-        text.push_str("  not all files were reached\n");
-    }
-    let _ = writeln!(
-        text,
-        "  files    {} right, {} {verb}, {} of them made, {} failed",
-        totals.files_right, totals.files_repaired, totals.files_made, totals.files_failed,
-    );
-    let _ = writeln!(
-        text,
-        "  bytes    {} rewritten, {} added, {} cut off",
-        size(totals.rewritten_bytes),
-        size(totals.appended_bytes),
-        size(totals.cut_bytes),
-    );
-    for file in repairs.repairs.listed.iter().take(SHOWN_FILES) {
-        describe_file(&mut text, file);
-    }
-    let more = repairs.repairs.total.saturating_sub(SHOWN_FILES as u64);
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
-    }
-    text
-}
-
-fn describe_file(text: &mut String, file: &FileRepair) {
-    let path = plain(&file.path);
-    let mut parts = Vec::new();
-    if file.is_made {
-        parts.push("made".to_owned());
-    }
-    for (bytes, what) in [
-        (file.rewritten_bytes, "rewritten"),
-        (if file.is_made { 0 } else { file.appended_bytes }, "added"),
-        (file.cut_bytes, "cut off"),
-    ] {
-        if bytes > 0 {
-            parts.push(format!("{bytes} bytes {what}"));
-        }
-    }
-    if file.error.is_some() {
-        parts.push("not right yet".to_owned());
-    }
-    let _ = writeln!(text, "  {path}: was {}: {}", file.verdict.name(), parts.join(", "));
 }

@@ -13,6 +13,9 @@ use crate::verdict::Verdict;
 pub struct FileRepair {
     /// Its path in the dataset.
     pub path: String,
+    /// The directory of the target that it is on, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// What it was.
     #[serde(serialize_with = "named::serialize")]
     pub verdict: Verdict,
@@ -39,6 +42,7 @@ impl FileRepair {
         let view = |range| RangeView::new(dataset, judged.file, range);
         Self {
             path,
+            target: None,
             verdict: judged.tally.verdict(),
             is_made: false,
             rewritten_bytes: 0,
@@ -93,8 +97,11 @@ impl RepairTotals {
 /// What a document of a repair says beside the files.
 #[derive(Clone, Debug, Serialize)]
 pub struct RepairSummary<'a> {
-    /// What was repaired.
-    pub identity: &'a TargetIdentity,
+    /// What was repaired, where it is one directory or device.
+    pub identity: Option<&'a TargetIdentity>,
+    /// The directories of the targets that were repaired, where there are several.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub targets: &'a [String],
     /// The node whose files these are; `None` for all nodes.
     pub node_id: Option<u16>,
     /// Whether nothing was written.

@@ -106,7 +106,8 @@ pub use target::Root;
 pub use targets::{
     DocumentError, OpenTarget, Selection, SpaceNeeded, Spread, SpreadError, SpreadRule,
     TARGETS_MAX, TargetFiles, TargetSet, TargetStates, TargetTally, Targets, TargetsError,
-    WantedRule, WantedSpread, space_needed, verify_targets, write_to_targets,
+    WantedRule, WantedSpread, repair_targets, space_needed, target_of_others, verify_targets,
+    write_to_targets,
 };
 pub use template::{TemplateError, read_template};
 pub use textfile::Textfile;

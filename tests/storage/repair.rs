@@ -16,7 +16,11 @@ const DATASET: &str = "--seed 42 --iterations 2 --nodes 2 -n 20 -s 1..300000";
 /// Runs `repair`, and returns the exit code and the document.
 fn repair(dataset: &str, more: &[&str], directory: &Path) -> (Option<i32>, Value) {
     let more: Vec<&str> = more.iter().copied().chain(["--json", "--quiet"]).collect();
-    let Run { code, stdout, stderr } = run("repair", dataset, &more, directory);
+    checked(run("repair", dataset, &more, directory))
+}
+
+/// The exit code and the document of a run, which is what the schema says.
+pub(crate) fn checked(Run { code, stdout, stderr }: Run) -> (Option<i32>, Value) {
     let document: Value =
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
     let schema: Value =

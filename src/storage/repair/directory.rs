@@ -22,6 +22,7 @@ use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::file_judge::{FileJudge, absent};
 use crate::storage::in_order::InOrder;
 use crate::storage::target::{Parents, split};
+use crate::storage::targets::Counting;
 use crate::storage::{Progress, Root, Share, StopFlag};
 use crate::sync::Mutex;
 use crate::verdict::Judge;
@@ -36,34 +37,37 @@ pub fn repair<F: Faults>(
     (progress, stop): (&Progress, &StopFlag),
 ) -> Repairs {
     progress.set_phase(Phase::Reading);
-    let content = Content::of(share.dataset());
-    let log = RepairLog::default();
-    let parents = Parents::that_leave_all(root, options.durability, share.node());
-    let count = files.map_or(share.file_count(), |files| files.len() as u64);
-    let repairer =
-        Repairer { root, parents, share, files, options, content: &content, log, progress, stop };
-    work_through(
-        &[TargetQueue { work: &repairer, target: 0, files: 0..count }],
-        (options.threads, options.placement),
-        stop,
-    );
-    repairer.log.into_repairs(!stop.is_set())
+    let (content, log) = (Content::of(share.dataset()), RepairLog::default());
+    let run = RepairRun { options, content: &content, log: &log, stop };
+    let mut repairer = Repairer::new(root, share, Counting::of(progress), run);
+    repairer.files = files;
+    work_through(&[repairer.queue()], (options.threads, options.placement), stop);
+    drop(repairer);
+    log.into_repairs(!stop.is_set())
 }
 
-struct Repairer<'a, F> {
+/// What all targets of a repair have in common.
+#[derive(Clone, Copy)]
+pub(in crate::storage) struct RepairRun<'a> {
+    pub(in crate::storage) options: RepairOptions,
+    pub(in crate::storage) content: &'a Content,
+    pub(in crate::storage) log: &'a RepairLog,
+    pub(in crate::storage) stop: &'a StopFlag,
+}
+
+/// Repairs the files of one directory.
+pub(in crate::storage) struct Repairer<'a, F> {
     root: &'a Root<F>,
     parents: Parents<'a, F>,
     share: Share<'a>,
+    /// The numbers of those that are looked at; none where all are.
     files: Option<&'a [u64]>,
-    options: RepairOptions,
-    content: &'a Content,
-    log: RepairLog,
-    progress: &'a Progress,
-    stop: &'a StopFlag,
+    counting: Counting<'a>,
+    run: RepairRun<'a>,
 }
 
 /// A file that is being repaired.
-struct Mending<'a> {
+pub(in crate::storage) struct Mending<'a> {
     number: u64,
     path: String,
     expectation: FileContent,
@@ -94,7 +98,7 @@ struct InPlace<'a> {
 }
 
 /// What a thread works with.
-struct RepairTools {
+pub(in crate::storage) struct RepairTools {
     block: Buffer,
     right: Vec<u8>,
 }
@@ -104,7 +108,7 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
     type Tools = RepairTools;
 
     fn tools(&self) -> RepairTools {
-        RepairTools { block: Buffer::new(self.options.transfer), right: Vec::new() }
+        RepairTools { block: Buffer::new(self.run.options.transfer), right: Vec::new() }
     }
 
     fn open(&self, position: u64, _: &mut RepairTools) -> Option<(Mending<'a>, u64)> {
@@ -113,7 +117,7 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
         let (path, expectation) = (self.share.path(file), self.share.dataset().file_content(file));
         let opened = self.open_there(&path).and_then(|there| match there {
             Some((file, stat)) => Ok(Some((self.in_place(expectation, file, stat), stat.length))),
-            None if self.options.is_dry => Ok(None),
+            None if self.run.options.is_dry => Ok(None),
             None => Ok(Some((self.make(expectation, &path)?, expectation.size_bytes))),
         });
         match opened {
@@ -141,7 +145,15 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
     }
 
     fn notes(&self) -> Option<&CrewNotes> {
-        Some(&self.progress.crew)
+        Some(&self.counting.run.crew)
+    }
+
+    fn enter(&self) {
+        self.counting.enter();
+    }
+
+    fn leave(&self) {
+        self.counting.leave();
     }
 
     fn part(&self, mending: &Mending<'a>, part: Range<u64>, tools: &mut RepairTools) {
@@ -163,14 +175,14 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
                 let disk = &self.root.disk;
                 let made = match failure.into_inner() {
                     Some(error) => Err(error),
-                    None if self.stop.is_set() => Err(interrupted()),
+                    None if self.run.stop.is_set() => Err(interrupted()),
                     None => self.prove(
                         &new.file,
                         expectation,
                         slice::from_ref(&(0..expectation.size_bytes)),
                     ),
                 };
-                let how = (Taken::Refuse, self.options.durability);
+                let how = (Taken::Refuse, self.run.options.durability);
                 let made = made
                     .and_then(|()| new.finish(disk, &parent, &name, how))
                     .inspect_err(|_| new.discard(disk, &parent));
@@ -188,9 +200,25 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
 }
 
 impl<'a, F: Faults> Repairer<'a, F> {
+    pub(in crate::storage) fn new(
+        root: &'a Root<F>,
+        share: Share<'a>,
+        counting: Counting<'a>,
+        run: RepairRun<'a>,
+    ) -> Self {
+        let parents = Parents::that_leave_all(root, run.options.durability, share.node());
+        Self { root, parents, share, files: None, counting, run }
+    }
+
+    /// The files to be worked on.
+    pub(in crate::storage) fn queue(&self) -> TargetQueue<'_, Self> {
+        let count = self.files.map_or(self.share.file_count(), |files| files.len() as u64);
+        TargetQueue { work: self, target: self.counting.number(), files: 0..count }
+    }
+
     fn fail(&self, path: String, error: &io::Error) {
-        self.progress.failure(&path, error);
-        self.log.fail(path, error.to_string());
+        self.counting.failure(&path, error);
+        self.run.log.fail(self.counting, path, error.to_string());
     }
 
     /// Notes a file that was not right.
@@ -204,10 +232,10 @@ impl<'a, F: Faults> Repairer<'a, F> {
         let mut repair = FileRepair::new(self.share.dataset(), path, judged);
         done(&mut repair);
         match &repair.error {
-            None => self.progress.file(),
-            Some(error) => self.progress.failure(&repair.path, &io::Error::other(error.clone())),
+            None => self.counting.file(),
+            Some(error) => self.counting.failure(&repair.path, error),
         }
-        self.log.note(number, repair);
+        self.run.log.note(self.counting, number, repair);
     }
 
     /// The file, to read, and its attributes; `None` where there is none.
@@ -223,7 +251,7 @@ impl<'a, F: Faults> Repairer<'a, F> {
             Links::Refuse => stat,
         };
         check_kind(&stat)?;
-        let how = (self.options.transfer, links);
+        let how = (self.run.options.transfer, links);
         let file = open_to_read(disk, &self.root.directory, path, how)?;
         let stat = disk.stat(&file)?;
         check_kind(&stat)?;
@@ -231,11 +259,11 @@ impl<'a, F: Faults> Repairer<'a, F> {
     }
 
     fn in_place(&self, expectation: FileContent, file: OpenFile, stat: Stat) -> RepairStage<'a> {
-        let judge = FileJudge::new(Judge { content: self.content, expectation }.begin());
+        let judge = FileJudge::new(Judge { content: self.run.content, expectation }.begin());
         RepairStage::InPlace(Box::new(InPlace {
             file,
             stat,
-            judging: InOrder::new(0, self.options.threads as u64, judge),
+            judging: InOrder::new(0, self.run.options.threads as u64, judge),
             writer: Mutex::default(),
             unreadable: Mutex::default(),
             mended: Mutex::default(),
@@ -247,7 +275,7 @@ impl<'a, F: Faults> Repairer<'a, F> {
         let parent = self.parents.enter(parent)?;
         let inode = self.share.dataset().namespace().inode(expectation.file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
-        let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
+        let new = NewFile::create(&self.root.disk, &parent, &prefix, self.run.options.transfer)?;
         Ok(RepairStage::Making { new, parent, name, failure: Mutex::default() })
     }
 
@@ -259,14 +287,14 @@ impl<'a, F: Faults> Repairer<'a, F> {
         tools: &mut RepairTools,
     ) -> io::Result<()> {
         let mut offset = part.start;
-        while offset < part.end && !self.stop.is_set() {
+        while offset < part.end && !self.run.stop.is_set() {
             let block = tools.block.as_mut();
             let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let block = &mut block[..length];
-            self.content.fill(mending.expectation.file, offset, block);
+            self.run.content.fill(mending.expectation.file, offset, block);
             write_block(&self.root.disk, new, offset, block)?;
             offset += length as u64;
-            self.progress.bytes(length as u64);
+            self.counting.bytes(length as u64);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@
 
 mod directory;
 mod foreign;
+mod log;
 mod mend;
 mod report_file;
 #[cfg(test)]
@@ -26,7 +27,9 @@ mod tests;
 mod written_ranges;
 
 pub use directory::repair;
+pub(super) use directory::{RepairRun, Repairer};
 pub use foreign::has_none_of;
+pub(super) use log::RepairLog;
 pub use report_file::{ReportFileError, files_of_report};
 
 pub(super) use mend::{first_wrong, runs_of_differences};
@@ -36,7 +39,6 @@ use crate::disk::Durability;
 use crate::numa::Placement;
 use crate::report::{FileRepair, RepairTotals};
 use crate::storage::{FileFailure, Findings, Transfer};
-use crate::sync::Mutex;
 
 /// How to repair.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ pub struct RepairOptions {
 pub struct Repairs {
     /// In numbers.
     pub totals: RepairTotals,
-    /// Files that were not right, in the dataset's order; of many, some.
+    /// Files that were not right, in the dataset's order on each target; of many, some.
     pub repairs: Findings<FileRepair>,
     /// Files that are not right now, and why.
     pub failures: Findings<FileFailure>,
@@ -72,54 +74,5 @@ impl Repairs {
     pub fn is_all_right(&self, is_dry: bool) -> bool {
         let is_done = !is_dry || self.totals.files_repaired == 0;
         self.is_complete && self.failures.total == 0 && is_done
-    }
-}
-
-/// What threads have done, with the numbers of the files.
-#[derive(Debug, Default)]
-struct RepairLog(Mutex<LogState>);
-
-#[derive(Debug, Default)]
-struct LogState {
-    totals: RepairTotals,
-    repairs: Findings<(u64, FileRepair)>,
-    failures: Findings<FileFailure>,
-}
-
-impl RepairLog {
-    /// A file that is as it should be.
-    fn right(&self) {
-        let mut state = self.0.lock();
-        state.totals.files_right += 1;
-    }
-
-    /// A file that was not.
-    fn note(&self, number: u64, mut repair: FileRepair) {
-        let mut state = self.0.lock();
-        state.totals.add(&repair);
-        if let Some(error) = &repair.error {
-            state.failures.add(FileFailure {
-                path: repair.path.clone(),
-                target: None,
-                error: error.clone(),
-            });
-        }
-        let listed = state.repairs.listed.iter().map(|(_, repair)| repair.ranges.len()).sum();
-        repair.list_no_more_than(crate::report::VERIFICATION_RANGES_MAX.saturating_sub(listed));
-        state.repairs.add((number, repair));
-    }
-
-    fn fail(&self, path: String, error: String) {
-        let mut state = self.0.lock();
-        state.totals.files_failed += 1;
-        state.failures.add(FileFailure { path, target: None, error });
-    }
-
-    fn into_repairs(self, is_complete: bool) -> Repairs {
-        let LogState { totals, repairs: Findings { mut listed, total }, failures } =
-            self.0.into_inner();
-        listed.sort_by_key(|(number, _)| *number);
-        let listed = listed.into_iter().map(|(_, repair)| repair).collect();
-        Repairs { totals, repairs: Findings { listed, total }, failures, is_complete }
     }
 }

@@ -28,11 +28,11 @@ impl<F: Faults> Repairer<'_, F> {
         part: Range<u64>,
         tools: &mut RepairTools,
     ) {
-        let recogniser = Recogniser { content: self.content, known: self.share.dataset() };
+        let recogniser = Recogniser { content: self.run.content, known: self.share.dataset() };
         let (expectation, mut extents) = (mending.expectation, ExtentMap::default());
         let mut offset = part.start;
         while offset < part.end {
-            if self.stop.is_set() {
+            if self.run.stop.is_set() {
                 return;
             }
             let block = tools.block.as_mut();
@@ -52,10 +52,12 @@ impl<F: Faults> Repairer<'_, F> {
                 self.mend_block(mending, there, (offset, block), &mut tools.right);
             }
             offset += length as u64;
-            self.progress.bytes(length as u64);
+            self.counting.bytes(length as u64);
         }
         let number = part.start / PART_BYTES;
-        there.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+        there
+            .judging
+            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
     }
 
     fn mend_block(
@@ -68,14 +70,14 @@ impl<F: Faults> Repairer<'_, F> {
         let FileContent { file, size_bytes } = mending.expectation;
         let inside = usize::try_from(size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
         let inside = &block[..inside.min(block.len())];
-        for range in wrong_ranges(self.content, (file, offset), inside) {
+        for range in wrong_ranges(self.run.content, (file, offset), inside) {
             if there.mended.lock().failure.is_some() {
                 return;
             }
             let at = offset + range.start as u64;
             right.resize(range.len(), 0);
-            self.content.fill(file, at, right);
-            let written = if self.options.is_dry {
+            self.run.content.fill(file, at, right);
+            let written = if self.run.options.is_dry {
                 Ok(())
             } else {
                 self.writer((&there.writer, there.stat), &mending.path)
@@ -134,7 +136,7 @@ impl<F: Faults> Repairer<'_, F> {
         if let Some(error) = unreadable.into_inner() {
             return self.fail(path, &error);
         }
-        if self.stop.is_set() {
+        if self.run.stop.is_set() {
             if written.bytes() > 0 {
                 self.fail(path, &interrupted());
             }
@@ -142,13 +144,13 @@ impl<F: Faults> Repairer<'_, F> {
         }
         let judged = judging.into_consumer().0.finish(expectation.file, stat.length);
         if judged.tally.verdict() == Verdict::Verified {
-            self.progress.file();
-            return self.log.right();
+            self.counting.file();
+            return self.run.log.right();
         }
         let rewritten_bytes = written.bytes();
         let done = match failure {
             Some(error) => Err(error),
-            None if self.options.is_dry => Ok(()),
+            None if self.run.options.is_dry => Ok(()),
             None => self
                 .writer((&writer, stat), &path)
                 .and_then(|writer| self.finish_mending(&writer, expectation, stat, written)),
@@ -184,7 +186,7 @@ impl<F: Faults> Repairer<'_, F> {
         } else if length > size_bytes {
             disk.truncate(writer, size_bytes)?;
         }
-        if self.options.durability == Durability::Synced {
+        if self.run.options.durability == Durability::Synced {
             disk.sync(writer)?;
         }
         // Some filesystems say only then what they could not store.
@@ -198,12 +200,12 @@ impl<F: Faults> Repairer<'_, F> {
         let mut block = vec![0; CACHED_BYTES];
         let mut offset = from;
         while offset < expectation.size_bytes {
-            if self.stop.is_set() {
+            if self.run.stop.is_set() {
                 return Err(interrupted());
             }
             let left = expectation.size_bytes - offset;
             let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-            self.content.fill(expectation.file, offset, &mut block[..length]);
+            self.run.content.fill(expectation.file, offset, &mut block[..length]);
             self.root.disk.write_all_at(writer, &block[..length], offset)?;
             offset += length as u64;
         }
@@ -218,11 +220,11 @@ impl<F: Faults> Repairer<'_, F> {
         ranges: &[Range<u64>],
     ) -> io::Result<()> {
         let disk = &self.root.disk;
-        if self.options.durability == Durability::Synced {
+        if self.run.options.durability == Durability::Synced {
             drop_cache(disk, file)?;
         }
         let right =
-            |offset, block: &[u8]| self.content.first_difference(coordinates, offset, block);
+            |offset, block: &[u8]| self.run.content.first_difference(coordinates, offset, block);
         if let Some(offset) = first_wrong(disk, file, ranges, right)? {
             let error = format!("what was written reads back wrong at {offset}");
             return Err(io::Error::other(error));
