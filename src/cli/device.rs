@@ -14,7 +14,7 @@ use crate::report::RunCommand;
 use crate::storage::{
     Device, DeviceAccess, DeviceLayout, DevicePass, DeviceState, EarlierReport, EarlierSeeds,
     Image, ImageOf, PassOptions, Progress, Share, Transfer, has_none_of_image, pass, uses_of,
-    write_image,
+    write_images,
 };
 use crate::verdict::Verdict;
 
@@ -38,17 +38,17 @@ pub(super) struct DeviceOutcome {
 }
 
 impl DeviceRun<'_> {
-    fn open(&self, access: DeviceAccess, transfer: Transfer) -> Result<Device, Failure> {
+    pub(super) fn open(&self, access: DeviceAccess, transfer: Transfer) -> Result<Device, Failure> {
         Device::open(Disk::real(), self.path, access, transfer).map_err(|error| self.refuse(error))
     }
 
-    fn refuse(&self, reason: impl std::fmt::Display) -> Failure {
+    pub(super) fn refuse(&self, reason: impl std::fmt::Display) -> Failure {
         Failure::usage(format!("--device '{}': {reason}", self.path.display()))
     }
 
     /// Refuses where something would be lost: what is in use always, and what the device holds
     /// unless that is given up.
-    fn guard(&self, device: &Device, yes_destroy: bool) -> Result<(), Failure> {
+    pub(super) fn guard(&self, device: &Device, yes_destroy: bool) -> Result<(), Failure> {
         let uses = uses_of(device)
             .map_err(|error| self.refuse(format!("cannot tell what it is used for: {error}")))?;
         if let Some(reason) = uses.forbids() {
@@ -67,6 +67,24 @@ impl DeviceRun<'_> {
             return Ok(());
         }
         Err(self.refuse(format!("what it holds would be lost{held}; --yes-destroy gives it up")))
+    }
+
+    /// Refuses to repair what is in use always, and a block device that holds something else unless
+    /// that is given up. A file holds the dataset, as far as anybody can tell.
+    pub(super) fn guard_of_repair(
+        &self,
+        device: &Device,
+        yes_destroy: bool,
+    ) -> Result<(), Failure> {
+        let uses = uses_of(device)
+            .map_err(|error| self.refuse(format!("cannot tell what it is used for: {error}")))?;
+        if let Some(reason) = uses.forbids() {
+            return Err(self.refuse(format!("{reason}; expected a device that nobody uses")));
+        }
+        if uses.holds().next().is_some() && device.block_number().is_some() {
+            return self.guard(device, yes_destroy);
+        }
+        Ok(())
     }
 
     /// The layout, on a device of so many bytes.
@@ -111,7 +129,7 @@ impl DeviceRun<'_> {
         let image = ImageOf { image: &layout, layout: &layout, earlier: &earlier };
         let stop = interruption.stop();
         let failures = self.progress.show("", &progress, &|| reports.update(), || {
-            write_image(&device, image, self.options(false), (&progress, stop))
+            write_images(&[(&device, image)], self.options(false), (&progress, stop))
         });
         let interrupted = interruption.happened();
         if !interrupted && failures.total == 0 {
@@ -164,20 +182,14 @@ impl DeviceRun<'_> {
         let layout = self.layout(device.length())?;
         let earlier = EarlierSeeds::default();
         let image = ImageOf { image: &layout, layout: &layout, earlier: &earlier };
-        let uses = uses_of(&device)
-            .map_err(|error| self.refuse(format!("cannot tell what it is used for: {error}")))?;
-        if !is_dry && let Some(reason) = uses.forbids() {
-            return Err(self.refuse(format!("{reason}; expected a device that nobody uses")));
+        if !is_dry {
+            self.guard_of_repair(&device, yes_destroy)?;
         }
         if !force && has_none_of_image(&device, image) {
             return Err(self.refuse(
                 "nothing that was read there is content of this dataset: expected the options \
                  that it was written with; --force repairs it all the same",
             ));
-        }
-        let is_of_another = uses.holds().next().is_some() && device.block_number().is_some();
-        if !is_dry && is_of_another {
-            self.guard(&device, yes_destroy)?;
         }
         drop(device);
         let access = if is_dry { DeviceAccess::Read } else { DeviceAccess::Write };
@@ -223,4 +235,4 @@ pub(super) fn device_exit_code(outcome: &DeviceOutcome) -> ExitCode {
 }
 
 /// The longest file that Linux has.
-const LARGEST_FILE: u64 = i64::MAX as u64;
+pub(super) const LARGEST_FILE: u64 = i64::MAX as u64;

@@ -1,5 +1,6 @@
 //! `seedfs repair`
 
+mod arrays;
 mod directories;
 mod words;
 
@@ -14,6 +15,7 @@ use super::device::DeviceRun;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::storage_args::{PartArguments, name_failures};
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::disk::{Disk, Durability};
@@ -42,11 +44,12 @@ pub(super) struct RepairArguments {
     #[arg(value_name = "DIR", required_unless_present = "device")]
     directories: Vec<PathBuf>,
 
-    /// Repair this block device or file instead, to which 'seedfs write --device' has written
+    /// Repair this block device or file instead, to which 'seedfs write --device' has written; with
+    /// --raid once for each member of an array, in their order
     #[arg(long, value_name = "DEVICE", conflicts_with_all = ["directories", "from", "direct_io"])]
-    device: Option<PathBuf>,
+    device: Vec<PathBuf>,
 
-    /// Repair a device also where it holds something else, like a filesystem
+    /// Repair devices also where they hold something else, like a filesystem
     #[arg(long, requires = "device")]
     yes_destroy: bool,
 
@@ -90,6 +93,12 @@ pub(super) struct RepairArguments {
     report: Option<PathBuf>,
 
     #[command(flatten)]
+    raid: RaidArguments,
+
+    #[command(flatten)]
+    member: MemberArguments,
+
+    #[command(flatten)]
     numa: NumaArguments,
 
     #[command(flatten)]
@@ -107,10 +116,19 @@ pub(super) fn run(arguments: &RepairArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
+    let named = (&arguments.directories[..], &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        return arrays::run(arguments, share, members);
+    }
     let output = open_report(arguments.report.as_ref())?;
-    let done = match &arguments.device {
-        Some(path) => on_device(arguments, path, share)?,
-        None => directories::run(arguments, share)?,
+    let done = match &arguments.device[..] {
+        [] => directories::run(arguments, share)?,
+        [path] => on_device(arguments, path, share)?,
+        _ => {
+            return Err(Failure::usage(
+                "--device: several are members of an array: expected --raid",
+            ));
+        }
     };
     let Done { what, repairs, seconds, interrupted } = &done;
     let (identity, targets) = match what {

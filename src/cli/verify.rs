@@ -101,6 +101,11 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     member: MemberArguments,
 
+    /// A seed of earlier runs of the same dataset: what is left of them is named as stale, and so
+    /// is parity that is older than some data; may be repeated, 8 times without --raid
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Verifying")]
+    also_seed: Vec<String>,
+
     /// Judge this block device or file instead of a directory, to which 'write --device' has
     /// written; with --raid once for each member of an array, in their order
     #[arg(long, value_name = "DEVICE", help_heading = "Verifying")]
@@ -207,7 +212,7 @@ fn one(
 
 /// The dataset under the seeds of earlier runs.
 fn earlier_seeds(arguments: &VerifyArguments, share: Share<'_>) -> Result<EarlierSeeds, Failure> {
-    let count = arguments.member.seeds().len();
+    let count = arguments.also_seed.len();
     if count > 0 && arguments.resume.is_some() {
         return Err(Failure::usage("--also-seed with --resume: expected only one of them"));
     }
@@ -216,7 +221,7 @@ fn earlier_seeds(arguments: &VerifyArguments, share: Share<'_>) -> Result<Earlie
             "--also-seed: {count} seeds; expected {EARLIER_SEEDS_MAX} at the most"
         )));
     }
-    EarlierSeeds::new(share.dataset(), arguments.member.seeds())
+    EarlierSeeds::new(share.dataset(), &arguments.also_seed)
         .map_err(|errors| Failure::usage(format!("--also-seed: {errors}")))
 }
 

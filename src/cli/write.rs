@@ -48,15 +48,15 @@ pub(super) struct WriteArguments {
     targets: TargetArguments,
 
     /// Write the files one after another to this block device or file instead, from its first byte
-    /// on
+    /// on; with --raid once for each member of an array, in their order
     #[arg(
         long,
         value_name = "DEVICE",
-        conflicts_with_all = ["directories", "raid", "resume", "overwrite", "force", "verbose"]
+        conflicts_with_all = ["directories", "resume", "overwrite", "force", "verbose"]
     )]
-    device: Option<PathBuf>,
+    device: Vec<PathBuf>,
 
-    /// Give up what the device holds; one that is mounted, in use or partitioned is refused all the
+    /// Give up what the devices hold; one that is mounted, in use or partitioned is refused all the
     /// same
     #[arg(long, requires = "device")]
     yes_destroy: bool,
@@ -136,18 +136,8 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
-    if let Some(path) = &arguments.device {
-        arguments.queue.refuse_with("--device")?;
-        arguments.targets.refuse_retry_with("--device")?;
-        let run = DeviceRun {
-            path,
-            share,
-            threads: arguments.part.threads(),
-            placement: arguments.numa.placement()?,
-            transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
-            progress: arguments.progress,
-        };
-        return run.write(arguments.yes_destroy, &arguments.reports);
+    if let [path, ..] = &arguments.device[..] {
+        return write_devices(arguments, share, path);
     }
     if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
         return write_arrays(arguments, share, geometry);
@@ -231,6 +221,34 @@ fn make(directory: &Path, options: WriteOptions) -> Result<Root, Failure> {
         let shown = directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })
+}
+
+/// Writes the files one after another to a device, or to the members of an array.
+fn write_devices(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    first: &Path,
+) -> Result<ExitCode, Failure> {
+    arguments.queue.refuse_with("--device")?;
+    arguments.targets.refuse_retry_with("--device")?;
+    let run = DeviceRun {
+        path: first,
+        share,
+        threads: arguments.part.threads_for(arguments.device.len()),
+        placement: arguments.numa.placement()?,
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        progress: arguments.progress,
+    };
+    match arguments.raid.geometry(arguments.device.len() as u64)? {
+        Some(geometry) => {
+            arguments.reports.refuse_with("--raid")?;
+            raid::write_devices(run, &arguments.device, geometry, arguments.yes_destroy)
+        }
+        None if arguments.device.len() > 1 => {
+            Err(Failure::usage("--device: several are members of an array: expected --raid"))
+        }
+        None => run.write(arguments.yes_destroy, &arguments.reports),
+    }
 }
 
 /// Stripes the files over several directories.

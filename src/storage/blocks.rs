@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 
 use super::Transfer;
-use super::block_file::NewFile;
+use super::block_file::{NewFile, say};
 use crate::disk::{ALIGNMENT, Disk, Faults, OpenFile};
 
 /// What is read or written in one call through the page cache.
@@ -69,9 +69,10 @@ pub(super) fn write_block<F: Faults>(
         let aligned = block.len() - block.len() % ALIGNMENT;
         // A short count may end between two units: then the cache takes the rest.
         while done < aligned && done.is_multiple_of(ALIGNMENT) {
-            match disk.write_at(direct, &block[done..aligned], offset + done as u64)? {
-                0 => return Err(ErrorKind::WriteZero.into()),
-                count => done += count,
+            match disk.write_at(direct, &block[done..aligned], offset + done as u64) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => done += count,
+                Err(error) => return Err(say(Transfer::Direct, error)),
             }
         }
     }

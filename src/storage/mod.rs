@@ -77,7 +77,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use block_file::Transfer;
 pub use device::{
     Device, DeviceAccess, DevicePass, DeviceState, DeviceUse, ImageOf, ParityRange, PassOptions,
-    UsesOfDevice, has_none_of_image, pass, uses_of, write_image,
+    UsesOfDevice, has_none_of_image, pass, uses_of, write_images,
 };
 pub use earlier_seeds::{EARLIER_SEEDS_MAX, EarlierSeeds};
 pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
@@ -89,9 +89,9 @@ pub use patience::Patience;
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use raid::{
-    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
-    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
-    raid_write,
+    MemberSlot, PresentMember, RaidFindings, RaidMember, RaidMembers, RaidMended, RaidOptions,
+    RaidPurpose, RaidRepair, RaidReport, RaidSurroundings, RaidWriteOptions, arrays_of_others,
+    raid_member_bytes, raid_repair, raid_verify, raid_write,
 };
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use repair::{RepairOptions, Repairs, ReportFileError, files_of_report, has_none_of, repair};

@@ -24,8 +24,9 @@ mod tests;
 mod write;
 
 pub use foreign::has_none_of_image;
+pub(super) use foreign::is_of_others;
 pub use guard::{DeviceUse, UsesOfDevice, uses_of};
 pub use open::{Device, DeviceAccess};
 pub use pass::pass;
 pub use state::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions};
-pub use write::write_image;
+pub use write::write_images;

@@ -51,7 +51,8 @@ fn write_on<F: Faults>(disk: Disk<F>, path: &Path) -> Option<bool> {
     let device = Device::open(disk, path, DeviceAccess::Make, Transfer::Cached).ok()?;
     let image = ImageOf { image: &layout, layout: &layout, earlier: &EarlierSeeds::default() };
     let progress = Progress::new(5, LENGTH as u128);
-    let failures = write_image(&device, image, OPTIONS, (&progress, &StopFlag::default()));
+    let stop = StopFlag::default();
+    let failures = write_images(&[(&device, image)], OPTIONS, (&progress, &stop));
     Some(failures.total == 0)
 }
 

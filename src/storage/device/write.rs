@@ -12,26 +12,33 @@ use crate::storage::crew::{TargetQueue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::{FileFailure, Findings, Progress, StopFlag};
 
-/// Writes an image from the first byte of a device on, and has all of it on the storage.
-pub fn write_image<F: Faults>(
-    device: &Device<F>,
-    image: ImageOf<'_>,
+/// Writes an image to each device, from its first byte on, and has all of it on the storage. All
+/// are written at the same time.
+pub fn write_images<F: Faults>(
+    devices: &[(&Device<F>, ImageOf<'_>)],
     options: PassOptions,
     (progress, stop): (&Progress, &StopFlag),
 ) -> Findings<FileFailure> {
     progress.set_phase(Phase::Writing);
     let failures = FailureLog::default();
-    let writer = ImageWriter { device, image, progress, stop, failures: &failures };
-    work_through(
-        &[TargetQueue { work: &writer, target: 0, files: 0..1 }],
-        (options.threads, options.placement),
+    let writer = |(device, image): &(_, _)| ImageWriter {
+        device: *device,
+        image: *image,
+        progress,
         stop,
-    );
-    // A device says only now what it could not store.
-    if let Err(error) = device.disk.sync(&device.file) {
-        let path = device.path().display().to_string();
-        progress.failure(&path, &error);
-        failures.add(FileFailure { path, target: None, error: error.to_string() });
+        failures: &failures,
+    };
+    let writers: Vec<ImageWriter<'_, F>> = devices.iter().map(writer).collect();
+    let queue = |(target, work)| TargetQueue { work, target, files: 0..1 };
+    let queues: Vec<_> = writers.iter().enumerate().map(queue).collect();
+    work_through(&queues, (options.threads, options.placement), stop);
+    for (device, _) in devices {
+        // A device says only now what it could not store.
+        if let Err(error) = device.disk.sync(&device.file) {
+            let path = device.path().display().to_string();
+            progress.failure(&path, &error);
+            failures.add(FileFailure { path, target: None, error: error.to_string() });
+        }
     }
     failures.into_findings()
 }
