@@ -39,8 +39,8 @@ use words::describe;
   seedfs repair --seed 42 -n 100 -s 1G --from /scratch/found.json /scratch/test
   seedfs repair --seed 42 -n 100 -s 1G --fsync --device /dev/sdb")]
 pub(super) struct RepairArguments {
-    /// Where the files are: one directory, or all that 'seedfs write' has spread them over; an empty
-    /// one takes the place of a target that is lost
+    /// Where the files are: one directory, or all that 'seedfs write' has spread them over; an
+    /// empty one takes the place of a target that is lost
     #[arg(value_name = "DIR", required_unless_present = "device")]
     directories: Vec<PathBuf>,
 
