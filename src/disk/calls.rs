@@ -127,6 +127,7 @@ impl<F: Faults> Disk<F> {
         let access = match access {
             Access::Read => OFlag::O_RDONLY,
             Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
+            Access::Write => OFlag::O_WRONLY,
             Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
         };
         let flags = access | no_follow(links) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;

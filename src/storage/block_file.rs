@@ -162,6 +162,11 @@ impl NewFile {
         disk.write_all_at(&self.file, &block[done..], offset + done as u64)
     }
 
+    /// Has what was written on the storage.
+    pub(super) fn sync<F: Faults>(&self, disk: &Disk<F>) -> io::Result<()> {
+        disk.sync(&self.file)
+    }
+
     /// Gives the file its name.
     pub(super) fn finish<F: Faults>(
         &self,

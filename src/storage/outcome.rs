@@ -65,6 +65,10 @@ impl FailureLog {
         self.0.lock().add(FileFailure { path, error });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().total == 0
+    }
+
     /// What was noted.
     #[must_use]
     pub fn into_findings(self) -> Findings<FileFailure> {

@@ -274,30 +274,9 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
 }
 
 impl<F: Faults> Verifier<'_, F> {
-    /// The file and its attributes; `None` where there is none.
     fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        let path = self.share.path(file);
-        let path = Path::new(&path);
-        let disk = &self.root.disk;
-        let open =
-            |links| open_to_read(disk, &self.root.directory, path, (self.options.transfer, links));
-        let opened = match open(Links::Refuse) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-                // Opening a device may do something: only links to files are followed. A dangling
-                // one is a name that cannot be opened, not a file that is missing.
-                check_kind(disk.stat_at(&self.root.directory, path, Links::Follow)?)?;
-                open(Links::Follow)?
-            }
-            Err(error) => return Err(error),
-        };
-        let stat = disk.stat(&opened)?;
-        check_kind(stat)?;
-        if self.options.drop_cache {
-            drop_cache(disk, &opened)?;
-        }
-        Ok(Some((opened, stat)))
+        let VerifyOptions { transfer, drop_cache, .. } = self.options;
+        open_to_judge(self.root, &self.share.path(file), (transfer, drop_cache))
     }
 
     /// The number of the file at a position of the run.
@@ -386,6 +365,33 @@ impl<F: Faults> Verifier<'_, F> {
             }
         }
     }
+}
+
+/// A file of the dataset and its attributes; `None` where there is none.
+pub(super) fn open_to_judge<F: Faults>(
+    root: &Root<F>,
+    path: &str,
+    (transfer, drops_cache): (Transfer, bool),
+) -> io::Result<Option<(OpenFile, Stat)>> {
+    let (disk, path) = (&root.disk, Path::new(path));
+    let open = |links| open_to_read(disk, &root.directory, path, (transfer, links));
+    let opened = match open(Links::Refuse) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            // Opening a device may do something: only links to files are followed. A dangling
+            // one is a name that cannot be opened, not a file that is missing.
+            check_kind(disk.stat_at(&root.directory, path, Links::Follow)?)?;
+            open(Links::Follow)?
+        }
+        Err(error) => return Err(error),
+    };
+    let stat = disk.stat(&opened)?;
+    check_kind(stat)?;
+    if drops_cache {
+        drop_cache(disk, &opened)?;
+    }
+    Ok(Some((opened, stat)))
 }
 
 fn check_kind(stat: Stat) -> io::Result<()> {

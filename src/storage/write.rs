@@ -6,12 +6,13 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::statvfs::statvfs;
 
 use super::block_file::{Buffer, NewFile, open_to_read, read_block};
 use super::crew::{CrewNotes, Work, work_through};
+use super::journal::Recorder;
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::target::{Parents, split};
 use super::{Progress, Root, Share, StopFlag, Transfer};
@@ -56,16 +57,26 @@ pub fn write<F: Faults>(
     progress: &Progress,
     stop: &StopFlag,
 ) -> Findings<FileFailure> {
+    let failures = FailureLog::default();
+    write_recorded(root, share, options, Recorder::NOBODY, (progress, stop, &failures));
+    failures.into_findings()
+}
+
+/// The same, and `recorder` hears of each step.
+pub(super) fn write_recorded<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    options: WriteOptions,
+    recorder: Recorder<'_, F>,
+    (progress, stop, failures): (&Progress, &StopFlag, &FailureLog),
+) {
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
-    let failures = FailureLog::default();
     let parents = Parents::new(root, options.durability, share.node());
-    let failures_ref = &failures;
     let writer =
-        Writer { root, parents, share, options, content, progress, failures: failures_ref, stop };
+        Writer { root, parents, share, options, recorder, content, progress, failures, stop };
     let by = (options.threads, options.placement);
     work_through(&writer, 0..share.file_count(), by, stop);
-    failures.into_findings()
 }
 
 /// The free bytes of the filesystem that a directory is on, or will be on.
@@ -89,11 +100,12 @@ pub fn existing_bytes(root: &Path, share: Share<'_>) -> u128 {
         .sum()
 }
 
-struct Writer<'a, F> {
+struct Writer<'a, F: Faults> {
     root: &'a Root<F>,
     parents: Parents<'a, F>,
     share: Share<'a>,
     options: WriteOptions,
+    recorder: Recorder<'a, F>,
     content: Content,
     progress: &'a Progress,
     failures: &'a FailureLog,
@@ -102,10 +114,13 @@ struct Writer<'a, F> {
 
 /// A file on its way.
 struct PendingFile {
+    index: u64,
     coordinates: Coordinates,
     parent: Arc<OpenDirectory>,
     name: OsString,
     stage: Stage,
+    /// Bytes that were written since the file was last synced.
+    unsynced: AtomicU64,
     failed: AtomicBool,
 }
 
@@ -125,7 +140,7 @@ impl<F: Faults> Work for Writer<'_, F> {
 
     fn open(&self, index: u64, _: &mut Buffer) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
-        self.unless_failed(coordinates, self.begin(coordinates))
+        self.unless_failed(coordinates, self.begin(index, coordinates))
     }
 
     fn part(&self, target: &PendingFile, part: Range<u64>, buffer: &mut Buffer) {
@@ -142,7 +157,7 @@ impl<F: Faults> Work for Writer<'_, F> {
                 Stage::Writing(new) => {
                     let block = within(buffer.as_mut(), part.end - offset);
                     self.content.fill(target.coordinates, offset, block);
-                    if let Err(error) = new.write(&self.root.disk, offset, block) {
+                    if let Err(error) = self.write(target, new, (offset, block)) {
                         // One failure a file, however many threads work on it.
                         if !target.failed.swap(true, Ordering::Relaxed) {
                             self.fail(target.coordinates, &error);
@@ -166,18 +181,21 @@ impl<F: Faults> Work for Writer<'_, F> {
     }
 
     fn close(&self, target: PendingFile) -> Option<(PendingFile, u64)> {
-        let PendingFile { coordinates, parent, name, stage, failed } = target;
+        let PendingFile { index, coordinates, parent, name, stage, failed, .. } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
         let is_new = matches!(stage, Stage::Writing(_));
         let finished = match stage {
             Stage::Checking(_) if self.stop.is_set() => return None,
             Stage::Checking(_) if failed => {
-                return self.unless_failed(coordinates, self.create(coordinates, parent, name));
+                return self.unless_failed(
+                    coordinates,
+                    self.create((index, coordinates), parent, name, IS_THERE),
+                );
             }
             // What an earlier run has only written is to last from now on.
             Stage::Checking(existing) if self.options.durability == Durability::Synced => {
-                disk.sync(&existing)
+                disk.sync(&existing).and_then(|()| disk.sync_directory(&parent))
             }
             Stage::Checking(_) => Ok(()),
             Stage::Writing(new) if failed || self.stop.is_set() => {
@@ -186,7 +204,8 @@ impl<F: Faults> Work for Writer<'_, F> {
             }
             Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
-        match finished {
+        let durability = self.options.durability;
+        match finished.and_then(|()| self.recorder.completed(index, durability)) {
             Ok(()) => {
                 self.progress.file();
                 if is_new {
@@ -225,14 +244,14 @@ impl<F: Faults> Writer<'_, F> {
         }
     }
 
-    fn begin(&self, file: Coordinates) -> io::Result<PendingFile> {
+    fn begin(&self, index: u64, file: Coordinates) -> io::Result<PendingFile> {
         let path = self.share.path(file);
         let (parent, name) = split(&path);
-        match self.begin_in(file, self.parents.enter(parent)?, name.clone()) {
+        match self.begin_in((index, file), self.parents.enter(parent)?, name.clone()) {
             // The directory that is kept open was removed: make it again, once.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.parents.forget(parent);
-                self.begin_in(file, self.parents.enter(parent)?, name)
+                self.begin_in((index, file), self.parents.enter(parent)?, name)
             }
             begun => begun,
         }
@@ -241,7 +260,7 @@ impl<F: Faults> Writer<'_, F> {
     /// What is to be done with a file: that which is there is checked, or a new one is made.
     fn begin_in(
         &self,
-        file: Coordinates,
+        (index, file): (u64, Coordinates),
         parent: Arc<OpenDirectory>,
         name: OsString,
     ) -> io::Result<PendingFile> {
@@ -260,29 +279,42 @@ impl<F: Faults> Writer<'_, F> {
                 self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
                 let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
-                let failed = AtomicBool::new(false);
-                return Ok(PendingFile { coordinates: file, parent, name, stage, failed });
+                return Ok(pending((index, file), parent, name, stage));
             }
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Ok(_) => self.create((index, file), parent, name, IS_THERE),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.create((index, file), parent, name, !IS_THERE)
+            }
+            Err(error) => Err(error),
         }
-        self.create(file, parent, name)
     }
 
     /// Makes the file that is to get the name.
     fn create(
         &self,
-        file: Coordinates,
+        (index, file): (u64, Coordinates),
         parent: Arc<OpenDirectory>,
         name: OsString,
+        is_there: bool,
     ) -> io::Result<PendingFile> {
         self.progress.set_phase(Phase::Writing);
+        self.recorder.making(index, is_there)?;
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
         let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
-        let failed = AtomicBool::new(false);
-        Ok(PendingFile { coordinates: file, parent, name, stage: Stage::Writing(new), failed })
+        Ok(pending((index, file), parent, name, Stage::Writing(new)))
+    }
+
+    fn write(
+        &self,
+        target: &PendingFile,
+        new: &NewFile,
+        (offset, block): (u64, &[u8]),
+    ) -> io::Result<()> {
+        let disk = &self.root.disk;
+        new.write(disk, offset, block)?;
+        let range = offset..offset + block.len() as u64;
+        self.recorder.wrote(target.index, range, &target.unsynced, || new.sync(disk))
     }
 
     /// Whether an existing file has the right bytes in the first block of a range. Bytes that
@@ -318,6 +350,19 @@ impl<F: Faults> Writer<'_, F> {
             }
         })
     }
+}
+
+/// Another file has the name of one that is about to be made.
+const IS_THERE: bool = true;
+
+fn pending(
+    (index, coordinates): (u64, Coordinates),
+    parent: Arc<OpenDirectory>,
+    name: OsString,
+    stage: Stage,
+) -> PendingFile {
+    let (unsynced, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    PendingFile { index, coordinates, parent, name, stage, unsynced, failed }
 }
 
 fn already_there() -> io::Error {

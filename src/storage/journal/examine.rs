@@ -1,0 +1,385 @@
+//! Reading what a crash has left, and judging it.
+
+use std::io;
+use std::ops::Range;
+
+use super::FileLedger;
+use super::aftermath::{Fate, FateRange, Standing, Survivor};
+use super::lines::{JournalError, Replayed};
+use crate::content::Content;
+use crate::dataset::Coordinates;
+use crate::disk::{Faults, OpenFile};
+use crate::numa::Placement;
+use crate::report::{
+    AftermathFates, AftermathFile, AftermathLosses, AftermathRange, AftermathTotals, Phase,
+};
+use crate::storage::block_file::{Buffer, read_block};
+use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::verify::open_to_judge;
+use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer};
+use crate::sync::Mutex;
+
+/// How to read what is left.
+#[derive(Clone, Copy, Debug)]
+pub struct ExamineOptions {
+    /// Threads.
+    pub threads: usize,
+    /// Near which memory they stay.
+    pub placement: Placement,
+    /// Through the page cache or past it.
+    pub transfer: Transfer,
+    /// Whether the kernel is to forget each file before it is read.
+    pub drop_cache: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// Files and bytes, by what became of them.
+    pub totals: AftermathTotals,
+    /// Files that are not all right, in their order.
+    pub problems: Findings<AftermathFile>,
+    /// What could not be read.
+    pub failures: Findings<FileFailure>,
+}
+
+/// How many ranges are listed of one file.
+const RANGES_LISTED_MAX: usize = 100;
+
+/// The smallest piece that is told apart: a block of content, which no two generations have alike
+/// by chance.
+const CELL_BYTES: usize = 16;
+
+/// Judges all files of a run, in its generations.
+///
+/// # Errors
+///
+/// Where the journal is of another run.
+pub fn examine<F: Faults>(
+    root: &Root<F>,
+    generations: &[Share<'_>],
+    replayed: &Replayed,
+    options: ExamineOptions,
+    (progress, stop): (&Progress, &StopFlag),
+) -> Result<Examined, JournalError> {
+    let Some(first) = generations.first() else { return Ok(Examined::default()) };
+    replayed.check(&first.dataset().to_config(), first.node())?;
+    let changes_all = first.dataset().to_config().change.is_none();
+    let contents = generations.iter().map(|share| Content::of(share.dataset())).collect();
+    progress.set_phase(Phase::Reading);
+    let examiner = Examiner {
+        root,
+        generations,
+        contents,
+        changes_all,
+        replayed,
+        options,
+        found: Mutex::default(),
+        progress,
+        stop,
+    };
+    let by = (options.threads, options.placement);
+    work_through(&examiner, 0..first.file_count(), by, stop);
+    let mut found = examiner.found.into_inner();
+    found.problems.listed.sort_by_key(|file| file.index);
+    Ok(found)
+}
+
+struct Examiner<'a, F> {
+    root: &'a Root<F>,
+    generations: &'a [Share<'a>],
+    contents: Vec<Content>,
+    /// No block of one generation is the same in another.
+    changes_all: bool,
+    replayed: &'a Replayed,
+    options: ExamineOptions,
+    found: Mutex<Examined>,
+    progress: &'a Progress,
+    stop: &'a StopFlag,
+}
+
+/// A file that is being read.
+struct Examination {
+    index: u64,
+    known: FileLedger,
+    sizes: Vec<u64>,
+    file: OpenFile,
+    length: u64,
+    outcome: Mutex<Outcome>,
+}
+
+/// What was found of a file so far.
+#[derive(Default)]
+struct Outcome {
+    fates: AftermathFates,
+    losses: AftermathLosses,
+    ranges: Vec<AftermathRange>,
+    ranges_total: u64,
+    failure: Option<io::Error>,
+}
+
+/// What a thread works with.
+struct Tools {
+    buffer: Buffer,
+    expected: Vec<u8>,
+}
+
+impl<F: Faults> Work for Examiner<'_, F> {
+    type OpenFile = Examination;
+    type Tools = Tools;
+
+    fn tools(&self) -> Tools {
+        Tools { buffer: Buffer::new(self.options.transfer), expected: Vec::new() }
+    }
+
+    fn open(&self, index: u64, _: &mut Tools) -> Option<(Examination, u64)> {
+        let known = self.replayed.ledger.file(index);
+        let sizes = self.sizes(index);
+        let largest = sizes.last().copied().unwrap_or(0);
+        let path = self.path(index);
+        let how = (self.options.transfer, self.options.drop_cache);
+        match open_to_judge(self.root, &path, how) {
+            Err(error) => {
+                self.fail(&path, &error);
+                None
+            }
+            Ok(None) => {
+                let mut outcome = Outcome::default();
+                let survivor = self.survivor(&known, &sizes, false);
+                outcome.add(survivor.judge(&[(0..largest, Standing::Missing)]));
+                self.conclude(index, survivor.name(), false, outcome);
+                None
+            }
+            Ok(Some((file, stat))) => {
+                // Up to the end of the write that the file ends in; what follows is missing at once.
+                let read =
+                    stat.length.next_multiple_of(self.replayed.header.write_bytes).min(largest);
+                let outcome = Mutex::default();
+                Some((
+                    Examination { index, known, sizes, file, length: stat.length, outcome },
+                    read,
+                ))
+            }
+        }
+    }
+
+    fn notes(&self) -> Option<&CrewNotes> {
+        Some(&self.progress.crew)
+    }
+
+    fn part(&self, file: &Examination, part: Range<u64>, tools: &mut Tools) {
+        let mut standing = Vec::new();
+        let mut offset = part.start;
+        while offset < part.end && !self.stop.is_set() {
+            let Tools { buffer, expected } = tools;
+            let block = buffer.as_mut();
+            let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
+            let length = match read_block(&self.root.disk, &file.file, offset, block) {
+                Ok(length) => length.min(wanted),
+                Err(error) => {
+                    file.outcome.lock().failure.get_or_insert(error);
+                    return;
+                }
+            };
+            self.identify(file, offset, &block[..length], (expected, &mut standing));
+            offset += length as u64;
+            self.progress.bytes(length as u64);
+            if length < wanted {
+                push(&mut standing, offset..part.end, Standing::Missing);
+                break;
+            }
+        }
+        if self.stop.is_set() {
+            return;
+        }
+        let fates = self.survivor(&file.known, &file.sizes, true).judge(&standing);
+        file.outcome.lock().add(fates);
+    }
+
+    fn close(&self, file: Examination) -> Option<(Examination, u64)> {
+        if self.stop.is_set() {
+            return None;
+        }
+        let Examination { index, known, sizes, length, outcome, .. } = file;
+        let mut outcome = outcome.into_inner();
+        if let Some(error) = outcome.failure {
+            self.fail(&self.path(index), &error);
+            return None;
+        }
+        let survivor = self.survivor(&known, &sizes, true);
+        let largest = sizes.last().copied().unwrap_or(0);
+        let read = length.next_multiple_of(self.replayed.header.write_bytes).min(largest);
+        outcome.add(survivor.judge(&[(read..largest, Standing::Missing)]));
+        if length > largest {
+            outcome.add(vec![survivor.extra(largest..length)]);
+        }
+        self.conclude(index, survivor.name(), true, outcome);
+        None
+    }
+}
+
+impl<F: Faults> Examiner<'_, F> {
+    fn coordinates(&self, pass: usize, index: u64) -> Coordinates {
+        self.generations[pass].file(index)
+    }
+
+    fn path(&self, index: u64) -> String {
+        self.generations[0].path(self.coordinates(0, index))
+    }
+
+    fn sizes(&self, index: u64) -> Vec<u64> {
+        let size = |(pass, share): (usize, &Share<'_>)| {
+            share.dataset().size_bytes(self.coordinates(pass, index))
+        };
+        self.generations.iter().enumerate().map(size).collect()
+    }
+
+    fn first(&self) -> u16 {
+        self.generations[0].dataset().generations().first()
+    }
+
+    fn survivor<'a>(
+        &self,
+        known: &'a FileLedger,
+        sizes: &'a [u64],
+        is_there: bool,
+    ) -> Survivor<'a> {
+        let write_bytes = self.replayed.header.write_bytes;
+        Survivor { known, is_there, first: self.first(), sizes, write_bytes }
+    }
+
+    /// Says of each cell of a block in which generations it is there.
+    fn identify(
+        &self,
+        file: &Examination,
+        offset: u64,
+        block: &[u8],
+        (expected, standing): (&mut Vec<u8>, &mut Vec<(Range<u64>, Standing)>),
+    ) {
+        // What is too short to be told from others by chance belongs to the cell before it.
+        let count = (block.len() / CELL_BYTES).max(usize::from(!block.is_empty()));
+        let cell = |number: usize| {
+            let end = if number + 1 == count { block.len() } else { (number + 1) * CELL_BYTES };
+            number * CELL_BYTES..end
+        };
+        let mut generations: Vec<Option<(u16, u16)>> = vec![None; count];
+        for (pass, content) in self.contents.iter().enumerate().rev() {
+            let generation = self.first() + u16::try_from(pass).unwrap_or(u16::MAX);
+            let there = file.sizes[pass].saturating_sub(offset);
+            let there = usize::try_from(there).unwrap_or(usize::MAX).min(block.len());
+            expected.resize(there, 0);
+            content.fill(self.coordinates(pass, file.index), offset, expected);
+            let mut all_known = true;
+            for (number, known) in generations.iter_mut().enumerate() {
+                let cell = cell(number);
+                if known.is_none_or(|(first, _)| first == generation + 1)
+                    && cell.end <= there
+                    && block[cell.clone()] == expected[cell]
+                {
+                    *known = Some((generation, known.map_or(generation, |(_, last)| last)));
+                }
+                all_known &= known.is_some();
+            }
+            if all_known && self.changes_all {
+                break;
+            }
+        }
+        for (number, known) in generations.into_iter().enumerate() {
+            let cell = cell(number);
+            let stands = match known {
+                Some((first, last)) => Standing::Content { first, last },
+                None if block[cell.clone()].iter().all(|byte| *byte == 0) => Standing::Zeros,
+                None => Standing::Foreign,
+            };
+            push(standing, offset + cell.start as u64..offset + cell.end as u64, stands);
+        }
+    }
+
+    fn conclude(&self, index: u64, name: Fate, is_there: bool, outcome: Outcome) {
+        self.progress.file();
+        let Outcome { fates, losses, ranges, ranges_total, .. } = outcome;
+        let mut found = self.found.lock();
+        found.totals.files += 1;
+        found.totals.there += u64::from(is_there);
+        *slot(&mut found.totals.names, name) += 1;
+        found.totals.bytes.add(&fates);
+        found.totals.lost_though_synced.add(&losses);
+        if ranges_total > 0 || name != Fate::Right {
+            let (path, name) = (self.path(index), name.name());
+            found.problems.add(AftermathFile {
+                index,
+                path,
+                exists: is_there,
+                name,
+                bytes: fates,
+                ranges,
+                ranges_total,
+            });
+        }
+    }
+
+    fn fail(&self, path: &str, error: &io::Error) {
+        self.progress.failure(path, error);
+        let failure = FileFailure { path: path.to_owned(), error: error.to_string() };
+        self.found.lock().failures.add(failure);
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, judged: Vec<FateRange>) {
+        for FateRange { range, fate, standing } in judged {
+            let length = range.end - range.start;
+            *slot(&mut self.fates, fate) += u128::from(length);
+            if fate == Fate::LostThoughSynced {
+                *loss(&mut self.losses, standing) += u128::from(length);
+            }
+            if fate == Fate::Right || fate == Fate::Unwritten && standing != Standing::Foreign {
+                continue;
+            }
+            self.ranges_total += 1;
+            if self.ranges.len() < RANGES_LISTED_MAX {
+                let generation = match standing {
+                    Standing::Content { last, .. } => Some(last),
+                    _ => None,
+                };
+                let (fate, standing) = (fate.name(), standing.name());
+                self.ranges.push(AftermathRange {
+                    offset: range.start,
+                    length,
+                    fate,
+                    standing,
+                    generation,
+                });
+            }
+        }
+    }
+}
+
+fn slot<T>(of: &mut AftermathFates<T>, fate: Fate) -> &mut T {
+    match fate {
+        Fate::Right => &mut of.right,
+        Fate::Unwritten => &mut of.unwritten,
+        Fate::Stale => &mut of.stale,
+        Fate::Torn => &mut of.torn,
+        Fate::LostNeverSynced => &mut of.lost_never_synced,
+        Fate::LostThoughSynced => &mut of.lost_though_synced,
+    }
+}
+
+fn loss(of: &mut AftermathLosses, standing: Standing) -> &mut u128 {
+    match standing {
+        Standing::Content { .. } => &mut of.stale,
+        Standing::Zeros => &mut of.zeroed,
+        Standing::Foreign => &mut of.foreign,
+        Standing::Missing => &mut of.missing,
+    }
+}
+
+/// Adds what stands at the next place, as one piece with the one before where it is the same.
+fn push(standing: &mut Vec<(Range<u64>, Standing)>, range: Range<u64>, stands: Standing) {
+    match standing.last_mut() {
+        _ if range.is_empty() => {}
+        Some((last, same)) if *same == stands => last.end = range.end,
+        _ => standing.push((range, stands)),
+    }
+}

@@ -1,0 +1,181 @@
+//! Writing a generation over the one before, in place.
+//!
+//! A file that is made anew never has stale bytes after a crash: it is there or it is not. Databases,
+//! logs and images of machines are written in place, where a write that is lost leaves what stood
+//! there before. So later passes of a run go over the files of the first.
+
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Recorder;
+use crate::content::Content;
+use crate::dataset::Coordinates;
+use crate::disk::{Access, Durability, Faults, FileType, Links, OpenDirectory, OpenFile};
+use crate::report::Phase;
+use crate::storage::block_file::{ALIGNMENT, Buffer};
+use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::outcome::FailureLog;
+use crate::storage::target::{Parents, is_trusted, split};
+use crate::storage::{Progress, Root, Share, StopFlag, Transfer, WriteOptions};
+
+pub(super) struct Overwriter<'a, F: Faults> {
+    root: &'a Root<F>,
+    parents: Parents<'a, F>,
+    share: Share<'a>,
+    options: WriteOptions,
+    recorder: Recorder<'a, F>,
+    content: Content,
+    progress: &'a Progress,
+    failures: &'a FailureLog,
+    stop: &'a StopFlag,
+}
+
+/// A file that is being written over.
+pub(super) struct Overwritten {
+    index: u64,
+    coordinates: Coordinates,
+    parent: Arc<OpenDirectory>,
+    file: OpenFile,
+    /// The same file past the page cache.
+    direct: Option<OpenFile>,
+    unsynced: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// Writes a generation over the files that are there.
+pub(super) fn overwrite<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    options: WriteOptions,
+    recorder: Recorder<'_, F>,
+    (progress, stop, failures): (&Progress, &StopFlag, &FailureLog),
+) {
+    progress.set_phase(Phase::Writing);
+    let overwriter = Overwriter {
+        root,
+        parents: Parents::new(root, Durability::Later, share.node()),
+        share,
+        options,
+        recorder,
+        content: Content::of(share.dataset()),
+        progress,
+        failures,
+        stop,
+    };
+    let by = (options.threads, options.placement);
+    work_through(&overwriter, 0..share.file_count(), by, stop);
+}
+
+impl<F: Faults> Work for Overwriter<'_, F> {
+    type OpenFile = Overwritten;
+    type Tools = Buffer;
+
+    fn tools(&self) -> Buffer {
+        Buffer::new(self.options.transfer)
+    }
+
+    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Overwritten, u64)> {
+        let coordinates = self.share.file(index);
+        match self.open_there(index, coordinates) {
+            Ok(file) => Some((file, self.share.dataset().size_bytes(coordinates))),
+            Err(error) => {
+                self.fail(coordinates, &error);
+                None
+            }
+        }
+    }
+
+    fn part(&self, file: &Overwritten, part: Range<u64>, buffer: &mut Buffer) {
+        let mut offset = part.start;
+        while offset < part.end && !self.stop.is_set() && !file.failed.load(Ordering::Relaxed) {
+            let block = buffer.as_mut();
+            let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
+            let block = &mut block[..length];
+            self.content.fill(file.coordinates, offset, block);
+            if let Err(error) = self.write(file, offset, block) {
+                if !file.failed.swap(true, Ordering::Relaxed) {
+                    self.fail(file.coordinates, &error);
+                }
+                return;
+            }
+            offset += length as u64;
+            self.progress.bytes(length as u64);
+        }
+    }
+
+    fn notes(&self) -> Option<&CrewNotes> {
+        Some(&self.progress.crew)
+    }
+
+    fn close(&self, file: Overwritten) -> Option<(Overwritten, u64)> {
+        if self.stop.is_set() || file.failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.finish(&file) {
+            Ok(()) => self.progress.file(),
+            Err(error) => self.fail(file.coordinates, &error),
+        }
+        None
+    }
+}
+
+impl<F: Faults> Overwriter<'_, F> {
+    fn open_there(&self, index: u64, coordinates: Coordinates) -> io::Result<Overwritten> {
+        let disk = &self.root.disk;
+        let path = self.share.path(coordinates);
+        let (parent, name) = split(&path);
+        let parent = self.parents.enter(parent)?;
+        let file = disk.open(&parent, Path::new(&name), Access::Write, Links::Refuse)?;
+        let stat = disk.stat(&file)?;
+        // Another name of the file, or another owner, would be a trap: what is behind it is not ours
+        // to write over.
+        if stat.kind != FileType::File || stat.links != 1 || !is_trusted(&stat) {
+            let error = "it is not the file that the first pass has made";
+            return Err(io::Error::new(ErrorKind::InvalidInput, error));
+        }
+        let direct = match self.options.transfer {
+            Transfer::Cached => None,
+            Transfer::Direct => {
+                let direct =
+                    disk.open(&parent, Path::new(&name), Access::WriteDirect, Links::Refuse)?;
+                if !disk.stat(&direct)?.is_same(&stat) {
+                    return Err(io::Error::other("another file has taken its place"));
+                }
+                Some(direct)
+            }
+        };
+        let (unsynced, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Ok(Overwritten { index, coordinates, parent, file, direct, unsynced, failed })
+    }
+
+    fn write(&self, to: &Overwritten, offset: u64, block: &[u8]) -> io::Result<()> {
+        let disk = &self.root.disk;
+        // What remains of a file after its last whole unit goes through the page cache.
+        let aligned = to.direct.as_ref().map_or(0, |_| block.len() - block.len() % ALIGNMENT);
+        if let Some(direct) = &to.direct {
+            disk.write_all_at(direct, &block[..aligned], offset)?;
+        }
+        disk.write_all_at(&to.file, &block[aligned..], offset + aligned as u64)?;
+        let range = offset..offset + block.len() as u64;
+        self.recorder.wrote(to.index, range, &to.unsynced, || disk.sync(&to.file))
+    }
+
+    fn finish(&self, file: &Overwritten) -> io::Result<()> {
+        let disk = &self.root.disk;
+        disk.flush(&file.file)?;
+        if self.options.durability == Durability::Synced {
+            disk.sync(&file.file)?;
+            disk.sync_directory(&file.parent)?;
+        }
+        self.recorder.completed(file.index, self.options.durability)
+    }
+
+    fn fail(&self, file: Coordinates, error: &io::Error) {
+        let path = self.share.path(file);
+        self.progress.failure(&path, error);
+        self.failures.add(path, error.to_string());
+    }
+}
