@@ -17,12 +17,14 @@
     reason = "what stands beside an option is its help, which is read in a terminal"
 )]
 
+mod after_crash;
 mod cat;
 mod cluster_status;
 mod completions;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dataset_args;
+mod journal_args;
 mod kernel_args;
 mod locate;
 mod log;

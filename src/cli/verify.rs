@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::after_crash;
 use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
@@ -19,7 +20,7 @@ use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings};
+use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings, Written};
 use crate::storage::{
     EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions,
     VerifyWatch, verify,
@@ -37,43 +38,53 @@ use crate::verdict::{Class, Verdict};
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
-    targets: TargetArguments,
+    pub(super) targets: TargetArguments,
 
     #[command(flatten)]
-    dataset: DatasetArguments,
+    pub(super) dataset: DatasetArguments,
 
     /// Take the dataset from a running mount
     #[arg(long, value_name = "MOUNT", conflicts_with = "config", help_heading = "Dataset")]
-    like: Option<PathBuf>,
+    pub(super) like: Option<PathBuf>,
 
     #[command(flatten, next_help_heading = "Verifying")]
-    part: PartArguments,
+    pub(super) part: PartArguments,
 
     /// Print the whole result as JSON, in the words of .status
     #[arg(long, help_heading = "Verifying")]
-    json: bool,
+    pub(super) json: bool,
 
     /// Write the whole result as JSON to a file
     #[arg(long, value_name = "FILE", help_heading = "Verifying")]
-    report: Option<PathBuf>,
+    pub(super) report: Option<PathBuf>,
 
     /// Read past the page cache (O_DIRECT)
     #[arg(long, help_heading = "Verifying")]
-    direct_io: bool,
+    pub(super) direct_io: bool,
 
     /// Have the kernel forget what it has cached of a file before it is read
     #[arg(long, help_heading = "Verifying")]
-    drop_cache: bool,
+    pub(super) drop_cache: bool,
 
     /// Only so many percent of the files, chosen by the seed, and at least one: the same files each
     /// time, and a larger sample holds the smaller one
     #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
-    sample: Option<Sample>,
+    pub(super) sample: Option<Sample>,
 
     /// Keep what is known in this file, and go on from there if it is there and files that were
     /// read before have not changed
     #[arg(long, value_name = "STATE", help_heading = "Verifying")]
-    resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
+
+    /// Judge what a crash has left of what 'write --journal FILE' has written: what was lost though
+    /// it was synced, and what was lost and may be; the journal says which dataset it is
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["like", "sample", "resume", "stop_after"],
+        help_heading = "Verifying"
+    )]
+    pub(super) after_crash: Option<PathBuf>,
 
     /// Stop when this many files are wrong, missing or cannot be read
     #[arg(
@@ -82,20 +93,22 @@ pub(super) struct VerifyArguments {
         value_parser = number(NonZeroU64::MIN..=NonZeroU64::MAX),
         help_heading = "Verifying"
     )]
-    stop_after: Option<NonZeroU64>,
+    pub(super) stop_after: Option<NonZeroU64>,
 
     #[command(flatten)]
-    numa: NumaArguments,
+    pub(super) numa: NumaArguments,
 
     #[command(flatten)]
-    progress: ProgressArguments,
+    pub(super) progress: ProgressArguments,
 
     #[command(flatten)]
-    reports: ReportArguments,
+    pub(super) reports: ReportArguments,
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let sample = arguments.sample.unwrap_or(Sample::ALL);
+    if let Some(journal) = &arguments.after_crash {
+        return after_crash::run(arguments, journal);
+    }
     let base = match &arguments.like {
         None => None,
         Some(path) => {
@@ -105,7 +118,17 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     };
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
-    let share = Share::new(&dataset, node);
+    judge(arguments, Share::new(&dataset, node), None)
+}
+
+/// Judges the files of a share, which the same command may have written before.
+pub(super) fn judge(
+    arguments: &VerifyArguments,
+    share: Share<'_>,
+    written: Option<Written>,
+) -> Result<ExitCode, Failure> {
+    let quiet = arguments.progress.quiet;
+    let sample = arguments.sample.unwrap_or(Sample::ALL);
     let directory = arguments.targets.only()?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let shown = directory.display();
@@ -154,7 +177,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    report(arguments, &outputs, share, &state, &progress)?;
+    report(arguments, &outputs, (share, &state, written), &progress)?;
     Ok(conclude(arguments, share, &state, interrupted))
 }
 
@@ -191,13 +214,13 @@ fn conclude(
 
 /// The files that are written, opened before anything is read: one that could not be written in
 /// the end is refused before hours of work.
-struct Outputs<'a> {
+pub(super) struct Outputs<'a> {
     report: Option<(&'a PathBuf, Output)>,
     state: Option<(&'a PathBuf, Output)>,
 }
 
 impl<'a> Outputs<'a> {
-    fn new(arguments: &'a VerifyArguments) -> Result<Self, Failure> {
+    pub(super) fn new(arguments: &'a VerifyArguments) -> Result<Self, Failure> {
         let open = |option: &str, path: &'a Option<PathBuf>| {
             let open = |path: &'a PathBuf| {
                 let output = Output::new(Disk::real(), path).map_err(|error| {
@@ -213,6 +236,29 @@ impl<'a> Outputs<'a> {
             report: open("--report", &arguments.report)?,
             state: open("--resume", &arguments.resume)?,
         })
+    }
+
+    /// Writes the report to its file, and prints it as it is asked for.
+    pub(super) fn write(
+        &self,
+        arguments: &VerifyArguments,
+        json: &[u8],
+        describe: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        if let Some((path, output)) = &self.report {
+            output.replace(json, 0o666).map_err(|error| {
+                Failure::system(format!("cannot write the report '{}': {error}", path.display()))
+            })?;
+        }
+        let text = match (arguments.json, arguments.progress.quiet) {
+            (true, _) => json.to_vec(),
+            (false, true) => Vec::new(),
+            (false, false) => describe().into_bytes(),
+        };
+        match io::stdout().write_all(&text) {
+            Ok(()) => Ok(()),
+            Err(error) => Failure::output(&error).map(|_| ()),
+        }
     }
 
     /// The state that is there, or a new one.
@@ -258,26 +304,14 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
 fn report(
     arguments: &VerifyArguments,
     outputs: &Outputs<'_>,
-    share: Share<'_>,
-    state: &ResumeState,
+    (share, state, written): (Share<'_>, &ResumeState, Option<Written>),
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let surroundings = state.surroundings(share, arguments.targets.only()?, progress.snapshot());
+    let mut surroundings =
+        state.surroundings(share, arguments.targets.only()?, progress.snapshot());
+    surroundings.written = written;
     let json = state.verification.document(&surroundings);
-    if let Some((path, output)) = &outputs.report {
-        output.replace(&json, 0o666).map_err(|error| {
-            Failure::system(format!("cannot write the report '{}': {error}", path.display()))
-        })?;
-    }
-    let text = match (arguments.json, arguments.progress.quiet) {
-        (true, _) => json,
-        (false, true) => Vec::new(),
-        (false, false) => describe(state, &surroundings).into_bytes(),
-    };
-    match io::stdout().write_all(&text) {
-        Ok(()) => Ok(()),
-        Err(error) => Failure::output(&error).map(|_| ()),
-    }
+    outputs.write(arguments, &json, || describe(state, &surroundings))
 }
 
 /// How many files and ranges are shown to people.

@@ -1,22 +1,25 @@
 //! `seedfs write`
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::dataset_args::DatasetArguments;
+use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
+use super::verify::{self, Outputs, VerifyArguments};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
-use crate::disk::{Disk, Durability};
-use crate::report::RunCommand;
+use crate::disk::Disk;
+use crate::report::{RunCommand, Written};
 use crate::storage::{
     EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
-    free_bytes, write,
+    free_bytes, write_passes,
 };
 
 /// Write the dataset's files into a real directory
@@ -51,10 +54,6 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     overwrite: bool,
 
-    /// Have each file on the storage before it gets its name
-    #[arg(long, help_heading = "Writing")]
-    fsync: bool,
-
     /// Write past the page cache (O_DIRECT); only what remains of a file after its last 4096 bytes
     /// goes through it
     #[arg(long, help_heading = "Writing")]
@@ -63,6 +62,22 @@ pub(super) struct WriteArguments {
     /// Write even if there is not enough free space
     #[arg(long, help_heading = "Writing")]
     force: bool,
+
+    /// Then have the kernel forget what it has cached of the files, and verify them: the result,
+    /// and the exit code, are those of 'verify'
+    #[arg(long, help_heading = "Writing")]
+    then_verify: bool,
+
+    /// Print the whole result of --then-verify as JSON
+    #[arg(long, requires = "then_verify", help_heading = "Writing")]
+    json: bool,
+
+    /// Write the whole result of --then-verify as JSON to a file
+    #[arg(long, value_name = "FILE", requires = "then_verify", help_heading = "Writing")]
+    report: Option<PathBuf>,
+
+    #[command(flatten)]
+    lasting: JournalArguments,
 
     #[command(flatten)]
     numa: NumaArguments,
@@ -83,6 +98,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     let root = arguments.targets.only()?;
+    let rhythm = arguments.lasting.rhythm()?;
+    let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
+    let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
     let options = WriteOptions {
         threads: arguments.part.threads(),
         placement: arguments.numa.placement()?,
@@ -92,18 +110,25 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
             (_, true) => Existing::Overwrite,
             _ => Existing::Refuse,
         },
-        durability: if arguments.fsync { Durability::Synced } else { Durability::Later },
+        durability: rhythm.of_each_file(),
     };
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
         check_space(arguments, share, total_bytes, options.existing)?;
     }
-    let root = Root::make(Disk::real(), root, options.durability).map_err(|error| {
+    let root = Root::make(Disk::real(), root, rhythm.of_the_root()).map_err(|error| {
         let shown = root.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })?;
+    if arguments.then_verify {
+        // What it could not write in the end is refused now.
+        Outputs::new(&verification(arguments))?;
+    }
+    let journal = arguments.lasting.journal(share, &options, arguments.resume)?;
+    let recording = JournalArguments::recording(&journal, rhythm);
     let interruption = Interruption::new()?;
-    let mut progress = Progress::new(share.file_count(), total_bytes);
+    let passes = shares.len() as u64;
+    let mut progress = Progress::new(share.file_count() * passes, total_bytes * u128::from(passes));
     if arguments.verbose {
         progress = progress.with_listener(name_file);
     }
@@ -120,14 +145,50 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let reports = arguments.reports.begin(reported, &root, quiet)?;
     let name = if node.is_some() { format!("{}: ", reports.host()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &|| reports.update(), || {
-        write(&root, share, options, &progress, interruption.stop())
+        write_passes(&root, &shares, options, &recording, (&progress, interruption.stop()))
     });
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
-    Ok(conclude(share, failures.total, interrupted, &progress))
+    let written = conclude(share, failures.total, interrupted, &progress);
+    match shares.last().filter(|_| arguments.then_verify && !interrupted) {
+        Some(last) => then_verify(arguments, *last, &progress),
+        None => Ok(written),
+    }
+}
+
+/// Verifies what was written, from the storage: also where files failed, which it then names.
+fn then_verify(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    progress: &Progress,
+) -> Result<ExitCode, Failure> {
+    let done = progress.snapshot();
+    let written = Written { files: done.files, bytes: done.bytes, seconds: done.seconds };
+    verify::judge(&verification(arguments), share, Some(written))
+}
+
+/// What the same files are verified with.
+fn verification(arguments: &WriteArguments) -> VerifyArguments {
+    VerifyArguments {
+        targets: arguments.targets.clone(),
+        dataset: arguments.dataset.clone(),
+        like: None,
+        part: arguments.part.clone(),
+        json: arguments.json,
+        report: arguments.report.clone(),
+        direct_io: arguments.direct_io,
+        drop_cache: true,
+        sample: None,
+        resume: None,
+        after_crash: None,
+        stop_after: None,
+        numa: arguments.numa.clone(),
+        progress: arguments.progress,
+        reports: arguments.reports.clone(),
+    }
 }
 
 fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {

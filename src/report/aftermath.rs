@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::write_json;
+
 /// Bytes, or files, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AftermathFates<T = u128> {
@@ -131,6 +133,8 @@ pub struct AftermathJournal {
 /// The whole report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AftermathReport {
+    /// The version of the document's form.
+    pub schema: u32,
     /// `kept`, `broken`, or `incomplete` where not everything could be read.
     pub verdict: &'static str,
     /// The directory.
@@ -153,12 +157,15 @@ pub struct AftermathReport {
 }
 
 impl AftermathReport {
-    /// The report as JSON, with a newline at its end.
+    /// The version of the document's form that this program writes.
+    pub const SCHEMA: u32 = 1;
+
+    /// The report as JSON.
     #[must_use]
     pub fn document(&self) -> Vec<u8> {
-        // These types have no value that JSON does not.
-        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        json.push(b'\n');
+        let mut json = Vec::new();
+        // Memory takes all that is written.
+        let _ = write_json(self, &mut json);
         json
     }
 }

@@ -38,7 +38,7 @@ pub use run::{
 };
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
-pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification};
+pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, Written};
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{MeterView, RangeView};
 

@@ -25,6 +25,12 @@ pub enum Transfer {
 }
 
 impl Transfer {
+    /// What one write takes at most.
+    #[must_use]
+    pub fn write_bytes(self) -> u64 {
+        self.block_bytes() as u64
+    }
+
     pub(super) fn block_bytes(self) -> usize {
         match self {
             Self::Cached => CACHED_BLOCK_BYTES,

@@ -307,6 +307,7 @@ impl ResumeState {
             files_left_out: share.file_count().saturating_sub(done),
             seconds: progress.seconds,
             bytes_read: progress.bytes,
+            written: None,
             problems: &self.problems.listed,
             problems_total: self.problems.total,
             unexpected: unexpected.listed,

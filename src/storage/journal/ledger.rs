@@ -91,6 +91,18 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// The generation that the run is writing, or has written.
+    #[must_use]
+    pub fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// Whether the run has come to its end.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// What is known of a file.
     #[must_use]
     pub fn file(&self, index: u64) -> FileLedger {

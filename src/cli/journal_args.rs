@@ -1,0 +1,103 @@
+//! The options of `write` that are about what lasts: when it syncs, and what it remembers of that.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Failure;
+use super::values::{number, size};
+use crate::dataset::Dataset;
+use crate::disk::Disk;
+use crate::storage::{
+    Journal, JournalOf, Output, Recording, Rhythm, Share, WriteOptions, generations,
+};
+
+/// When to sync, and what to remember.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Lasting")]
+pub(super) struct JournalArguments {
+    /// Have each file on the storage before it gets its name, and then the name
+    #[arg(long, conflicts_with_all = ["sync_every", "sync_at_end"])]
+    fsync: bool,
+
+    /// The same, and have each file on the storage after so many of its bytes too
+    #[arg(long, value_name = "SIZE", conflicts_with = "sync_at_end")]
+    sync_every: Option<String>,
+
+    /// Have all files, and then their names, on the storage when all are written; with --passes,
+    /// after each pass
+    #[arg(long)]
+    sync_at_end: bool,
+
+    /// Record in this file, which should be on another disk or machine, what the storage has
+    /// acknowledged: after a crash 'verify --after-crash FILE' says what it has lost of that
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
+    /// Write so many generations, each over the one before, in place, 1 to 256: so that bytes that
+    /// are stale after a crash are found
+    #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=PASSES_MAX), default_value = "1", hide_default_value = true)]
+    passes: NonZeroU16,
+}
+
+/// Each is compared with what is found.
+const PASSES_MAX: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
+
+impl JournalArguments {
+    /// When to sync.
+    pub(super) fn rhythm(&self) -> Result<Rhythm, Failure> {
+        if let Some(text) = &self.sync_every {
+            let expected = "a size of 1 byte or more, such as 64K or 1M";
+            let bytes = size("--sync-every", text, &(1..=u64::MAX), expected)?;
+            return Ok(Rhythm::Every(bytes));
+        }
+        Ok(match (self.fsync, self.sync_at_end) {
+            (true, _) => Rhythm::EachFile,
+            (_, true) => Rhythm::AtEnd,
+            _ => Rhythm::Never,
+        })
+    }
+
+    /// The dataset in each of the generations that are written.
+    pub(super) fn generations(
+        &self,
+        dataset: &Dataset,
+        resume: bool,
+    ) -> Result<Vec<Dataset>, Failure> {
+        let passes = self.passes.get();
+        if passes > 1 && resume && self.journal.is_none() {
+            return Err(Failure::usage(format!(
+                "--passes {passes}: only a journal knows in which pass a run was; expected \
+                 --resume together with --journal FILE"
+            )));
+        }
+        generations(dataset, passes).map_err(Failure::usage)
+    }
+
+    /// Begins the journal, or goes on with the one that is there.
+    pub(super) fn journal(
+        &self,
+        share: Share<'_>,
+        options: &WriteOptions,
+        resume: bool,
+    ) -> Result<Option<Journal>, Failure> {
+        let Some(path) = &self.journal else { return Ok(None) };
+        let of = JournalOf {
+            share,
+            passes: self.passes.get(),
+            write_bytes: options.transfer.write_bytes(),
+        };
+        let journal = Output::new(Disk::real(), path)
+            .map_err(Into::into)
+            .and_then(|output| Journal::begin(output, of, resume));
+        journal
+            .map(Some)
+            .map_err(|error| Failure::usage(format!("--journal '{}': {error}", path.display())))
+    }
+
+    /// Who hears of what is written.
+    pub(super) fn recording<'a>(journal: &'a Option<Journal>, rhythm: Rhythm) -> Recording<'a> {
+        Recording { journal: journal.as_ref(), rhythm }
+    }
+}
