@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 use super::Failure;
 use crate::dashboard::{Dashboard, DashboardError, Token};
-use crate::watch::{Target, TargetError, plain};
+use crate::watch::{Target, TargetError, WantedMap, plain};
 
 /// Show mounts, writes, verifications and clusters on a page in the browser
 ///
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &DashboardArguments) -> Result<ExitCode, Failure> {
     let targets = arguments
         .targets
         .iter()
-        .map(|path| Target::open(path).map_err(|error| refuse_target(&error)))
+        .map(|path| Target::open(path, WantedMap::Whole).map_err(|error| refuse_target(&error)))
         .collect::<Result<Vec<_>, _>>()?;
     let dashboard = Dashboard::bind(address, token.clone()).map_err(|error| refuse(&error))?;
     let mut signals = Signals::new([SIGINT, SIGTERM])

@@ -13,7 +13,7 @@ use super::storage_args::Interruption;
 use super::values::number;
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, both};
 use crate::top::{self, Palette, TEXT_COLUMNS_MIN, TextLook};
-use crate::watch::{Target, TargetError};
+use crate::watch::{Target, TargetError, WantedMap};
 
 /// Watch mounts, and runs of 'seedfs write' and 'verify', in the terminal
 ///
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &TopArguments) -> Result<ExitCode, Failure> {
 /// Opens all targets, or says of each what is wrong with it.
 fn open(paths: &[PathBuf]) -> Result<Vec<Target>, Failure> {
     let open = |path: &PathBuf| {
-        Target::open(path).map_err(|error| match error {
+        Target::open(path, WantedMap::Beginning).map_err(|error| match error {
             TargetError::Neither(_) | TargetError::OutOfReach(..) => Failure::usage(error),
             TargetError::System(..) => Failure::system(error),
         })

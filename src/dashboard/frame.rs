@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use crate::report::{
-    BytesDone, Cluster, ClusterNode, ClusterRun, FilesDone, Judged, NodeRange, NodeStates,
-    OtherRun, ProcessMap, RunCommand, RunErrors, RunRates, ThreadReport,
+    BytesDone, Cluster, ClusterNode, ClusterRun, FilesDone, Judged, KeptView, NodeRange,
+    NodeStates, OtherRun, ProcessMap, RunCommand, RunErrors, RunOperations, RunRates, ThreadReport,
 };
 use crate::verdict::Verdict;
 use crate::watch::{History, Look, RateSample, Target};
@@ -68,7 +68,17 @@ struct RunView<'a> {
     nodes_total: usize,
     threads: Vec<NodeThreads<'a>>,
     threads_total: usize,
+    /// Of a run that is one report: when it began, and what it was asked for and holds.
+    alone: Option<AloneView<'a>>,
     history: HistoryView,
+}
+
+/// What is said of a run that is one report.
+#[derive(Serialize)]
+struct AloneView<'a> {
+    started: f64,
+    operations: Option<&'a RunOperations>,
+    kept: Option<&'a KeptView>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +102,9 @@ struct HistoryView {
     writes: Vec<f64>,
     read_operations: Vec<f64>,
     write_operations: Vec<f64>,
+    /// How long one took in the last second; none where none was timed.
+    read_s: Option<f64>,
+    write_s: Option<f64>,
 }
 
 /// The map of a run.
@@ -149,6 +162,14 @@ impl<'a> RunView<'a> {
         let threads = threads(&nodes);
         nodes.truncate(NODES_SHOWN);
         let ranges = &run.wrong.ranges;
+        let alone = match run.nodes.as_slice() {
+            [ClusterNode { report, .. }] => Some(AloneView {
+                started: report.run.started,
+                operations: report.operations.as_ref(),
+                kept: report.kept.as_ref(),
+            }),
+            _ => None,
+        };
         Self {
             command: run.command,
             dataset: run.dataset.as_deref(),
@@ -174,6 +195,7 @@ impl<'a> RunView<'a> {
             nodes,
             threads,
             threads_total,
+            alone,
             history: history.map_or_else(HistoryView::default, HistoryView::new),
         }
     }
@@ -224,6 +246,8 @@ impl HistoryView {
             writes: rates(|sample| sample.per_s.written_bytes),
             read_operations: rates(|sample| sample.per_s.reads),
             write_operations: rates(|sample| sample.per_s.writes),
+            read_s: latest.last().and_then(|sample| sample.per_s.read_s()),
+            write_s: latest.last().and_then(|sample| sample.per_s.write_s()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Error, Filesystem, InodeKind, Reset, Result, StatusEntry};
 use crate::dataset::Inode;
-use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, dataset_lookup};
+use crate::overlay::{ChangedEntry, ChangedNames, JudgedBy, Name, own_name};
 
 /// A name in a directory, and what it is to stand for again.
 type NameReset = (Inode, Name, Option<(Inode, InodeKind)>);
@@ -94,17 +94,22 @@ impl Filesystem {
     /// else is there, with what they stand for then.
     fn names_to_reset(&self, tree: &ChangedNames, top: Inode) -> Vec<NameReset> {
         let mut names = Vec::new();
+        let moved_away = |inode| self.is_below(inode, top).then_some(None);
         for (directory, changed) in tree.directories() {
-            for (name, entry) in changed.entries() {
-                let own = dataset_lookup(&self.dataset, directory, name);
-                let is_own_below = own.is_some_and(|(own, _)| self.is_below(own, top));
-                let is_moved_away =
-                    matches!(entry, ChangedEntry::At(inode, _) if self.is_below(inode, top));
-                if is_own_below || self.is_below(directory, top) {
-                    names.push((directory, Name::clone(name), own));
-                } else if is_moved_away {
-                    names.push((directory, Name::clone(name), None));
-                }
+            let is_below = self.is_below(directory, top);
+            for (own, entry) in changed.own_entries() {
+                let back = if is_below || self.is_below(own, top) {
+                    Some(self.dataset.namespace().entry(own).map(|it| (own, it.into())))
+                } else if let ChangedEntry::At(inode, _) = entry {
+                    moved_away(inode)
+                } else {
+                    None
+                };
+                names.extend(back.map(|to| (directory, own_name(&self.dataset, own), to)));
+            }
+            for (name, inode, _) in changed.added_entries() {
+                let back = if is_below { Some(None) } else { moved_away(inode) };
+                names.extend(back.map(|to| (directory, Name::clone(name), to)));
             }
         }
         names
@@ -144,21 +149,25 @@ impl Filesystem {
         while let Some((at, inode, kind)) = left.pop() {
             reset.inodes.push(inode);
             if kind == InodeKind::Directory {
-                let names: Vec<(Name, ChangedEntry)> =
-                    tree.directory(inode).map_or_else(Vec::new, |it| {
-                        it.entries().map(|(name, entry)| (Name::clone(name), entry)).collect()
-                    });
-                for (name, entry) in names {
+                // It was made: none of its names is the dataset's.
+                let names: Vec<_> = tree.directory(inode).map_or_else(Vec::new, |it| {
+                    let entries = it.added_entries();
+                    entries.map(|(name, below, kind)| (Name::clone(name), below, kind)).collect()
+                });
+                for (name, below, kind) in names {
                     tree.set(&self.dataset, inode, &name, None);
-                    if let ChangedEntry::At(below, kind) = entry {
-                        left.push(((inode, name), below, kind));
-                    }
+                    left.push(((inode, name), below, kind));
                 }
                 tree.forget_directory(inode);
             }
             let Some(record) = self.overlay.get(inode) else { continue };
             record.remove_link(super::now());
-            if record.judged_by() == JudgedBy::Name(at.0, at.1) {
+            let is_judged_here = match record.judged_by() {
+                JudgedBy::Number | JudgedBy::Nothing => false,
+                JudgedBy::File(own) => self.dataset.namespace().lookup(at.0, &at.1) == Some(own),
+                JudgedBy::Name(by) => *by == at,
+            };
+            if is_judged_here {
                 record.set_judged_by(JudgedBy::Nothing);
             }
             if record.links() == 0 {

@@ -121,6 +121,7 @@ impl Filesystem {
             Resolved::Special(_) => return Err(Error::Invalid),
             Resolved::Directory | Resolved::Status(_) => return Err(Error::IsDirectory),
         };
+        let begun = self.counters.reads.begin();
         let end = offset.saturating_add(out.len() as u64);
         let view = self.overlay.get(inode).and_then(|record| record.view(offset..end));
         let size_bytes = match &view {
@@ -143,7 +144,7 @@ impl Filesystem {
             // A file that was made always has a view.
             (None, None) => {}
         }
-        self.counters.read(length as u64);
+        self.counters.read(length as u64, begun);
         Ok(length)
     }
 
@@ -205,6 +206,7 @@ impl Filesystem {
         stop: StopCheck<'_>,
         record_to: impl FnOnce() -> Result<Option<Arc<Record>>>,
     ) -> Result<()> {
+        let begun = self.counters.writes.begin();
         let base = self.writable(inode)?;
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > FILE_BYTES_MAX) {
             return Err(Error::TooLarge);
@@ -227,7 +229,7 @@ impl Filesystem {
         });
         made?;
         self.store(record_to, base, expectation, &mut pieces, stop)?;
-        self.counters.wrote(data.len() as u64);
+        self.counters.wrote(data.len() as u64, begun);
         Ok(())
     }
 

@@ -156,9 +156,8 @@ impl Filesystem {
             let entry = self.entry(directory, resolved, cursor - FIRST, &mut name);
             let Some((mut inode, mut kind)) = entry else { break };
             if changed {
-                let entry = self
-                    .overlay
-                    .with_names(|tree| tree.directory(directory)?.entry(name.as_bytes()));
+                let entry =
+                    self.overlay.with_names(|tree| tree.directory(directory)?.own_entry(inode));
                 match entry {
                     Some(ChangedEntry::Removed) => continue,
                     Some(ChangedEntry::At(now, its_kind)) => (inode, kind) = (now, its_kind),

@@ -255,6 +255,7 @@ impl Filesystem {
     ) -> Option<Coordinates> {
         match record.map_or(JudgedBy::Number, |record| record.judged_by()) {
             JudgedBy::Number => base.map(|base| base.file),
+            JudgedBy::File(own) => self.own_file(own),
             JudgedBy::Nothing => None,
             // As the names are at one moment, what it is judged by included.
             JudgedBy::Name(..) => record
@@ -265,14 +266,18 @@ impl Filesystem {
     /// The same for whoever looks at the names.
     fn judged_in(&self, tree: &ChangedNames, inode: Inode, record: &Record) -> Option<Coordinates> {
         match record.judged_by() {
-            JudgedBy::Number => match self.dataset.namespace().entry(inode)? {
-                DatasetEntry::File(file) => Some(file),
-                DatasetEntry::Directory => None,
-            },
-            JudgedBy::Name(directory, name) => {
-                tree.file_named(&self.dataset, directory, &name).map(|(_, file)| file)
-            }
+            JudgedBy::Number => self.own_file(inode),
+            JudgedBy::File(own) => self.own_file(own),
+            JudgedBy::Name(at) => tree.file_named(&self.dataset, at.0, &at.1).map(|(_, file)| file),
             JudgedBy::Nothing => None,
+        }
+    }
+
+    /// The file of the dataset that has an inode number.
+    fn own_file(&self, inode: Inode) -> Option<Coordinates> {
+        match self.dataset.namespace().entry(inode)? {
+            DatasetEntry::File(file) => Some(file),
+            DatasetEntry::Directory => None,
         }
     }
 

@@ -244,14 +244,7 @@ impl Filesystem {
         if kind != InodeKind::File {
             return JudgedBy::Nothing;
         }
-        match tree.shared_name(parent, name) {
-            Some(name) => JudgedBy::Name(parent, name),
-            // As the dataset has it.
-            None if self.dataset.namespace().lookup(parent, name) == Some(inode) => {
-                JudgedBy::Number
-            }
-            None => JudgedBy::Nothing,
-        }
+        tree.judged_at(&self.dataset, parent, name, inode)
     }
 
     /// Whether what is held against an inode is what belongs under a name.

@@ -9,6 +9,7 @@ use super::{Error, Filesystem, Resolved, Result, now};
 use crate::content::StopCheck;
 use crate::dataset::{FileContent, Inode};
 use crate::overlay::{Extent, ExtentData, Record, Written};
+use crate::status::Begun;
 
 impl Filesystem {
     /// Changes a range without writing to it.
@@ -136,7 +137,8 @@ impl Filesystem {
         let expectation = self.expectation(self.judged(to_inode, to_base, record.as_ref()));
         let record_to = || Ok(Some(self.overlay.get_or_insert(to_inode)?));
         self.store(record_to, to_base, expectation, &mut pieces, stop)?;
-        self.counters.wrote(length);
+        // One copy may be of a gigabyte: it says nothing about the time of a write.
+        self.counters.wrote(length, Begun::default());
         Ok(length)
     }
 }

@@ -78,8 +78,9 @@ impl Filesystem {
         let is_direct = self.options.cache == CacheMode::Direct;
         let serving = self.read_ahead.serve(inode, size).filter(|_| is_direct);
         let ready = serving.as_ref().zip(self.untouched(inode)).and_then(|(serving, base)| {
+            let begun = self.counters.reads.begin();
             let length = serving.take(base, offset, size, buffer)?;
-            self.counters.read(length as u64);
+            self.counters.read(length as u64, begun);
             Some(length)
         });
         let outcome = ready.map_or_else(

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::{Filesystem, Resolved};
-use crate::dataset::Inode;
+use crate::dataset::{Dataset, Inode};
 use crate::overlay::{Cleared, Name, Record};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{DashEntry, DashMap, RwLock};
@@ -109,9 +109,9 @@ impl Reset {
     }
 
     /// Names that may stand for something else now.
-    pub fn names(&self) -> impl Iterator<Item = (Inode, &Name)> {
-        let names = self.names.iter().map(|(directory, name)| (*directory, name));
-        names.chain(self.cleared.iter().flat_map(Cleared::names))
+    pub fn names(&self, dataset: &Dataset) -> impl Iterator<Item = (Inode, Name)> {
+        let cleared = self.cleared.iter().flat_map(|cleared| cleared.names(dataset));
+        self.names.iter().cloned().chain(cleared)
     }
 
     /// Inodes whose attributes and content may have changed.

@@ -157,8 +157,8 @@ impl CommandWorker {
             }
         }
         reset.settle();
-        for (parent, name) in reset.names() {
-            let _ = notifier.inval_entry(INodeNo(parent.get()), OsStr::from_bytes(name));
+        for (parent, name) in reset.names(self.filesystem.dataset()) {
+            let _ = notifier.inval_entry(INodeNo(parent.get()), OsStr::from_bytes(&name));
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What an inode is, apart from its content.
 
+mod packed;
+
 use super::changed_names::Name;
 use crate::dataset::{DatasetEntry, Inode};
+
+pub(super) use packed::PackedAttributes;
 
 /// A point in time: seconds since 1970 (negative before it) and nanoseconds after that second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,9 +66,12 @@ pub enum JudgedBy {
     /// Its inode number: it has the name it began with.
     #[default]
     Number,
-    /// This name in this directory. What that is in the dataset is asked for when it matters,
-    /// because a directory above it may be renamed.
-    Name(Inode, Name),
+    /// The name of this file of the dataset, in the directory that the dataset has it in: those do
+    /// not move.
+    File(Inode),
+    /// This name in this directory, which was made. What that is in the dataset is asked for when
+    /// it matters, because the directory or one above it may be renamed.
+    Name(Box<(Inode, Name)>),
     /// It has no name by which it is judged.
     Nothing,
 }

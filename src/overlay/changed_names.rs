@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::InodeKind;
+use super::attributes::{InodeKind, JudgedBy};
 use super::budget::{Budget, BudgetFull, Usage};
 use super::dirty::{Dirty, DirtyNames, MovedDirectory};
 use super::shrink::shrink;
@@ -26,7 +26,7 @@ use crate::sync::{RwLock, RwLockReadGuard};
 pub use directory::{ChangedDirectory, ChangedEntry};
 pub use places::DEPTH_MAX;
 
-use directory::{Position, name_extents};
+use directory::name_extents;
 
 /// A name; any bytes but `/` and NUL.
 pub type Name = Arc<[u8]>;
@@ -59,10 +59,23 @@ impl ChangedNames {
         parent: Inode,
         name: &[u8],
     ) -> Option<(Inode, InodeKind)> {
-        match self.directories.get(&parent).and_then(|directory| directory.entry(name)) {
+        let own = dataset_lookup(dataset, parent, name);
+        self.now(parent, name, own)
+    }
+
+    /// The same for who knows what the dataset says of the name.
+    fn now(
+        &self,
+        parent: Inode,
+        name: &[u8],
+        own: Option<(Inode, InodeKind)>,
+    ) -> Option<(Inode, InodeKind)> {
+        let Some(directory) = self.directories.get(&parent) else { return own };
+        let Some((inode, _)) = own else { return directory.added_entry(name) };
+        match directory.own_entry(inode) {
             Some(ChangedEntry::At(inode, kind)) => Some((inode, kind)),
             Some(ChangedEntry::Removed) => None,
-            None => dataset_lookup(dataset, parent, name),
+            None => own,
         }
     }
 
@@ -156,11 +169,24 @@ impl ChangedNames {
         Some(at)
     }
 
-    /// The name that an entry is kept under, to be shared.
+    /// What decides what a file is held against that stands under a name.
     #[must_use]
-    pub fn shared_name(&self, directory: Inode, name: &[u8]) -> Option<Name> {
-        let (name, _) = self.directories.get(&directory)?.entries.get_key_value(name)?;
-        Some(Arc::clone(name))
+    pub fn judged_at(
+        &self,
+        dataset: &Dataset,
+        directory: Inode,
+        name: &[u8],
+        file: Inode,
+    ) -> JudgedBy {
+        if dataset.namespace().entry(directory).is_none() {
+            let name = self.directories.get(&directory).and_then(|it| it.shared_name(name));
+            return name.map_or(JudgedBy::Nothing, |name| JudgedBy::Name((directory, name).into()));
+        }
+        match dataset_lookup(dataset, directory, name) {
+            Some((own, InodeKind::File)) if own == file => JudgedBy::Number,
+            Some((own, InodeKind::File)) => JudgedBy::File(own),
+            _ => JudgedBy::Nothing,
+        }
     }
 
     /// The position of the name that was made last: a listing that begins now ends there.
@@ -199,7 +225,7 @@ impl ChangedNames {
         let dataset_names = dataset.namespace().entry_count(directory).unwrap_or(0);
         match self.directories.get(&directory) {
             None => dataset_names == 0,
-            Some(changed) => changed.removed == dataset_names && changed.added.is_empty(),
+            Some(changed) => changed.removed == dataset_names && !changed.has_added(),
         }
     }
 
@@ -216,12 +242,14 @@ impl ChangedNames {
         let mut freed = 0;
         for (at, (parent, name, to)) in changes.iter().enumerate() {
             let directory = self.directories.get(parent);
-            let is_needed = *to != dataset_lookup(dataset, *parent, name);
-            if directory.is_some_and(|directory| directory.entry(name).is_some()) {
-                freed += name_extents(name);
+            let own = dataset_lookup(dataset, *parent, name);
+            let extents = name_extents(name, own.is_some());
+            let is_needed = *to != own;
+            if self.now(*parent, name, own) != own {
+                freed += extents;
             }
             if is_needed {
-                growth += name_extents(name);
+                growth += extents;
             }
             let is_first = changes[..at].iter().all(|(before, ..)| before != parent);
             if is_needed && is_first && directory.is_none() {
@@ -245,8 +273,8 @@ impl ChangedNames {
         name: &[u8],
         to: Option<(Inode, InodeKind)>,
     ) {
-        let old = self.lookup(dataset, parent, name);
         let own = dataset_lookup(dataset, parent, name);
+        let old = self.now(parent, name, own);
         let before = self.extents_of(parent);
         let directory = self.directories.entry(parent).or_default();
         let count = |entry: Option<(Inode, InodeKind)>| {
@@ -265,29 +293,22 @@ impl ChangedNames {
             let files = dataset.namespace().files_below(inode, None, None);
             self.files_more += i64::try_from(files).unwrap_or(0);
         }
-        if own.is_some() {
-            directory.removed -= u64::from(old.is_none());
-            directory.removed += u64::from(to.is_none());
-        }
-        if to == own {
-            // As the dataset has it: nothing to remember.
-            directory.forget(name);
-        } else if let Some((_, position)) = directory.entries.get(name).filter(|_| to.is_some()) {
-            let position = *position;
-            directory.insert(name.into(), to, position);
-        } else {
-            directory.forget(name);
-            let name: Name = name.into();
-            let position = if own.is_some() {
-                Position::Dataset
-            } else {
+        match (own, to) {
+            (Some((own_inode, _)), _) => {
+                directory.removed -= u64::from(old.is_none());
+                directory.removed += u64::from(to.is_none());
+                let entry =
+                    to.map_or(ChangedEntry::Removed, |(to, kind)| ChangedEntry::At(to, kind));
+                // As the dataset has it: nothing to remember.
+                directory.set_own(own_inode, (to != own).then_some(entry));
+            }
+            (None, Some(to)) => {
                 self.last_position += 1;
-                directory.added.insert(self.last_position, Arc::clone(&name));
-                Position::Added(self.last_position)
-            };
-            directory.insert(name, to, position);
+                directory.add(name, to, self.last_position);
+            }
+            (None, None) => directory.remove_added(name),
         }
-        if directory.entries.is_empty() && directory.place.is_none() {
+        if directory.entry_count() == 0 && directory.place.is_none() {
             // All as the dataset has it again.
             self.directories.remove(&parent);
             shrink(&mut self.directories);
@@ -305,13 +326,13 @@ impl ChangedNames {
     }
 
     fn extents_of(&self, directory: Inode) -> u64 {
-        self.directories.get(&directory).map_or(0, |it| DIRECTORY_EXTENTS + it.extents)
+        self.directories.get(&directory).map_or(0, |it| DIRECTORY_EXTENTS + it.extents())
     }
 
     /// Says where a directory is that was made or moved.
     pub fn set_place(&mut self, dataset: &Dataset, directory: Inode, parent: Inode, name: &[u8]) {
         let before = self.extents_of(directory);
-        let is_empty = self.directories.get(&directory).is_none_or(|it| it.entries.is_empty());
+        let is_empty = self.directories.get(&directory).is_none_or(|it| it.entry_count() == 0);
         let stands_for =
             |tree: &Self| (!is_empty).then(|| tree.stands_for(dataset, directory)).flatten();
         let stood_for = stands_for(self);
@@ -335,6 +356,14 @@ impl ChangedNames {
 pub fn dataset_lookup(dataset: &Dataset, parent: Inode, name: &[u8]) -> Option<(Inode, InodeKind)> {
     let inode = dataset.namespace().lookup(parent, name)?;
     Some((inode, dataset.namespace().entry(inode)?.into()))
+}
+
+/// The name of an inode of the dataset in its directory.
+#[must_use]
+pub fn own_name(dataset: &Dataset, own: Inode) -> Name {
+    let mut name = String::new();
+    dataset.namespace().name(own, &mut name);
+    name.into_bytes().into()
 }
 
 /// The tree behind its lock.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::budget::{Budget, Usage};
+use super::budget::Usage;
 use super::changed_names::{ChangedNames, Name};
-use super::record::Record;
-use crate::dataset::Inode;
+use super::record::{Books, Record};
+use crate::dataset::{Dataset, Inode};
 
 /// Names and records as they were before a reset. They count against the budget until this is
 /// dropped: so nobody can heap up more of them by resets than could be held without.
 #[derive(Debug)]
 pub struct Cleared {
-    budget: Arc<Budget>,
+    books: Arc<Books>,
     number: u64,
     tree: ChangedNames,
     records: Vec<(Inode, Arc<Record>)>,
@@ -19,12 +19,12 @@ pub struct Cleared {
 
 impl Cleared {
     pub(super) fn new(
-        budget: Arc<Budget>,
+        books: Arc<Books>,
         number: u64,
         tree: ChangedNames,
         records: Vec<(Inode, Arc<Record>)>,
     ) -> Self {
-        Self { budget, number, tree, records }
+        Self { books, number, tree, records }
     }
 
     /// How many resets of everything there were, with this one.
@@ -33,10 +33,10 @@ impl Cleared {
         self.number
     }
 
-    /// The names that differed from the dataset's, in no order.
-    pub fn names(&self) -> impl Iterator<Item = (Inode, &Name)> {
-        self.tree.directories().flat_map(|(directory, changed)| {
-            changed.entries().map(move |(name, _)| (directory, name))
+    /// The names that differed from the dataset's, and their directories, in no order.
+    pub fn names(&self, dataset: &Dataset) -> impl Iterator<Item = (Inode, Name)> {
+        self.tree.directories().flat_map(move |(directory, changed)| {
+            changed.names(dataset).map(move |name| (directory, name))
         })
     }
 
@@ -48,6 +48,6 @@ impl Cleared {
 
 impl Drop for Cleared {
     fn drop(&mut self) {
-        self.budget.release(Usage { kept_bytes: 0, extents: self.tree.extents() });
+        self.books.budget.release(Usage { kept_bytes: 0, extents: self.tree.extents() });
     }
 }

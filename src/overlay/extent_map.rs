@@ -14,15 +14,13 @@ use crate::content::Source;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtentMap {
     store: OneOrMany,
-    /// The sum of the extents' lengths.
-    covered_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum OneOrMany {
     One(Option<(u64, Extent)>),
-    /// Holds two or more between operations.
-    Many(BTreeMap<u64, Extent>),
+    /// Two or more between operations, and the sum of their lengths.
+    Many(BTreeMap<u64, Extent>, u64),
 }
 
 impl Default for OneOrMany {
@@ -38,7 +36,7 @@ impl ExtentMap {
             return;
         }
         let range = offset..offset + extent.length;
-        self.covered_bytes += extent.length - self.covered_in(&range);
+        let covered_bytes = self.covered_bytes() + extent.length - self.covered_in(&range);
         if let OneOrMany::One(one) = &mut self.store {
             match one {
                 None => {
@@ -54,7 +52,7 @@ impl ExtentMap {
                 Some(_) => {}
             }
         }
-        self.with_tree(|tree| {
+        self.with_tree(covered_bytes, |tree| {
             cut(tree, range);
             join(tree, offset, extent);
         });
@@ -64,8 +62,7 @@ impl ExtentMap {
     pub fn remove(&mut self, range: Range<u64>) {
         let covered = self.covered_in(&range);
         if covered > 0 {
-            self.covered_bytes -= covered;
-            self.with_tree(|tree| cut(tree, range));
+            self.with_tree(self.covered_bytes() - covered, |tree| cut(tree, range));
         }
     }
 
@@ -103,7 +100,7 @@ impl ExtentMap {
     pub fn len(&self) -> usize {
         match &self.store {
             OneOrMany::One(one) => usize::from(one.is_some()),
-            OneOrMany::Many(tree) => tree.len(),
+            OneOrMany::Many(tree, _) => tree.len(),
         }
     }
 
@@ -131,7 +128,10 @@ impl ExtentMap {
     /// How many bytes are not in holes.
     #[must_use]
     pub fn covered_bytes(&self) -> u64 {
-        self.covered_bytes
+        match &self.store {
+            OneOrMany::One(one) => one.as_ref().map_or(0, |(_, extent)| extent.length),
+            OneOrMany::Many(_, covered_bytes) => *covered_bytes,
+        }
     }
 
     /// The first byte from an offset on that is not in a hole.
@@ -164,7 +164,7 @@ impl ExtentMap {
         let range = range.clone();
         let (one, tree) = match &self.store {
             OneOrMany::One(one) => (one.as_ref(), None),
-            OneOrMany::Many(tree) => (None, Some(tree)),
+            OneOrMany::Many(tree, _) => (None, Some(tree)),
         };
         let bounds = range.clone();
         let one = one
@@ -184,15 +184,19 @@ impl ExtentMap {
         one.into_iter().chain(many)
     }
 
-    /// Works on the extents as a tree, and folds them back where one or none is left.
-    fn with_tree(&mut self, change: impl FnOnce(&mut BTreeMap<u64, Extent>)) {
+    /// Works on the extents as a tree, and folds them back where one or none is left. Afterwards
+    /// they cover so many bytes.
+    fn with_tree(&mut self, covered_bytes: u64, change: impl FnOnce(&mut BTreeMap<u64, Extent>)) {
         let mut tree = match std::mem::take(&mut self.store) {
             OneOrMany::One(one) => one.into_iter().collect(),
-            OneOrMany::Many(tree) => tree,
+            OneOrMany::Many(tree, _) => tree,
         };
         change(&mut tree);
-        self.store =
-            if tree.len() > 1 { OneOrMany::Many(tree) } else { OneOrMany::One(tree.pop_first()) };
+        self.store = if tree.len() > 1 {
+            OneOrMany::Many(tree, covered_bytes)
+        } else {
+            OneOrMany::One(tree.pop_first())
+        };
     }
 }
 

@@ -48,7 +48,7 @@ mod store;
 mod written;
 mod xattrs;
 
-use record::RecordOwner;
+use record::{Books, RecordOwner};
 
 use std::sync::Arc;
 
@@ -62,6 +62,7 @@ pub use attributes::{
 pub use budget::{Budget, BudgetFull, BudgetLimits, EXTENT_BYTES, Usage};
 pub use changed_names::{
     ChangedDirectory, ChangedEntry, ChangedNames, DEPTH_MAX, Name, NameChange, dataset_lookup,
+    own_name,
 };
 pub use cleared::Cleared;
 pub use dirty::{Dirty, MARKS_MAX, MovedDirectory, TakenMarks};
@@ -111,8 +112,7 @@ pub struct Overlay {
     /// Whether there has been a record: until then no look-up needs to look.
     has_records: AtomicBool,
     names: changed_names::LockedNames,
-    budget: Arc<Budget>,
-    dirty: Arc<Dirty>,
+    books: Arc<Books>,
     store: Option<Arc<Store>>,
     returns: Arc<Returns>,
     /// How many records were removed.
@@ -133,8 +133,10 @@ impl Overlay {
             replaced: Mutex::default(),
             has_records: AtomicBool::new(false),
             names: changed_names::LockedNames::default(),
-            budget: Arc::new(Budget::new(limits, Arc::clone(&returns))),
-            dirty: Arc::new(Dirty::new(Arc::clone(&returns))),
+            books: Arc::new(Books {
+                budget: Budget::new(limits, Arc::clone(&returns)),
+                dirty: Dirty::new(Arc::clone(&returns)),
+            }),
             store: store.map(Arc::new),
             returns,
             removals: AtomicUsize::new(0),
@@ -143,13 +145,13 @@ impl Overlay {
     }
 
     fn owner(&self, inode: Inode) -> RecordOwner {
-        RecordOwner { inode, budget: Arc::clone(&self.budget), dirty: Arc::clone(&self.dirty) }
+        RecordOwner { inode, books: Arc::clone(&self.books) }
     }
 
     /// What has changed since it was looked at last.
     #[must_use]
     pub fn dirty(&self) -> &Dirty {
-        &self.dirty
+        &self.books.dirty
     }
 
     /// Where large pieces of kept bytes are, if not in memory.
@@ -189,13 +191,13 @@ impl Overlay {
             store.punch_freed();
             store.take_failures()
         });
-        GivenBack { memory: self.budget.take_freed(), failures }
+        GivenBack { memory: self.books.budget.take_freed(), failures }
     }
 
     /// What is kept at the moment, and what may be.
     #[must_use]
     pub fn budget(&self) -> &Budget {
-        &self.budget
+        &self.books.budget
     }
 
     /// The record of an inode, where there is one.
@@ -268,7 +270,7 @@ impl Overlay {
         let (_, record) = self.records.remove(&inode)?;
         if inode.get() < MAX_INODES {
             // It is as the dataset has it again.
-            self.dirty.note_inode(inode);
+            self.books.dirty.note_inode(inode);
         }
         // Where most of the table is empty, its room is given back. To look takes the locks of all
         // shards, one after another.
@@ -307,7 +309,7 @@ impl Overlay {
         growth: impl FnOnce(&ChangedNames) -> u64,
         change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.names.change((&self.budget, &self.dirty), growth, change)
+        self.names.change((&self.books.budget, &self.books.dirty), growth, change)
     }
 
     /// Looks at the names without waiting where none differs from the dataset's.
@@ -321,7 +323,7 @@ impl Overlay {
         let mut number = 0;
         let tree = self.names.take(|| {
             number = self.resets.fetch_add(1, Ordering::AcqRel) + 1;
-            self.dirty.note_everything();
+            self.books.dirty.note_everything();
         });
         let mut records = Vec::new();
         self.records.retain(|inode, record| {
@@ -333,7 +335,7 @@ impl Overlay {
         });
         records.append(&mut self.replaced.lock());
         self.records.shrink_to_fit();
-        Cleared::new(Arc::clone(&self.budget), number, tree, records)
+        Cleared::new(Arc::clone(&self.books), number, tree, records)
     }
 
     /// The records there are at this moment, in no order.

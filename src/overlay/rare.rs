@@ -2,40 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::attributes::{InodeKind, JudgedBy};
 use super::budget::Usage;
 
-/// What a file of the dataset needs only when its name changes or somebody gives it an attribute,
-/// and what every inode needs that was made.
-#[derive(Debug)]
+/// What only few records have.
+#[derive(Debug, Default)]
 pub(super) struct Rare {
-    /// Of an inode that was made; `None` for one of the dataset's.
-    pub(super) created: Option<(InodeKind, Option<Box<[u8]>>)>,
-    /// How many names it has. For directories only whether it has one.
-    pub(super) links: u32,
-    pub(super) judged_by: JudgedBy,
+    /// Where a symbolic link points.
+    pub(super) target: Option<Box<[u8]>>,
+    /// Extended attributes.
     pub(super) xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
-    /// Whether it ever had more than one.
-    pub(super) had_several_names: bool,
-}
-
-impl Default for Rare {
-    fn default() -> Self {
-        Self {
-            created: None,
-            links: 1,
-            judged_by: JudgedBy::Number,
-            xattrs: BTreeMap::new(),
-            had_several_names: false,
-        }
-    }
 }
 
 impl Rare {
     /// What it takes: extended attributes, and where a link points. The rest is in the record's.
     pub(super) fn usage(&self) -> Usage {
-        let target = self.created.as_ref().and_then(|(_, target)| target.as_ref());
-        let mut usage = Usage { kept_bytes: target.map_or(0, |it| it.len() as u64), extents: 0 };
+        let target_bytes = self.target.as_ref().map_or(0, |target| target.len() as u64);
+        let mut usage = Usage { kept_bytes: target_bytes, extents: 0 };
         for (name, value) in &self.xattrs {
             let one = xattr_usage(name, value);
             usage.kept_bytes += one.kept_bytes;

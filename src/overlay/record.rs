@@ -2,13 +2,12 @@
 
 mod owner;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::attributes::{
-    ChangedAttributes, Created, InodeKind, JudgedBy, RecordStat, Size, Timestamp,
+    ChangedAttributes, Created, InodeKind, JudgedBy, PackedAttributes, RecordStat, Size, Timestamp,
 };
 use super::budget::{BudgetFull, Usage};
 use super::extent::Extent;
@@ -19,7 +18,7 @@ use crate::content::Source;
 use crate::dataset::FileContent;
 use crate::sync::Mutex;
 
-pub(super) use owner::RecordOwner;
+pub(super) use owner::{Books, RecordOwner};
 
 /// The record of one inode.
 ///
@@ -32,17 +31,41 @@ pub struct Record {
     resets: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RecordState {
-    pub(super) attributes: ChangedAttributes,
+    pub(super) attributes: PackedAttributes,
     /// `None` until somebody writes or resizes.
     written: Option<Written>,
     /// Counts the changes of `written`.
     version: u64,
-    /// Whether that was noted and nobody has looked at it since.
+    judged_by: JudgedBy,
+    /// The kind of an inode that was made; `None` for one of the dataset's.
+    made: Option<InodeKind>,
+    /// How many names it has. For directories only whether it has one.
+    links: u32,
+    /// Whether it ever had more than one.
+    had_several_names: bool,
+    /// Whether a change of `written` was noted and nobody has looked at it since.
     is_dirty: bool,
     /// What few files need.
     pub(super) rare: Option<Box<Rare>>,
+}
+
+impl Default for RecordState {
+    /// That of an inode of the dataset, which has its name.
+    fn default() -> Self {
+        Self {
+            attributes: PackedAttributes::default(),
+            written: None,
+            version: 0,
+            judged_by: JudgedBy::Number,
+            made: None,
+            links: 1,
+            had_several_names: false,
+            is_dirty: false,
+            rare: None,
+        }
+    }
 }
 
 impl RecordState {
@@ -56,11 +79,13 @@ impl RecordState {
         self.version += 1;
         if !self.is_dirty {
             self.is_dirty = true;
-            owner.dirty.note_inode(owner.inode);
+            owner.books.dirty.note_inode(owner.inode);
         }
-        self.attributes.modified = Some(now);
-        self.attributes.changed = Some(now);
-        drop_capability(self, &owner.budget);
+        self.attributes.change(|attributes| {
+            attributes.modified = Some(now);
+            attributes.changed = Some(now);
+        });
+        drop_capability(self, &owner.books.budget);
     }
 }
 
@@ -69,7 +94,7 @@ const RECORD: Usage = Usage { kept_bytes: 0, extents: 2 };
 
 impl Record {
     pub(super) fn new(owner: RecordOwner, resets: u64) -> Result<Self, BudgetFull> {
-        owner.budget.exchange(Usage::default(), RECORD)?;
+        owner.books.budget.exchange(Usage::default(), RECORD)?;
         Ok(Self { owner, state: Mutex::default(), resets })
     }
 
@@ -89,25 +114,26 @@ impl Record {
             let state = &mut *record.state.lock();
             let Created { kind, mode, uid, gid, time, target } = created;
             let kept_bytes = target.as_ref().map_or(0, |target| target.len() as u64);
-            record.owner.budget.exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
-            state.attributes = ChangedAttributes {
+            record
+                .owner
+                .books
+                .budget
+                .exchange(Usage::default(), Usage { kept_bytes, extents: 0 })?;
+            state.attributes = PackedAttributes::from(ChangedAttributes {
                 accessed: Some(time),
                 modified: Some(time),
                 changed: Some(time),
                 mode: Some(mode),
                 uid: Some(uid),
                 gid: Some(gid),
-            };
+            });
             if kind == InodeKind::File {
                 state.written = Some(Written::default());
             }
-            state.rare = Some(Box::new(Rare {
-                created: Some((kind, target)),
-                links: 0,
-                judged_by: JudgedBy::Nothing,
-                xattrs: BTreeMap::new(),
-                had_several_names: false,
-            }));
+            (state.made, state.links, state.judged_by) = (Some(kind), 0, JudgedBy::Nothing);
+            if target.is_some() {
+                state.rare = Some(Box::new(Rare { target, ..Rare::default() }));
+            }
         }
         Ok(record)
     }
@@ -115,19 +141,19 @@ impl Record {
     /// The kind of an inode that was made; `None` for one of the dataset's.
     #[must_use]
     pub fn created_kind(&self) -> Option<InodeKind> {
-        self.state.lock().rare.as_ref()?.created.as_ref().map(|(kind, _)| *kind)
+        self.state.lock().made
     }
 
     /// Where a symbolic link points.
     #[must_use]
     pub fn target(&self) -> Option<Box<[u8]>> {
-        self.state.lock().rare.as_ref()?.created.as_ref()?.1.clone()
+        self.state.lock().rare.as_ref()?.target.clone()
     }
 
     /// How many names the inode has.
     #[must_use]
     pub fn links(&self) -> u32 {
-        self.state.lock().rare.as_ref().map_or(1, |rare| rare.links)
+        self.state.lock().links
     }
 
     /// Counts one more name.
@@ -142,16 +168,15 @@ impl Record {
 
     fn change_links(&self, time: Timestamp, change: impl FnOnce(u32) -> u32) {
         let state = &mut *self.state.lock();
-        let rare = state.rare.get_or_insert_default();
-        rare.links = change(rare.links);
-        rare.had_several_names |= rare.links > 1;
-        state.attributes.changed = Some(time);
+        state.links = change(state.links);
+        state.had_several_names |= state.links > 1;
+        state.attributes.change(|attributes| attributes.changed = Some(time));
     }
 
     /// Whether it ever had more than one name: then not each is known to [`Self::judged_by`].
     #[must_use]
     pub fn had_several_names(&self) -> bool {
-        self.state.lock().rare.as_ref().is_some_and(|rare| rare.had_several_names)
+        self.state.lock().had_several_names
     }
 
     /// Somebody is about to look at the content: the next change is [noted](super::Dirty) again.
@@ -162,33 +187,30 @@ impl Record {
     /// What decides what the content is held against.
     #[must_use]
     pub fn judged_by(&self) -> JudgedBy {
-        self.state.lock().rare.as_ref().map_or(JudgedBy::Number, |rare| rare.judged_by.clone())
+        self.state.lock().judged_by.clone()
     }
 
     /// Says what decides that from now on.
     pub fn set_judged_by(&self, judged_by: JudgedBy) {
-        let state = &mut *self.state.lock();
-        if judged_by != JudgedBy::Number || state.rare.is_some() {
-            state.rare.get_or_insert_default().judged_by = judged_by;
-        }
+        self.state.lock().judged_by = judged_by;
     }
 
     /// The attributes that somebody set.
     #[must_use]
     pub fn attributes(&self) -> ChangedAttributes {
-        self.state.lock().attributes
+        self.state.lock().attributes.into()
     }
 
     /// Changes attributes.
     pub fn set_attributes(&self, change: impl FnOnce(&mut ChangedAttributes)) {
-        change(&mut self.state.lock().attributes);
+        self.state.lock().attributes.change(change);
     }
 
     /// What `stat` needs, as it was at one moment.
     #[must_use]
     pub fn stat(&self) -> RecordStat {
         let state = self.state.lock();
-        let target = state.rare.as_ref().and_then(|rare| rare.created.as_ref()?.1.as_ref());
+        let target = state.rare.as_ref().and_then(|rare| rare.target.as_ref());
         let size = match (&state.written, target) {
             (Some(written), _) => Some(Size {
                 size_bytes: written.size_bytes,
@@ -199,8 +221,7 @@ impl Record {
             }
             (None, None) => None,
         };
-        let links = state.rare.as_ref().map_or(1, |rare| rare.links);
-        RecordStat { size, attributes: state.attributes, links }
+        RecordStat { size, attributes: state.attributes.into(), links: state.links }
     }
 
     /// The next byte that is data, or that is in a hole, from an offset on; `Some(None)` where the
@@ -343,7 +364,7 @@ impl Record {
         let covered = written.extents.usage_in(range);
         let needed = needed(covered);
         let freed = Usage { kept_bytes: covered.kept_bytes, extents: 0 };
-        if let Err(full) = self.owner.budget.exchange(freed, needed) {
+        if let Err(full) = self.owner.books.budget.exchange(freed, needed) {
             if fresh {
                 state.written = None;
             }
@@ -351,7 +372,7 @@ impl Record {
         }
         change(written);
         let surplus = (counted + needed.extents).saturating_sub(state.extents());
-        self.owner.budget.release(Usage { kept_bytes: 0, extents: surplus });
+        self.owner.books.budget.release(Usage { kept_bytes: 0, extents: surplus });
         state.content_changed(now, &self.owner);
         Ok(())
     }
@@ -376,7 +397,7 @@ impl Record {
         written.extents.remove(cut);
         written.size_bytes = size_bytes;
         let extents = counted.saturating_sub(state.extents());
-        self.owner.budget.release(Usage { kept_bytes, extents });
+        self.owner.books.budget.release(Usage { kept_bytes, extents });
         state.content_changed(now, &self.owner);
     }
 }
@@ -389,7 +410,7 @@ impl Drop for Record {
             .written
             .as_ref()
             .map_or(0, |written| written.extents.usage_in(&(0..u64::MAX)).kept_bytes);
-        self.owner.budget.release(Usage {
+        self.owner.books.budget.release(Usage {
             kept_bytes: kept_bytes + rare.kept_bytes,
             extents: RECORD.extents - 1 + state.extents() + rare.extents,
         });

@@ -40,19 +40,19 @@ impl Record {
         allowed(old.is_some())?;
         let freed = old.map_or(Usage::default(), |old| xattr_usage(name, old));
         let needed = value.map_or(Usage::default(), |value| xattr_usage(name, value));
-        self.owner.budget.exchange(freed, needed)?;
+        self.owner.books.budget.exchange(freed, needed)?;
         let rare = state.rare.get_or_insert_default();
         match value {
             Some(value) => rare.xattrs.insert(name.into(), value.into()),
             None => rare.xattrs.remove(name),
         };
-        state.attributes.changed = Some(time);
+        state.attributes.change(|attributes| attributes.changed = Some(time));
         Ok(())
     }
 
     /// Takes the capabilities from a file, as the change of an owner must.
     pub fn drop_capability(&self) {
-        drop_capability(&mut self.state.lock(), &self.owner.budget);
+        drop_capability(&mut self.state.lock(), &self.owner.books.budget);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use super::run::{Phase, RunCommand, RunReport};
+use super::run::{Phase, RunCommand, RunOperations, RunReport};
 use crate::verdict::{Class, Verdict};
 
 /// Which of the texts.
@@ -211,6 +211,75 @@ const FAMILIES: &[MetricFamily] = &[
         if let Some(operations) = &report.operations {
             samples.add(&[("operation", "read")], operations.reads.bytes);
             samples.add(&[("operation", "write")], operations.writes.bytes);
+        }
+    }),
+    counter(
+        "seedfs_refused_writes",
+        None,
+        "Writes to a mount that failed, by reason",
+        |report, samples| {
+            if let Some(RunOperations { refused, .. }) = &report.operations {
+                samples.add(&[("reason", "mismatch")], refused.rejected);
+                samples.add(&[("reason", "no_space")], refused.no_space);
+            }
+        },
+    ),
+    counter(
+        "seedfs_timed_operations",
+        None,
+        "Those of the operations of a mount that were timed",
+        |report, samples| {
+            if let Some(operations) = &report.operations {
+                samples.add(&[("operation", "read")], operations.timed_reads.operations);
+                samples.add(&[("operation", "write")], operations.timed_writes.operations);
+            }
+        },
+    ),
+    counter(
+        "seedfs_timed_operation_seconds",
+        SECONDS,
+        "How long these took together inside seedfs",
+        |report, samples| {
+            if let Some(operations) = &report.operations {
+                samples.add(&[("operation", "read")], operations.timed_reads.seconds);
+                samples.add(&[("operation", "write")], operations.timed_writes.seconds);
+            }
+        },
+    ),
+    gauge(
+        "seedfs_kept_bytes",
+        BYTES,
+        "Bytes that are nobody's content, by where a mount keeps them",
+        |report, samples| {
+            if let Some(kept) = &report.kept {
+                samples.add(&[("place", "memory")], kept.bytes);
+                if let Some(stored_bytes) = kept.stored_bytes {
+                    samples.add(&[("place", "store")], stored_bytes);
+                }
+            }
+        },
+    ),
+    gauge("seedfs_kept_limit_bytes", BYTES, "How many of them there may be", |report, samples| {
+        if let Some(kept) = &report.kept {
+            samples.add(&[("place", "memory")], kept.bytes_limit);
+            if let Some(limit) = kept.stored_bytes_limit {
+                samples.add(&[("place", "store")], limit);
+            }
+        }
+    }),
+    gauge(
+        "seedfs_extents",
+        None,
+        "Extents, records, names and attributes of a mount, in units of 256 bytes of memory",
+        |report, samples| {
+            if let Some(kept) = &report.kept {
+                samples.add(&[], kept.extents);
+            }
+        },
+    ),
+    gauge("seedfs_extents_limit", None, "How many of them there may be", |report, samples| {
+        if let Some(kept) = &report.kept {
+            samples.add(&[], kept.extents_limit);
         }
     }),
     gauge(

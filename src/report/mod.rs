@@ -40,7 +40,7 @@ pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, Written};
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
-pub use views::{MeterView, RangeView};
+pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};
 
 /// How many wrong ranges a report lists of one file.
 pub const RANGES_MAX: usize = 1000;

@@ -10,7 +10,7 @@ mod judged;
 use serde::{Deserialize, Serialize};
 
 use super::map::ProcessMap;
-use super::views::{MeterView, RangeView, SCHEMA};
+use super::views::{KeptView, MeterView, RangeView, RefusedView, SCHEMA, TimedView};
 use crate::dataset::Dataset;
 
 pub use judged::Judged;
@@ -216,12 +216,21 @@ pub struct FileRange {
 }
 
 /// What a mount was asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunOperations {
     /// Reads of the dataset's files.
     pub reads: MeterView,
     /// Writes to them that succeeded.
     pub writes: MeterView,
+    /// Writes that failed.
+    #[serde(default)]
+    pub refused: RefusedView,
+    /// Those of the reads that were timed.
+    #[serde(default)]
+    pub timed_reads: TimedView,
+    /// Those of the writes that were timed.
+    #[serde(default)]
+    pub timed_writes: TimedView,
 }
 
 /// What one thread does.
@@ -289,6 +298,9 @@ pub struct RunReport {
     pub wrong: ReportedRanges,
     /// What a mount was asked for; none for the others.
     pub operations: Option<RunOperations>,
+    /// What a mount holds in memory; none of the others.
+    #[serde(default)]
+    pub kept: Option<KeptView>,
     /// What the first [`REPORT_THREADS_MAX`] threads do; none of a mount.
     pub threads: Vec<ThreadReport>,
     /// A verdict for each process; none where it is not known.
@@ -319,6 +331,7 @@ impl RunReport {
             judged: None,
             wrong: ReportedRanges::default(),
             operations: None,
+            kept: None,
             threads: Vec::new(),
             map: None,
             machine: None,

@@ -114,6 +114,41 @@ pub struct MeterView {
     pub bytes_per_s: u64,
 }
 
+/// Writes that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedView {
+    /// Because something in them was wrong (`--on-mismatch reject`).
+    pub rejected: u64,
+    /// For want of room (`--keep`, `--extent-limit`).
+    pub no_space: u64,
+}
+
+/// Those operations that were timed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimedView {
+    /// How many.
+    pub operations: u64,
+    /// How long these took together, from the request to the answer.
+    pub seconds: f64,
+}
+
+/// What is held in memory, and how much may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptView {
+    /// Bytes that are nobody's content.
+    pub bytes: u64,
+    /// How many there may be.
+    pub bytes_limit: u64,
+    /// Extents, and all that counts like them.
+    pub extents: u64,
+    /// How many there may be.
+    pub extents_limit: u64,
+    /// Bytes in the store, where there is one.
+    pub stored_bytes: Option<u64>,
+    /// How many there may be.
+    pub stored_bytes_limit: Option<u64>,
+}
+
 impl FilesView {
     pub(crate) fn new(total: u64, tally: FileTally) -> Self {
         let FileTally { untouched, incomplete, verified, mismatch } = tally;

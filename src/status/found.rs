@@ -6,7 +6,7 @@ use super::MountStatus;
 use super::judgement_cache::{RecordVersion, Subject};
 use crate::content::{StopCheck, Stopped};
 use crate::dataset::{Coordinates, DatasetEntry, FileContent, Inode};
-use crate::overlay::{ChangedEntry, InodeKind, Name, Record, Written};
+use crate::overlay::{ChangedEntry, InodeKind, Record, Written};
 use crate::verdict::{ByteTally, Judge, WrongRange};
 
 /// The verdict on a file with more extents than this may take long.
@@ -24,11 +24,13 @@ pub(super) enum Found {
     As(Inode),
 }
 
-/// The entries of a directory that stands for one of the dataset.
+/// What stands under names of the dataset in a directory that stands for one of it.
 pub(super) struct ChangedEntries {
     pub(super) stands_for: Inode,
     pub(super) is_own: bool,
-    pub(super) names: Vec<(Name, ChangedEntry)>,
+    /// Each name by the inode that the dataset has there. Of a directory that was made again all
+    /// that are there; of the dataset's own those that differ.
+    pub(super) entries: Vec<(Inode, ChangedEntry)>,
 }
 
 impl Found {
@@ -129,9 +131,18 @@ impl MountStatus<'_> {
             let mut all = Vec::new();
             for (directory, names) in tree.directories() {
                 let Some(stands_for) = tree.stands_for(self.dataset, directory) else { continue };
-                let names = names.entries().map(|(name, entry)| (Name::clone(name), entry));
-                let (is_own, names) = (stands_for == directory, names.collect());
-                all.push(ChangedEntries { stands_for, is_own, names });
+                let is_own = stands_for == directory;
+                let entries = if is_own {
+                    names.own_entries().collect()
+                } else {
+                    let namespace = self.dataset.namespace();
+                    let entries = names.added_entries().filter_map(|(name, inode, kind)| {
+                        let own = namespace.lookup(stands_for, name)?;
+                        Some((own, ChangedEntry::At(inode, kind)))
+                    });
+                    entries.collect()
+                };
+                all.push(ChangedEntries { stands_for, is_own, entries });
             }
             all
         })

@@ -42,12 +42,13 @@ use crate::dataset::{
 };
 use crate::overlay::{Extent, ExtentData, Overlay, Store, Written};
 use crate::report::{
-    MeterView, MetricsFormat, RangeView, RunIdentity, RunReport, SCHEMA, metrics, write_json,
-    write_json_line,
+    KeptView, MeterView, MetricsFormat, RangeView, RefusedView, RunIdentity, RunReport, SCHEMA,
+    metrics, write_json, write_json_line,
 };
+use crate::sync::atomic::Ordering;
 use crate::verdict::Verdict;
 
-pub use counters::{Counters, Meter};
+pub use counters::{Begun, Counters, Meter};
 pub use document::Document;
 pub use events::{EVENTS_MAX, Event, EventLog, WrongRanges};
 pub use judgement_cache::JudgementCache;
@@ -58,7 +59,7 @@ use map::MapDocumentView;
 use process::ProcessDocumentView;
 use running::TotalsScope;
 use views::{
-    EventView, KeptView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
+    EventView, MismatchesView, NodeView, OthersView, ProcessView, SummaryView, WritesView,
 };
 
 /// Everything that a document is made from.
@@ -200,14 +201,6 @@ impl MountStatus<'_> {
         let changed = self.changed_totals(TotalsScope::Dataset, stop)?;
         let totals = self.totals(TotalsScope::Dataset, &changed);
         let totals = totals.view(self.dataset.file_count(), self.sizes.total(self.dataset));
-        let second = self.counters.second();
-        let meter = |meter: &Meter| MeterView {
-            operations: meter.operations(),
-            bytes: meter.bytes(),
-            bytes_per_s: meter.bytes_per_s(second),
-        };
-        let usage = self.overlay.budget().usage();
-        let limits = self.overlay.budget().limits();
         Ok(SummaryView {
             schema: SCHEMA,
             verdict: totals.verdict,
@@ -216,22 +209,42 @@ impl MountStatus<'_> {
             uptime_s: self.counters.uptime_s(),
             files: totals.files,
             bytes: totals.bytes,
-            reads: meter(&self.counters.reads),
+            reads: self.meter(&self.counters.reads),
             writes: WritesView {
-                meter: meter(&self.counters.writes),
-                rejected: self.counters.rejected.load(crate::sync::atomic::Ordering::Relaxed),
-                no_space: self.counters.no_space.load(crate::sync::atomic::Ordering::Relaxed),
+                meter: self.meter(&self.counters.writes),
+                refused: self.refused(),
             },
-            kept: KeptView {
-                bytes: usage.kept_bytes,
-                bytes_limit: limits.kept_bytes,
-                extents: usage.extents,
-                extents_limit: limits.extents,
-                stored_bytes: self.overlay.store().map(Store::used_bytes),
-                stored_bytes_limit: self.overlay.store().map(Store::limit_bytes),
-            },
+            kept: self.kept(),
             mismatches: self.events.seen().into(),
         })
+    }
+
+    fn meter(&self, meter: &Meter) -> MeterView {
+        MeterView {
+            operations: meter.operations(),
+            bytes: meter.bytes(),
+            bytes_per_s: meter.bytes_per_s(self.counters.second()),
+        }
+    }
+
+    fn refused(&self) -> RefusedView {
+        RefusedView {
+            rejected: self.counters.rejected.load(Ordering::Relaxed),
+            no_space: self.counters.no_space.load(Ordering::Relaxed),
+        }
+    }
+
+    fn kept(&self) -> KeptView {
+        let usage = self.overlay.budget().usage();
+        let limits = self.overlay.budget().limits();
+        KeptView {
+            bytes: usage.kept_bytes,
+            bytes_limit: limits.kept_bytes,
+            extents: usage.extents,
+            extents_limit: limits.extents,
+            stored_bytes: self.overlay.store().map(Store::used_bytes),
+            stored_bytes_limit: self.overlay.store().map(Store::limit_bytes),
+        }
     }
 
     fn node(&self, node: u16, stop: StopCheck<'_>) -> Result<NodeView, Stopped> {

@@ -4,7 +4,7 @@ use super::views::{ExtentView, OtherView, OthersView};
 use super::{MountStatus, kept_bytes};
 use crate::content::{StopCheck, Stopped};
 use crate::dataset::Inode;
-use crate::overlay::{ChangedEntry, InodeKind};
+use crate::overlay::InodeKind;
 use crate::report::SCHEMA;
 
 /// How many names `others.json` lists.
@@ -64,8 +64,7 @@ impl MountStatus<'_> {
                     others.total += names.entry_count();
                     continue;
                 }
-                for (name, entry) in names.entries() {
-                    let ChangedEntry::At(inode, kind) = entry else { continue };
+                for (name, inode, kind) in names.added_entries() {
                     let own = stands_for
                         .and_then(|directory| self.dataset.namespace().lookup(directory, name));
                     if own.is_some() {

@@ -143,15 +143,14 @@ impl MountStatus<'_> {
     fn names(&self, stop: StopCheck<'_>) -> Result<DifferingNames, Stopped> {
         let namespace = self.dataset.namespace();
         let mut now = DifferingNames::default();
-        for (step, ChangedEntries { stands_for, is_own, names }) in
+        for (step, ChangedEntries { stands_for, is_own, entries }) in
             self.entries().into_iter().enumerate()
         {
             if step % STEPS == 0 && stop.is_now() {
                 return Err(Stopped);
             }
             let mut made_again = Vec::new();
-            for (name, entry) in names {
-                let Some(own) = namespace.lookup(stands_for, &name) else { continue };
+            for (own, entry) in entries {
                 match (namespace.entry(own), entry) {
                     (Some(DatasetEntry::File(_)), ChangedEntry::At(inode, kind)) => {
                         now.files.insert(own, Some((inode, kind)));

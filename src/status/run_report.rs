@@ -4,12 +4,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::MountStatus;
 use super::running::TotalsScope;
+use super::{Meter, MountStatus};
 use crate::content::{StopCheck, Stopped};
 use crate::report::{
-    BytesDone, FileRange, FilesDone, Judged, LastSecond, MeterView, Phase, REPORT_MAP_RUNS_MAX,
+    BytesDone, FileRange, FilesDone, Judged, LastSecond, Phase, REPORT_MAP_RUNS_MAX,
     REPORT_RANGES_MAX, RangeView, ReportedRanges, RunCommand, RunOperations, RunRates, RunReport,
+    TimedView,
 };
 
 impl MountStatus<'_> {
@@ -24,13 +25,7 @@ impl MountStatus<'_> {
         let map = self.process_map(&changed, REPORT_MAP_RUNS_MAX);
         let total = self.sizes.total(self.dataset);
         let (files, bytes) = totals.of_all(self.dataset.file_count(), total.bytes);
-        let second = self.counters.second();
-        let [reads, writes] =
-            [&self.counters.reads, &self.counters.writes].map(|meter| MeterView {
-                operations: meter.operations(),
-                bytes: meter.bytes(),
-                bytes_per_s: meter.bytes_per_s(second),
-            });
+        let (reads, writes) = (self.meter(&self.counters.reads), self.meter(&self.counters.writes));
         let uptime_s = self.counters.uptime_s();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let [all_bytes, bytes_per_s] =
@@ -56,7 +51,14 @@ impl MountStatus<'_> {
                 unexpected: 0,
             }),
             wrong: self.latest_ranges(),
-            operations: Some(RunOperations { reads, writes }),
+            operations: Some(RunOperations {
+                reads,
+                writes,
+                refused: self.refused(),
+                timed_reads: timed(&self.counters.reads),
+                timed_writes: timed(&self.counters.writes),
+            }),
+            kept: Some(self.kept()),
             map: Some(map),
             ..RunReport::begin(RunCommand::Mount, self.run.clone(), self.target.to_owned())
         })
@@ -71,6 +73,11 @@ impl MountStatus<'_> {
         });
         ReportedRanges { total: seen.total(), ranges: ranges.collect() }
     }
+}
+
+fn timed(meter: &Meter) -> TimedView {
+    let (operations, seconds) = meter.timed();
+    TimedView { operations, seconds }
 }
 
 fn unix_s() -> f64 {

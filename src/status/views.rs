@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::dataset::{Dataset, Total};
 use crate::overlay::{Extent, ExtentData};
 use crate::report::{
-    ByteTotals, BytesView, FileTally, FilesView, MeterView, RangeView, SeenView, SourceView,
+    ByteTotals, BytesView, FileTally, FilesView, KeptView, MeterView, RangeView, RefusedView,
+    SeenView, SourceView,
 };
 use crate::verdict::ByteTally;
 
@@ -31,19 +32,8 @@ pub(super) struct SummaryView {
 pub(super) struct WritesView {
     #[serde(flatten)]
     pub(super) meter: MeterView,
-    pub(super) rejected: u64,
-    pub(super) no_space: u64,
-}
-
-/// What is held in memory, and how much may be.
-#[derive(Debug, Serialize)]
-pub(super) struct KeptView {
-    pub(super) bytes: u64,
-    pub(super) bytes_limit: u64,
-    pub(super) extents: u64,
-    pub(super) extents_limit: u64,
-    pub(super) stored_bytes: Option<u64>,
-    pub(super) stored_bytes_limit: Option<u64>,
+    #[serde(flatten)]
+    pub(super) refused: RefusedView,
 }
 
 /// `nodes/node_<node>.json`

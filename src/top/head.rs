@@ -8,7 +8,7 @@ use super::bar::{byte_bar, progress_bar, shown_percent, size};
 use super::theme::{BarPart, Palette, verdict_sign};
 use super::view::SeenTarget;
 use crate::report::{
-    ByteTotals, Cluster, ClusterRun, FileTally, Judged, NodeStates, Phase, RunCommand,
+    ByteTotals, Cluster, ClusterRun, FileTally, Judged, NodeStates, Phase, RunCommand, RunReport,
 };
 use crate::verdict::{Class, Verdict};
 use crate::watch::{counted, duration, events, grouped, plain, throughput};
@@ -58,6 +58,10 @@ impl HeadOf<'_> {
             lines.push((LineRank::More, self.files(run)));
             lines.extend(self.nodes(run).map(|line| (LineRank::More, line)));
             lines.extend(self.errors(run).map(|line| (LineRank::Main, line)));
+            if let [only] = run.nodes.as_slice() {
+                lines.extend(self.held(&only.report).map(|line| (LineRank::Rest, line)));
+                lines.extend(self.identity(&only.report).map(|line| (LineRank::Rest, line)));
+            }
         }
         if let Some(watched) = self.target.watched() {
             self.strangers(&watched.cluster, &mut lines);
@@ -246,6 +250,31 @@ impl HeadOf<'_> {
         });
         let said = format!("{}{first}", grouped(run.errors.total));
         Some(self.line("errors", [Span::styled(said, self.colours.trouble())]))
+    }
+
+    /// What a mount holds in memory, and which writes it has refused.
+    fn held(&self, report: &RunReport) -> Option<Line<'static>> {
+        let (kept, refused) = (report.kept?, report.operations?.refused);
+        let mut said = vec![
+            format!("{} of {} kept", size(kept.bytes.into()), size(kept.bytes_limit.into())),
+            format!("{} of {} extents", grouped(kept.extents), grouped(kept.extents_limit)),
+        ];
+        said.extend(kept.stored_bytes.map(|stored| format!("{} stored", size(stored.into()))));
+        let refused = [("rejected", refused.rejected), ("without room", refused.no_space)];
+        let refused = refused.into_iter().filter(|(_, count)| *count > 0);
+        said.extend(refused.map(|(why, count)| format!("{} {why}", counted(count, "write"))));
+        Some(self.line("memory", [Span::raw(said.join(" · "))]))
+    }
+
+    /// Which run it is.
+    fn identity(&self, report: &RunReport) -> Option<Line<'static>> {
+        let run = &report.run;
+        let mut said = Vec::new();
+        said.extend(run.seed.as_ref().map(|seed| format!("seed {}", plain(seed))));
+        said.extend((run.pid > 0).then(|| format!("pid {}", run.pid)));
+        said.extend(run.job.as_ref().map(|job| format!("job {}", plain(job))));
+        said.extend(run.dataset.as_ref().map(|digest| format!("dataset {}", plain(digest))));
+        (!said.is_empty()).then(|| self.line("run", [Span::raw(said.join(" · "))]))
     }
 
     /// Reports that are not added up, and why.

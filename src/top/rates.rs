@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, BorderType, Sparkline, Widget};
 use super::head::label;
 use super::theme::Palette;
 use crate::report::{ClusterRun, MeterView, RunCommand};
-use crate::watch::{History, NodeCounters, counted, events, throughput};
+use crate::watch::{History, NodeCounters, counted, events, latency, throughput};
 
 use super::bar::size;
 
@@ -32,8 +32,8 @@ pub(super) fn directions(
     history: Option<&History>,
     colours: Palette,
 ) -> Vec<Direction> {
-    let read: CountersOf = |counters| (counters.read_bytes, counters.reads);
-    let written: CountersOf = |counters| (counters.written_bytes, counters.writes);
+    let read: CountersOf = |now| (now.read_bytes, now.reads, now.read_s());
+    let written: CountersOf = |now| (now.written_bytes, now.writes, now.write_s());
     let ways = match run.command {
         RunCommand::Mount => vec![Way::Reads, Way::Writes],
         RunCommand::Write => vec![Way::Writes],
@@ -66,8 +66,8 @@ enum Way {
     Writes,
 }
 
-/// Bytes and operations.
-type CountersOf = fn(&NodeCounters) -> (f64, f64);
+/// Bytes, operations, and how long one takes.
+type CountersOf = fn(&NodeCounters) -> (f64, f64, Option<f64>);
 
 /// What a mount does now, and what it has done since the beginning.
 fn of_mount(
@@ -90,8 +90,9 @@ fn of_mount(
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let figures = match history.and_then(|history| history.samples().next_back()) {
         Some(latest) => {
-            let (bytes, operations) = counter(&latest.per_s);
-            format!("{}  {}", throughput(bytes), events(operations, "ops"))
+            let (bytes, operations, took_s) = counter(&latest.per_s);
+            let took = took_s.map_or_else(String::new, |took_s| format!("  {}", latency(took_s)));
+            format!("{}  {}{took}", throughput(bytes), events(operations, "ops"))
         }
         // Until there were two looks, what the mount says of its last seconds.
         None => throughput(sum.bytes_per_s as f64),

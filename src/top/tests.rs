@@ -12,9 +12,9 @@ use super::rows::ListKind;
 use super::theme::Palette;
 use super::view::{Asked, Input, SeenTarget, View};
 use crate::report::{
-    ByteTotals, BytesDone, ClassCounts, Cluster, FileRange, FileTally, FilesDone, Judged,
-    LastSecond, MeterView, Phase, RunCommand, RunErrors, RunIdentity, RunOperations, RunRates,
-    RunReport, ThreadReport,
+    ByteTotals, BytesDone, ClassCounts, Cluster, FileRange, FileTally, FilesDone, Judged, KeptView,
+    LastSecond, MeterView, Phase, RefusedView, RunCommand, RunErrors, RunIdentity, RunOperations,
+    RunRates, RunReport, ThreadReport,
 };
 use crate::verdict::{Class, Verdict};
 use crate::watch::{Look, Watched};
@@ -66,7 +66,11 @@ fn mount() -> RunReport {
     report.operations = Some(RunOperations {
         reads: of(12_345, 3 << 30, 1_230_000_000),
         writes: of(20, 1 << 20, 0),
+        refused: RefusedView { rejected: 2, no_space: 1 },
+        ..RunOperations::default()
     });
+    report.kept =
+        Some(KeptView { bytes: 1 << 20, bytes_limit: 1 << 30, extents: 7, ..KeptView::default() });
     report.wrong.total = 3;
     report.wrong.ranges = vec![
         range("node_0/process_0", 0, "misplaced"),
@@ -338,6 +342,17 @@ fn nothing_that_others_have_written_is_obeyed() {
     let text = page::text(&mut view, tab, 200);
     has(&text, &["\\u{1b}[2J\\u{202e}<script>"]);
     assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn a_mount_says_what_it_holds_and_which_it_is() {
+    let mut mount = mount();
+    (mount.run.seed, mount.run.pid) = (Some("\u{1b}[2Jseed".into()), 4711);
+    let mut view = view_of(vec![("/mnt/a", vec![mount])], Palette::None);
+    let text = drawn(&mut view, (100, 40));
+    has(&text, &["memory   1.0 MiB of 1.0 GiB kept · 7 of 0 extents"]);
+    has(&text, &["2 writes rejected · 1 write without room"]);
+    has(&text, &["run      seed \\u{1b}[2Jseed · pid 4711"]);
 }
 
 #[test]

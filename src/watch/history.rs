@@ -21,6 +21,14 @@ pub struct NodeCounters {
     pub reads: f64,
     /// Writes, where they are counted.
     pub writes: f64,
+    /// Reads that were timed.
+    pub timed_reads: f64,
+    /// How long these took together, in seconds.
+    pub timed_reads_s: f64,
+    /// Writes that were timed.
+    pub timed_writes: f64,
+    /// How long these took together, in seconds.
+    pub timed_writes_s: f64,
     /// Files that are done.
     pub files: f64,
 }
@@ -78,8 +86,24 @@ impl NodeCounters {
             written_bytes: f(self.written_bytes, other.written_bytes),
             reads: f(self.reads, other.reads),
             writes: f(self.writes, other.writes),
+            timed_reads: f(self.timed_reads, other.timed_reads),
+            timed_reads_s: f(self.timed_reads_s, other.timed_reads_s),
+            timed_writes: f(self.timed_writes, other.timed_writes),
+            timed_writes_s: f(self.timed_writes_s, other.timed_writes_s),
             files: f(self.files, other.files),
         }
+    }
+
+    /// How long a read took of late, in the mean; `None` where none was timed.
+    #[must_use]
+    pub fn read_s(&self) -> Option<f64> {
+        (self.timed_reads > 0.0).then(|| self.timed_reads_s / self.timed_reads)
+    }
+
+    /// How long a write took of late.
+    #[must_use]
+    pub fn write_s(&self) -> Option<f64> {
+        (self.timed_writes > 0.0).then(|| self.timed_writes_s / self.timed_writes)
     }
 
     /// Whether some counter is lower than it was.
@@ -97,13 +121,19 @@ impl NodeReading {
         let bytes = report.bytes.done as f64;
         let files = report.files.done.saturating_add(report.files.failed) as f64;
         let counters = match (report.command, report.operations) {
-            (_, Some(RunOperations { reads, writes })) => NodeCounters {
-                read_bytes: reads.bytes as f64,
-                written_bytes: writes.bytes as f64,
-                reads: reads.operations as f64,
-                writes: writes.operations as f64,
-                files: 0.0,
-            },
+            (_, Some(RunOperations { reads, writes, timed_reads, timed_writes, .. })) => {
+                NodeCounters {
+                    read_bytes: reads.bytes as f64,
+                    written_bytes: writes.bytes as f64,
+                    reads: reads.operations as f64,
+                    writes: writes.operations as f64,
+                    timed_reads: timed_reads.operations as f64,
+                    timed_reads_s: timed_reads.seconds,
+                    timed_writes: timed_writes.operations as f64,
+                    timed_writes_s: timed_writes.seconds,
+                    files: 0.0,
+                }
+            }
             (RunCommand::Write, None) => {
                 NodeCounters { written_bytes: bytes, files, ..NodeCounters::default() }
             }
@@ -205,6 +235,21 @@ mod tests {
         history.push(12.0, [reading(0, 0.0, 11.5, 3000.0)]);
         history.push(13.0, [reading(0, 0.0, 12.5, 4000.0)]);
         assert_eq!(rates(&history), [1000.0, 1000.0, 1000.0]);
+    }
+
+    #[test]
+    fn the_time_of_a_read_is_that_of_those_that_were_timed_of_late() {
+        let timed = |updated, timed_reads, timed_reads_s| NodeReading {
+            counters: NodeCounters { timed_reads, timed_reads_s, ..NodeCounters::default() },
+            ..reading(0, 0.0, updated, 0.0)
+        };
+        let mut history = History::default();
+        history.push(1.0, [timed(1.0, 1000.0, 50.0)]);
+        history.push(3.0, [timed(3.0, 1010.0, 50.5)]);
+        history.push(4.0, [timed(4.0, 1010.0, 50.5)]);
+        let took: Vec<_> = history.samples().map(|sample| sample.per_s.read_s()).collect();
+        assert_eq!(took, [Some(0.05), None]);
+        assert_eq!(history.samples().next().unwrap().per_s.write_s(), None);
     }
 
     #[test]

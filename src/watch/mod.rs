@@ -7,14 +7,14 @@
 //! [`History`].
 //!
 //! ```text
-//!   a mount: .status/summary.json, mismatches.json ─┐
-//!                                                   ├─→ Cluster ─┬─→ Watched ─→ Watcher ─→ Look
-//!   a directory: .seedfs/node{K}.{command}.json ────┘            └─→ History ─┘
+//!   a mount: .status/report.json ────────────────┐
+//!                                                ├─→ Cluster ─┬─→ Watched ─→ Watcher ─→ Look
+//!   a directory: .seedfs/node{K}.{command}.json ─┘            └─→ History ─┘
 //! ```
 //!
-//! Being watched must cost next to nothing. A mount is asked for its cheap documents, once for each
-//! look, and for the list of wrong ranges only once there was one. What does not answer holds only
-//! the thread of its [`Watcher`].
+//! Being watched must cost next to nothing. A mount is asked for one document for each look, and
+//! for the rest of a long map only where it is drawn and has changed. What does not answer holds
+//! only the thread of its [`Watcher`].
 
 mod history;
 mod mount;
@@ -22,13 +22,15 @@ mod target;
 mod watcher;
 mod words;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 pub use history::{History, NodeCounters, NodeReading, RateSample, SAMPLES_MAX};
+pub use mount::WantedMap;
 pub use target::{Target, TargetError, Watched, explained};
 pub use watcher::{Look, Watcher};
-pub use words::{counted, duration, events, grouped, plain, throughput};
+pub use words::{counted, duration, events, grouped, latency, plain, throughput};
 
-/// The name of this machine.
-fn host_name() -> String {
-    nix::unistd::gethostname()
-        .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+/// Now, in seconds since 1970.
+fn unix_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64())
 }

@@ -1,205 +1,133 @@
-//! A mount, in the form of every other report: made from what it says below `.status`.
+//! The report of a mount, as it is made when somebody asks.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::fs::STATUS_NAME;
-use crate::report::{
-    BytesDone, FileRange, FilesDone, Judged, LastSecond, MeterView, Phase, ProcessMap,
-    REPORT_RANGES_MAX, ReportedRanges, RunCommand, RunIdentity, RunOperations, RunRates, RunReport,
-};
+use crate::report::RunReport;
 
 /// More than the largest document that is read here has.
 const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 
-/// What `summary.json` says beside what was judged.
-#[derive(Deserialize)]
-struct MountSummary {
-    version: String,
-    node_id: Option<u32>,
-    uptime_s: f64,
-    reads: MeterView,
-    writes: MeterView,
+/// How much of the map a view draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedMap {
+    /// None, or what the report has: its beginning, where it is long.
+    Beginning,
+    /// All of it.
+    Whole,
 }
 
-/// What `mismatches.json` says.
-#[derive(Deserialize)]
-struct LatestRanges {
-    ranges: Vec<FileRange>,
-}
-
-/// Reads the report of the seedfs that is mounted here, with the latest wrong ranges. The map is
-/// asked for only where something was judged otherwise than before.
+/// Reads the report of the seedfs that is mounted here. The map is asked for by itself only where
+/// the report has not all of it, and something was judged otherwise than before.
 ///
 /// # Errors
 ///
 /// Those of the mount, and where it says what cannot be.
-pub(super) fn read_mount(root: &Path, before: Option<&RunReport>) -> io::Result<RunReport> {
-    let status = root.join(STATUS_NAME);
-    let summary = read_document(&status.join("summary.json"))?;
-    let judged: Judged = parse(&summary)?;
-    let summary: MountSummary = parse(&summary)?;
-    let wrong = if judged.classes.total() == 0 {
-        ReportedRanges::default()
-    } else {
-        let LatestRanges { mut ranges } = parse(&read_document(&status.join("mismatches.json"))?)?;
-        let latest = ranges.split_off(ranges.len().saturating_sub(REPORT_RANGES_MAX));
-        ReportedRanges { total: judged.classes.total(), ranges: latest }
-    };
-    let map = match before {
-        Some(before) if before.judged.as_ref() == Some(&judged) => before.map.clone(),
-        _ => read_map(&status)?,
-    };
-    Ok(RunReport { map, ..report_of(root, &summary, judged, wrong) })
-}
-
-/// The map; none of a mount of a version that had none.
-fn read_map(status: &Path) -> io::Result<Option<ProcessMap>> {
-    match read_document(&status.join("map.json")) {
-        Ok(json) => parse(&json).map(Some),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn report_of(
+pub(super) fn read_mount(
     root: &Path,
-    summary: &MountSummary,
-    judged: Judged,
-    wrong: ReportedRanges,
-) -> RunReport {
-    let MountSummary { reads, writes, uptime_s, node_id, .. } = *summary;
-    let now = unix_s();
-    let run = RunIdentity {
-        node_id: node_id.unwrap_or_default(),
-        node_count: 1,
-        host: super::host_name(),
-        started: now - uptime_s,
-        ..RunIdentity::default()
-    };
-    let total = judged.files.total().unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let [bytes, bytes_per_s] = [reads.bytes + writes.bytes, reads.bytes_per_s + writes.bytes_per_s]
-        .map(|number| number as f64);
-    RunReport {
-        version: summary.version.clone(),
-        phase: if writes.bytes_per_s > 0 { Phase::Writing } else { Phase::Reading },
-        updated: now,
-        elapsed_s: uptime_s,
-        files: FilesDone { total, done: judged.files.verified, failed: 0 },
-        bytes: BytesDone { total: judged.bytes.expected, done: judged.bytes.matched },
-        rates: RunRates {
-            bytes_per_s: bytes / uptime_s.max(1.0),
-            last_second: LastSecond { bytes_per_s, ..LastSecond::default() },
-            ..RunRates::default()
-        },
-        judged: Some(judged),
-        wrong,
-        operations: Some(RunOperations { reads, writes }),
-        ..RunReport::begin(RunCommand::Mount, run, root.display().to_string())
+    wanted: WantedMap,
+    before: Option<&RunReport>,
+) -> io::Result<RunReport> {
+    let status = root.join(STATUS_NAME);
+    let mut report: RunReport = read_document(&status.join("report.json"))?;
+    if let Some(map) = report.map.as_mut().filter(|map| map.dropped && wanted == WantedMap::Whole) {
+        let known = before.filter(|before| before.judged == report.judged);
+        let known = known.and_then(|before| before.map.as_ref());
+        // The same totals can be those of other processes: the beginning says whether they are.
+        *map = match known.filter(|known| known.cells.starts_with(&map.cells)) {
+            Some(known) => known.clone(),
+            None => read_document(&status.join("map.json"))?,
+        };
     }
+    if let Some(what) = report.contradiction() {
+        return Err(io::Error::new(ErrorKind::InvalidData, what));
+    }
+    // Looked at by itself, it is all there is: nobody is missed beside it.
+    report.run.node_count = 1;
+    Ok(report)
 }
 
-fn read_document(path: &Path) -> io::Result<Vec<u8>> {
+fn read_document<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut json = Vec::new();
     File::open(path)?.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut json)?;
     if json.len() as u64 > DOCUMENT_BYTES_MAX {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it says more than any mount"));
     }
-    Ok(json)
-}
-
-fn parse<T: DeserializeOwned>(json: &[u8]) -> io::Result<T> {
-    Ok(serde_json::from_slice(json)?)
-}
-
-pub(super) fn unix_s() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64())
+    Ok(serde_json::from_slice(&json)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::verdict::{Class, Verdict};
+    use crate::report::{MapCell, ProcessMap, RunCommand, RunIdentity};
 
-    fn summary(seen: u64, expected: &str) -> String {
-        format!(
-            r#"{{"schema": 1, "verdict": "mismatch", "node_id": 3, "version": "0.1.0",
-            "uptime_s": 10.0,
-            "files": {{"total": 4, "untouched": 1, "incomplete": 1, "verified": 1, "mismatch": 1}},
-            "bytes": {{"expected": {expected}, "estimated": true, "matched": 0,
-                "missing": {expected}, "wrong": 0, "extra": 5}},
-            "reads": {{"operations": 7, "bytes": 700, "bytes_per_s": 70}},
-            "writes": {{"operations": 3, "bytes": 300, "bytes_per_s": 30, "rejected": 0,
-                "no_space": 0}},
-            "kept": {{"bytes": 0}},
-            "mismatches": {{"seen": {seen}, "misplaced": {seen}, "stale": 0, "zeroed": 0,
-                "flipped": 0, "foreign": 0}}}}"#
-        )
+    /// A mount of 3 processes whose report has only the first run of its map.
+    fn report() -> RunReport {
+        let run = RunIdentity { node_id: 7, node_count: 3, pid: 4711, ..RunIdentity::default() };
+        let cells = [(MapCell::Verified, 2)];
+        let map = ProcessMap { dropped: true, ..ProcessMap::new((0, 1, 3), cells, 1) };
+        RunReport { map: Some(map), ..RunReport::begin(RunCommand::Mount, run, "/mnt".into()) }
     }
 
-    fn range(number: u64) -> String {
-        format!(
-            r#"{{"unix_s": 1.5, "path": "node_0/process_0", "offset": {number}, "length": 16,
-            "class": "misplaced", "expected": "00", "actual": "ff", "source": {{"path": "a/b",
-            "generation": 0, "node": 1, "process": 0, "file": 0, "offset": 8192}}}}"#
-        )
-    }
-
-    fn mount(summary: &str, mismatches: Option<&str>) -> tempfile::TempDir {
+    fn mount(report: &Value, map: &Value) -> tempfile::TempDir {
         let mount = tempfile::tempdir().unwrap();
         let status = mount.path().join(STATUS_NAME);
         std::fs::create_dir(&status).unwrap();
-        std::fs::write(status.join("summary.json"), summary).unwrap();
-        if let Some(mismatches) = mismatches {
-            std::fs::write(status.join("mismatches.json"), mismatches).unwrap();
-        }
+        std::fs::write(status.join("report.json"), report.to_string()).unwrap();
+        std::fs::write(status.join("map.json"), map.to_string()).unwrap();
         mount
     }
 
-    #[test]
-    fn a_mount_is_a_report_like_any_other() {
-        // More than 64 bits hold, and more ranges than a report names.
-        let ranges: Vec<String> = (0..150).map(range).collect();
-        let mismatches = format!(r#"{{"schema": 1, "ranges": [{}]}}"#, ranges.join(","));
-        let mount = mount(&summary(150, "1000000000000000000000"), Some(&mismatches));
-        let report = read_mount(mount.path(), None).unwrap();
-        assert_eq!(report.contradiction(), None);
-        assert_eq!((report.command, report.phase), (RunCommand::Mount, Phase::Writing));
-        assert_eq!(report.bytes, BytesDone { total: 10_u128.pow(21), done: 0 });
-        assert_eq!(report.files, FilesDone { total: 4, done: 1, failed: 0 });
-        assert!((report.updated - report.run.started - 10.0).abs() < 1e-3);
-        assert!((report.rates.bytes_per_s - 100.0).abs() < 1e-9);
-        let judged = report.judged.unwrap();
-        assert_eq!((judged.verdict, judged.estimated), (Verdict::Mismatch, true));
-        assert_eq!(judged.classes.get(Class::Misplaced), 150);
-        assert_eq!((report.wrong.total, report.wrong.ranges.len()), (150, REPORT_RANGES_MAX));
-        assert_eq!(report.wrong.ranges[0].range.offset, 50, "the latest ones");
-        assert_eq!(report.operations.unwrap().reads.operations, 7);
+    fn map(cells: &Value) -> Value {
+        json!({"schema": 1, "first_node": 0, "nodes": 1, "processes": 3, "cells": cells})
     }
 
     #[test]
-    fn the_list_of_wrong_ranges_is_not_read_where_there_is_none() {
-        let mount = mount(&summary(0, "5"), None);
-        assert!(read_mount(mount.path(), None).unwrap().wrong.ranges.is_empty());
+    fn a_mount_says_itself_what_it_is_and_stands_alone() {
+        let mount = mount(&json!(report()), &json!("it is not read"));
+        let read = read_mount(mount.path(), WantedMap::Beginning, None).unwrap();
+        assert_eq!((read.run.node_id, read.run.node_count, read.run.pid), (7, 1, 4711));
+        assert_eq!(read.map, report().map);
+    }
+
+    #[test]
+    fn all_of_a_long_map_is_read_once_as_long_as_nothing_changes() {
+        let whole = json!([["v", 2], ["m", 1]]);
+        let read = |map: &Value, before: Option<&RunReport>| {
+            let mount = mount(&json!(report()), map);
+            read_mount(mount.path(), WantedMap::Whole, before)
+        };
+        let first = read(&map(&whole), None).unwrap();
+        let cells = &first.map.as_ref().unwrap().cells;
+        assert_eq!(cells[..], [(MapCell::Verified, 2), (MapCell::Mismatch, 1)]);
+        let again = read(&json!("it is not read"), Some(&first)).unwrap();
+        assert_eq!(again.map, first.map);
+        // The same totals, but other processes.
+        let mut other = first;
+        other.map.as_mut().unwrap().cells = vec![(MapCell::Mismatch, 3)];
+        assert_eq!(read(&map(&whole), Some(&other)).unwrap().map, again.map);
+        assert!(read(&json!("it is read"), Some(&other)).is_err());
     }
 
     #[test]
     fn what_cannot_be_is_an_error() {
-        for (summary, mismatches) in [
-            ("{", None),
-            ("{}", None),
-            (&*summary(1, "5"), None),
-            (&*summary(1, "5"), Some("[]")),
-            (&*summary(1, "5").replace(r#""total": 4"#, r#""total": 5"#), Some("")),
+        let mut impossible = report();
+        impossible.files.done = 1;
+        let cells = json!([["v", 4]]);
+        for (report, map) in [
+            (json!({}), json!({})),
+            (json!("{"), json!({})),
+            (json!(impossible), map(&json!([["v", 3]]))),
+            (json!(report()), map(&cells)),
         ] {
-            let mount = mount(summary, mismatches);
-            assert!(read_mount(mount.path(), None).is_err(), "{summary} {mismatches:?}");
+            let mount = mount(&report, &map);
+            assert!(read_mount(mount.path(), WantedMap::Whole, None).is_err(), "{report} {map}");
         }
     }
 }

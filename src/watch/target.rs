@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::history::{History, NodeReading};
-use super::mount::{read_mount, unix_s};
-use super::plain;
+use super::mount::{WantedMap, read_mount};
+use super::{plain, unix_s};
 use crate::disk::Disk;
 use crate::fuse::{MountPlace, Mounted, mount_place};
 use crate::report::{Cluster, RunCommand, RunReport};
@@ -17,6 +17,7 @@ use crate::storage::{Root, read_reports};
 pub struct Target {
     name: String,
     place: WatchedPlace,
+    map: WantedMap,
 }
 
 #[derive(Clone, Debug)]
@@ -81,18 +82,18 @@ impl Watched {
 }
 
 impl Target {
-    /// Finds out what a path leads to.
+    /// Finds out what a path leads to; `map` is what the view needs of a mount's map.
     ///
     /// # Errors
     ///
     /// Says what there is instead.
-    pub fn open(path: &Path) -> Result<Self, TargetError> {
+    pub fn open(path: &Path, map: WantedMap) -> Result<Self, TargetError> {
         let name = plain(&path.display().to_string()).into_owned();
         let system = |error: io::Error| TargetError::System(name.clone(), error.to_string());
         let out_of_reach = |why: String| Err(TargetError::OutOfReach(name.clone(), why));
         match mount_place(path).map_err(system)? {
             MountPlace::Root(mounted) | MountPlace::Inside(mounted) => {
-                Ok(Self { name, place: WatchedPlace::Mount(mounted.path().to_owned()) })
+                Ok(Self { name, place: WatchedPlace::Mount(mounted.path().to_owned()), map })
             }
             MountPlace::Over(_, fs_type) => out_of_reach(format!(
                 "is a seedfs that is hidden: another filesystem ({fs_type}) is mounted over it"
@@ -106,7 +107,7 @@ impl Target {
                 if cluster.is_empty() {
                     return Err(TargetError::Neither(name));
                 }
-                Ok(Self { name, place: WatchedPlace::Reports(path.to_owned()) })
+                Ok(Self { name, place: WatchedPlace::Reports(path.to_owned()), map })
             }
         }
     }
@@ -135,7 +136,7 @@ impl Target {
             WatchedPlace::Mount(root) => {
                 let before = before.and_then(|before| before.cluster.run(RunCommand::Mount));
                 let before = before.and_then(|run| run.nodes.first()).map(|node| &node.report);
-                read_mounted(root, before).map(|report| Cluster::merge(vec![report], now))
+                read_mounted(root, self.map, before).map(|report| Cluster::merge(vec![report], now))
             }
             WatchedPlace::Reports(path) => match read_directory(path) {
                 Ok(cluster) if cluster.is_empty() => Err("there are no reports any more".into()),
@@ -156,10 +157,14 @@ fn read_directory(path: &Path) -> io::Result<Cluster> {
 }
 
 /// The report of what is mounted there now, or why there is none.
-fn read_mounted(root: &Path, before: Option<&RunReport>) -> Result<RunReport, String> {
+fn read_mounted(
+    root: &Path,
+    map: WantedMap,
+    before: Option<&RunReport>,
+) -> Result<RunReport, String> {
     match mount_place(root) {
         Ok(MountPlace::Root(mounted)) => {
-            read_mount(root, before).map_err(|error| explained(&mounted, &error))
+            read_mount(root, map, before).map_err(|error| explained(&mounted, &error))
         }
         Ok(_) => Err("it is not mounted any more".into()),
         Err(error) => Err(error.to_string()),
@@ -211,7 +216,7 @@ mod tests {
         let file = empty.path().join("file");
         fs::write(&file, "").unwrap();
         for path in [empty.path(), &file, Path::new("/proc"), Path::new("/no/such\u{1b}[2J")] {
-            let error = Target::open(path).unwrap_err();
+            let error = Target::open(path, WantedMap::Beginning).unwrap_err();
             assert!(matches!(error, TargetError::Neither(_)), "{error:?}");
             assert!(error.to_string().contains("is neither a mounted seedfs nor"), "{error}");
             assert!(!error.to_string().contains('\u{1b}'), "{error}");
@@ -222,7 +227,7 @@ mod tests {
     fn a_directory_is_seen_again_and_again() {
         let directory = tempfile::tempdir().unwrap();
         publish(directory.path(), &report(1000, 10.0));
-        let target = Target::open(directory.path()).unwrap();
+        let target = Target::open(directory.path(), WantedMap::Beginning).unwrap();
         assert_eq!(target.mount(), None);
         let first = target.read(None);
         assert_eq!(first.absent, None);
@@ -247,7 +252,8 @@ mod tests {
     fn what_cannot_be_believed_is_named_and_is_something_to_watch() {
         let directory = tempfile::tempdir().unwrap();
         publish(directory.path(), &report(u128::MAX, 10.0));
-        let watched = Target::open(directory.path()).unwrap().read(None);
+        let target = Target::open(directory.path(), WantedMap::Beginning).unwrap();
+        let watched = target.read(None);
         assert_eq!(watched.cluster.unreadable_total, 1);
         assert!(watched.cluster.unreadable[0].starts_with(".seedfs/node0.write.json: "));
     }

@@ -43,6 +43,19 @@ pub fn throughput(bytes_per_s: f64) -> String {
     format!("{number} {unit}B/s")
 }
 
+/// How long an operation takes, like `12 µs`.
+#[must_use]
+pub fn latency(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        ..1e-6 => (seconds * 1e9, "ns"),
+        ..1e-3 => (seconds * 1e6, "µs"),
+        ..1.0 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let digits = usize::from(number < 9.95 && unit != "ns");
+    format!("{number:.digits$} {unit}")
+}
+
 /// Events a second with their name, like `12.3 k ops/s`.
 #[must_use]
 pub fn events(per_s: f64, name: &str) -> String {
@@ -95,6 +108,23 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latencies_have_two_digits_or_three() {
+        let cases = [
+            (0.0, "0 ns"),
+            (850e-9, "850 ns"),
+            (1.25e-6, "1.2 µs"),
+            (12.4e-6, "12 µs"),
+            (999e-6, "999 µs"),
+            (1.5e-3, "1.5 ms"),
+            (2.0, "2.0 s"),
+            (75.0, "75 s"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(latency(seconds), words);
+        }
+    }
 
     #[test]
     fn what_a_terminal_obeys_is_written_out() {

@@ -45,7 +45,7 @@ fn a_verified_file_costs_less_than_300_bytes() {
 /// What a restore costs that writes each file under another name and renames it: the names are kept
 /// too.
 #[test]
-fn a_restored_file_costs_less_than_600_bytes() {
+fn a_restored_file_costs_less_than_300_bytes() {
     let _alone = ALONE.lock();
     let (filesystem, content) = small_files();
     let namespace = filesystem.dataset().namespace();
@@ -66,5 +66,5 @@ fn a_restored_file_costs_less_than_600_bytes() {
     }
     let each = bytes_each(&filesystem, before);
     println!("{each} bytes for each restored file");
-    assert!(each < 600, "{each} bytes for each restored file");
+    assert!(each < 300, "{each} bytes for each restored file");
 }

@@ -208,7 +208,7 @@ fn what_is_not_a_command_changes_nothing() {
     }
     assert_eq!(filesystem.find(resolve(&filesystem, "node_0"), b"process_0"), Err(Error::NotFound));
     let reset = filesystem.control(b" reset  /node_0/process_0/ \n").unwrap();
-    assert_eq!(reset.names().count(), 1);
+    assert_eq!(reset.names(filesystem.dataset()).count(), 1);
     resolve(&filesystem, "node_0/process_0");
 }
 
@@ -222,9 +222,9 @@ fn a_reset_names_what_it_has_changed() {
     let set = SetAttributes { mode: Some(0), ..SetAttributes::default() };
     filesystem.set_attributes(other, &set).unwrap();
     let reset = filesystem.control(b"reset node_0/process_0").unwrap();
-    let mut names: Vec<_> = reset.names().map(|(at, name)| (at, &name[..])).collect();
+    let mut names: Vec<_> = reset.names(filesystem.dataset()).collect();
     names.sort();
-    assert_eq!(names, [(Inode::ROOT, &b"away"[..]), (node, &b"process_0"[..])]);
+    assert_eq!(names, [(Inode::ROOT, b"away"[..].into()), (node, b"process_0"[..].into())]);
     assert_eq!(reset.inodes().collect::<Vec<_>>(), [file]);
     assert_eq!(filesystem.attributes(other).unwrap().mode, 0, "not what was asked for");
 }

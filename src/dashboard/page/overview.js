@@ -3,8 +3,8 @@
 import { chart } from "./chart.js";
 import { byId, html, replaceIfNew, setText } from "./dom.js";
 import { fillStack } from "./stack.js";
-import { bytes, count, counted, data, duration, mark, percent, perSecond, plain, rate }
-  from "./words.js";
+import { bytes, count, counted, data, duration, latency, mark, moment, percent, perSecond, plain,
+  rate, size } from "./words.js";
 
 const JUDGED = ["matched", "missing", "wrong", "extra"];
 const FILES = ["verified", "incomplete", "untouched", "mismatch"];
@@ -63,7 +63,22 @@ function factsOf(run) {
   if (only?.host) {
     facts.push(["machine", plain(only.host) + (only.pid > 0 ? `, pid ${only.pid}` : "")]);
   }
+  if (run.alone?.started > 0) facts.push(["since", moment(run.alone.started)]);
+  if (run.alone?.kept) facts.push(["memory", memoryWords(run.alone.kept)]);
+  const refused = refusedWords(run.alone?.operations?.refused);
+  if (refused) facts.push(["refused", refused]);
   return facts;
+}
+
+function memoryWords({ bytes: kept, bytes_limit: most, extents, extents_limit: extentsMost }) {
+  return `${size(kept)} of ${size(most)} kept, ${count(extents)} of ${count(extentsMost)} extents`;
+}
+
+function refusedWords(refused) {
+  const parts = [];
+  if (refused?.rejected > 0) parts.push(`${counted(refused.rejected, "write")} with mismatches`);
+  if (refused?.no_space > 0) parts.push(`${counted(refused.no_space, "write")} for want of room`);
+  return parts.join(", ");
 }
 
 function showTallies({ judged, files, bytes: done, command }) {
@@ -113,11 +128,16 @@ function showThroughput({ history, rates, command }) {
     ? ["read_operations", "write_operations"].map((name) => perSecond(latest(history[name])))
     : [perSecond(rates.last_second.files_per_s)];
   const words = command === "mount"
-    ? `${more[0]} reads, ${more[1]} writes`
+    ? `${more[0]} reads${took(history.read_s)}, ${more[1]} writes${took(history.write_s)}`
     : `${more[0]} files; since the start ${rate(rates.bytes_per_s)}`;
   setText(byId("throughput-of"), words);
   byId("throughput").replaceChildren(
     html("div", { class: "rates" }, ...items), chart(series, history.step_s));
+}
+
+/** How long one takes inside seedfs, where some were timed. */
+function took(seconds) {
+  return seconds === null ? "" : ` of ${latency(seconds)}`;
 }
 
 function showErrors(run) {

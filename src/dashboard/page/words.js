@@ -54,6 +54,20 @@ export function duration(seconds) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** 0.0000125 as "13 µs": how long an operation takes. */
+export function latency(seconds) {
+  const units = [[1e-6, 1e9, "ns"], [1e-3, 1e6, "µs"], [1, 1e3, "ms"], [Infinity, 1, "s"]];
+  const [, times, unit] = units.find(([below]) => seconds < below) ?? units[units.length - 1];
+  const value = seconds * times;
+  return `${value.toFixed(value < 9.95 && unit !== "ns" ? 1 : 0)} ${unit}`;
+}
+
+/** Seconds since 1970 as a date and a time, as the browser writes them. */
+export function moment(seconds) {
+  const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  return format.format(new Date(seconds * 1000));
+}
+
 /** A share of a whole, which never rounds to all or nothing where it is neither. */
 export function percent(part, whole) {
   if (!(whole > 0)) return "–";

@@ -71,7 +71,8 @@ proptest! {
             prop_assert!((grown..=grown + place).contains(&growth), "{grown} and not {growth}");
             let differ = NAMES.iter().zip(model.iter().zip(&own));
             let differ = differ.filter(|(_, (now, own))| now != own);
-            let names: u64 = differ.map(|(name, _)| name_extents(name)).sum();
+            let names = differ.map(|(name, (_, own))| name_extents(name, own.is_some()));
+            let names: u64 = names.sum();
             let changed = if names == 0 { 0 } else { DIRECTORY_EXTENTS };
             prop_assert_eq!(tree.extents, names + changed);
             prop_assert_eq!(tree.directory(directory).is_some(), names > 0);

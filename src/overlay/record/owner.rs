@@ -10,6 +10,12 @@ use crate::overlay::dirty::Dirty;
 #[derive(Debug)]
 pub(in crate::overlay) struct RecordOwner {
     pub(in crate::overlay) inode: Inode,
-    pub(in crate::overlay) budget: Arc<Budget>,
-    pub(in crate::overlay) dirty: Arc<Dirty>,
+    pub(in crate::overlay) books: Arc<Books>,
+}
+
+/// What all records share: one pointer in each.
+#[derive(Debug)]
+pub(in crate::overlay) struct Books {
+    pub(in crate::overlay) budget: Budget,
+    pub(in crate::overlay) dirty: Dirty,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::budget::{Budget, BudgetLimits};
+use super::super::dirty::Dirty;
 use super::*;
 use crate::dataset::{Coordinates, Inode};
 use crate::overlay::ExtentData;
@@ -39,10 +40,14 @@ fn changes() -> impl Strategy<Value = (usize, Change)> {
     (0..FILES, change)
 }
 
+fn books(limits: BudgetLimits) -> Arc<Books> {
+    let budget = Budget::new(limits, Arc::default());
+    Arc::new(Books { budget, dirty: Dirty::default() })
+}
+
 /// The first is one of the dataset's, the others were made.
-fn record(budget: &Arc<Budget>, file: usize) -> Result<(Record, Option<FileContent>), BudgetFull> {
-    let (inode, budget) = (Inode::ROOT, Arc::clone(budget));
-    let owner = RecordOwner { inode, budget, dirty: Arc::default() };
+fn record(books: &Arc<Books>, file: usize) -> Result<(Record, Option<FileContent>), BudgetFull> {
+    let owner = RecordOwner { inode: Inode::ROOT, books: Arc::clone(books) };
     if file == 0 {
         let base = FileContent { file: Coordinates::default(), size_bytes: 300 };
         return Ok((Record::new(owner, 0)?, Some(base)));
@@ -80,7 +85,7 @@ fn held(record: &Record) -> Usage {
         xattrs = rare.xattrs.len() as u64;
         kept_bytes +=
             rare.xattrs.iter().map(|(name, it)| (name.len() + it.len()) as u64).sum::<u64>();
-        let target = rare.created.as_ref().and_then(|(_, target)| target.as_ref());
+        let target = rare.target.as_ref();
         kept_bytes += target.map_or(0, |target| target.len() as u64);
     }
     Usage { kept_bytes, extents: 1 + extents.max(1) + xattrs }
@@ -108,13 +113,13 @@ fn apply(record: &Record, base: Option<FileContent>, change: &Change) -> Result<
 proptest! {
     #[test]
     fn the_budget_is_what_the_records_hold(changes in prop::collection::vec(changes(), 1..60)) {
-        let budget = Arc::new(Budget::new(LIMITS, Arc::default()));
+        let books = books(LIMITS);
         let mut records: [Option<(Record, Option<FileContent>)>; FILES] = Default::default();
         for (file, change) in &changes {
             if matches!(change, Change::Drop) {
                 records[*file] = None;
             } else if records[*file].is_none() {
-                records[*file] = record(&budget, *file).ok();
+                records[*file] = record(&books, *file).ok();
             }
             if let Some((record, base)) = &records[*file] {
                 let before = (record.written(), record.stat(), held(record));
@@ -129,17 +134,17 @@ proptest! {
                 sum.kept_bytes += kept_bytes;
                 sum.extents += extents;
             }
-            prop_assert_eq!(budget.usage(), sum, "after {:?}", change);
+            prop_assert_eq!(books.budget.usage(), sum, "after {:?}", change);
             prop_assert!(sum.kept_bytes <= LIMITS.kept_bytes && sum.extents <= LIMITS.extents);
         }
         drop(records);
-        prop_assert_eq!(budget.usage(), Usage::default());
+        prop_assert_eq!(books.budget.usage(), Usage::default());
     }
 }
 
 #[test]
 fn a_link_with_no_room_for_its_target_takes_nothing() {
-    let budget = Arc::new(Budget::new(BudgetLimits { kept_bytes: 8, extents: 10 }, Arc::default()));
-    assert_eq!(record(&budget, 2).unwrap_err(), BudgetFull::KeptBytes);
-    assert_eq!(budget.usage(), Usage::default());
+    let books = books(BudgetLimits { kept_bytes: 8, extents: 10 });
+    assert_eq!(record(&books, 2).unwrap_err(), BudgetFull::KeptBytes);
+    assert_eq!(books.budget.usage(), Usage::default());
 }

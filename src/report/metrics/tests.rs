@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::report::{
-    ByteTotals, ClassCounts, FileTally, Judged, RunIdentity, RunOperations, ThreadReport,
+    ByteTotals, ClassCounts, FileTally, Judged, KeptView, RunIdentity, RunOperations, ThreadReport,
 };
 
 fn report(command: RunCommand, node_id: u32, target: &str) -> RunReport {
     let run = RunIdentity { node_id, node_count: 3, ..RunIdentity::default() };
     let mut report = RunReport::begin(command, run, target.into());
     report.operations = Some(RunOperations::default());
+    report.kept = Some(KeptView { stored_bytes: Some(1), ..KeptView::default() });
     report.threads = vec![ThreadReport { idle_share: 0.5, ..ThreadReport::default() }];
     report.remaining_s = Some(2.5);
     report.judged = Some(Judged {

@@ -54,6 +54,13 @@ impl RunReport {
                 self.bytes.total <= BYTES_MAX && self.bytes.done <= BYTES_MAX,
                 "its numbers of bytes cannot be",
             ),
+            (
+                self.operations.is_none_or(|operations| {
+                    let timed = [operations.timed_reads, operations.timed_writes];
+                    timed.iter().all(|timed| is_time(timed.seconds))
+                }),
+                "its operations cannot be",
+            ),
             (rates.iter().all(|rate| (0.0..=RATE_MAX).contains(rate)), "its rates cannot be"),
             (
                 self.errors.total <= FILES_MAX

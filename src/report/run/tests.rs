@@ -34,7 +34,13 @@ pub(crate) fn example(command: RunCommand, node: u16) -> RunReport {
         errors: RunErrors { total: 1, first: Some("node_0/process_1: No space left".to_owned()) },
         judged: (command != RunCommand::Write).then(judged),
         wrong: if command == RunCommand::Write { ReportedRanges::default() } else { wrong() },
-        operations: is_mount.then_some(RunOperations { reads: meter, writes: meter }),
+        operations: is_mount.then_some(RunOperations {
+            reads: meter,
+            writes: meter,
+            timed_reads: TimedView { operations: 1, seconds: 0.5 },
+            ..RunOperations::default()
+        }),
+        kept: is_mount.then(KeptView::default),
         threads: vec![ThreadReport {
             doing: Some("node_0/process_3".to_owned()),
             bytes: 1,

@@ -34,9 +34,14 @@ impl MountStatus<'_> {
             let Some(record) = self.overlay.get(inode) else { continue };
             // From here on a change is noted again; what was changed before is looked at below.
             record.clear_dirty();
-            if let JudgedBy::Name(directory, name) = record.judged_by()
-                && let Some((file, _)) = tree.file_named(self.dataset, directory, &name)
-            {
+            let named = match record.judged_by() {
+                JudgedBy::File(file) => Some(file),
+                JudgedBy::Name(at) => {
+                    tree.file_named(self.dataset, at.0, &at.1).map(|(file, _)| file)
+                }
+                JudgedBy::Number | JudgedBy::Nothing => None,
+            };
+            if let Some(file) = named {
                 state.due(file);
             }
             if record.had_several_names() {
@@ -54,10 +59,9 @@ impl MountStatus<'_> {
         while let Some(directory) = left.pop() {
             let Some(own) = tree.stands_for(self.dataset, directory) else { continue };
             let Some(names) = tree.directory(directory) else { continue };
-            for (name, entry) in names.entries() {
-                match entry {
-                    ChangedEntry::At(below, InodeKind::Directory) => left.push(below),
-                    ChangedEntry::At(..) | ChangedEntry::Removed => {}
+            for (name, below, kind) in names.added_entries() {
+                if kind == InodeKind::Directory {
+                    left.push(below);
                 }
                 state.due_named(self.dataset, own, name);
             }
@@ -69,8 +73,13 @@ impl MountStatus<'_> {
     fn note_several(&self, tree: &ChangedNames, state: &mut RunningState, them: &HashSet<Inode>) {
         for (directory, names) in tree.directories() {
             let Some(own) = tree.stands_for(self.dataset, directory) else { continue };
-            for (name, entry) in names.entries() {
+            for (own, entry) in names.own_entries() {
                 if matches!(entry, ChangedEntry::At(inode, _) if them.contains(&inode)) {
+                    state.due_file(self.dataset, own);
+                }
+            }
+            for (name, inode, _) in names.added_entries() {
+                if them.contains(&inode) {
                     state.due_named(self.dataset, own, name);
                 }
             }
@@ -84,9 +93,8 @@ impl MountStatus<'_> {
         let everything = self.overlay.dirty().everything();
         let mut due = BTreeSet::new();
         let mut removed = BTreeSet::new();
-        for ChangedEntries { stands_for, is_own, names } in self.entries() {
-            for (name, _) in names {
-                let Some(own) = namespace.lookup(stands_for, &name) else { continue };
+        for ChangedEntries { is_own, entries, .. } in self.entries() {
+            for (own, _) in entries {
                 match namespace.entry(own) {
                     Some(DatasetEntry::File(_)) => _ = due.insert(own),
                     Some(DatasetEntry::Directory) if is_own => _ = removed.insert(own),

@@ -53,7 +53,13 @@ impl RunningState {
     }
 
     pub(super) fn due_named(&mut self, dataset: &Dataset, directory: Inode, name: &[u8]) {
-        let Some(own) = dataset.namespace().lookup(directory, name) else { return };
+        if let Some(own) = dataset.namespace().lookup(directory, name) {
+            self.due_file(dataset, own);
+        }
+    }
+
+    /// An inode of the dataset is due where it is a file.
+    pub(super) fn due_file(&mut self, dataset: &Dataset, own: Inode) {
         if let Some(DatasetEntry::File(_)) = dataset.namespace().entry(own) {
             self.due(own);
         }
