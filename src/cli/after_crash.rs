@@ -13,8 +13,8 @@ use crate::report::{
     AftermathFates, AftermathFile, AftermathJournal, AftermathReport, AftermathTotals,
 };
 use crate::storage::{
-    ExamineOptions, Examined, Output, Progress, Replayed, Root, Share, Transfer, examine,
-    generations, read_journal,
+    ExamineOptions, Examined, Output, Progress, Replayed, Root, Share, examine, generations,
+    read_journal,
 };
 
 pub(super) fn run(arguments: &VerifyArguments, journal: &Path) -> Result<ExitCode, Failure> {
@@ -40,7 +40,6 @@ pub(super) fn run(arguments: &VerifyArguments, journal: &Path) -> Result<ExitCod
     let options = ExamineOptions {
         threads: arguments.part.threads(),
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
         drop_cache: arguments.drop_cache,
     };
     let interruption = Interruption::new()?;

@@ -86,7 +86,7 @@ impl JournalArguments {
         let of = JournalOf {
             share,
             passes: self.passes.get(),
-            write_bytes: options.transfer.write_bytes(),
+            write_bytes: options.requests.write_bytes(),
         };
         let journal = Output::new(Disk::real(), path)
             .map_err(Into::into)
@@ -97,7 +97,7 @@ impl JournalArguments {
     }
 
     /// Who hears of what is written.
-    pub(super) fn recording<'a>(journal: &'a Option<Journal>, rhythm: Rhythm) -> Recording<'a> {
-        Recording { journal: journal.as_ref(), rhythm }
+    pub(super) fn recording(journal: Option<&Journal>, rhythm: Rhythm) -> Recording<'_> {
+        Recording { journal, rhythm }
     }
 }

@@ -35,6 +35,7 @@ mod numa_args;
 mod pool;
 mod progress;
 mod publishing;
+mod queue_args;
 mod reporting;
 mod reset;
 mod status;

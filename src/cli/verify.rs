@@ -13,6 +13,7 @@ use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -81,7 +82,7 @@ pub(super) struct VerifyArguments {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["like", "sample", "resume", "stop_after"],
+        conflicts_with_all = ["like", "sample", "resume", "stop_after", "direct_io", "queue_depth", "block_size"],
         help_heading = "Verifying"
     )]
     pub(super) after_crash: Option<PathBuf>,
@@ -94,6 +95,9 @@ pub(super) struct VerifyArguments {
         help_heading = "Verifying"
     )]
     pub(super) stop_after: Option<NonZeroU64>,
+
+    #[command(flatten, next_help_heading = "Verifying")]
+    pub(super) queue: QueueArguments,
 
     #[command(flatten)]
     pub(super) numa: NumaArguments,
@@ -135,10 +139,13 @@ pub(super) fn judge(
         Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
     })?;
     let outputs = Outputs::new(arguments)?;
+    let threads = arguments.part.threads();
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
-        threads: arguments.part.threads(),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         drop_cache: arguments.drop_cache,
         sample,
         stop_after: arguments.stop_after,
@@ -175,6 +182,7 @@ pub(super) fn judge(
             Failure::system(format!("cannot write the state '{}': {error}", path.display()))
         })?;
     }
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
     report(arguments, &outputs, (share, &state, written), &progress)?;

@@ -10,6 +10,7 @@ use super::dataset_args::DatasetArguments;
 use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
+use super::queue_args::QueueArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::verify::{self, Outputs, VerifyArguments};
@@ -79,6 +80,9 @@ pub(super) struct WriteArguments {
     #[command(flatten)]
     lasting: JournalArguments,
 
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
+
     #[command(flatten)]
     numa: NumaArguments,
 
@@ -101,10 +105,13 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let rhythm = arguments.lasting.rhythm()?;
     let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
     let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
+    let threads = arguments.part.threads();
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = WriteOptions {
-        threads: arguments.part.threads(),
+        threads,
         placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: arguments.queue.requests(transfer, threads)?,
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,
@@ -125,7 +132,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         Outputs::new(&verification(arguments))?;
     }
     let journal = arguments.lasting.journal(share, &options, arguments.resume)?;
-    let recording = JournalArguments::recording(&journal, rhythm);
+    let recording = JournalArguments::recording(journal.as_ref(), rhythm);
     let interruption = Interruption::new()?;
     let passes = shares.len() as u64;
     let mut progress = Progress::new(share.file_count() * passes, total_bytes * u128::from(passes));
@@ -150,6 +157,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
     name_failures(&failures);
+    arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     let written = conclude(share, failures.total, interrupted, &progress);
@@ -185,6 +193,7 @@ fn verification(arguments: &WriteArguments) -> VerifyArguments {
         resume: None,
         after_crash: None,
         stop_after: None,
+        queue: arguments.queue.clone(),
         numa: arguments.numa.clone(),
         progress: arguments.progress,
         reports: arguments.reports.clone(),

@@ -9,13 +9,14 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
-    readlinkat,
+    AT_FDCWD, AtFlags, FallocateFlags, FcntlArg, OFlag, PosixFadviseAdvice, fallocate, fcntl,
+    openat, posix_fadvise, readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
+use super::whole::is_unsupported;
 use super::{
     Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
     SystemCall,
@@ -24,7 +25,7 @@ use super::{
 /// The system's files and directories.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk<F = Sound> {
-    faults: F,
+    pub(super) faults: F,
 }
 
 /// What a directory is opened with: enough to go on from, also where it may not be listed.
@@ -175,6 +176,34 @@ impl<F: Faults> Disk<F> {
     pub fn write_at(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.transfer(SystemCall::Write, bytes.len(), |length| {
             file.0.write_at(&bytes[..length], offset)
+        })
+    }
+
+    /// Takes room for the first bytes of a file, which is at least so long afterwards, where the
+    /// filesystem can do that in a moment; elsewhere nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: `ENOSPC` where there is not so much room.
+    pub fn allocate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
+        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
+        let how = FallocateFlags::empty();
+        match self.call(SystemCall::Allocate, || fallocate(file, how, 0, length)) {
+            Err(error) if is_unsupported(&error) => Ok(()),
+            allocated => allocated,
+        }
+    }
+
+    /// Lets requests to a file that was opened wait for the storage. [`Disk::open`] opens files that
+    /// do not, because of pipes; on some filesystems nothing of a queue is done at once then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn let_wait(&self, file: &OpenFile) -> io::Result<()> {
+        self.call(SystemCall::Open, || {
+            let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+            fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(|_| ())
         })
     }
 
@@ -368,6 +397,6 @@ fn no_follow(links: Links) -> OFlag {
 }
 
 /// The errno of an error that a system call gave.
-fn errno(error: &io::Error) -> Errno {
+pub(super) fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

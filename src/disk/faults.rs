@@ -15,6 +15,8 @@ pub enum SystemCall {
     Read,
     /// Writing.
     Write,
+    /// Taking room for a file.
+    Allocate,
     /// Punching a hole.
     Punch,
     /// Having a file or a directory on the storage.
@@ -35,6 +37,12 @@ pub enum SystemCall {
     Lock,
     /// Asking the kernel to forget what it has cached.
     ForgetCached,
+    /// Asking the kernel for a queue of requests.
+    SetUpQueue,
+    /// Having buffers registered for a queue.
+    RegisterBuffers,
+    /// Telling the kernel of the requests in a queue, and waiting for it.
+    EnterQueue,
 }
 
 /// What happens to a call.
@@ -72,6 +80,12 @@ impl Fault {
 pub trait Faults: Clone + Debug + Send + Sync + 'static {
     /// What is to happen to this call; `None`: nothing.
     fn fault(&self, call: SystemCall) -> Option<Fault>;
+
+    /// Which of so many requests of a queue comes next, where a test chooses.
+    #[inline]
+    fn choose(&self, _count: usize) -> Option<usize> {
+        None
+    }
 }
 
 /// No faults but those that the system has.

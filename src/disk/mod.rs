@@ -19,6 +19,9 @@
 //! compiler removes the question. [`Failing`] counts the calls and lets the n-th fail, so a test
 //! can go through all of them.
 //!
+//! *Many at a time.* A [`RequestQueue`] has several reads and writes under way at once, through
+//! `io_uring` where the kernel allows it, with the same faults.
+//!
 //! A call that a signal has interrupted is made again, here; callers never see `EINTR`. What a call
 //! has begun before it was interrupted is taken into account: a rename that is made again finds
 //! that it was done.
@@ -26,20 +29,26 @@
 //! This layer imports nothing of the crate and knows no dataset.
 
 mod calls;
+#[cfg(test)]
+mod disorder;
 mod failing;
 mod faults;
 mod handles;
 mod listing;
+mod queue;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod whole;
 
 pub use calls::Disk;
+#[cfg(test)]
+pub(crate) use disorder::Disorder;
 pub use failing::Failing;
 pub use faults::{Fault, Faults, Sound, SystemCall};
 pub use handles::{
     Access, Durability, FileType, Links, ListingEntry, OpenDirectory, OpenFile, Stat, Taken,
 };
 pub use listing::Listing;
+pub use queue::{ALIGNMENT, AlignedBuffer, DiskAnswer, DiskRequest, Operation, RequestQueue};
 pub(crate) use whole::random;

@@ -288,7 +288,7 @@ pub(crate) fn random() -> u64 {
 }
 
 /// Whether a filesystem says that it has no such thing.
-fn is_unsupported(error: &io::Error) -> bool {
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EISDIR))
 }

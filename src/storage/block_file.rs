@@ -1,18 +1,11 @@
-//! Reading and writing real files in blocks, through the page cache or past it.
+//! Real files that are read and written, through the page cache or past it.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::disk::{Access, Disk, Durability, Faults, Links, OpenDirectory, OpenFile, Taken};
-
-/// What is read or written in one call through the page cache: it fits the second-level cache,
-/// where it is made or compared, and a call costs little against it.
-pub(super) const CACHED_BLOCK_BYTES: usize = 256 << 10;
-/// The same past the page cache, where each call is a request to the storage.
-pub(super) const DIRECT_BLOCK_BYTES: usize = 4 << 20;
-/// What direct requests must be aligned to: the largest sector or page that storage asks for.
-pub(super) const ALIGNMENT: usize = 4096;
 
 /// How bytes go to storage and come from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,42 +15,6 @@ pub enum Transfer {
     Cached,
     /// Past it, `O_DIRECT`.
     Direct,
-}
-
-impl Transfer {
-    /// What one write takes at most.
-    #[must_use]
-    pub fn write_bytes(self) -> u64 {
-        self.block_bytes() as u64
-    }
-
-    pub(super) fn block_bytes(self) -> usize {
-        match self {
-            Self::Cached => CACHED_BLOCK_BYTES,
-            Self::Direct => DIRECT_BLOCK_BYTES,
-        }
-    }
-}
-
-/// A buffer of one block, aligned for direct requests.
-#[derive(Debug)]
-pub(super) struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-    length: usize,
-}
-
-impl Buffer {
-    pub(super) fn new(transfer: Transfer) -> Self {
-        let length = transfer.block_bytes();
-        let bytes = vec![0; length + ALIGNMENT];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT);
-        Self { bytes, start, length }
-    }
-
-    pub(super) fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + self.length]
-    }
 }
 
 /// Opens a file to read; it never waits for the other end of a pipe.
@@ -74,32 +31,12 @@ pub(super) fn open_to_read<F: Faults>(
     disk.open(at, path, access, links).map_err(|error| say(transfer, error))
 }
 
-/// Reads until the block is full or the file ends.
-pub(super) fn read_block<F: Faults>(
-    disk: &Disk<F>,
-    file: &OpenFile,
-    offset: u64,
-    block: &mut [u8],
-) -> io::Result<usize> {
-    let mut done = 0;
-    while done < block.len() {
-        match disk.read_at(file, &mut block[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(count) => done += count,
-            // After a short direct read, which is not aligned, the end of the file.
-            Err(error) if done % ALIGNMENT != 0 && error.kind() == ErrorKind::InvalidInput => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
-}
-
 /// A file that is being written, under a name that no other run uses.
 #[derive(Debug)]
 pub(super) struct NewFile {
-    file: OpenFile,
+    pub(super) file: Arc<OpenFile>,
     /// The same file past the page cache.
-    direct: Option<OpenFile>,
+    pub(super) direct: Option<Arc<OpenFile>>,
     temporary: OsString,
 }
 
@@ -131,11 +68,12 @@ impl NewFile {
                 return Err(io::Error::new(ErrorKind::ResourceBusy, error));
             }
         };
-        let mut new = Self { file, direct: None, temporary };
+        let mut new = Self { file: Arc::new(file), direct: None, temporary };
         if transfer == Transfer::Direct {
             let path = Path::new(&new.temporary);
-            match disk.open(at, path, Access::WriteDirect, Links::Refuse) {
-                Ok(direct) => new.direct = Some(direct),
+            let opened = disk.open(at, path, Access::WriteDirect, Links::Refuse);
+            match opened.and_then(|file| disk.let_wait(&file).map(|()| file)) {
+                Ok(direct) => new.direct = Some(Arc::new(direct)),
                 Err(error) => {
                     new.discard(disk, at);
                     return Err(say(transfer, error));
@@ -145,32 +83,31 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Writes a block. Its whole units of alignment go past the page cache where that was asked
-    /// for; only the tail of a file has a rest.
-    pub(super) fn write<F: Faults>(
-        &self,
-        disk: &Disk<F>,
-        offset: u64,
-        block: &[u8],
-    ) -> io::Result<()> {
-        let mut done = 0;
-        if let Some(direct) = &self.direct {
-            let aligned = block.len() - block.len() % ALIGNMENT;
-            // A short count may end between two units: then the cache takes the rest.
-            while done < aligned && done.is_multiple_of(ALIGNMENT) {
-                match disk.write_at(direct, &block[done..aligned], offset + done as u64) {
-                    Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                    Ok(count) => done += count,
-                    Err(error) => return Err(say(Transfer::Direct, error)),
-                }
-            }
+    /// Takes room for the whole file, past the page cache: filesystems write to different places of
+    /// a file at a time only where it does not become longer.
+    pub(super) fn make_room<F: Faults>(&self, disk: &Disk<F>, bytes: u64) -> io::Result<()> {
+        if self.direct.is_none() || bytes == 0 {
+            return Ok(());
         }
-        disk.write_all_at(&self.file, &block[done..], offset + done as u64)
+        disk.allocate(&self.file, bytes)
+    }
+
+    /// One that has its name already and is written in place: it is neither finished nor discarded.
+    pub(super) fn in_place(file: OpenFile, direct: Option<OpenFile>) -> Self {
+        Self { file: Arc::new(file), direct: direct.map(Arc::new), temporary: OsString::new() }
     }
 
     /// Has what was written on the storage.
     pub(super) fn sync<F: Faults>(&self, disk: &Disk<F>) -> io::Result<()> {
         disk.sync(&self.file)
+    }
+
+    /// Asks what closing it would say.
+    pub(super) fn flush<F: Faults>(&self, disk: &Disk<F>) -> io::Result<()> {
+        if let Some(direct) = &self.direct {
+            disk.flush(direct)?;
+        }
+        disk.flush(&self.file)
     }
 
     /// Gives the file its name.
@@ -201,7 +138,7 @@ pub(super) fn drop_cache<F: Faults>(disk: &Disk<F>, file: &OpenFile) -> io::Resu
 }
 
 /// What `EINVAL` means where direct requests are asked for.
-fn say(transfer: Transfer, error: io::Error) -> io::Error {
+pub(super) fn say(transfer: Transfer, error: io::Error) -> io::Error {
     if transfer == Transfer::Direct && error.kind() == ErrorKind::InvalidInput {
         let reason = "this filesystem does not take direct I/O (O_DIRECT): leave out --direct-io";
         return io::Error::new(ErrorKind::Unsupported, reason);

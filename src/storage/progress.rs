@@ -1,6 +1,7 @@
 //! How far a run has come.
 
 use std::fmt::{self, Display};
+use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ pub struct Progress {
     failed: AtomicU64,
     phase: AtomicU8,
     first_failure: Mutex<Option<String>>,
+    queue_refusal: Mutex<Option<String>>,
     pub(super) crew: CrewNotes,
     pub(super) judged: Mutex<Option<JudgedSoFar>>,
     on_file: Option<FileListener>,
@@ -84,6 +86,7 @@ impl Progress {
             failed: AtomicU64::new(0),
             phase: AtomicU8::new(0),
             first_failure: Mutex::default(),
+            queue_refusal: Mutex::default(),
             crew: CrewNotes::default(),
             judged: Mutex::default(),
             on_file: None,
@@ -134,6 +137,18 @@ impl Progress {
                 },
             },
             remaining_s: (remaining_s <= REMAINING_MAX_S).then_some(remaining_s),
+        }
+    }
+
+    /// Why requests were made one at a time where more were asked for.
+    #[must_use]
+    pub fn queue_refusal(&self) -> Option<String> {
+        self.queue_refusal.lock().clone()
+    }
+
+    pub(super) fn note_queue(&self, refusal: Option<&io::Error>) {
+        if let Some(error) = refusal {
+            self.queue_refusal.lock().get_or_insert_with(|| error.to_string());
         }
     }
 

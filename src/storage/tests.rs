@@ -61,7 +61,7 @@ enum Before {
 }
 
 /// A directory in memory, where there is one: syncing thousands of files elsewhere takes minutes.
-fn memory() -> TempDir {
+pub(super) fn memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn contents(dataset: &Dataset, directory: &Path) -> Vec<Option<Vec<u8>>> {
 }
 
 /// Writes on a disk; says what failed.
-fn write_on<F: Faults>(
+pub(super) fn write_on<F: Faults>(
     disk: Disk<F>,
     directory: &Path,
     dataset: &Dataset,
@@ -111,26 +111,35 @@ fn write_on<F: Faults>(
     }
 }
 
-fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
+pub(super) fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
     VerifyWatch { progress, stop, save: &|_| {} }
 }
 
+/// One request at a time, and several that are smaller than a file.
+fn each_requests() -> [Requests; 3] {
+    [(1, 256 << 10), (4, 4096), (32, 4096)].map(|(depth, block_bytes)| {
+        Requests::new(Transfer::Cached, 1, Some(block_bytes), Some(depth)).unwrap()
+    })
+}
+
 /// On one thread, through the cache.
-fn write_options(existing: Existing, durability: Durability) -> WriteOptions {
+pub(super) fn write_options(existing: Existing, durability: Durability) -> WriteOptions {
     WriteOptions {
         threads: 1,
         placement: Placement::Auto,
         transfer: Transfer::Cached,
+        requests: Requests::standard(Transfer::Cached),
         existing,
         durability,
     }
 }
 
-fn verify_options(drop_cache: bool) -> VerifyOptions {
+pub(super) fn verify_options(drop_cache: bool) -> VerifyOptions {
     VerifyOptions {
         threads: 1,
         placement: Placement::Auto,
         transfer: Transfer::Cached,
+        requests: Requests::standard(Transfer::Cached),
         drop_cache,
         sample: Sample::ALL,
         stop_after: None,
@@ -154,14 +163,19 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
 
     let dataset = dataset();
     let (cached, direct) = (Transfer::Cached, Transfer::Direct);
-    for (before, existing, durability, transfer) in [
-        (Before::Nothing, Existing::Refuse, Later, cached),
-        (Before::Nothing, Existing::Refuse, Synced, cached),
-        (Before::Mixed, Existing::Resume, Synced, cached),
-        (Before::Mixed, Existing::Overwrite, Later, cached),
-        (Before::Mixed, Existing::Overwrite, Later, direct),
+    let [one, some, many] = each_requests();
+    for (before, existing, durability, transfer, requests) in [
+        (Before::Nothing, Existing::Refuse, Later, cached, one),
+        (Before::Nothing, Existing::Refuse, Synced, cached, one),
+        (Before::Mixed, Existing::Resume, Synced, cached, one),
+        (Before::Mixed, Existing::Overwrite, Later, cached, one),
+        (Before::Mixed, Existing::Overwrite, Later, direct, one),
+        (Before::Mixed, Existing::Resume, Later, cached, some),
+        (Before::Mixed, Existing::Overwrite, Later, direct, some),
+        (Before::Nothing, Existing::Refuse, Synced, cached, many),
+        (Before::Mixed, Existing::Resume, Later, direct, many),
     ] {
-        let options = WriteOptions { transfer, ..write_options(existing, durability) };
+        let options = WriteOptions { transfer, requests, ..write_options(existing, durability) };
         let first = prepare(&dataset, before);
         if write_on(Disk::real(), first.path(), &dataset, options).is_err() {
             assert_eq!(transfer, Transfer::Direct, "a filesystem without direct I/O");
@@ -192,13 +206,15 @@ fn a_write_is_whole_or_says_what_is_not_whichever_call_fails() {
 #[test]
 fn a_write_to_a_disk_that_dies_ends() {
     let dataset = dataset();
-    for errno in [libc::EIO, libc::ENOSPC, libc::EROFS] {
+    let errnos = [libc::EIO, libc::ENOSPC, libc::EROFS];
+    for (errno, requests) in errnos.into_iter().zip(each_requests().into_iter().rev()) {
         for number in (0..400).step_by(7) {
             let directory = prepare(&dataset, Before::Mixed);
             let former = contents(&dataset, directory.path());
             let disk = Disk::new(Failing::from(number, Fault::Before(errno)));
             let options = WriteOptions {
                 threads: 2,
+                requests,
                 ..write_options(Existing::Overwrite, Durability::Synced)
             };
             let _ = write_on(disk, directory.path(), &dataset, options);
@@ -258,11 +274,10 @@ fn verify_on<F: Faults>(
     disk: &Disk<F>,
     place: &Path,
     dataset: &Dataset,
-    drop_cache: bool,
+    options: VerifyOptions,
 ) -> Result<Verified, String> {
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let share = Share::new(dataset, None);
-    let options = verify_options(drop_cache);
     let root = Root::open(disk.clone(), &place.join("data")).map_err(|error| say(&error))?;
     let output = |name: &str| Output::new(disk.clone(), &place.join(name));
     let state_file = output("state").map_err(|error| say(&error))?;
@@ -303,20 +318,33 @@ fn a_verification_is_never_false_whichever_call_fails() {
         ("a stray one", |data| fs::write(data.join("node_1/stray"), "?").unwrap()),
     ];
     let options = write_options(Existing::Refuse, Durability::Later);
+    let (cached, direct) = (Transfer::Cached, Transfer::Direct);
+    let [one, some, many] = each_requests();
+    let ways =
+        [(false, cached, one), (true, cached, one), (false, direct, some), (true, cached, many)];
+    let ways = ways.map(|(drop_cache, transfer, requests)| VerifyOptions {
+        transfer,
+        requests,
+        ..verify_options(drop_cache)
+    });
     for (what, spoil) in spoil {
-        for drop_cache in [false, true] {
+        for way in ways {
             let place = memory();
             let place = place.path();
             write_on(Disk::real(), &place.join("data"), &dataset, options).unwrap();
             spoil(&place.join("data"));
             let is_right = what == "nothing";
+            if verify_on(&Disk::real(), place, &dataset, way).is_ok_and(|whole| whole.failed > 0) {
+                assert_eq!(way.transfer, Transfer::Direct, "a filesystem without direct I/O");
+                continue;
+            }
             with_every_fault(|failing, fault| {
                 let _ = fs::remove_file(place.join("state"));
                 let _ = fs::remove_file(place.join("report"));
                 let disk = Disk::new(failing);
                 // The second goes on with the state of the first, or begins anew.
                 for _ in 0..2 {
-                    match verify_on(&disk, place, &dataset, drop_cache) {
+                    match verify_on(&disk, place, &dataset, way) {
                         Ok(Verified { verdict, failed }) => {
                             let verified = verdict == Verdict::Verified;
                             assert!(!verified || is_right && failed == 0, "{what}, {fault:?}");
@@ -328,7 +356,7 @@ fn a_verification_is_never_false_whichever_call_fails() {
                     }
                     assert_whole(place);
                 }
-                let again = verify_on(&Disk::real(), place, &dataset, drop_cache);
+                let again = verify_on(&Disk::real(), place, &dataset, way);
                 let again = again.unwrap_or_else(|error| panic!("{what}, {fault:?}: {error}"));
                 assert_eq!(again.verdict == Verdict::Verified, is_right, "{what}, {fault:?}");
                 assert_eq!(again.failed, 0, "{what}, {fault:?}");

@@ -12,25 +12,26 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use super::block_file::{Buffer, drop_cache, open_to_read, read_block};
+use super::block_file::{drop_cache, open_to_read};
 use super::crew::{CrewNotes, PART_BYTES, Work, work_through};
 use super::file_judge::{FileJudge, absent, recognise_block};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
+use super::pipeline::Pipeline;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
-use super::{Progress, Root, Sample, Share, StopFlag, Transfer, walk};
+use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer, walk};
 use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::{JudgedFile, Phase};
-use crate::sync::Mutex;
 use crate::verdict::Judge;
 
 /// How to verify.
@@ -42,6 +43,8 @@ pub struct VerifyOptions {
     pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
+    /// In requests of which size, and how many at a time.
+    pub requests: Requests,
     /// Whether the kernel is to forget each file before it is read.
     pub drop_cache: bool,
     /// Which files.
@@ -165,22 +168,37 @@ enum FilesToJudge<'a> {
 struct Reading<'a> {
     position: u64,
     expectation: FileContent,
-    file: OpenFile,
+    file: Arc<OpenFile>,
     length: u64,
     mark: Marks,
-    failure: Mutex<Option<io::Error>>,
+    failure: OnceLock<io::Error>,
     judging: InOrder<ExtentMap, FileJudge<'a>>,
+}
+
+/// What a thread reads with, and what it knows of the part whose blocks are coming.
+struct Reader<F: Faults> {
+    blocks: Pipeline<F>,
+    part: PartSoFar,
+}
+
+#[derive(Default)]
+struct PartSoFar {
+    extents: ExtentMap,
+    /// The file ended, or could not be read: what comes after that does not count.
+    ended: bool,
 }
 
 impl<'a, F: Faults> Work for Verifier<'a, F> {
     type OpenFile = Reading<'a>;
-    type Tools = Buffer;
+    type Tools = Reader<F>;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+    fn tools(&self) -> Reader<F> {
+        let VerifyOptions { transfer, requests, .. } = self.options;
+        let blocks = Pipeline::new(&self.root.disk, transfer, requests);
+        Reader { blocks, part: PartSoFar::default() }
     }
 
-    fn open(&self, position: u64, _: &mut Buffer) -> Option<(Reading<'a>, u64)> {
+    fn open(&self, position: u64, _: &mut Reader<F>) -> Option<(Reading<'a>, u64)> {
         let index = self.index(position);
         let file = self.share.file(index);
         if !self.chosen.has(index) {
@@ -194,7 +212,8 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
                 let judge = Judge { content: self.content, expectation };
                 let ahead_max = self.options.threads as u64;
                 let judging = InOrder::new(0, ahead_max, FileJudge::new(judge.begin()));
-                let failure = Mutex::new(None);
+                let failure = OnceLock::new();
+                let file = Arc::new(file);
                 Some((
                     Reading { position, expectation, file, length, mark, failure, judging },
                     length,
@@ -220,37 +239,30 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
         Some(&self.progress.crew)
     }
 
-    fn part(&self, reading: &Reading<'a>, part: Range<u64>, buffer: &mut Buffer) {
-        let dataset = self.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
-        let mut extents = ExtentMap::default();
-        let mut offset = part.start;
-        while offset < part.end {
-            if self.stop.is_set() {
-                return;
+    fn part(&self, reading: &Reading<'a>, part: Range<u64>, reader: &mut Reader<F>) {
+        let Reader { blocks, part: so_far } = reader;
+        let mut left = part;
+        while !left.is_empty() && !self.stop.is_set() {
+            if reading.failure.get().is_some() {
+                // The rest is of no use. Others may wait for this part's turn all the same.
+                blocks.finish_reads(&mut |range, read| {
+                    self.recognise(reading, so_far, range, read);
+                });
+                return self.bring(reading, so_far, left.end);
             }
-            let block = buffer.as_mut();
-            let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
-            // Past the page cache a block is read whole: its length must be aligned.
-            let length = match read_block(&self.root.disk, &reading.file, offset, block) {
-                Ok(length) => length.min(wanted),
-                Err(error) => {
-                    reading.failure.lock().get_or_insert(error);
-                    return;
-                }
-            };
-            if length == 0 {
-                // It became shorter while it was read.
-                break;
-            }
-            let block = (offset, &block[..length]);
-            recognise_block(&recogniser, reading.expectation, &mut extents, block);
-            offset += length as u64;
-            self.progress.bytes(length as u64);
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            blocks.read(&reading.file, block, &mut |range, read| {
+                self.recognise(reading, so_far, range, read);
+            });
         }
-        let number = part.start / PART_BYTES;
-        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+    }
+
+    fn settle(&self, reading: &Reading<'a>, reader: &mut Reader<F>) {
+        let Reader { blocks, part: so_far } = reader;
+        blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
+        *so_far = PartSoFar::default();
+        self.progress.note_queue(blocks.refusal());
     }
 
     fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
@@ -273,7 +285,50 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 }
 
-impl<F: Faults> Verifier<'_, F> {
+impl<'a, F: Faults> Verifier<'a, F> {
+    /// Recognises a block that was read. The last one of a part has it brought to the judge.
+    fn recognise(
+        &self,
+        reading: &Reading<'a>,
+        so_far: &mut PartSoFar,
+        range: Range<u64>,
+        read: io::Result<&[u8]>,
+    ) {
+        if self.stop.is_set() {
+            return;
+        }
+        match read {
+            Ok(block) => {
+                if !so_far.ended && !block.is_empty() {
+                    let dataset = self.share.dataset();
+                    let is_known =
+                        |address: &Address| dataset.has_block(address.file, address.block);
+                    let recogniser = Recogniser { content: self.content, is_known: &is_known };
+                    let block = (range.start, block);
+                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
+                    self.progress.bytes(block.1.len() as u64);
+                }
+                // It became shorter while it was read.
+                so_far.ended |= (block.len() as u64) < range.end - range.start;
+            }
+            Err(error) => {
+                let _ = reading.failure.set(error);
+                so_far.ended = true;
+            }
+        }
+        if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
+            self.bring(reading, so_far, range.end);
+        }
+    }
+
+    /// Brings the part that ends somewhere to the file's judge.
+    fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
+        let PartSoFar { extents, .. } = std::mem::take(so_far);
+        let number = (end - 1) / PART_BYTES;
+        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+    }
+
+    /// The file and its attributes; `None` where there is none.
     fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
         let VerifyOptions { transfer, drop_cache, .. } = self.options;
         open_to_judge(self.root, &self.share.path(file), (transfer, drop_cache))

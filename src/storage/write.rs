@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::statvfs::statvfs;
 
-use super::block_file::{Buffer, NewFile, open_to_read, read_block};
+use super::block_file::{NewFile, open_to_read};
 use super::crew::{CrewNotes, Work, work_through};
 use super::journal::Recorder;
 use super::outcome::{FailureLog, FileFailure, Findings};
+use super::pipeline::Pipeline;
 use super::target::{Parents, split};
-use super::{Progress, Root, Share, StopFlag, Transfer};
+use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
@@ -43,6 +44,8 @@ pub struct WriteOptions {
     pub placement: Placement,
     /// Through the page cache or past it.
     pub transfer: Transfer,
+    /// In requests of which size, and how many at a time.
+    pub requests: Requests,
     /// What to do with files that are there.
     pub existing: Existing,
     /// What each file has to be before it gets its name.
@@ -126,50 +129,55 @@ struct PendingFile {
 
 enum Stage {
     /// One of the right size is there already, and is read.
-    Checking(OpenFile),
+    Checking(Arc<OpenFile>),
     Writing(NewFile),
 }
 
 impl<F: Faults> Work for Writer<'_, F> {
     type OpenFile = PendingFile;
-    type Tools = Buffer;
+    type Tools = Pipeline<F>;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+    fn tools(&self) -> Pipeline<F> {
+        Pipeline::new(&self.root.disk, self.options.transfer, self.options.requests)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(PendingFile, u64)> {
+    fn open(&self, index: u64, _: &mut Pipeline<F>) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
         self.unless_failed(coordinates, self.begin(index, coordinates))
     }
 
-    fn part(&self, target: &PendingFile, part: Range<u64>, buffer: &mut Buffer) {
-        let mut offset = part.start;
-        while offset < part.end && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
-            let done = match &target.stage {
-                Stage::Checking(existing) => {
-                    if !self.is_right(existing, target.coordinates, offset..part.end, buffer) {
-                        target.failed.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                    within(buffer.as_mut(), part.end - offset).len() as u64
-                }
+    fn part(&self, target: &PendingFile, part: Range<u64>, blocks: &mut Pipeline<F>) {
+        let mut left = part;
+        while !left.is_empty() && !self.stop.is_set() && !target.failed.load(Ordering::Relaxed) {
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            match &target.stage {
+                Stage::Checking(existing) => blocks.read(existing, block, &mut |range, read| {
+                    self.check_block(target, range, read);
+                }),
                 Stage::Writing(new) => {
-                    let block = within(buffer.as_mut(), part.end - offset);
-                    self.content.fill(target.coordinates, offset, block);
-                    if let Err(error) = self.write(target, new, (offset, block)) {
-                        // One failure a file, however many threads work on it.
-                        if !target.failed.swap(true, Ordering::Relaxed) {
-                            self.fail(target.coordinates, &error);
-                        }
-                        return;
-                    }
-                    block.len() as u64
+                    let fill = |bytes: &mut [u8]| {
+                        self.content.fill(target.coordinates, block.start, bytes);
+                    };
+                    let written =
+                        blocks.write(new, block.clone(), fill, &mut self.written(target, new));
+                    self.note_failure(target, written);
                 }
-            };
-            offset += done;
-            self.progress.bytes(done);
+            }
         }
+    }
+
+    fn settle(&self, target: &PendingFile, blocks: &mut Pipeline<F>) {
+        match &target.stage {
+            Stage::Checking(_) => {
+                blocks.finish_reads(&mut |range, read| self.check_block(target, range, read));
+            }
+            Stage::Writing(new) => {
+                let written = blocks.finish_writes(&mut self.written(target, new));
+                self.note_failure(target, written);
+            }
+        }
+        self.progress.note_queue(blocks.refusal());
     }
 
     fn notes(&self) -> Option<&CrewNotes> {
@@ -188,10 +196,8 @@ impl<F: Faults> Work for Writer<'_, F> {
         let finished = match stage {
             Stage::Checking(_) if self.stop.is_set() => return None,
             Stage::Checking(_) if failed => {
-                return self.unless_failed(
-                    coordinates,
-                    self.create((index, coordinates), parent, name, IS_THERE),
-                );
+                let again = self.create((index, coordinates), parent, name, IS_THERE);
+                return self.unless_failed(coordinates, again);
             }
             // What an earlier run has only written is to last from now on.
             Stage::Checking(existing) if self.options.durability == Durability::Synced => {
@@ -266,7 +272,7 @@ impl<F: Faults> Writer<'_, F> {
     ) -> io::Result<PendingFile> {
         let disk = &self.root.disk;
         let path = Path::new(&name);
-        match disk.stat_at(&parent, path, Links::Refuse) {
+        let is_there = match disk.stat_at(&parent, path, Links::Refuse) {
             Ok(stat) if stat.kind == FileType::Directory => {
                 return Err(ErrorKind::IsADirectory.into());
             }
@@ -278,15 +284,14 @@ impl<F: Faults> Writer<'_, F> {
             {
                 self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
-                let stage = Stage::Checking(open_to_read(disk, &parent, path, how)?);
+                let stage = Stage::Checking(Arc::new(open_to_read(disk, &parent, path, how)?));
                 return Ok(pending((index, file), parent, name, stage));
             }
-            Ok(_) => self.create((index, file), parent, name, IS_THERE),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.create((index, file), parent, name, !IS_THERE)
-            }
-            Err(error) => Err(error),
-        }
+            Ok(_) => IS_THERE,
+            Err(error) if error.kind() == ErrorKind::NotFound => !IS_THERE,
+            Err(error) => return Err(error),
+        };
+        self.create((index, file), parent, name, is_there)
     }
 
     /// Makes the file that is to get the name.
@@ -301,39 +306,46 @@ impl<F: Faults> Writer<'_, F> {
         self.recorder.making(index, is_there)?;
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
-        let new = NewFile::create(&self.root.disk, &parent, &prefix, self.options.transfer)?;
+        let disk = &self.root.disk;
+        let new = NewFile::create(disk, &parent, &prefix, self.options.transfer)?;
+        if self.options.requests.are_many() {
+            new.make_room(disk, self.size_bytes(file))
+                .inspect_err(|_| new.discard(disk, &parent))?;
+        }
         Ok(pending((index, file), parent, name, Stage::Writing(new)))
     }
 
-    fn write(
-        &self,
-        target: &PendingFile,
-        new: &NewFile,
-        (offset, block): (u64, &[u8]),
-    ) -> io::Result<()> {
-        let disk = &self.root.disk;
-        new.write(disk, offset, block)?;
-        let range = offset..offset + block.len() as u64;
-        self.recorder.wrote(target.index, range, &target.unsynced, || new.sync(disk))
+    /// Looks whether an existing file has the right bytes in a range. Bytes that cannot be read are
+    /// not right.
+    fn check_block(&self, target: &PendingFile, range: Range<u64>, read: io::Result<&[u8]>) {
+        let is_right = read.is_ok_and(|bytes| {
+            bytes.len() as u64 == range.end - range.start
+                && self.content.first_difference(target.coordinates, range.start, bytes).is_none()
+        });
+        if is_right {
+            self.progress.bytes(range.end - range.start);
+        } else {
+            target.failed.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Whether an existing file has the right bytes in the first block of a range. Bytes that
-    /// cannot be read are not right.
-    fn is_right(
-        &self,
-        existing: &OpenFile,
-        file: Coordinates,
-        range: Range<u64>,
-        buffer: &mut Buffer,
-    ) -> bool {
-        // Past the page cache a block is read whole: its length must be aligned.
-        let block = buffer.as_mut();
-        let Ok(length) = read_block(&self.root.disk, existing, range.start, block) else {
-            return false;
-        };
-        let wanted = within(block, range.end - range.start).len();
-        length >= wanted
-            && self.content.first_difference(file, range.start, &block[..wanted]).is_none()
+    /// Counts what was written, and has it recorded.
+    fn written(&self, target: &PendingFile, new: &NewFile) -> impl FnMut(Range<u64>) {
+        |range| {
+            self.progress.bytes(range.end - range.start);
+            let sync = || new.sync(&self.root.disk);
+            let noted = self.recorder.wrote(target.index, range, &target.unsynced, sync);
+            self.note_failure(target, noted);
+        }
+    }
+
+    /// Notes one failure a file, however many blocks fail and threads work on it.
+    fn note_failure(&self, target: &PendingFile, written: io::Result<()>) {
+        if let Err(error) = written
+            && !target.failed.swap(true, Ordering::Relaxed)
+        {
+            self.fail(target.coordinates, &error);
+        }
     }
 
     fn finish(&self, new: &NewFile, parent: &OpenDirectory, name: &OsString) -> io::Result<()> {
@@ -368,10 +380,4 @@ fn pending(
 fn already_there() -> io::Error {
     let error = "it is already there: --resume keeps it if it is right, --overwrite replaces it";
     io::Error::new(ErrorKind::AlreadyExists, error)
-}
-
-/// The first bytes of a block, no more than are left.
-fn within(block: &mut [u8], left: u64) -> &mut [u8] {
-    let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-    &mut block[..length]
 }

@@ -19,6 +19,7 @@ use std::ops::Range;
 
 use super::FileLedger;
 use super::ledger::NameState;
+use crate::storage::crew::PART_BYTES;
 
 /// What stands at a place of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ pub struct Survivor<'a> {
     pub first: u16,
     /// The size of the file in each generation of the run; no later one is smaller.
     pub sizes: &'a [u64],
-    /// Writes begin at multiples of this.
+    /// What a write takes at most.
     pub write_bytes: u64,
 }
 
@@ -147,7 +148,7 @@ impl Survivor<'_> {
             while at < range.end {
                 let (written, written_to) = self.known.written.stretch(at);
                 let (synced, synced_to) = self.promised(at);
-                let write_end = (at / write_bytes + 1).saturating_mul(write_bytes);
+                let write_end = write_end(at, write_bytes);
                 let grows_at = self.sizes.iter().copied().find(|size| *size > at);
                 let end = [written_to, synced_to, write_end, grows_at.unwrap_or(u64::MAX)]
                     .into_iter()
@@ -220,6 +221,17 @@ impl Survivor<'_> {
     }
 }
 
+/// Where the write ends that a byte belongs to: writes follow one another from the beginning of
+/// each part, and a part's last one is cut at its end.
+pub(super) fn write_end(at: u64, write_bytes: u64) -> u64 {
+    if write_bytes > PART_BYTES {
+        return u64::MAX;
+    }
+    let part = at - at % PART_BYTES;
+    let end = part.saturating_add(((at - part) / write_bytes + 1) * write_bytes);
+    end.min(part.saturating_add(PART_BYTES))
+}
+
 /// What became of a byte, looked at alone.
 fn fate(written: Option<u16>, synced: Option<u16>, standing: Standing) -> Fate {
     let newest = match standing {
@@ -237,6 +249,7 @@ fn fate(written: Option<u16>, synced: Option<u16>, standing: Standing) -> Fate {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;

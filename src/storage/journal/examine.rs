@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::FileLedger;
-use super::aftermath::{Fate, FateRange, Standing, Survivor};
+use super::aftermath::{Fate, FateRange, Standing, Survivor, write_end};
 use super::lines::{JournalError, Replayed};
 use crate::content::Content;
 use crate::dataset::Coordinates;
@@ -13,7 +13,6 @@ use crate::numa::Placement;
 use crate::report::{
     AftermathFates, AftermathFile, AftermathLosses, AftermathRange, AftermathTotals, Phase,
 };
-use crate::storage::block_file::{Buffer, read_block};
 use crate::storage::crew::{CrewNotes, Work, work_through};
 use crate::storage::verify::open_to_judge;
 use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer};
@@ -26,8 +25,6 @@ pub struct ExamineOptions {
     pub threads: usize,
     /// Near which memory they stay.
     pub placement: Placement,
-    /// Through the page cache or past it.
-    pub transfer: Transfer,
     /// Whether the kernel is to forget each file before it is read.
     pub drop_cache: bool,
 }
@@ -45,6 +42,9 @@ pub struct Examined {
 
 /// How many ranges are listed of one file.
 const RANGES_LISTED_MAX: usize = 100;
+
+/// What is read and compared at a time: it fits the second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// The smallest piece that is told apart: a block of content, which no two generations have alike
 /// by chance.
@@ -120,7 +120,7 @@ struct Outcome {
 
 /// What a thread works with.
 struct Tools {
-    buffer: Buffer,
+    block: Vec<u8>,
     expected: Vec<u8>,
 }
 
@@ -129,7 +129,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
     type Tools = Tools;
 
     fn tools(&self) -> Tools {
-        Tools { buffer: Buffer::new(self.options.transfer), expected: Vec::new() }
+        Tools { block: vec![0; BLOCK_BYTES], expected: Vec::new() }
     }
 
     fn open(&self, index: u64, _: &mut Tools) -> Option<(Examination, u64)> {
@@ -137,7 +137,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
         let sizes = self.sizes(index);
         let largest = sizes.last().copied().unwrap_or(0);
         let path = self.path(index);
-        let how = (self.options.transfer, self.options.drop_cache);
+        let how = (Transfer::Cached, self.options.drop_cache);
         match open_to_judge(self.root, &path, how) {
             Err(error) => {
                 self.fail(&path, &error);
@@ -152,8 +152,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
             }
             Ok(Some((file, stat))) => {
                 // Up to the end of the write that the file ends in; what follows is missing at once.
-                let read =
-                    stat.length.next_multiple_of(self.replayed.header.write_bytes).min(largest);
+                let read = self.read_end(stat.length).min(largest);
                 let outcome = Mutex::default();
                 Some((
                     Examination { index, known, sizes, file, length: stat.length, outcome },
@@ -171,11 +170,11 @@ impl<F: Faults> Work for Examiner<'_, F> {
         let mut standing = Vec::new();
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() {
-            let Tools { buffer, expected } = tools;
-            let block = buffer.as_mut();
+            let Tools { block, expected } = tools;
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
-            let length = match read_block(&self.root.disk, &file.file, offset, block) {
-                Ok(length) => length.min(wanted),
+            let read = self.root.disk.read_full_at(&file.file, &mut block[..wanted], offset);
+            let length = match read {
+                Ok(length) => length,
                 Err(error) => {
                     file.outcome.lock().failure.get_or_insert(error);
                     return;
@@ -208,7 +207,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
         }
         let survivor = self.survivor(&known, &sizes, true);
         let largest = sizes.last().copied().unwrap_or(0);
-        let read = length.next_multiple_of(self.replayed.header.write_bytes).min(largest);
+        let read = self.read_end(length).min(largest);
         outcome.add(survivor.judge(&[(read..largest, Standing::Missing)]));
         if length > largest {
             outcome.add(vec![survivor.extra(largest..length)]);
@@ -232,6 +231,14 @@ impl<F: Faults> Examiner<'_, F> {
             share.dataset().size_bytes(self.coordinates(pass, index))
         };
         self.generations.iter().enumerate().map(size).collect()
+    }
+
+    /// Where the write ends that the end of a file is in.
+    fn read_end(&self, length: u64) -> u64 {
+        match length.checked_sub(1) {
+            Some(last) => write_end(last, self.replayed.header.write_bytes),
+            None => 0,
+        }
     }
 
     fn first(&self) -> u16 {

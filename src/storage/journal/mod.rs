@@ -34,6 +34,8 @@ mod passes;
 mod recorder;
 mod runs;
 mod sync_all;
+#[cfg(test)]
+mod tests;
 
 pub use aftermath::{Fate, FateRange, Standing, Survivor};
 pub use examine::{ExamineOptions, Examined, examine};

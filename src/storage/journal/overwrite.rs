@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::Recorder;
 use crate::content::Content;
 use crate::dataset::Coordinates;
-use crate::disk::{Access, Durability, Faults, FileType, Links, OpenDirectory, OpenFile};
+use crate::disk::{Access, Durability, Faults, FileType, Links, OpenDirectory};
 use crate::report::Phase;
-use crate::storage::block_file::{ALIGNMENT, Buffer};
+use crate::storage::block_file::NewFile;
 use crate::storage::crew::{CrewNotes, Work, work_through};
 use crate::storage::outcome::FailureLog;
+use crate::storage::pipeline::Pipeline;
 use crate::storage::target::{Parents, is_trusted, split};
 use crate::storage::{Progress, Root, Share, StopFlag, Transfer, WriteOptions};
 
@@ -38,9 +39,7 @@ pub(super) struct Overwritten {
     index: u64,
     coordinates: Coordinates,
     parent: Arc<OpenDirectory>,
-    file: OpenFile,
-    /// The same file past the page cache.
-    direct: Option<OpenFile>,
+    there: NewFile,
     unsynced: AtomicU64,
     failed: AtomicBool,
 }
@@ -71,13 +70,13 @@ pub(super) fn overwrite<F: Faults>(
 
 impl<F: Faults> Work for Overwriter<'_, F> {
     type OpenFile = Overwritten;
-    type Tools = Buffer;
+    type Tools = Pipeline<F>;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.options.transfer)
+    fn tools(&self) -> Pipeline<F> {
+        Pipeline::new(&self.root.disk, self.options.transfer, self.options.requests)
     }
 
-    fn open(&self, index: u64, _: &mut Buffer) -> Option<(Overwritten, u64)> {
+    fn open(&self, index: u64, _: &mut Pipeline<F>) -> Option<(Overwritten, u64)> {
         let coordinates = self.share.file(index);
         match self.open_there(index, coordinates) {
             Ok(file) => Some((file, self.share.dataset().size_bytes(coordinates))),
@@ -88,22 +87,21 @@ impl<F: Faults> Work for Overwriter<'_, F> {
         }
     }
 
-    fn part(&self, file: &Overwritten, part: Range<u64>, buffer: &mut Buffer) {
-        let mut offset = part.start;
-        while offset < part.end && !self.stop.is_set() && !file.failed.load(Ordering::Relaxed) {
-            let block = buffer.as_mut();
-            let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
-            let block = &mut block[..length];
-            self.content.fill(file.coordinates, offset, block);
-            if let Err(error) = self.write(file, offset, block) {
-                if !file.failed.swap(true, Ordering::Relaxed) {
-                    self.fail(file.coordinates, &error);
-                }
-                return;
-            }
-            offset += length as u64;
-            self.progress.bytes(length as u64);
+    fn part(&self, file: &Overwritten, part: Range<u64>, blocks: &mut Pipeline<F>) {
+        let mut left = part;
+        while !left.is_empty() && !self.stop.is_set() && !file.failed.load(Ordering::Relaxed) {
+            let block = blocks.first_block(&left);
+            left.start = block.end;
+            let fill = |bytes: &mut [u8]| self.content.fill(file.coordinates, block.start, bytes);
+            let written = blocks.write(&file.there, block.clone(), fill, &mut self.written(file));
+            self.note_failure(file, written);
         }
+    }
+
+    fn settle(&self, file: &Overwritten, blocks: &mut Pipeline<F>) {
+        let written = blocks.finish_writes(&mut self.written(file));
+        self.note_failure(file, written);
+        self.progress.note_queue(blocks.refusal());
     }
 
     fn notes(&self) -> Option<&CrewNotes> {
@@ -144,30 +142,39 @@ impl<F: Faults> Overwriter<'_, F> {
                 if !disk.stat(&direct)?.is_same(&stat) {
                     return Err(io::Error::other("another file has taken its place"));
                 }
+                disk.let_wait(&direct)?;
                 Some(direct)
             }
         };
         let (unsynced, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Overwritten { index, coordinates, parent, file, direct, unsynced, failed })
+        let there = NewFile::in_place(file, direct);
+        Ok(Overwritten { index, coordinates, parent, there, unsynced, failed })
     }
 
-    fn write(&self, to: &Overwritten, offset: u64, block: &[u8]) -> io::Result<()> {
-        let disk = &self.root.disk;
-        // What remains of a file after its last whole unit goes through the page cache.
-        let aligned = to.direct.as_ref().map_or(0, |_| block.len() - block.len() % ALIGNMENT);
-        if let Some(direct) = &to.direct {
-            disk.write_all_at(direct, &block[..aligned], offset)?;
+    /// Counts what was written, and has it recorded.
+    fn written(&self, file: &Overwritten) -> impl FnMut(Range<u64>) {
+        |range| {
+            self.progress.bytes(range.end - range.start);
+            let sync = || file.there.sync(&self.root.disk);
+            let noted = self.recorder.wrote(file.index, range, &file.unsynced, sync);
+            self.note_failure(file, noted);
         }
-        disk.write_all_at(&to.file, &block[aligned..], offset + aligned as u64)?;
-        let range = offset..offset + block.len() as u64;
-        self.recorder.wrote(to.index, range, &to.unsynced, || disk.sync(&to.file))
+    }
+
+    /// Notes one failure a file.
+    fn note_failure(&self, file: &Overwritten, written: io::Result<()>) {
+        if let Err(error) = written
+            && !file.failed.swap(true, Ordering::Relaxed)
+        {
+            self.fail(file.coordinates, &error);
+        }
     }
 
     fn finish(&self, file: &Overwritten) -> io::Result<()> {
         let disk = &self.root.disk;
-        disk.flush(&file.file)?;
+        file.there.flush(disk)?;
         if self.options.durability == Durability::Synced {
-            disk.sync(&file.file)?;
+            file.there.sync(disk)?;
             disk.sync_directory(&file.parent)?;
         }
         self.recorder.completed(file.index, self.options.durability)

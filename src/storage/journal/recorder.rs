@@ -16,6 +16,10 @@ pub(in super::super) struct Recorder<'a, F: Faults = Sound> {
     pub(super) generation: u16,
 }
 
+#[expect(
+    clippy::expl_impl_clone_on_copy,
+    reason = "a derived one would ask that faults can be copied"
+)]
 impl<F: Faults> Clone for Recorder<'_, F> {
     fn clone(&self) -> Self {
         *self

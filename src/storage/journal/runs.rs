@@ -69,7 +69,8 @@ impl<T: Clone + Eq> Runs<T> {
 
     /// Sets the value of a range, whatever was there.
     pub fn set(&mut self, range: Range<u64>, value: T) {
-        self.update(range, |_| Some(value.clone()));
+        let value = Some(value);
+        self.update(range, |_| value.clone());
     }
 
     /// Asks for the new value of every stretch of a range, from the one that it has.
@@ -125,13 +126,13 @@ impl<T: Clone + Eq> TryFrom<Vec<(u64, u64, T)>> for Runs<T> {
 
     /// Refuses what is no list of runs in their order.
     fn try_from(list: Vec<(u64, u64, T)>) -> Result<Self, String> {
-        let mut last = 0;
+        let mut previous = 0;
         let mut runs = Self::default();
         for (start, end, value) in list {
-            if start < last || end <= start {
-                return Err(format!("{start} to {end} is no range after {last}"));
+            if start < previous || end <= start {
+                return Err(format!("{start} to {end} is no range after {previous}"));
             }
-            last = end;
+            previous = end;
             runs.set(start..end, value);
         }
         Ok(runs)
@@ -145,6 +146,7 @@ impl<T: Clone + Eq> From<Runs<T>> for Vec<(u64, u64, T)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
