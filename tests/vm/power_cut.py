@@ -27,7 +27,12 @@ JOURNAL_BYTES = 64 << 20
 MAKE = {"ext4": "/usr/sbin/mkfs.ext4", "xfs": "/usr/sbin/mkfs.xfs"}
 FORCE = {"ext4": "-F", "xfs": "-f"}
 # The rhythms that a run can have.
-RHYTHMS = ["--fsync", "--sync-every 256K", "--sync-every 1M", "--sync-at-end"]
+RHYTHMS = [
+    "--sync-every 1M --direct-io --block-size 64K",
+    "--sync-at-end",
+    "--sync-every 256K",
+    "--fsync",
+]
 DATASET = "--seed 15 -n 12 -s 64K..1500K --threads 2"
 PASSES = 40
 
@@ -39,6 +44,9 @@ mkdir -p /data /journal
 # What was made before the run is on the disk: it is the run that is cut.
 mount /dev/vda /data && mount /dev/vdb /journal
 sync
+# The kernel writes back early, so that much is in the disk's cache that no flush has covered.
+echo 5 >/proc/sys/vm/dirty_writeback_centisecs
+echo 5 >/proc/sys/vm/dirty_expire_centisecs
 echo "journal begins"
 seedfs write {dataset} --passes {passes} {rhythm} --journal /journal/file --no-publish -q /data/set
 echo "run is over"
@@ -82,7 +90,7 @@ class Outcome(NamedTuple):
         """The outcome for people."""
         cut = self.left
         text = (
-            f"{self.filesystem:4} {self.rhythm:17} cut after {self.after_s:4.1f} s: of {cut.pending}"
+            f"{self.filesystem:4} {self.rhythm} cut after {self.after_s:4.1f} s: of {cut.pending}"
             f" volatile writes {cut.dropped} dropped, {cut.torn} torn, {cut.lies} flushes a lie; "
         )
         if self.report is None:

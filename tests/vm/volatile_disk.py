@@ -6,9 +6,9 @@ FILE `image` is what the disk has for sure: a write gets there when a flush cove
 the writes that no flush has covered yet, in their order. After a cut `materialise` decides which of
 them reach the image: all, none, any of them in any order, or parts of them, in whole sectors.
 
-With `lies` some of the flushes, chosen by that seed, are acknowledged and not done: what they should
-have covered stays volatile until a later flush that is done. It is honest as long as the file
-`honest_until` is not there.
+With `lies` most of the flushes, chosen by that seed, are acknowledged and not done: what they
+should have covered stays volatile until a later flush that is done. It is honest as long as the
+file `honest_until` is not there.
 
 A log is one line of JSON for each event, and the bytes of a write follow its line.
 """
