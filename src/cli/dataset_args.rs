@@ -96,6 +96,13 @@ impl DatasetArguments {
         self.dataset_from(None, None)
     }
 
+    /// The same dataset under another seed.
+    pub(super) fn under_seed(&self, seed: &str) -> Self {
+        let mut other = self.clone();
+        other.typed.seed = Some(seed.into());
+        other
+    }
+
     /// The dataset, with what is left out taken from a file, and the number of nodes from somebody
     /// who knows better than the command line.
     pub(super) fn dataset_from(

@@ -22,22 +22,22 @@ pub(super) struct JournalArguments {
     fsync: bool,
 
     /// The same, and have each file on the storage after so many of its bytes too
-    #[arg(long, value_name = "SIZE", conflicts_with = "sync_at_end")]
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["sync_at_end", "raid"])]
     sync_every: Option<String>,
 
     /// Have all files, and then their names, on the storage when all are written; with --passes,
     /// after each pass
-    #[arg(long)]
+    #[arg(long, conflicts_with = "raid")]
     sync_at_end: bool,
 
     /// Record in this file, which should be on another disk or machine, what the storage has
     /// acknowledged: after a crash 'verify --after-crash FILE' says what it has lost of that
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "raid")]
     journal: Option<PathBuf>,
 
     /// Write so many generations, each over the one before, in place, 1 to 256: so that bytes that
     /// are stale after a crash are found
-    #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=PASSES_MAX), default_value = "1", hide_default_value = true)]
+    #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=PASSES_MAX), conflicts_with = "raid", default_value = "1", hide_default_value = true)]
     passes: NonZeroU16,
 }
 
@@ -45,6 +45,11 @@ pub(super) struct JournalArguments {
 const PASSES_MAX: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 
 impl JournalArguments {
+    /// Whether each file is to be on the storage before it gets its name.
+    pub(super) fn fsync(&self) -> bool {
+        self.fsync
+    }
+
     /// When to sync.
     pub(super) fn rhythm(&self) -> Result<Rhythm, Failure> {
         if let Some(text) = &self.sync_every {

@@ -36,6 +36,8 @@ mod pool;
 mod progress;
 mod publishing;
 mod queue_args;
+mod raid;
+mod raid_args;
 mod reporting;
 mod reset;
 mod status;

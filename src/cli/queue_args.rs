@@ -12,11 +12,11 @@ use crate::storage::{Progress, Requests, Transfer};
 #[derive(Clone, Debug, Args)]
 pub(super) struct QueueArguments {
     /// Requests that each thread has under way, 1 to 1024, through io_uring where the kernel allows
-    /// it [default: 1]
+    /// it [default: 1, or 16 with --direct-io]
     #[arg(long, value_name = "N", value_parser = number(Requests::DEPTH))]
     queue_depth: Option<u32>,
 
-    /// What is read or written in one request, 4K to 16M, a multiple of 4K [default: 256K, or 4M
+    /// What is read or written in one request, 4K to 16M, a multiple of 4K [default: 256K, or 1M
     /// with --direct-io]
     #[arg(long, value_name = "SIZE")]
     block_size: Option<String>,
@@ -32,6 +32,16 @@ impl QueueArguments {
             let options = if typed.is_empty() { "--threads".to_owned() } else { typed.join(", ") };
             Failure::usage(format!("{options}: {error}"))
         })
+    }
+
+    /// Refuses what was asked for where requests are made one at a time.
+    pub(super) fn refuse_with(&self, other: &str) -> Result<(), Failure> {
+        let option = match (&self.queue_depth, &self.block_size) {
+            (Some(_), _) => "--queue-depth",
+            (_, Some(_)) => "--block-size",
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("{option} with {other}: expected only one of them")))
     }
 
     /// Says why there was no queue, where one was asked for.

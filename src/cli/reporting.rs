@@ -103,6 +103,16 @@ impl ReportArguments {
 }
 
 impl ReportArguments {
+    /// Refuses what was asked for where the work leaves no reports.
+    pub(super) fn refuse_with(&self, other: &str) -> Result<(), Failure> {
+        let option = match (&self.publish, &self.textfile) {
+            (Some(_), _) => "--publish",
+            (_, Some(_)) => "--textfile",
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("{option} with {other}: expected only one of them")))
+    }
+
     fn textfile(&self) -> Result<Option<(Textfile, &Path)>, Failure> {
         let Some(path) = self.textfile.as_deref() else { return Ok(None) };
         let textfile = Textfile::open(Disk::real(), path)

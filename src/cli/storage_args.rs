@@ -22,11 +22,16 @@ use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
 #[derive(Clone, Debug, Args)]
 pub(super) struct TargetArguments {
     /// Where the files are; `write` makes a directory that does not exist
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR")]
     directories: Vec<PathBuf>,
 }
 
 impl TargetArguments {
+    /// All of them.
+    pub(super) fn all(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
     /// The only one.
     pub(super) fn only(&self) -> Result<&PathBuf, Failure> {
         match &self.directories[..] {

@@ -1,5 +1,7 @@
 //! `seedfs verify`
 
+mod arrays;
+
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -14,6 +16,7 @@ use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
@@ -82,7 +85,10 @@ pub(super) struct VerifyArguments {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["like", "sample", "resume", "stop_after", "direct_io", "queue_depth", "block_size"],
+        conflicts_with_all = [
+            "like", "sample", "resume", "stop_after", "direct_io", "queue_depth", "block_size",
+            "raid", "member", "device",
+        ],
         help_heading = "Verifying"
     )]
     pub(super) after_crash: Option<PathBuf>,
@@ -98,6 +104,17 @@ pub(super) struct VerifyArguments {
 
     #[command(flatten, next_help_heading = "Verifying")]
     pub(super) queue: QueueArguments,
+
+    #[command(flatten)]
+    pub(super) raid: RaidArguments,
+
+    #[command(flatten)]
+    pub(super) member: MemberArguments,
+
+    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
+    /// of them, in their order
+    #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
+    pub(super) device: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(super) numa: NumaArguments,
@@ -122,7 +139,12 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     };
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
-    judge(arguments, Share::new(&dataset, node), None)
+    let share = Share::new(&dataset, node);
+    let named = (arguments.targets.all(), &arguments.device[..]);
+    if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        return arrays::run(arguments, share, members);
+    }
+    judge(arguments, share, None)
 }
 
 /// Judges the files of a share, which the same command may have written before.

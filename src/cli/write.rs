@@ -11,12 +11,15 @@ use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
+use super::raid;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::verify::{self, Outputs, VerifyArguments};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
+use crate::raid::Geometry;
 use crate::report::{RunCommand, Written};
 use crate::storage::{
     EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
@@ -66,7 +69,7 @@ pub(super) struct WriteArguments {
 
     /// Then have the kernel forget what it has cached of the files, and verify them: the result,
     /// and the exit code, are those of 'verify'
-    #[arg(long, help_heading = "Writing")]
+    #[arg(long, conflicts_with = "raid", help_heading = "Writing")]
     then_verify: bool,
 
     /// Print the whole result of --then-verify as JSON
@@ -82,6 +85,9 @@ pub(super) struct WriteArguments {
 
     #[command(flatten, next_help_heading = "Writing")]
     queue: QueueArguments,
+
+    #[command(flatten)]
+    raid: RaidArguments,
 
     #[command(flatten)]
     numa: NumaArguments,
@@ -101,6 +107,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
+    if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
+        return write_arrays(arguments, share, geometry);
+    }
     let root = arguments.targets.only()?;
     let rhythm = arguments.lasting.rhythm()?;
     let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
@@ -194,10 +203,38 @@ fn verification(arguments: &WriteArguments) -> VerifyArguments {
         after_crash: None,
         stop_after: None,
         queue: arguments.queue.clone(),
+        raid: arguments.raid.clone(),
+        member: MemberArguments::default(),
+        device: Vec::new(),
         numa: arguments.numa.clone(),
         progress: arguments.progress,
         reports: arguments.reports.clone(),
     }
+}
+
+/// Stripes the files over several directories.
+fn write_arrays(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    geometry: Geometry,
+) -> Result<ExitCode, Failure> {
+    if arguments.resume {
+        let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
+        return Err(Failure::usage(format!("--resume with --raid: {expected}")));
+    }
+    arguments.reports.refuse_with("--raid")?;
+    arguments.queue.refuse_with("--raid")?;
+    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
+    let by = (arguments.part.threads(), arguments.numa.placement()?);
+    let how = (arguments.overwrite, arguments.lasting.fsync());
+    raid::write(raid::RaidWriting {
+        share,
+        options: raid::write_options(geometry, by, transfer, how),
+        directories: arguments.targets.all(),
+        force: arguments.force,
+        progress: arguments.progress,
+        listener: arguments.verbose.then_some(name_file),
+    })
 }
 
 fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {

@@ -4,6 +4,7 @@
 //! disk as it is. A mount is asked through `.status`, name by name from its root, and no link is
 //! followed on the way. Of a directory with reports, only what the reports name is known.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::dataset::{Coordinates, Dataset, DatasetConfig};
 use crate::disk::{Access, Disk, FileType, Links, OpenFile};
 use crate::fs::STATUS_NAME;
-use crate::report::{ClusterRun, NodeRange, RunCommand};
+use crate::report::{ClusterRun, FileRange, NodeRange, RunCommand};
 use crate::watch::{Look, Target};
 
 /// How many files a page of them has.
@@ -82,6 +83,16 @@ struct FileLine {
     path: String,
     verdict: String,
     bytes: Option<Value>,
+    /// Where no more is known than what a report names.
+    reported: Option<ReportedFile>,
+}
+
+/// What the reports name of a file.
+#[derive(Debug, Default, Serialize)]
+struct ReportedFile {
+    wrong_bytes: u64,
+    /// How many wrong ranges, by class.
+    classes: BTreeMap<&'static str, u64>,
 }
 
 impl AskedRun {
@@ -141,6 +152,7 @@ fn mount_process(
             path,
             verdict,
             bytes: Some(bytes),
+            reported: None,
         })
         .collect();
     if let Some(untouched) = untouched {
@@ -211,7 +223,7 @@ impl Untouched {
         let file = u32::try_from(number).ok()?;
         let file = Coordinates { generation, node: self.node, process: self.process, file };
         let path = self.dataset.namespace().path_of(file)?;
-        Some(FileLine { path, verdict: "untouched".into(), bytes: None })
+        Some(FileLine { path, verdict: "untouched".into(), bytes: None, reported: None })
     }
 }
 
@@ -281,24 +293,30 @@ fn read_to_end(disk: Disk, file: &OpenFile) -> io::Result<Vec<u8>> {
 
 /// What reports name of a node: a report tells files, and not which process each belongs to.
 fn reported_process(ranges: &[NodeRange], node: u32, process: u32, from: u64) -> ProcessPage {
-    let mut paths: Vec<&str> = ranges
-        .iter()
-        .filter(|range| range.node == node)
-        .map(|range| range.range.path.as_str())
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let total = paths.len() as u64;
+    let mut files: BTreeMap<&str, ReportedFile> = BTreeMap::new();
+    for FileRange { path, range } in
+        ranges.iter().filter(|range| range.node == node).map(|range| &range.range)
+    {
+        let file = files.entry(path).or_default();
+        file.wrong_bytes = file.wrong_bytes.saturating_add(range.length);
+        *file.classes.entry(range.class.name()).or_default() += 1;
+    }
+    let total = files.len() as u64;
     let from = from.min(total);
     let skipped = usize::try_from(from).unwrap_or(usize::MAX);
-    let line = |path: &str| FileLine { path: path.into(), verdict: "mismatch".into(), bytes: None };
+    let line = |(path, reported): (&str, ReportedFile)| FileLine {
+        path: path.into(),
+        verdict: "mismatch".into(),
+        bytes: None,
+        reported: Some(reported),
+    };
     ProcessPage {
         node,
         process,
         verdict: None,
         files_by_verdict: None,
         bytes: None,
-        files: paths.into_iter().skip(skipped).take(PAGE_FILES).map(line).collect(),
+        files: files.into_iter().skip(skipped).take(PAGE_FILES).map(line).collect(),
         from,
         total,
         page: PAGE_FILES,
@@ -338,4 +356,34 @@ fn reported_file(ranges: &[NodeRange], path: &str) -> Result<Value, Unanswered> 
         "ranges_total": of_file.len(),
         "ranges_dropped": 0,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(node: u32, path: &str, length: u64, class: &str) -> NodeRange {
+        let range = json!({
+            "path": path, "offset": 0, "length": length, "class": class, "expected": "00",
+            "actual": "ff", "source": null,
+        });
+        NodeRange { node, host: "n".into(), range: serde_json::from_value(range).unwrap() }
+    }
+
+    #[test]
+    fn of_a_directory_with_reports_each_file_has_what_was_named_of_it() {
+        let ranges = [
+            range(1, "b", 10, "foreign"),
+            range(1, "a", 5, "zeroed"),
+            range(1, "b", u64::MAX, "foreign"),
+            range(2, "c", 1, "stale"),
+        ];
+        let page = json!(reported_process(&ranges, 1, 0, 0));
+        assert_eq!((&page["total"], &page["verdict"]), (&json!(2), &json!(null)));
+        let [a, b] = &page["files"].as_array().unwrap()[..] else { panic!("{page:#}") };
+        assert_eq!(a["path"], "a");
+        assert_eq!(a["reported"], json!({"wrong_bytes": 5, "classes": {"zeroed": 1}}));
+        assert_eq!(b["reported"], json!({"wrong_bytes": u64::MAX, "classes": {"foreign": 2}}));
+        assert_eq!(json!(reported_process(&ranges, 1, 0, 1))["files"][0]["path"], "b");
+    }
 }

@@ -9,14 +9,13 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{
-    AT_FDCWD, AtFlags, FallocateFlags, FcntlArg, OFlag, PosixFadviseAdvice, fallocate, fcntl,
-    openat, posix_fadvise, readlinkat,
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, openat, posix_fadvise,
+    readlinkat,
 };
 use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use nix::unistd::{UnlinkatFlags, Whence, fsync, ftruncate, lseek, unlinkat};
 
-use super::whole::is_unsupported;
 use super::{
     Access, Fault, Faults, FileType, Links, Listing, OpenDirectory, OpenFile, Sound, Stat,
     SystemCall,
@@ -130,6 +129,9 @@ impl<F: Faults> Disk<F> {
             Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
             Access::Write => OFlag::O_WRONLY,
             Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
+            Access::ReadWrite => OFlag::O_RDWR,
+            Access::ReadWriteAlone => OFlag::O_RDWR | OFlag::O_EXCL,
+            Access::ReadWriteAloneDirect => OFlag::O_RDWR | OFlag::O_EXCL | OFlag::O_DIRECT,
         };
         let flags = access | no_follow(links) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         self.call(SystemCall::Open, || openat(at, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
@@ -142,12 +144,7 @@ impl<F: Faults> Disk<F> {
     ///
     /// `AlreadyExists`, also where the name is a link; else those of the system. A call that was
     /// interrupted is not made again: the file may be there by now.
-    pub(super) fn create(
-        &self,
-        at: &OpenDirectory,
-        name: &OsStr,
-        mode: u32,
-    ) -> io::Result<OpenFile> {
+    pub fn create(&self, at: &OpenDirectory, name: &OsStr, mode: u32) -> io::Result<OpenFile> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let mode = Mode::from_bits_truncate(mode);
         self.once(SystemCall::Create, || openat(at, name, flags | OFlag::O_CLOEXEC, mode))
@@ -179,34 +176,6 @@ impl<F: Faults> Disk<F> {
         })
     }
 
-    /// Takes room for the first bytes of a file, which is at least so long afterwards, where the
-    /// filesystem can do that in a moment; elsewhere nothing is done.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system: `ENOSPC` where there is not so much room.
-    pub fn allocate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
-        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
-        let how = FallocateFlags::empty();
-        match self.call(SystemCall::Allocate, || fallocate(file, how, 0, length)) {
-            Err(error) if is_unsupported(&error) => Ok(()),
-            allocated => allocated,
-        }
-    }
-
-    /// Lets requests to a file that was opened wait for the storage. [`Disk::open`] opens files that
-    /// do not, because of pipes; on some filesystems nothing of a queue is done at once then.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    pub fn let_wait(&self, file: &OpenFile) -> io::Result<()> {
-        self.call(SystemCall::Open, || {
-            let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
-            fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(|_| ())
-        })
-    }
-
     /// Gives a range of a file back to the filesystem; the file keeps its length.
     ///
     /// # Errors
@@ -218,6 +187,16 @@ impl<F: Faults> Disk<F> {
             (offset.try_into().map_err(too_far)?, length.try_into().map_err(too_far)?);
         let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         self.call(SystemCall::Punch, || fallocate(file, how, offset, length))
+    }
+
+    /// Sets the length of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn truncate(&self, file: &OpenFile, length: u64) -> io::Result<()> {
+        let length = length.try_into().map_err(|_| io::Error::from(Errno::EFBIG))?;
+        self.call(SystemCall::Truncate, || ftruncate(file, length))
     }
 
     /// Has a file on the storage.
@@ -282,6 +261,16 @@ impl<F: Faults> Disk<F> {
     pub fn free_bytes(&self, file: &OpenFile) -> io::Result<u64> {
         let space = self.call(SystemCall::Stat, || fstatvfs(file))?;
         Ok(space.blocks_available().saturating_mul(space.fragment_size()))
+    }
+
+    /// The length of a file or of a block device, whose attributes do not say it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn length(&self, file: &OpenFile) -> io::Result<u64> {
+        let end = self.call(SystemCall::Stat, || lseek(&file.0, 0, Whence::SeekEnd))?;
+        Ok(u64::try_from(end).unwrap_or_default())
     }
 
     /// The attributes of what a path below a directory names.

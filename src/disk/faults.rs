@@ -19,6 +19,8 @@ pub enum SystemCall {
     Allocate,
     /// Punching a hole.
     Punch,
+    /// Setting the length of a file.
+    Truncate,
     /// Having a file or a directory on the storage.
     Sync,
     /// Closing a duplicate of a descriptor, to hear what was not stored.

@@ -36,6 +36,12 @@ pub enum Access {
     Write,
     /// To write past it.
     WriteDirect,
+    /// To read and to write, through the page cache.
+    ReadWrite,
+    /// The same, and of a block device nobody else may: not a mount, not another device.
+    ReadWriteAlone,
+    /// The same past the page cache.
+    ReadWriteAloneDirect,
 }
 
 /// What becomes of a link at the end of a path.
@@ -102,6 +108,8 @@ pub struct Stat {
     pub links: u64,
     /// Its length.
     pub length: u64,
+    /// Its own number, where it is a block device.
+    pub block_device: Option<u64>,
     /// Whose it is.
     pub owner: u32,
     /// When its content changed, in nanoseconds since 1970.
@@ -129,6 +137,7 @@ impl From<FileStat> for Stat {
             inode: stat.st_ino,
             links: links(&stat),
             length: u64::try_from(stat.st_size).unwrap_or_default(),
+            block_device: (stat.st_mode & libc::S_IFMT == libc::S_IFBLK).then_some(stat.st_rdev),
             owner: stat.st_uid,
             modified_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
             changed_ns: ns(stat.st_ctime, stat.st_ctime_nsec),

@@ -1,7 +1,7 @@
 //! Counters of what has happened: they only go up.
 //!
 //! One operation of every `TIMED_EVERY` is timed. To time all would be a second look at the clock
-//! for each, half a hundredth of what a read of 4 KiB takes; for the mean, some are enough.
+//! for each, 0.5 % of a read of 4 KiB and more; for the mean, some are enough.
 
 use std::time::{Duration, Instant};
 

@@ -186,7 +186,8 @@ impl<F: Send + Sync> SharedFile<F> {
         }
     }
 
-    /// The next part for a thread that holds the file. Where there is none, nobody else takes it up.
+    /// The next part for a thread that holds the file. Where there is none, nobody else takes it
+    /// up.
     fn next_part<W: Work<OpenFile = F>>(
         &self,
         work: &W,

@@ -23,8 +23,9 @@
 //! [`disk`](crate::disk), below a directory that was opened once.
 //!
 //! Memory does not depend on the size of the dataset or of its files, right or wrong: each thread
-//! has a block, and a verified file what its judge remembers, plus at most two parts of 16 MiB for
-//! each thread while threads share a file whose bytes are nobody's.
+//! has a block, or one more than it has requests under way, and a verified file what its judge
+//! remembers, plus at most two parts of 16 MiB for each thread while threads share a file whose
+//! bytes are nobody's.
 //!
 //! This layer prints nothing and knows no FUSE. What goes wrong with one file is noted with its
 //! path ([`FailureLog`]), and the others are still done.
@@ -46,6 +47,7 @@ mod progress;
 mod publish;
 #[cfg(test)]
 mod queue_tests;
+mod raid;
 mod rank;
 mod reporter;
 mod reports;
@@ -79,6 +81,11 @@ pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
+pub use raid::{
+    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
+    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
+    raid_write,
+};
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
 pub use reports::read_reports;

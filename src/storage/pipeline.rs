@@ -7,9 +7,9 @@
 //!   read    idle ─→ submit ─→ … ─→ answer ─→ wait for those before ─→ take ─→ idle
 //! ```
 //!
-//! There is one buffer more than requests may be under way: while the storage is at all of them, the
-//! thread makes the next block, or compares the last one. Blocks are written in whatever order the
-//! storage likes; those that are read are taken in their order, as a file's judge needs them.
+//! There is one buffer more than requests may be under way: while the storage is at all of them,
+//! the thread makes the next block, or compares the last one. Blocks are written in whatever order
+//! the storage likes; those that are read are taken in their order, as a file's judge needs them.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

@@ -113,7 +113,8 @@ proptest! {
             judged_on(Disk::real(), directory.path(), &dataset, one)
         );
         // What is right stays, and what is not is made again.
-        let again = WriteOptions { existing: Existing::Resume, transfer: Transfer::Cached, ..options };
+        let cached = WriteOptions { transfer: Transfer::Cached, ..options };
+        let again = WriteOptions { existing: Existing::Resume, ..cached };
         let disk = Disk::new(Disorder::new(seed));
         let (failures, _) = written_on(disk, directory.path(), &dataset, (again, &stop));
         prop_assert_eq!(failures.total, 0);

@@ -33,7 +33,9 @@ pub struct TooManyBuffers {
 /// compared, and a call costs little against it.
 const CACHED_BLOCK_BYTES: usize = 256 << 10;
 /// The same past the page cache, where each is a request to the storage.
-const DIRECT_BLOCK_BYTES: usize = 4 << 20;
+const DIRECT_BLOCK_BYTES: usize = 1 << 20;
+/// How many of those are under way, as measured: `docs/performance.md`.
+const DIRECT_DEPTH: u32 = 16;
 /// What the buffers of all threads may take.
 const BUFFER_BYTES_MAX: u128 = 4 << 30;
 
@@ -62,18 +64,22 @@ impl Requests {
     ) -> Result<Self, TooManyBuffers> {
         let standard = Self::standard(transfer);
         let block_bytes = block_bytes.unwrap_or(standard.block_bytes);
-        let requests = Self { block_bytes, depth: depth.unwrap_or(standard.depth) };
+        let asked = |depth| Self { block_bytes, depth };
+        // A depth that nobody has asked for is as large as the memory allows.
+        let mut requests = asked(depth.unwrap_or(standard.depth));
+        while depth.is_none() && requests.are_many() && requests.check(threads).is_err() {
+            requests = asked(requests.depth / 2);
+        }
         requests.check(threads).map(|()| requests)
     }
 
     /// What serves best.
     #[must_use]
     pub fn standard(transfer: Transfer) -> Self {
-        let block_bytes = match transfer {
-            Transfer::Cached => CACHED_BLOCK_BYTES,
-            Transfer::Direct => DIRECT_BLOCK_BYTES,
-        };
-        Self { block_bytes, depth: 1 }
+        match transfer {
+            Transfer::Cached => Self { block_bytes: CACHED_BLOCK_BYTES, depth: 1 },
+            Transfer::Direct => Self { block_bytes: DIRECT_BLOCK_BYTES, depth: DIRECT_DEPTH },
+        }
     }
 
     /// What one request takes at most.

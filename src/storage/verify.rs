@@ -6,6 +6,7 @@
 //! others as soon as it has judged them.
 
 mod marks;
+mod parts;
 
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -17,22 +18,22 @@ use std::thread;
 use std::time::Duration;
 
 use super::block_file::{drop_cache, open_to_read};
-use super::crew::{CrewNotes, PART_BYTES, Work, work_through};
-use super::file_judge::{FileJudge, absent, recognise_block};
+use super::crew::{CrewNotes, Work, work_through};
+use super::file_judge::{FileJudge, absent};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::outcome::FileFailure;
-use super::pipeline::Pipeline;
 use super::resume_state::{Marks, ResumeState, ResumeStateError, Walk};
 use super::sample::Chosen;
 use super::{Progress, Requests, Root, Sample, Share, StopFlag, Transfer, walk};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
 use crate::numa::Placement;
-use crate::overlay::{ExtentMap, Recogniser};
+use crate::overlay::ExtentMap;
 use crate::report::{JudgedFile, Phase};
 use crate::verdict::Judge;
+use parts::Reader;
 
 /// How to verify.
 #[derive(Clone, Copy, Debug)]
@@ -175,27 +176,12 @@ struct Reading<'a> {
     judging: InOrder<ExtentMap, FileJudge<'a>>,
 }
 
-/// What a thread reads with, and what it knows of the part whose blocks are coming.
-struct Reader<F: Faults> {
-    blocks: Pipeline<F>,
-    part: PartSoFar,
-}
-
-#[derive(Default)]
-struct PartSoFar {
-    extents: ExtentMap,
-    /// The file ended, or could not be read: what comes after that does not count.
-    ended: bool,
-}
-
 impl<'a, F: Faults> Work for Verifier<'a, F> {
     type OpenFile = Reading<'a>;
     type Tools = Reader<F>;
 
     fn tools(&self) -> Reader<F> {
-        let VerifyOptions { transfer, requests, .. } = self.options;
-        let blocks = Pipeline::new(&self.root.disk, transfer, requests);
-        Reader { blocks, part: PartSoFar::default() }
+        Reader::new(&self.root.disk, self.options)
     }
 
     fn open(&self, position: u64, _: &mut Reader<F>) -> Option<(Reading<'a>, u64)> {
@@ -240,29 +226,11 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 
     fn part(&self, reading: &Reading<'a>, part: Range<u64>, reader: &mut Reader<F>) {
-        let Reader { blocks, part: so_far } = reader;
-        let mut left = part;
-        while !left.is_empty() && !self.stop.is_set() {
-            if reading.failure.get().is_some() {
-                // The rest is of no use. Others may wait for this part's turn all the same.
-                blocks.finish_reads(&mut |range, read| {
-                    self.recognise(reading, so_far, range, read);
-                });
-                return self.bring(reading, so_far, left.end);
-            }
-            let block = blocks.first_block(&left);
-            left.start = block.end;
-            blocks.read(&reading.file, block, &mut |range, read| {
-                self.recognise(reading, so_far, range, read);
-            });
-        }
+        self.read_part(reading, part, reader);
     }
 
     fn settle(&self, reading: &Reading<'a>, reader: &mut Reader<F>) {
-        let Reader { blocks, part: so_far } = reader;
-        blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
-        *so_far = PartSoFar::default();
-        self.progress.note_queue(blocks.refusal());
+        self.finish_part(reading, reader);
     }
 
     fn close(&self, reading: Reading<'a>) -> Option<(Reading<'a>, u64)> {
@@ -285,49 +253,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 }
 
-impl<'a, F: Faults> Verifier<'a, F> {
-    /// Recognises a block that was read. The last one of a part has it brought to the judge.
-    fn recognise(
-        &self,
-        reading: &Reading<'a>,
-        so_far: &mut PartSoFar,
-        range: Range<u64>,
-        read: io::Result<&[u8]>,
-    ) {
-        if self.stop.is_set() {
-            return;
-        }
-        match read {
-            Ok(block) => {
-                if !so_far.ended && !block.is_empty() {
-                    let dataset = self.share.dataset();
-                    let is_known =
-                        |address: &Address| dataset.has_block(address.file, address.block);
-                    let recogniser = Recogniser { content: self.content, is_known: &is_known };
-                    let block = (range.start, block);
-                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
-                    self.progress.bytes(block.1.len() as u64);
-                }
-                // It became shorter while it was read.
-                so_far.ended |= (block.len() as u64) < range.end - range.start;
-            }
-            Err(error) => {
-                let _ = reading.failure.set(error);
-                so_far.ended = true;
-            }
-        }
-        if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
-            self.bring(reading, so_far, range.end);
-        }
-    }
-
-    /// Brings the part that ends somewhere to the file's judge.
-    fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
-        let PartSoFar { extents, .. } = std::mem::take(so_far);
-        let number = (end - 1) / PART_BYTES;
-        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
-    }
-
+impl<F: Faults> Verifier<'_, F> {
     /// The file and its attributes; `None` where there is none.
     fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
         let VerifyOptions { transfer, drop_cache, .. } = self.options;

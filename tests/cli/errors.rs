@@ -344,6 +344,31 @@ fn threads() {
 }
 
 #[test]
+fn queues() {
+    for command in ["write", "verify"] {
+        let refused = |options: &[&str], named: &[&str]| {
+            // A directory that is there, and stays empty.
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().to_str().unwrap();
+            let output = run(&[&[command], options, &[path]].concat());
+            assert_refused(&output, WRONG_USAGE, named);
+            assert_eq!(std::fs::read_dir(path).unwrap().count(), 0, "{options:?}");
+        };
+        for depth in ["0", "1025", "-1", "x", ""] {
+            refused(&[&format!("--queue-depth={depth}")], &["--queue-depth", "from 1 to 1024"]);
+        }
+        for block in ["0", "4095", "5000", "16M1", "32M", "x"] {
+            let option = format!("--block-size={block}");
+            refused(&[&option], &["--block-size", block, "a multiple of 4K from 4K to 16M"]);
+        }
+        refused(
+            &["--threads=100", "--queue-depth=1000", "--block-size=1M"],
+            &["--queue-depth '1000'", "100 threads", "at most 4096 MiB together"],
+        );
+    }
+}
+
+#[test]
 fn subcommands() {
     assert_refused(&run(&["nonsense"]), WRONG_USAGE, &["'nonsense'"]);
     assert_eq!(code(run(&[]).status), WRONG_USAGE);

@@ -15,6 +15,7 @@ mod fs_model;
 mod limits;
 mod long_sums;
 mod maps;
+mod marks;
 mod names_model;
 mod read_streams;
 mod reset_and_forget;

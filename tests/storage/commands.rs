@@ -17,6 +17,15 @@ use crate::common::wait_for;
 
 const DATASET: &str = "--seed 42 --nodes 3 -n 4 -s 100001";
 
+/// One request at a time, and many, through the page cache and past it. (Where that is not
+/// possible, all files fail, and say so.)
+const QUEUES: [&[&str]; 4] = [
+    &[],
+    &["--queue-depth=4", "--block-size=64K"],
+    &["--queue-depth=32", "--block-size=4K"],
+    &["--queue-depth=32", "--block-size=64K", "--direct-io"],
+];
+
 #[test]
 fn what_is_written_is_verified_and_summed() {
     for more in [&["-t", "1"][..], &["-t", "2"], &["-t", "30"], &["--fsync"]] {
@@ -62,8 +71,14 @@ fn direct_io_keeps_the_exact_size() {
     assert_eq!(written.code, Some(0), "{}", written.stderr);
     let length = fs::metadata(directory.path().join("node_0/process_0/file_2")).unwrap().len();
     assert_eq!(length, 5_000_001);
-    for more in [&["--direct-io"][..], &[], &["--drop-cache", "--direct-io"]] {
+    let asked = [&["--direct-io"][..], &["--drop-cache", "--direct-io"]];
+    for more in asked.into_iter().chain(QUEUES) {
         assert_eq!(verify(dataset, more, directory.path()).0, Some(0), "{more:?}");
+    }
+    for more in QUEUES {
+        let again = [&["--overwrite", "-t", "2"], more].concat();
+        write(dataset, &again, directory.path());
+        assert_eq!(verify(dataset, &[], directory.path()).0, Some(0), "{more:?}");
     }
 }
 
@@ -168,13 +183,13 @@ fn large_files_are_resumed_by_all_threads() {
     let dataset = "--seed 42 -n 2 -s 70000001";
     write(dataset, &[], directory.path());
     let path = |name: &str| directory.path().join("node_0/process_0").join(name);
-    for direct in [&[][..], &["--direct-io"]] {
+    for queue in QUEUES {
         for offset in [0, 16 << 20, 40_000_000, 70_000_000] {
             let kept = fs::metadata(path("file_0")).unwrap().ino();
             let mut bytes = fs::read(path("file_1")).unwrap();
             bytes[offset] ^= 1;
             fs::write(path("file_1"), bytes).unwrap();
-            let more = [&["--resume", "-t", "3"], direct].concat();
+            let more = [&["--resume", "-t", "3"], queue].concat();
             let resumed = run("write", dataset, &more, directory.path());
             if resumed.code == Some(3) && resumed.stderr.contains("O_DIRECT") {
                 return;
@@ -263,20 +278,22 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 
 #[test]
 fn no_temporary_file_is_left_by_an_interruption_and_resume_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
     let dataset = "--seed 42 -n 40 -s 20M";
-    let words = ["write"].into_iter().chain(dataset.split(' '));
-    // Not SIGINT: a shell without job control starts what is in its background with that ignored.
-    let run = signalled(seedfs(words).arg(directory.path()), Signal::SIGTERM, directory.path());
-    assert_eq!(run.code, Some(130), "{}", run.stderr);
-    assert!(run.stderr.contains("--resume"), "{}", run.stderr);
-    let (code, document) = verify(dataset, &[], directory.path());
-    assert_eq!(code, Some(1));
-    assert_eq!(document["unexpected_total"], 0, "{document}");
-    let files = &document["files"];
-    assert_eq!((&files["incomplete"], &files["mismatch"]), (&0.into(), &0.into()));
-    write(dataset, &["--resume"], directory.path());
-    assert_eq!(verify(dataset, &[], directory.path()).0, Some(0));
+    for queue in [QUEUES[0], QUEUES[1]] {
+        let directory = tempfile::tempdir().unwrap();
+        let words = ["write"].into_iter().chain(dataset.split(' ')).chain(queue.iter().copied());
+        // Not SIGINT: a shell without job control starts its background with that ignored.
+        let run = signalled(seedfs(words).arg(directory.path()), Signal::SIGTERM, directory.path());
+        assert_eq!(run.code, Some(130), "{}", run.stderr);
+        assert!(run.stderr.contains("--resume"), "{}", run.stderr);
+        let (code, document) = verify(dataset, &[], directory.path());
+        assert_eq!(code, Some(1));
+        assert_eq!(document["unexpected_total"], 0, "{document}");
+        let files = &document["files"];
+        assert_eq!((&files["incomplete"], &files["mismatch"]), (&0.into(), &0.into()));
+        write(dataset, &["--resume"], directory.path());
+        assert_eq!(verify(dataset, &[], directory.path()).0, Some(0));
+    }
 }
 
 /// `SEEDFS_KILL_ROUNDS=50 cargo test --test storage_commands killed` is the long form.
@@ -285,13 +302,14 @@ fn killed_at_any_moment_and_resumed_it_is_whole() {
     let rounds = std::env::var("SEEDFS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok());
     let dataset = "--seed 42 -n 30 -s 3M";
     let mut kills = 0;
-    for round in 0..rounds.unwrap_or(10_u64) {
+    for (round, queue) in (0..rounds.unwrap_or(12_u64)).zip(QUEUES.into_iter().cycle()) {
         let directory = tempfile::tempdir().unwrap();
         // Different moments, from before the first file to about the last.
         let mut wait = Duration::from_micros(500 + round * 7919 % 97 * 3000);
         for mode in [&[][..], &["--resume"]] {
             let words = ["write", "-q"].into_iter().chain(dataset.split(' '));
-            let mut child = seedfs(words).args(mode).arg(directory.path()).spawn().unwrap();
+            let mut child =
+                seedfs(words).args(mode).args(queue).arg(directory.path()).spawn().unwrap();
             thread::sleep(wait);
             child.kill().unwrap();
             kills += u64::from(child.wait().unwrap().code().is_none());

@@ -15,4 +15,5 @@ mod crash;
 mod damage;
 mod full;
 mod hostile;
+mod raid;
 mod reports;

@@ -61,7 +61,10 @@ export class ProcessView {
   }
 
   row(file, openPath) {
-    const wrong = file.bytes ? file.bytes.wrong + file.bytes.extra : 0;
+    const reported = file.reported;
+    const wrong = file.bytes ? file.bytes.wrong + file.bytes.extra : reported?.wrong_bytes ?? 0;
+    const classes = Object.entries(reported?.classes ?? {})
+      .map(([name, number]) => `${count(number)} ${name}`).join(", ");
     return {
       class: [file.verdict === "mismatch" ? "bad" : "", file.path === openPath ? "selected" : ""]
         .join(" ").trim(),
@@ -73,7 +76,7 @@ export class ProcessView {
           }, plain(file.path)),
         },
         { value: verdict(file.verdict) },
-        { value: file.bytes ? stackOf(STATES, file.bytes, "small-stack") : "" },
+        { value: file.bytes ? stackOf(STATES, file.bytes, "small-stack") : classes },
         { value: file.bytes ? bytes(file.bytes.expected) : "", number: true },
         { value: wrong > 0 ? bytes(wrong) : "–", number: true },
       ],

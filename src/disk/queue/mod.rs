@@ -11,10 +11,11 @@
 //! is, and a ring that fails is no failure of theirs.
 //!
 //! Faults are asked for each request as for each plain call: one that fails before it is made never
-//! reaches the kernel, one that fails afterwards does. `EINTR` makes a request again. `EAGAIN`, from
-//! filesystems that cannot do without waiting, makes it a plain call.
+//! reaches the kernel, one that fails afterwards does. `EINTR` makes a request again. `EAGAIN`,
+//! from filesystems that cannot do without waiting, makes it a plain call.
 
 mod buffer;
+mod files;
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -102,8 +103,8 @@ struct Accepted<T> {
     failing: Option<i32>,
 }
 
-/// The kernel hears of requests when they have so many bytes together, or somebody waits: telling it
-/// of each costs more than small ones themselves.
+/// The kernel hears of requests when they have so many bytes together, or somebody waits: telling
+/// it of each costs more than small ones themselves.
 const TOLD_BYTES: usize = 128 << 10;
 
 /// How often somebody looks for answers of a ring that is broken.
@@ -150,8 +151,8 @@ impl<F: Faults, T> RequestQueue<F, T> {
         self.refusal.as_ref()
     }
 
-    /// Makes buffers for this queue. Where a ring can have them registered, the kernel need not look
-    /// up their pages for each request; where it may not, they serve as they are.
+    /// Makes buffers for this queue. Where a ring can have them registered, the kernel need not
+    /// look up their pages for each request; where it may not, they serve as they are.
     #[must_use]
     pub fn buffers(&mut self, count: usize, length: usize) -> Vec<AlignedBuffer> {
         let mut buffers: Vec<_> = (0..count).map(|_| AlignedBuffer::new(length)).collect();

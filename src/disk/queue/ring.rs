@@ -62,7 +62,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Puts a request where the kernel will find it, if there is room: the first bytes of its range.
+    /// Puts a request where the kernel will find it, if there is room: the first bytes of its
+    /// range.
     ///
     /// # Safety
     ///
