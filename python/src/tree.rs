@@ -12,7 +12,7 @@ use seedfs::dataset::Dataset;
 use seedfs::disk::Disk;
 use seedfs::numa::Placement;
 use seedfs::storage::{
-    self, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
+    self, Patience, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
     VerifyWatch,
 };
 
@@ -58,6 +58,7 @@ pub(crate) fn verify(
         sample: Sample::new(how.sample).map_err(|error| refuse(format!("sample: {error}")))?,
         stop_after: stop_after
             .map_err(|_| PyValueError::new_err("stop_after: expected 1 or more"))?,
+        patience: Patience::default(),
     };
     let share = Share::new(dataset, how.node);
     let document = py.detach(|| run(share, directory, options))?;

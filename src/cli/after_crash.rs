@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::storage_args::{Interruption, name_failures};
-use super::verify::{Outputs, VerifyArguments};
+use super::verify::{Outputs, VerifyArguments, print};
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
 use crate::disk::Disk;
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &VerifyArguments, journal: &Path) -> Result<ExitCod
         generations(&dataset, replayed.header.passes).map_err(|error| refuse(&error))?;
     let node = replayed.header.node;
     let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
-    let directory = arguments.targets.only()?;
+    let directory = arguments.targets.only("--after-crash")?;
     let root = Root::open(Disk::real(), directory).map_err(|error| {
         let shown = directory.display();
         Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &VerifyArguments, journal: &Path) -> Result<ExitCod
     let interrupted = interruption.happened();
     arguments.progress.conclude("", "read", &progress);
     let report = report(&found, &replayed, (directory, journal), (interrupted, &progress));
-    outputs.write(arguments, &report.document(), || describe(&report))?;
+    print(arguments, &outputs, report.document(), || describe(&report))?;
     name_failures(&found.failures);
     Ok(if report.totals.is_broken() {
         BAD_VERDICT.into()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -10,32 +10,34 @@ use std::time::Duration;
 use super::progress::duration;
 use super::reporting::totals;
 use super::status::StatusArguments;
+use super::target_lines::describe_targets;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain, storage_args::Interruption};
 use crate::disk::Disk;
 use crate::report::{Cluster, ClusterNode, ClusterRun, FileRange, NodeRange, OtherRun, RunCommand};
-use crate::storage::{ClusterStatus, Root, read_reports};
+use crate::storage::{ClusterStatus, Root, read_reports_in};
 use crate::verdict::{Class, Verdict};
 
 /// Shows the merged status once, or again every second until all are done or it is interrupted.
 pub(super) fn run(
-    directory: &Path,
+    directories: &[PathBuf],
     first: Cluster,
     arguments: &StatusArguments,
 ) -> Result<ExitCode, Failure> {
     let mut cluster = first;
-    show(directory, &cluster, arguments)?;
+    let shown = shown(directories);
+    show(&shown, &cluster, arguments)?;
     if !arguments.watch {
         return Ok(exit_code(&cluster));
     }
     let interruption = Interruption::new()?;
     while !cluster.is_over() && !interruption.stop().is_set() {
         thread::sleep(Duration::from_secs(1));
-        let now = read(directory)?;
+        let now = read(directories)?;
         if now.is_empty() {
             break;
         }
         cluster = now;
-        show(directory, &cluster, arguments)?;
+        show(&shown, &cluster, arguments)?;
     }
     if interruption.happened() && !cluster.is_over() {
         return Ok(INTERRUPTED.into());
@@ -57,14 +59,22 @@ fn exit_code(cluster: &Cluster) -> ExitCode {
     if cluster.runs.iter().any(is_bad) { BAD_VERDICT.into() } else { ExitCode::SUCCESS }
 }
 
-/// All reports in a directory.
-pub(super) fn read(directory: &Path) -> Result<Cluster, Failure> {
-    Root::open(Disk::real(), directory)
-        .and_then(|root| read_reports(&root))
-        .map_err(|error| Failure::system(format!("cannot read '{}': {error}", directory.display())))
+/// All reports in some directories.
+pub(super) fn read(directories: &[PathBuf]) -> Result<Cluster, Failure> {
+    let open = |directory: &PathBuf| Root::open(Disk::real(), directory);
+    let roots = directories.iter().map(open).collect::<io::Result<Vec<_>>>();
+    roots
+        .and_then(|roots| read_reports_in(&roots))
+        .map_err(|error| Failure::system(format!("cannot read '{}': {error}", shown(directories))))
 }
 
-fn show(directory: &Path, cluster: &Cluster, arguments: &StatusArguments) -> Result<(), Failure> {
+/// The directories, as they were typed.
+pub(super) fn shown(directories: &[PathBuf]) -> String {
+    let shown = directories.iter().map(|directory| directory.display().to_string());
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn show(directory: &str, cluster: &Cluster, arguments: &StatusArguments) -> Result<(), Failure> {
     let mut text = String::new();
     if arguments.json {
         text = serde_json::to_string(&ClusterStatus::new(cluster)).unwrap_or_default();
@@ -83,9 +93,8 @@ fn show(directory: &Path, cluster: &Cluster, arguments: &StatusArguments) -> Res
 }
 
 /// The status for people. Writing to a string does not fail.
-fn describe(text: &mut String, directory: &Path, cluster: &Cluster) {
-    let shown = directory.display().to_string();
-    let shown = plain(&shown);
+fn describe(text: &mut String, directory: &str, cluster: &Cluster) {
+    let shown = plain(directory);
     if cluster.runs.is_empty() {
         let _ = writeln!(text, "{shown}: no report that can be read");
     }
@@ -123,6 +132,7 @@ const SHOWN_RANGES: usize = 20;
 fn describe_run(text: &mut String, run: &ClusterRun) {
     for node in &run.nodes {
         describe_node(text, node);
+        describe_targets(text, "    ", &node.report);
     }
     let missing = run.node_states.missing;
     if missing > 0 && run.command != RunCommand::Mount {
@@ -140,10 +150,13 @@ fn describe_run(text: &mut String, run: &ClusterRun) {
         }
     }
     let ranges = &run.wrong.ranges;
-    for NodeRange { node, range: FileRange { path, range }, .. } in ranges.iter().take(SHOWN_RANGES)
-    {
+    for found in ranges.iter().take(SHOWN_RANGES) {
+        let NodeRange { node, range: FileRange { path, target, range }, .. } = found;
         let (offset, length, class) = (range.offset, range.length, range.class.name());
-        let path = plain(path);
+        let path = match target {
+            Some(target) => plain(&format!("{target}/{path}")).into_owned(),
+            None => plain(path).into_owned(),
+        };
         let _ = write!(text, "    node {node}: {path} at {offset}, {length} bytes: {class}");
         if let Some(source) = &range.source {
             let _ = write!(text, ", from {}", plain(&source.to_string()));

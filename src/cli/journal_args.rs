@@ -9,9 +9,7 @@ use super::Failure;
 use super::values::{number, size};
 use crate::dataset::Dataset;
 use crate::disk::Disk;
-use crate::storage::{
-    Journal, JournalOf, Output, Recording, Rhythm, Share, WriteOptions, generations,
-};
+use crate::storage::{Journal, JournalOf, Output, Rhythm, Share, WriteOptions, generations};
 
 /// When to sync, and what to remember.
 #[derive(Clone, Debug, Args)]
@@ -101,8 +99,20 @@ impl JournalArguments {
             .map_err(|error| Failure::usage(format!("--journal '{}': {error}", path.display())))
     }
 
-    /// Who hears of what is written.
-    pub(super) fn recording(journal: Option<&Journal>, rhythm: Rhythm) -> Recording<'_> {
-        Recording { journal, rhythm }
+    /// Refuses what one directory is needed for.
+    pub(super) fn refuse_with_several(&self) -> Result<(), Failure> {
+        let one = [
+            (self.sync_every.is_some(), "--sync-every"),
+            (self.sync_at_end, "--sync-at-end"),
+            (self.journal.is_some(), "--journal"),
+            (self.passes > NonZeroU16::MIN, "--passes"),
+        ];
+        match one.iter().find(|(is_there, _)| *is_there) {
+            None => Ok(()),
+            Some((_, option)) => Err(Failure::usage(format!(
+                "{option}: the files are spread over targets; expected one directory, without \
+                 --spread and --copies"
+            ))),
+        }
     }
 }

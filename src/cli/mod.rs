@@ -43,6 +43,7 @@ mod reset;
 mod status;
 mod storage_args;
 mod sums;
+mod target_lines;
 mod top;
 mod umount;
 mod values;

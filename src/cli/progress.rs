@@ -157,7 +157,7 @@ impl Watch<'_> {
 /// A bar that is drawn again and again, as wide as its words leave room on the terminal, and goes
 /// in the end.
 fn bar(name: &str, progress: &Progress) -> ProgressBar {
-    let total = u64::try_from(progress.bytes_total).unwrap_or(u64::MAX);
+    let total = u64::try_from(progress.bytes_total()).unwrap_or(u64::MAX);
     let bar = ProgressBar::new(total).with_prefix(name.to_owned());
     match ProgressStyle::with_template("{prefix}[{wide_bar}] {percent} %, {msg}") {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),

@@ -12,7 +12,7 @@ use crate::disk::Disk;
 use crate::report::{ClusterRun, Phase, RunCommand, RunErrors, RunReport};
 use crate::storage::{
     EarlierReport, FileFailure, Findings, Progress, Publisher, Reporter, Root, Share, StatusKeeper,
-    Textfile, find_job, read_reports,
+    TargetTally, Textfile, find_job, read_reports,
 };
 
 /// Where reports go.
@@ -43,6 +43,8 @@ pub(super) struct ReportedRun<'a> {
     pub(super) progress: &'a Progress,
     /// What becomes of the report of an earlier run.
     pub(super) earlier: EarlierReport,
+    /// Its targets, where it has several.
+    pub(super) targets: &'a [&'a TargetTally],
 }
 
 /// The reports of one run. None of them that cannot be written stops it.
@@ -51,50 +53,57 @@ pub(super) struct Reporting<'a> {
     reporter: Reporter<'a>,
     /// The file of earlier versions, for `write`.
     node_status: Option<StatusKeeper<'a>>,
-    publisher: Option<Publisher>,
+    publishers: Vec<Publisher>,
     textfile: Option<(Textfile, &'a Path)>,
-    place: Option<Root>,
+    places: Vec<Root>,
     quiet: bool,
     warned: AtomicBool,
 }
 
 impl ReportArguments {
     /// Opens what is written to: a directory that was named and is not there is refused, and all
-    /// else only warned of.
+    /// else only warned of. Where files are in several directories, each has the reports.
     pub(super) fn begin<'a>(
         &'a self,
         run: ReportedRun<'a>,
-        root: &'a Root,
+        roots: &[&'a Root],
         quiet: bool,
     ) -> Result<Reporting<'a>, Failure> {
         let job = find_job(|name| std::env::var(name).ok());
-        let ReportedRun { command, share, threads, progress, earlier } = run;
-        let reporter = Reporter::new(command, share, root.path(), (threads, job), progress);
-        let place = match &self.publish {
-            Some(path) => Some(Root::open(Disk::real(), path).map_err(|error| {
+        let ReportedRun { command, share, threads, progress, earlier, targets } = run;
+        let paths = roots.iter().map(|root| root.path().display().to_string());
+        let shown = paths.collect::<Vec<_>>().join(" ");
+        let reporter = Reporter::new(command, share, shown.as_ref(), (threads, job), progress)
+            .with_targets(targets.to_vec());
+        let places = match &self.publish {
+            Some(path) => vec![Root::open(Disk::real(), path).map_err(|error| {
                 let shown = path.display();
                 Failure::usage(format!(
                     "--publish '{shown}': {error}; expected an existing directory"
                 ))
-            })?),
-            None if self.no_publish => None,
-            None => Root::open(Disk::real(), root.path()).ok(),
+            })?],
+            None if self.no_publish => Vec::new(),
+            None => {
+                let open = |root: &&Root| Root::open(Disk::real(), root.path()).ok();
+                roots.iter().filter_map(open).collect()
+            }
         };
         let node = share.node().map_or(0, u32::from);
-        let keeps_status = command == RunCommand::Write && !self.no_publish;
+        let status_in = roots.first().filter(|_| command == RunCommand::Write && !self.no_publish);
         let mut reporting = Reporting {
             run,
             reporter,
-            node_status: keeps_status.then(|| StatusKeeper::new(root, node, earlier)),
-            publisher: None,
+            node_status: status_in.map(|root| StatusKeeper::new(root, node, earlier)),
+            publishers: Vec::new(),
             textfile: self.textfile()?,
-            place,
+            places,
             quiet,
             warned: AtomicBool::new(false),
         };
-        if let Some(place) = &reporting.place {
-            match Publisher::open(place, share.dataset(), (command, node), earlier) {
-                Ok(publisher) => reporting.publisher = Some(publisher),
+        let open = |place: &Root| Publisher::open(place, share.dataset(), (command, node), earlier);
+        for opened in reporting.places.iter().map(open).collect::<Vec<_>>() {
+            match opened {
+                Ok(publisher) => reporting.publishers.push(publisher),
                 Err(error) => reporting.warn("in '.seedfs'", &error),
             }
         }
@@ -133,14 +142,29 @@ impl Reporting<'_> {
     }
 
     /// Reports how it has ended: with these files that could not be written or read.
-    pub(super) fn end(&self, failures: &Findings<FileFailure>, interrupted: bool) {
-        let first = failures.listed.first().map(|first| format!("{}: {}", first.path, first.error));
+    pub(super) fn end(&self, failures: &Findings<FileFailure>, interrupted: bool) -> RunReport {
+        let path = |failure: &FileFailure| match &failure.target {
+            Some(target) => format!("{target}/{}", failure.path),
+            None => failure.path.clone(),
+        };
+        let first = failures.listed.first();
+        let first = first.map(|failure| format!("{}: {}", path(failure), failure.error));
+        let failed = self.run.targets.iter().filter_map(|target| {
+            Some(format!("the target {} has failed: {}", target.name(), target.why_failed()?))
+        });
+        let failed: Vec<String> = failed.collect();
         let errors = RunErrors {
-            total: failures.total + u64::from(interrupted),
-            first: first.or_else(|| interrupted.then(|| "interrupted".to_owned())),
+            total: failures.total + failed.len() as u64 + u64::from(interrupted),
+            first: failed
+                .into_iter()
+                .next()
+                .or(first)
+                .or_else(|| interrupted.then(|| "interrupted".to_owned())),
         };
         let phase = if errors.total > 0 { Phase::Failed } else { Phase::Done };
-        self.put(&self.reporter.last_report(phase, errors));
+        let last = self.reporter.last_report(phase, errors);
+        self.put(&last);
+        last
     }
 
     /// Reports that it could not go on.
@@ -155,10 +179,10 @@ impl Reporting<'_> {
         {
             self.warn(&format!("'{}'", keeper.name().display()), &error);
         }
-        if let Some(publisher) = &self.publisher
-            && let Err(error) = publisher.publish(report)
-        {
-            self.warn(&format!("'{}'", publisher.shown()), &error);
+        for publisher in &self.publishers {
+            if let Err(error) = publisher.publish(report) {
+                self.warn(&format!("'{}'", publisher.shown()), &error);
+            }
         }
         if let Some((textfile, path)) = &self.textfile
             && let Err(error) = textfile.replace(report)
@@ -180,7 +204,8 @@ impl Reporting<'_> {
     /// What all nodes have done so far, on the first of many.
     pub(super) fn conclude(&self) {
         let is_first = self.run.share.node() == Some(0);
-        let Some(place) = self.place.as_ref().filter(|_| is_first && !self.quiet) else { return };
+        let first = self.places.first().filter(|_| is_first && !self.quiet);
+        let Some(place) = first else { return };
         let Ok(cluster) = read_reports(place) else { return };
         if let Some(run) = cluster.run(self.run.command) {
             let _ = writeln!(io::stderr(), "all nodes: {}", totals(run));

@@ -32,30 +32,35 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) watch: bool,
 
-    /// Where it is mounted, or the directory that runs report to; without it, the only seedfs that
-    /// is mounted
+    /// Where it is mounted, or the directory that runs report to, or the several that the files are
+    /// spread over; without it, the only seedfs that is mounted
     #[arg(value_name = "MOUNT|DIR")]
-    mount: Option<PathBuf>,
+    places: Vec<PathBuf>,
 }
 
 /// How many wrong ranges are shown.
 const SHOWN_RANGES: usize = 5;
 
 pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
-    let named = arguments.mount.as_deref();
-    if let Some(path) = named
-        && mount_target::named_mount(path, Accepted::Inside)?.is_none()
-        && path.is_dir()
+    let places = &arguments.places[..];
+    let named = places.first().map(PathBuf::as_path);
+    let is_directory = |path: &Path| {
+        Ok::<_, Failure>(
+            mount_target::named_mount(path, Accepted::Inside)?.is_none() && path.is_dir(),
+        )
+    };
+    if let Some(first) = named
+        && (places.len() > 1 || is_directory(first)?)
     {
-        let first = cluster_status::read(path)?;
-        if first.is_empty() {
+        let cluster = cluster_status::read(places)?;
+        if cluster.is_empty() {
             return Err(Failure::usage(format!(
                 "'{}' is not a mounted seedfs; expected the mount point of a seedfs, or a \
                  directory that 'seedfs write', 'verify' or 'mount --publish' reports to",
-                path.display()
+                cluster_status::shown(places)
             )));
         }
-        return cluster_status::run(path, first, arguments);
+        return cluster_status::run(places, cluster, arguments);
     }
     let mount = mount_target::find(named, Accepted::Inside)?;
     let (text, summary) = read(&mount, "summary.json")?;

@@ -16,14 +16,21 @@ use super::dataset_args::{AUTO, DatasetArguments};
 use super::values::{THREADS_MAX, number};
 use super::{Failure, INTERRUPTED, plain};
 use crate::dataset::{Dataset, parse_count};
-use crate::storage::{FileFailure, Findings, Rank, StopFlag, find_rank};
+use crate::storage::{FileFailure, Findings, Patience, Rank, StopFlag, find_rank};
 
 /// The directories that a command is about.
 #[derive(Clone, Debug, Args)]
 pub(super) struct TargetArguments {
-    /// Where the files are; `write` makes a directory that does not exist
+    /// Where the files are: one directory, or several that they are spread over; 'write' makes
+    /// those that do not exist
     #[arg(value_name = "DIR")]
     directories: Vec<PathBuf>,
+
+    /// Try again up to so many times, after pauses that grow from 0.1 to 10 seconds, what fails
+    /// with an error that may pass (EIO, EAGAIN, ETIMEDOUT, ESTALE): 'write' makes the file anew,
+    /// 'verify' repeats the read [default: 0]
+    #[arg(long, value_name = "N", value_parser = number(0..=1000_u32), help_heading = "Targets")]
+    retry: Option<u32>,
 }
 
 impl TargetArguments {
@@ -32,15 +39,37 @@ impl TargetArguments {
         &self.directories
     }
 
-    /// The only one.
-    pub(super) fn only(&self) -> Result<&PathBuf, Failure> {
-        match &self.directories[..] {
-            [only] => Ok(only),
-            [] | [_, ..] => Err(Failure::usage(format!(
-                "{} directories were named; expected one",
-                self.directories.len()
+    /// The first of them.
+    pub(super) fn first(&self) -> Result<&Path, Failure> {
+        self.directories.first().map(PathBuf::as_path).ok_or_else(|| {
+            Failure::usage("no directory was named; expected one or more".to_owned())
+        })
+    }
+
+    /// The only one, which an option asks for.
+    pub(super) fn only(&self, option: &str) -> Result<&Path, Failure> {
+        match self.directories.len() {
+            0 | 1 => self.first(),
+            several => Err(Failure::usage(format!(
+                "{option}: {several} directories were named; expected one"
             ))),
         }
+    }
+
+    /// Refuses --retry where nothing is tried again.
+    pub(super) fn refuse_retry_with(&self, other: &str) -> Result<(), Failure> {
+        match self.retry {
+            None => Ok(()),
+            Some(_) => {
+                let expected = "expected only one of them";
+                Err(Failure::usage(format!("--retry with {other}: {expected}")))
+            }
+        }
+    }
+
+    /// How often something is tried again.
+    pub(super) fn patience(&self) -> Patience {
+        Patience { retries: self.retry.unwrap_or_default() }
     }
 }
 
@@ -67,6 +96,11 @@ impl PartArguments {
     pub(super) fn threads(&self) -> usize {
         let cores = thread::available_parallelism().ok();
         self.threads.or(cores).map_or(1, NonZeroUsize::get)
+    }
+
+    /// At least one for each of so many targets, unless a number was given.
+    pub(super) fn threads_for(&self, targets: usize) -> usize {
+        if self.threads.is_some() { self.threads() } else { self.threads().max(targets) }
     }
 
     /// The dataset and the node; says on standard error what an engine was found to say.
@@ -171,7 +205,11 @@ const NAMED_MAX: usize = 20;
 pub(super) fn name_failures(failures: &Findings<FileFailure>) {
     let mut stderr = io::stderr().lock();
     for failure in failures.listed.iter().take(NAMED_MAX) {
-        let _ = writeln!(stderr, "seedfs: {}: {}", plain(&failure.path), failure.error);
+        let path = match &failure.target {
+            Some(target) => format!("{target}/{}", failure.path),
+            None => failure.path.clone(),
+        };
+        let _ = writeln!(stderr, "seedfs: {}: {}", plain(&path), failure.error);
     }
     let named = failures.listed.len().min(NAMED_MAX) as u64;
     if failures.total > named {

@@ -1,8 +1,10 @@
 //! `seedfs verify`
 
 mod arrays;
+mod several;
+mod words;
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -20,16 +22,17 @@ use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
-use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
+use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
+use crate::dataset::Dataset;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{ByteTotals, RunCommand, SourceView, Surroundings, Written};
+use crate::report::{RunCommand, Written};
 use crate::storage::{
-    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Transfer, VerifyOptions,
-    VerifyWatch, verify,
+    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Targets, Transfer,
+    VerifyOptions, VerifyWatch, verify,
 };
-use crate::verdict::{Class, Verdict};
+use crate::verdict::Verdict;
+use words::describe;
 
 /// Judge the files in a real directory as a mount would
 ///
@@ -87,7 +90,7 @@ pub(super) struct VerifyArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "like", "sample", "resume", "stop_after", "direct_io", "queue_depth", "block_size",
-            "raid", "member", "device",
+            "raid", "member", "device", "retry",
         ],
         help_heading = "Verifying"
     )]
@@ -142,26 +145,30 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let share = Share::new(&dataset, node);
     let named = (arguments.targets.all(), &arguments.device[..]);
     if let Some(members) = arguments.member.resolve(&arguments.raid, named)? {
+        arguments.targets.refuse_retry_with("--raid")?;
         return arrays::run(arguments, share, members);
     }
-    judge(arguments, share, None)
+    judge(arguments, (&dataset, node), None)
 }
 
-/// Judges the files of a share, which the same command may have written before.
+/// Judges the files of a node, or of all, which the same command may have written before.
 pub(super) fn judge(
     arguments: &VerifyArguments,
-    share: Share<'_>,
+    (dataset, node): (&Dataset, Option<u16>),
     written: Option<Written>,
 ) -> Result<ExitCode, Failure> {
-    let quiet = arguments.progress.quiet;
+    let (share, quiet) = (Share::new(dataset, node), arguments.progress.quiet);
     let sample = arguments.sample.unwrap_or(Sample::ALL);
-    let directory = arguments.targets.only()?;
-    let root = Root::open(Disk::real(), directory).map_err(|error| {
-        let shown = directory.display();
-        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-    })?;
-    let outputs = Outputs::new(arguments)?;
-    let threads = arguments.part.threads();
+    arguments.targets.first()?;
+    let open = |directory: &PathBuf| {
+        Root::open(Disk::real(), directory).map_err(|error| {
+            let shown = directory.display();
+            Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+        })
+    };
+    let directories = arguments.targets.all();
+    let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let threads = arguments.part.threads_for(roots.len());
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
         threads,
@@ -171,12 +178,19 @@ pub(super) fn judge(
         drop_cache: arguments.drop_cache,
         sample,
         stop_after: arguments.stop_after,
+        patience: arguments.targets.patience(),
     };
+    if roots.len() > 1 || Targets::is_one(&roots[0]) {
+        return several::run(arguments, (dataset, node), (roots, written), options);
+    }
+    let root = roots.remove(0);
+    let outputs = Outputs::new(arguments)?;
     let start = outputs.load(&root, share, &options)?;
     let interruption = Interruption::new()?;
-    let progress = expected_work(share, options.threads, sample, start.next);
-    let save = |state: &ResumeState| {
-        if let Some((_, output)) = &outputs.state {
+    let work = (share.file_count(), share.total_bytes(options.threads));
+    let progress = expected_work(work, sample, start.next);
+    let save = |states: &[ResumeState]| {
+        if let (Some((_, output)), Some(state)) = (&outputs.state, states.first()) {
             // The last save is the one that is reported on.
             let _ = state.save(output);
         }
@@ -187,8 +201,9 @@ pub(super) fn judge(
         threads: options.threads,
         progress: &progress,
         earlier: EarlierReport::Replace,
+        targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
         let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
         verify(&root, share, options, start, watch)
@@ -207,36 +222,36 @@ pub(super) fn judge(
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    report(arguments, &outputs, (share, &state, written), &progress)?;
-    Ok(conclude(arguments, share, &state, interrupted))
-}
-
-fn conclude(
-    arguments: &VerifyArguments,
-    share: Share<'_>,
-    state: &ResumeState,
-    interrupted: bool,
-) -> ExitCode {
+    let mut surroundings = state.surroundings(share, root.path(), progress.snapshot());
+    surroundings.written = written;
+    let json = state.verification.document(&surroundings);
+    print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
     let failures = state.failures(share);
     name_failures(&failures);
+    let reached = (state.next, share.file_count());
+    Ok(exit_code(arguments, reached, (failures.total, interrupted), surroundings.verdict))
+}
+
+fn exit_code(
+    arguments: &VerifyArguments,
+    (reached, files): (u64, u64),
+    (failures, interrupted): (u64, bool),
+    verdict: Verdict,
+) -> ExitCode {
     if interrupted {
         let how = if arguments.resume.is_some() {
             "the same command goes on from here"
         } else {
             "with --resume STATE it could go on from here"
         };
-        let _ = writeln!(
-            io::stderr(),
-            "seedfs: interrupted after {} of {} files: {how}",
-            state.next,
-            share.file_count()
-        );
+        let _ =
+            writeln!(io::stderr(), "seedfs: interrupted after {reached} of {files} files: {how}");
         return INTERRUPTED.into();
     }
-    if failures.total > 0 {
+    if failures > 0 {
         return SYSTEM_FAILED.into();
     }
-    match state.verdict(share) {
+    match verdict {
         Verdict::Verified => ExitCode::SUCCESS,
         _ => BAD_VERDICT.into(),
     }
@@ -268,29 +283,6 @@ impl<'a> Outputs<'a> {
         })
     }
 
-    /// Writes the report to its file, and prints it as it is asked for.
-    pub(super) fn write(
-        &self,
-        arguments: &VerifyArguments,
-        json: &[u8],
-        describe: impl FnOnce() -> String,
-    ) -> Result<(), Failure> {
-        if let Some((path, output)) = &self.report {
-            output.replace(json, 0o666).map_err(|error| {
-                Failure::system(format!("cannot write the report '{}': {error}", path.display()))
-            })?;
-        }
-        let text = match (arguments.json, arguments.progress.quiet) {
-            (true, _) => json.to_vec(),
-            (false, true) => Vec::new(),
-            (false, false) => describe().into_bytes(),
-        };
-        match io::stdout().write_all(&text) {
-            Ok(()) => Ok(()),
-            Err(error) => Failure::output(&error).map(|_| ()),
-        }
-    }
-
     /// The state that is there, or a new one.
     fn load(
         &self,
@@ -312,8 +304,8 @@ impl<'a> Outputs<'a> {
 }
 
 /// What is to be read, as far as can be told beforehand.
-fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) -> Progress {
-    let files = share.file_count() - done.min(share.file_count());
+fn expected_work((all, bytes): (u64, u128), sample: Sample, done: u64) -> Progress {
+    let files = all - done.min(all);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -321,9 +313,8 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
         reason = "an estimate, for a bar"
     )]
     let chosen = (files as f64 * sample.percent() / 100.0).round() as u64;
-    let bytes = share.total_bytes(threads);
-    // Below 2^113, and a number of files below 2^61: divided first where that is too much.
-    let all = u128::from(share.file_count().max(1));
+    // Below 2^119, and a number of files below 2^67: divided first where that is too much.
+    let all = u128::from(all.max(1));
     let bytes = match bytes.checked_mul(chosen.into()) {
         Some(product) => product / all,
         None => bytes / all * u128::from(chosen),
@@ -331,106 +322,25 @@ fn expected_work(share: Share<'_>, threads: usize, sample: Sample, done: u64) ->
     Progress::new(chosen, bytes)
 }
 
-fn report(
+/// Puts the result where it was asked for.
+pub(super) fn print(
     arguments: &VerifyArguments,
     outputs: &Outputs<'_>,
-    (share, state, written): (Share<'_>, &ResumeState, Option<Written>),
-    progress: &Progress,
+    json: Vec<u8>,
+    text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    let mut surroundings =
-        state.surroundings(share, arguments.targets.only()?, progress.snapshot());
-    surroundings.written = written;
-    let json = state.verification.document(&surroundings);
-    outputs.write(arguments, &json, || describe(state, &surroundings))
-}
-
-/// How many files and ranges are shown to people.
-const SHOWN_FILES: usize = 20;
-const SHOWN_RANGES: usize = 5;
-
-/// The result for people. Writing to a string does not fail.
-fn describe(state: &ResumeState, surroundings: &Surroundings<'_>) -> String {
-    let verification = &state.verification;
-    let files = verification.files();
-    let verdict = surroundings.verdict.name();
-    let mut text = format!("{}: {verdict}\n", plain(&surroundings.directory));
-    if !surroundings.complete {
-        text.push_str("  not all files were reached\n");
+    if let Some((path, output)) = &outputs.report {
+        output.replace(&json, 0o666).map_err(|error| {
+            Failure::system(format!("cannot write the report '{}': {error}", path.display()))
+        })?;
     }
-    if surroundings.sample_percent < 100.0 {
-        let _ = writeln!(
-            text,
-            "  sample   {} % of the files, chosen by the seed; {} left out",
-            surroundings.sample_percent, surroundings.files_left_out
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  files    {} verified, {} incomplete, {} mismatch, {} not there, {} unexpected, \
-         {} failed",
-        files.verified,
-        files.incomplete,
-        files.mismatch,
-        files.untouched,
-        surroundings.unexpected_total,
-        surroundings.failures_total,
-    );
-    let ByteTotals { expected, matched, wrong, extra } = verification.bytes();
-    let size = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    let _ = writeln!(
-        text,
-        "  bytes    {} expected: {} matched, {} missing, {} wrong, {} extra",
-        size(expected),
-        size(matched),
-        size(expected.saturating_sub(matched + wrong)),
-        size(wrong),
-        size(extra),
-    );
-    let classes = verification.classes();
-    if classes.total() > 0 {
-        let counts = Class::ALL.map(|class| format!("{} {}", classes.get(class), class.name()));
-        let _ = writeln!(text, "  ranges   {} wrong: {}", classes.total(), counts.join(", "));
-    }
-    for problem in state.problems.listed.iter().take(SHOWN_FILES) {
-        describe_problem(&mut text, problem);
-    }
-    for path in surroundings.unexpected.iter().take(SHOWN_FILES) {
-        let _ = writeln!(text, "  {}: unexpected", plain(path));
-    }
-    let listed = |total: u64| total.saturating_sub(SHOWN_FILES as u64);
-    let more = listed(state.problems.total) + listed(surroundings.unexpected_total);
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more; --json or --report FILE lists them");
-    }
-    text
-}
-
-fn describe_problem(text: &mut String, problem: &serde_json::Value) {
-    let word = |value: &serde_json::Value| plain(value.as_str().unwrap_or("?")).into_owned();
-    let count = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
-    let _ = match word(&problem["verdict"]).as_str() {
-        "untouched" => writeln!(text, "  {}: not there", word(&problem["path"])),
-        verdict => writeln!(
-            text,
-            "  {}: {verdict}, {} bytes missing, {} wrong, {} extra",
-            word(&problem["path"]),
-            count(&problem["bytes"]["missing"]),
-            count(&problem["bytes"]["wrong"]),
-            count(&problem["bytes"]["extra"]),
-        ),
+    let text = match (arguments.json, arguments.progress.quiet) {
+        (true, _) => json,
+        (false, true) => Vec::new(),
+        (false, false) => text().into_bytes(),
     };
-    let ranges = problem["ranges"].as_array().map_or(&[][..], Vec::as_slice);
-    for range in ranges.iter().take(SHOWN_RANGES) {
-        let _ = write!(
-            text,
-            "    at {}, {} bytes: {}",
-            count(&range["offset"]),
-            count(&range["length"]),
-            word(&range["class"]),
-        );
-        if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
-            let _ = write!(text, ", from {source}");
-        }
-        text.push('\n');
+    match io::stdout().write_all(&text) {
+        Ok(()) => Ok(()),
+        Err(error) => Failure::output(&error).map(|_| ()),
     }
 }

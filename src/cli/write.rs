@@ -1,10 +1,12 @@
 //! `seedfs write`
 
+mod several;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::dataset_args::DatasetArguments;
 use super::journal_args::JournalArguments;
@@ -15,15 +17,16 @@ use super::raid;
 use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
+use super::values::number;
 use super::verify::{self, Outputs, VerifyArguments};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::format_size;
-use crate::disk::Disk;
+use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
 use crate::report::{RunCommand, Written};
 use crate::storage::{
-    EarlierReport, Existing, Progress, Root, Share, Transfer, WriteOptions, existing_bytes,
-    free_bytes, write_passes,
+    EarlierReport, Existing, Progress, Recording, Root, Share, TARGETS_MAX, Targets, Transfer,
+    WriteOptions, existing_bytes, free_bytes, write_passes,
 };
 
 /// Write the dataset's files into a real directory
@@ -63,9 +66,27 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     direct_io: bool,
 
+    /// Spread the files over several directories: as many in each (even), or by the free space that
+    /// each has at the start (free) [default: even, or as it was before]
+    #[arg(long, value_name = "HOW", help_heading = "Targets")]
+    spread: Option<SpreadChoice>,
+
+    /// Copies of each file, on as many different directories; where one of them fails, its files
+    /// are made on others [default: 1, or as it was before]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number(1..=TARGETS_MAX),
+        help_heading = "Targets"
+    )]
+    copies: Option<usize>,
+
     /// Write even if there is not enough free space
     #[arg(long, help_heading = "Writing")]
     force: bool,
+
+    #[command(flatten, next_help_heading = "Writing")]
+    queue: QueueArguments,
 
     /// Then have the kernel forget what it has cached of the files, and verify them: the result,
     /// and the exit code, are those of 'verify'
@@ -82,9 +103,6 @@ pub(super) struct WriteArguments {
 
     #[command(flatten)]
     lasting: JournalArguments,
-
-    #[command(flatten, next_help_heading = "Writing")]
-    queue: QueueArguments,
 
     #[command(flatten)]
     raid: RaidArguments,
@@ -103,6 +121,15 @@ pub(super) struct WriteArguments {
     reports: ReportArguments,
 }
 
+/// How files are spread over several directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SpreadChoice {
+    /// As many in each.
+    Even,
+    /// By free space.
+    Free,
+}
+
 pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
@@ -110,38 +137,31 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
         return write_arrays(arguments, share, geometry);
     }
-    let root = arguments.targets.only()?;
+    let directory = arguments.targets.first()?;
+    let options = arguments.options()?;
+    let verification = arguments.then_verify.then(|| arguments.verification());
+    if let Some(verification) = &verification {
+        // What it could not write in the end is refused now.
+        Outputs::new(verification)?;
+    }
+    if let Some(roots) = arguments.spread_roots(options)? {
+        arguments.lasting.refuse_with_several()?;
+        let written = several::run(arguments, (&dataset, node), roots, options)?;
+        return match verification.filter(|_| written != INTERRUPTED.into()) {
+            Some(verification) => verify::judge(&verification, (&dataset, node), None),
+            None => Ok(written),
+        };
+    }
     let rhythm = arguments.lasting.rhythm()?;
     let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
     let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
-    let threads = arguments.part.threads();
-    let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
-    let options = WriteOptions {
-        threads,
-        placement: arguments.numa.placement()?,
-        transfer,
-        requests: arguments.queue.requests(transfer, threads)?,
-        existing: match (arguments.resume, arguments.overwrite) {
-            (true, _) => Existing::Resume,
-            (_, true) => Existing::Overwrite,
-            _ => Existing::Refuse,
-        },
-        durability: rhythm.of_each_file(),
-    };
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
-        check_space(arguments, share, total_bytes, options.existing)?;
+        check_space(directory, share, total_bytes, options.existing)?;
     }
-    let root = Root::make(Disk::real(), root, rhythm.of_the_root()).map_err(|error| {
-        let shown = root.display();
-        Failure::system(format!("cannot make the directory '{shown}': {error}"))
-    })?;
-    if arguments.then_verify {
-        // What it could not write in the end is refused now.
-        Outputs::new(&verification(arguments))?;
-    }
+    let root = make(directory, rhythm.of_the_root())?;
     let journal = arguments.lasting.journal(share, &options, arguments.resume)?;
-    let recording = JournalArguments::recording(journal.as_ref(), rhythm);
+    let recording = Recording { journal: journal.as_ref(), rhythm };
     let interruption = Interruption::new()?;
     let passes = shares.len() as u64;
     let mut progress = Progress::new(share.file_count() * passes, total_bytes * u128::from(passes));
@@ -157,8 +177,9 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
             Existing::Refuse => EarlierReport::KeepUntilWork,
             Existing::Resume | Existing::Overwrite => EarlierReport::Replace,
         },
+        targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &root, quiet)?;
+    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let name = if node.is_some() { format!("{}: ", reports.host()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &|| reports.update(), || {
         write_passes(&root, &shares, options, &recording, (&progress, interruption.stop()))
@@ -170,46 +191,85 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
     let written = conclude(share, failures.total, interrupted, &progress);
-    match shares.last().filter(|_| arguments.then_verify && !interrupted) {
-        Some(last) => then_verify(arguments, *last, &progress),
-        None => Ok(written),
+    match (verification.filter(|_| !interrupted), generations.last()) {
+        // Also where files failed: it names them.
+        (Some(verification), Some(last)) => {
+            let done = progress.snapshot();
+            let written = Written { files: done.files, bytes: done.bytes, seconds: done.seconds };
+            verify::judge(&verification, (last, node), Some(written))
+        }
+        _ => Ok(written),
     }
 }
 
-/// Verifies what was written, from the storage: also where files failed, which it then names.
-fn then_verify(
-    arguments: &WriteArguments,
-    share: Share<'_>,
-    progress: &Progress,
-) -> Result<ExitCode, Failure> {
-    let done = progress.snapshot();
-    let written = Written { files: done.files, bytes: done.bytes, seconds: done.seconds };
-    verify::judge(&verification(arguments), share, Some(written))
+impl WriteArguments {
+    fn options(&self) -> Result<WriteOptions, Failure> {
+        let threads = self.part.threads_for(self.targets.all().len());
+        let transfer = if self.direct_io { Transfer::Direct } else { Transfer::Cached };
+        Ok(WriteOptions {
+            threads,
+            placement: self.numa.placement()?,
+            transfer,
+            requests: self.queue.requests(transfer, threads)?,
+            existing: match (self.resume, self.overwrite) {
+                (true, _) => Existing::Resume,
+                (_, true) => Existing::Overwrite,
+                _ => Existing::Refuse,
+            },
+            durability: self.lasting.rhythm()?.of_each_file(),
+            patience: self.targets.patience(),
+        })
+    }
+
+    /// What the same files are verified with.
+    fn verification(&self) -> VerifyArguments {
+        VerifyArguments {
+            targets: self.targets.clone(),
+            dataset: self.dataset.clone(),
+            like: None,
+            part: self.part.clone(),
+            json: self.json,
+            report: self.report.clone(),
+            direct_io: self.direct_io,
+            drop_cache: true,
+            sample: None,
+            resume: None,
+            after_crash: None,
+            stop_after: None,
+            queue: self.queue.clone(),
+            raid: self.raid.clone(),
+            member: MemberArguments::default(),
+            device: Vec::new(),
+            numa: self.numa.clone(),
+            progress: self.progress,
+            reports: self.reports.clone(),
+        }
+    }
+
+    /// The directories that files are spread over, made where they do not exist; none where all
+    /// files go into one, as if there were nothing else.
+    fn spread_roots(&self, options: WriteOptions) -> Result<Option<Vec<Root>>, Failure> {
+        let directories = self.targets.all();
+        if let [only] = directories {
+            let is_asked_for = self.spread.is_some() || self.copies.is_some();
+            let is_one = || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root));
+            if !is_asked_for && !is_one() {
+                return Ok(None);
+            }
+        }
+        directories
+            .iter()
+            .map(|path| make(path, options.durability))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
 }
 
-/// What the same files are verified with.
-fn verification(arguments: &WriteArguments) -> VerifyArguments {
-    VerifyArguments {
-        targets: arguments.targets.clone(),
-        dataset: arguments.dataset.clone(),
-        like: None,
-        part: arguments.part.clone(),
-        json: arguments.json,
-        report: arguments.report.clone(),
-        direct_io: arguments.direct_io,
-        drop_cache: true,
-        sample: None,
-        resume: None,
-        after_crash: None,
-        stop_after: None,
-        queue: arguments.queue.clone(),
-        raid: arguments.raid.clone(),
-        member: MemberArguments::default(),
-        device: Vec::new(),
-        numa: arguments.numa.clone(),
-        progress: arguments.progress,
-        reports: arguments.reports.clone(),
-    }
+fn make(directory: &Path, durability: Durability) -> Result<Root, Failure> {
+    Root::make(Disk::real(), directory, durability).map_err(|error| {
+        let shown = directory.display();
+        Failure::system(format!("cannot make the directory '{shown}': {error}"))
+    })
 }
 
 /// Stripes the files over several directories.
@@ -222,6 +282,11 @@ fn write_arrays(
         let expected = "expected --overwrite, or 'seedfs verify --raid' to see what is missing";
         return Err(Failure::usage(format!("--resume with --raid: {expected}")));
     }
+    if arguments.spread.is_some() || arguments.copies.is_some() {
+        let expected = "expected --raid, or --spread and --copies";
+        return Err(Failure::usage(format!("--spread or --copies with --raid: {expected}")));
+    }
+    arguments.targets.refuse_retry_with("--raid")?;
     arguments.reports.refuse_with("--raid")?;
     arguments.queue.refuse_with("--raid")?;
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
@@ -262,12 +327,11 @@ fn name_file(path: &str, bytes: u64) {
 }
 
 fn check_space(
-    arguments: &WriteArguments,
+    root: &Path,
     share: Share<'_>,
     total_bytes: u128,
     existing: Existing,
 ) -> Result<(), Failure> {
-    let root = arguments.targets.only()?;
     let free = free_bytes(root).map_err(|error| {
         Failure::system(format!("cannot ask for the free space of '{}': {error}", root.display()))
     })?;
@@ -279,11 +343,14 @@ fn check_space(
     if needed <= free {
         return Ok(());
     }
+    Err(no_space(&root.display().to_string(), (free, needed)))
+}
+
+fn no_space(directories: &str, (free, needed): (u128, u128)) -> Failure {
     let shown = |bytes: u128| format_size(u64::try_from(bytes).unwrap_or(u64::MAX));
-    Err(Failure::system(format!(
-        "'{}' has {} free, and {} are to be written: --force tries it all the same",
-        root.display(),
+    Failure::system(format!(
+        "'{directories}' has {} free, and {} are to be written: --force tries it all the same",
         shown(free),
         shown(needed),
-    )))
+    ))
 }

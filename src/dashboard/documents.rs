@@ -294,7 +294,7 @@ fn read_to_end(disk: Disk, file: &OpenFile) -> io::Result<Vec<u8>> {
 /// What reports name of a node: a report tells files, and not which process each belongs to.
 fn reported_process(ranges: &[NodeRange], node: u32, process: u32, from: u64) -> ProcessPage {
     let mut files: BTreeMap<&str, ReportedFile> = BTreeMap::new();
-    for FileRange { path, range } in
+    for FileRange { path, range, .. } in
         ranges.iter().filter(|range| range.node == node).map(|range| &range.range)
     {
         let file = files.entry(path).or_default();

@@ -19,7 +19,7 @@ impl Disorder {
             |state: u64| state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
         let state =
             self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| Some(next(state)));
-        usize::try_from(state.unwrap_or_default() >> 33).unwrap()
+        usize::try_from(state.unwrap_or_default() >> 33).unwrap_or_default()
     }
 }
 

@@ -176,7 +176,9 @@ impl Geometry {
     pub fn place(self, array_offset: u64) -> MemberPlace {
         let stripe = array_offset / self.stripe_bytes();
         let in_stripe = array_offset % self.stripe_bytes();
-        let member = self.data_member(stripe, (in_stripe / self.chunk_bytes) as u32);
+        let index = in_stripe / self.chunk_bytes;
+        // Below the number of members.
+        let member = self.data_member(stripe, u32::try_from(index).unwrap_or_default());
         MemberPlace { member, offset: stripe * self.chunk_bytes + in_stripe % self.chunk_bytes }
     }
 
@@ -198,7 +200,7 @@ impl Geometry {
     /// The member that has the parity of a stripe; `None` where there is no parity.
     #[must_use]
     pub fn parity_member(self, stripe: u64) -> Option<u32> {
-        let from_the_right = (stripe % u64::from(self.members)) as u32;
+        let from_the_right = u32::try_from(stripe % u64::from(self.members)).ok()?;
         (self.level == RaidLevel::Parity).then(|| self.members - 1 - from_the_right)
     }
 

@@ -4,7 +4,6 @@
 //! them as JSON. The documents of a mount ([`status`](crate::status)) and the report of
 //! `seedfs verify` say the same things in the same words because both are made of these.
 
-mod aftermath;
 mod cluster;
 mod map;
 mod metrics;
@@ -19,10 +18,6 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use aftermath::{
-    AftermathFates, AftermathFile, AftermathJournal, AftermathLosses, AftermathRange,
-    AftermathReport, AftermathTotals,
-};
 pub use cluster::{
     CLUSTER_RANGES_MAX, Cluster, ClusterNode, ClusterRun, ClusterWrong, NodeRange, NodeStates,
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
@@ -33,12 +28,15 @@ pub use metrics::{MetricsFormat, metrics};
 pub(crate) use run::tests::example as example_report;
 pub use run::{
     BytesDone, FileRange, FilesDone, Judged, LastSecond, Machine, Phase, REPORT_BYTES_MAX,
-    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_THREADS_MAX, ReportedRanges, RunCommand,
-    RunErrors, RunIdentity, RunOperations, RunRates, RunReport, ThreadReport, dataset_digest,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, REPORT_TARGETS_MAX, REPORT_THREADS_MAX, ReportedRanges,
+    RunCommand, RunErrors, RunIdentity, RunOperations, RunRates, RunReport, TargetReport,
+    ThreadReport, dataset_digest,
 };
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
-pub use verification::{JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, Written};
+pub use verification::{
+    JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget, Written,
+};
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};
 

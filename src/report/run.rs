@@ -6,6 +6,7 @@
 
 mod checks;
 mod judged;
+mod workers;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,12 @@ use super::views::{KeptView, MeterView, RangeView, RefusedView, SCHEMA, TimedVie
 use crate::dataset::Dataset;
 
 pub use judged::Judged;
+pub use workers::{TargetReport, ThreadReport};
 
 /// How many wrong ranges a report names.
 pub const REPORT_RANGES_MAX: usize = 100;
+/// How many targets a report can have.
+pub const REPORT_TARGETS_MAX: usize = 64;
 /// How many threads a report names.
 pub const REPORT_THREADS_MAX: usize = 256;
 /// How many runs the map of a published report has.
@@ -210,6 +214,9 @@ pub struct ReportedRanges {
 pub struct FileRange {
     /// The file's path in the dataset.
     pub path: String,
+    /// The directory of the target that it is on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The range.
     #[serde(flatten)]
     pub range: RangeView,
@@ -231,17 +238,6 @@ pub struct RunOperations {
     /// Those of the writes that were timed.
     #[serde(default)]
     pub timed_writes: TimedView,
-}
-
-/// What one thread does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ThreadReport {
-    /// The file that it is at.
-    pub doing: Option<String>,
-    /// Bytes that it has written or read so far.
-    pub bytes: u64,
-    /// The share of its time since the start in which it had nothing to do, from 0 to 1.
-    pub idle_share: f64,
 }
 
 /// A machine.
@@ -303,6 +299,12 @@ pub struct RunReport {
     pub kept: Option<KeptView>,
     /// What the first [`REPORT_THREADS_MAX`] threads do; none of a mount.
     pub threads: Vec<ThreadReport>,
+    /// The targets, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetReport>,
+    /// How often something was tried again after an error that may pass.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u64,
     /// A verdict for each process; none where it is not known.
     pub map: Option<ProcessMap>,
     /// The machine, where it is told.
@@ -333,6 +335,8 @@ impl RunReport {
             operations: None,
             kept: None,
             threads: Vec::new(),
+            targets: Vec::new(),
+            retries: 0,
             map: None,
             machine: None,
         }
@@ -348,6 +352,11 @@ impl RunReport {
     pub fn percent_complete(&self) -> f64 {
         percent(self.files, self.bytes)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// By bytes, except that only the last file makes it 100.

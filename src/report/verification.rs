@@ -93,7 +93,7 @@ pub struct Surroundings<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
     /// Files that are not verified, as far as they are listed.
-    pub problems: &'a [Value],
+    pub problems: Vec<&'a Value>,
     /// How many there are.
     pub problems_total: u64,
     /// Paths of files that are none of the dataset's.
@@ -103,6 +103,29 @@ pub struct Surroundings<'a> {
     /// Files that could not be read, as far as they are listed.
     pub failures: Value,
     /// How many there are.
+    pub failures_total: u64,
+    /// What was found on each target, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<VerifiedTarget>,
+}
+
+/// What a verification has found on one of several targets.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifiedTarget {
+    /// Its number in the spread.
+    pub target: u64,
+    /// Its directory, as it was named; of one that was not, as it was when it was written to.
+    pub directory: String,
+    /// Whether it was named. The files of one that was not are looked for on the others.
+    pub named: bool,
+    /// Its verdict; of one that was not named, on the files that are on no other.
+    #[serde(serialize_with = "named::serialize")]
+    pub verdict: Verdict,
+    /// Its files by verdict.
+    pub files: FileTally,
+    /// Names that do not belong there.
+    pub unexpected_total: u64,
+    /// Files that could not be read.
     pub failures_total: u64,
 }
 
@@ -142,6 +165,14 @@ impl Verification {
         let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
         self.ranges_listed += judged.ranges.len().min(room);
         Some(judged.document(dataset, path, room))
+    }
+
+    /// Adds all that others have found.
+    pub fn add_all(&mut self, others: &Self) {
+        self.files.add_all(&others.files);
+        self.bytes.add_all(&others.bytes);
+        self.classes.add_all(&others.classes);
+        self.ranges_listed += others.ranges_listed;
     }
 
     /// Files by verdict.

@@ -69,6 +69,7 @@ impl MountStatus<'_> {
         let skipped = latest.len().saturating_sub(REPORT_RANGES_MAX);
         let ranges = latest.iter().skip(skipped).map(|event| FileRange {
             path: self.path_of(event.file),
+            target: None,
             range: RangeView::new(self.dataset, event.file, &event.range),
         });
         ReportedRanges { total: seen.total(), ranges: ranges.collect() }

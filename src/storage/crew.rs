@@ -1,9 +1,11 @@
-//! Threads that share files.
+//! Threads that share the files of one target or of many.
 //!
-//! While there are at least as many files left as threads, each thread has a file for itself: that
-//! is what filesystems do best, many of which take a lock for each file that is written. The last
-//! files, fewer than threads, are cut into parts which all threads take in turn, so that one file
-//! of 100 GB keeps them all busy.
+//! Each target has a queue of its files, and each thread a queue that is its own: so the threads of
+//! a fast disk never wait for a slow one. While there are files that nobody has begun, a thread
+//! takes one for itself, of its own queue first and then of the one that has most left: that is
+//! what filesystems do best, many of which take a lock for each file that is written. After that,
+//! whoever has nothing to do takes parts of the files that others are at, so that one file of
+//! 100 GB keeps all threads busy.
 
 mod notes;
 
@@ -40,7 +42,7 @@ pub(super) trait Work: Sync {
     fn settle(&self, _file: &Self::OpenFile, _tools: &mut Self::Tools) {}
 
     /// Every part has been done and settled, or the work was stopped. Returns what there is to do
-    /// next with the file, and its length: from the first part on, by all threads again.
+    /// next with the file, and its length: from the first part on.
     fn close(&self, file: Self::OpenFile) -> Option<(Self::OpenFile, u64)>;
 
     /// The number of a file, as the share has it.
@@ -53,168 +55,264 @@ pub(super) trait Work: Sync {
         None
     }
 
-    /// Whether closing may return something; it must not take long then, as threads wait for it.
-    fn may_go_on(&self, _file: &Self::OpenFile) -> bool {
-        false
-    }
+    /// A thread begins with a file, or with a part of one that another thread has opened.
+    fn enter(&self) {}
+
+    /// It is done with that.
+    fn leave(&self) {}
 }
 
 /// What a thread takes of a file at a time: long against the cost of taking, and short enough that
 /// the last one does not keep the others waiting.
 pub(super) const PART_BYTES: u64 = 16 << 20;
 
-/// Works through the files of a range of numbers on so many threads.
+/// Files that are to be worked on, of one target.
+pub(super) struct Queue<'a, W> {
+    pub(super) work: &'a W,
+    /// Which target it is, for the notes.
+    pub(super) target: usize,
+    pub(super) files: Range<u64>,
+}
+
+/// Works through the files of all queues on so many threads.
 ///
 /// Each of them is settled first, and gets its tools then: their memory is near it.
 pub(super) fn work_through<W: Work>(
-    work: &W,
-    files: Range<u64>,
+    queues: &[Queue<'_, W>],
     (threads, placement): (usize, Placement),
     stop: &StopFlag,
 ) {
-    if files.is_empty() {
-        return;
-    }
-    let count = files.end - files.start;
-    let shared_from = files.end - count % threads as u64;
-    let next = AtomicU64::new(files.start);
-    let shared: Vec<SharedFile<W::OpenFile>> =
-        (shared_from..files.end).map(SharedFile::new).collect();
+    let Some(first) = queues.iter().find(|queue| !queue.files.is_empty()) else { return };
     let topology = (placement != Placement::Off).then(Topology::here);
     let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
-    let settled = AtomicUsize::new(0);
     let nobody_looks = CrewNotes::default();
-    let taking_notes = work.notes().unwrap_or(&nobody_looks);
+    let taking_notes = first.work.notes().unwrap_or(&nobody_looks);
     taking_notes.begin();
-    let run = || {
-        let _settled =
-            nodes.map(|nodes| Placement::settle(nodes, settled.fetch_add(1, Ordering::Relaxed)));
-        let mut tools = work.tools();
-        let own = taking_notes.join();
-        while !stop.is_set() {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= shared_from {
+    let next = queues.iter().map(|queue| AtomicU64::new(queue.files.start)).collect();
+    let crew = Crew { queues, next, stop, table: Mutex::default(), changed: Condvar::new() };
+    let settled = AtomicUsize::new(0);
+    together(threads, || {
+        let number = settled.fetch_add(1, Ordering::Relaxed);
+        let _settled = nodes.map(|nodes| Placement::settle(nodes, number));
+        let notes = taking_notes.join();
+        crew.join(number, &notes);
+        notes.rest();
+    });
+}
+
+struct Crew<'a, 'q, W: Work> {
+    queues: &'a [Queue<'q, W>],
+    /// The first file of each queue that nobody has taken.
+    next: Vec<AtomicU64>,
+    stop: &'a StopFlag,
+    table: Mutex<Table<W::OpenFile>>,
+    /// A file was laid on the table, or there will be none any more.
+    changed: Condvar,
+}
+
+/// The files that several threads may work on, and who waits for one.
+struct Table<F> {
+    threads: usize,
+    idle: usize,
+    files: Vec<OnTable<F>>,
+    /// How many files were on the table so far.
+    laid: u64,
+}
+
+impl<F> Default for Table<F> {
+    fn default() -> Self {
+        Self { threads: 0, idle: 0, files: Vec::new(), laid: 0 }
+    }
+}
+
+/// A file with parts that nobody has taken.
+struct OnTable<F> {
+    id: u64,
+    of: FileOf,
+    file: Arc<F>,
+    length: u64,
+    next: u64,
+}
+
+/// Which file of which queue.
+#[derive(Clone, Copy)]
+struct FileOf {
+    queue: usize,
+    index: u64,
+}
+
+/// A file of the table that a thread holds, and the part that it is to do first.
+struct Held<F> {
+    id: u64,
+    of: FileOf,
+    file: Arc<F>,
+    /// Empty after a stop: then the file is only to be closed.
+    part: Range<u64>,
+}
+
+/// What a thread has for itself.
+type Own<'a, T> = (&'a mut T, &'a ThreadNotes);
+
+impl<W: Work> Crew<'_, '_, W> {
+    /// Works as a thread of a number, until there is nothing to do for anybody.
+    fn join(&self, number: usize, notes: &ThreadNotes) {
+        self.table.lock().threads += 1;
+        // It stays with the queue that it has last taken something of: each has tools of its own.
+        let mut queue = number % self.queues.len();
+        let mut tools = self.queues[queue].work.tools();
+        loop {
+            let file = self.take_file(queue);
+            let held = match file {
+                Some(_) => None,
+                None => self.hold_any_or_wait(queue, notes),
+            };
+            let Some(of) = file.or(held.as_ref().map(|held| held.of)) else { return };
+            let Queue { work, target, .. } = self.queues[of.queue];
+            if of.queue != queue {
+                (queue, tools) = (of.queue, work.tools());
+            }
+            notes.at(target, work.number(of.index));
+            work.enter();
+            match held {
+                Some(held) => self.share(held, (&mut tools, notes)),
+                None => {
+                    let opened = work.open(of.index, &mut tools);
+                    self.work_on(of, opened, (&mut tools, notes));
+                }
+            }
+            work.leave();
+        }
+    }
+
+    /// A file that nobody has begun: of one's own queue, or else of the one that has most left.
+    fn take_file(&self, own_queue: usize) -> Option<FileOf> {
+        let left = |queue: usize| {
+            self.queues[queue].files.end.saturating_sub(self.next[queue].load(Ordering::Relaxed))
+        };
+        let mut queue = own_queue;
+        while !self.stop.is_set() {
+            let index = self.next[queue].fetch_add(u64::from(left(queue) > 0), Ordering::Relaxed);
+            if index < self.queues[queue].files.end {
+                return Some(FileOf { queue, index });
+            }
+            queue = (0..self.queues.len()).max_by_key(|queue| left(*queue))?;
+            if left(queue) == 0 {
                 break;
             }
-            own.at(work.number(index));
-            alone(work, index, &mut tools, (stop, &own));
-        }
-        for file in &shared {
-            own.at(work.number(file.index));
-            file.join_in(work, &mut tools, (stop, &own));
-        }
-        own.rest();
-    };
-    together(threads, run);
-}
-
-fn alone<W: Work>(
-    work: &W,
-    index: u64,
-    tools: &mut W::Tools,
-    (stop, notes): (&StopFlag, &ThreadNotes),
-) {
-    let mut next = work.open(index, tools);
-    while let Some((file, length)) = next {
-        let mut offset = 0;
-        while offset < length && !stop.is_set() {
-            let end = length.min(offset + PART_BYTES);
-            work.part(&file, offset..end, tools);
-            notes.did(end - offset);
-            offset = end;
-        }
-        work.settle(&file, tools);
-        next = work.close(file);
-    }
-}
-
-/// A file that several threads work on: the first opens it, the last closes it.
-struct SharedFile<F> {
-    index: u64,
-    state: Mutex<SharedFileState<F>>,
-    closed: Condvar,
-}
-
-struct SharedFileState<F> {
-    opened: bool,
-    file: Option<(Arc<F>, u64)>,
-    next: u64,
-    /// It is being closed, and may go on afterwards.
-    may_go_on: bool,
-}
-
-impl<F: Send + Sync> SharedFile<F> {
-    fn new(index: u64) -> Self {
-        let state = SharedFileState { opened: false, file: None, next: 0, may_go_on: false };
-        Self { index, state: Mutex::new(state), closed: Condvar::new() }
-    }
-
-    fn join_in<W: Work<OpenFile = F>>(
-        &self,
-        work: &W,
-        tools: &mut W::Tools,
-        (stop, notes): (&StopFlag, &ThreadNotes),
-    ) {
-        loop {
-            let mut state = self.state.lock();
-            if !state.opened && !stop.is_set() {
-                state.opened = true;
-                state.file =
-                    work.open(self.index, tools).map(|(file, length)| (Arc::new(file), length));
-            }
-            if state.file.is_none() && state.may_go_on {
-                notes.rest();
-                while state.file.is_none() && state.may_go_on {
-                    self.closed.wait(&mut state);
-                }
-                notes.go_on();
-                notes.at(work.number(self.index));
-            }
-            let Some((file, length)) = &state.file else { return };
-            let (file, length) = (Arc::clone(file), *length);
-            drop(state);
-            while let Some(part) = self.next_part(work, &file, length, stop) {
-                let length = part.end - part.start;
-                work.part(&file, part, tools);
-                notes.did(length);
-            }
-            work.settle(&file, tools);
-            // Whoever holds the last one is the last who works on it.
-            if let Some(file) = Arc::into_inner(file) {
-                self.close(work, file);
-            }
-        }
-    }
-
-    /// The next part for a thread that holds the file. Where there is none, nobody else takes it
-    /// up.
-    fn next_part<W: Work<OpenFile = F>>(
-        &self,
-        work: &W,
-        file: &F,
-        length: u64,
-        stop: &StopFlag,
-    ) -> Option<Range<u64>> {
-        let mut state = self.state.lock();
-        if state.next < length && !stop.is_set() {
-            let part = state.next..length.min(state.next + PART_BYTES);
-            state.next = part.end;
-            return Some(part);
-        }
-        if state.file.take().is_some() {
-            state.may_go_on = work.may_go_on(file);
         }
         None
     }
 
-    fn close<W: Work<OpenFile = F>>(&self, work: &W, file: F) {
-        let next = work.close(file);
-        let mut state = self.state.lock();
-        state.file = next.map(|(file, length)| (Arc::new(file), length));
-        state.next = 0;
-        state.may_go_on = false;
-        drop(state);
-        self.closed.notify_all();
+    /// Works on a file that this thread has opened; on a long one together with others.
+    fn work_on(
+        &self,
+        of: FileOf,
+        opened: Option<(W::OpenFile, u64)>,
+        (tools, notes): Own<'_, W::Tools>,
+    ) {
+        let work = self.queues[of.queue].work;
+        let mut next = opened;
+        while let Some((file, length)) = next {
+            if length > PART_BYTES {
+                let id = self.lay(of, file, length);
+                if let Some(held) = self.hold(id) {
+                    self.share(held, (tools, notes));
+                }
+                return;
+            }
+            if length > 0 && !self.stop.is_set() {
+                work.part(&file, 0..length, tools);
+                notes.did(length);
+            }
+            work.settle(&file, tools);
+            next = work.close(file);
+        }
+    }
+
+    /// Lays a long file on the table.
+    fn lay(&self, of: FileOf, file: W::OpenFile, length: u64) -> u64 {
+        let mut table = self.table.lock();
+        let id = table.laid;
+        table.laid += 1;
+        table.files.push(OnTable { id, of, file: Arc::new(file), length, next: 0 });
+        drop(table);
+        self.changed.notify_all();
+        id
+    }
+
+    /// Takes hold of a file of the table, unless all of its parts are taken.
+    fn hold(&self, id: u64) -> Option<Held<W::OpenFile>> {
+        let mut table = self.table.lock();
+        let at = table.files.iter().position(|file| file.id == id)?;
+        Some(self.hold_at(&mut table, at))
+    }
+
+    fn hold_at(&self, table: &mut Table<W::OpenFile>, at: usize) -> Held<W::OpenFile> {
+        let OnTable { id, of, length, next, .. } = table.files[at];
+        let end = if self.stop.is_set() { next } else { length.min(next + PART_BYTES) };
+        table.files[at].next = end;
+        let is_last = end == length || end == next;
+        let file = if is_last {
+            table.files.swap_remove(at).file
+        } else {
+            Arc::clone(&table.files[at].file)
+        };
+        Held { id, of, file, part: next..end }
+    }
+
+    /// Works on a file that several threads may be at, until all of its parts are taken.
+    fn share(&self, held: Held<W::OpenFile>, (tools, notes): Own<'_, W::Tools>) {
+        let mut next = Some(held);
+        while let Some(Held { mut id, of, file, part }) = next {
+            let work = self.queues[of.queue].work;
+            let mut next_part = Some(part);
+            while let Some(part) = next_part {
+                if !part.is_empty() {
+                    let length = part.end - part.start;
+                    work.part(&file, part, tools);
+                    notes.did(length);
+                }
+                next_part = self.hold(id).map(|again| again.part);
+            }
+            work.settle(&file, tools);
+            // Whoever holds the last one is the last who works on it.
+            let Some(file) = Arc::into_inner(file) else { return };
+            let Some((file, length)) = work.close(file) else { return };
+            id = self.lay(of, file, length);
+            next = self.hold(id);
+        }
+    }
+
+    /// Takes hold of any file of the table, of one's own queue first; waits for one as long as
+    /// somebody is at work who may lay one there.
+    fn hold_any_or_wait(&self, own_queue: usize, notes: &ThreadNotes) -> Option<Held<W::OpenFile>> {
+        let mut table = self.table.lock();
+        let mut rested = false;
+        loop {
+            let left =
+                |file: &OnTable<W::OpenFile>| (file.of.queue == own_queue, file.length - file.next);
+            let at = (0..table.files.len()).max_by_key(|at| left(&table.files[*at]));
+            if let Some(at) = at {
+                if rested {
+                    notes.go_on();
+                }
+                return Some(self.hold_at(&mut table, at));
+            }
+            if table.idle + 1 == table.threads {
+                // Nobody is at work: there is nothing to come. All others wait, and end too.
+                table.threads -= 1;
+                drop(table);
+                self.changed.notify_all();
+                return None;
+            }
+            if !rested {
+                notes.rest();
+                rested = true;
+            }
+            table.idle += 1;
+            self.changed.wait(&mut table);
+            table.idle -= 1;
+        }
     }
 }
 
@@ -223,103 +321,4 @@ impl<F: Send + Sync> SharedFile<F> {
 mod scheduled_tests;
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::thread;
-
-    use super::*;
-
-    /// Notes what was done; files have lengths around the parts' borders.
-    #[derive(Default)]
-    struct WorkNotes {
-        done: Mutex<BTreeMap<u64, PartsDone>>,
-    }
-
-    /// The parts of a file that were done, how often it was closed, and how many parts threads have
-    /// not settled yet.
-    type PartsDone = (Vec<Range<u64>>, u32, u64);
-
-    fn length(index: u64) -> u64 {
-        match index % 5 {
-            0 => 0,
-            1 => 1,
-            2 => PART_BYTES,
-            3 => PART_BYTES + 1,
-            _ => 5 * PART_BYTES - 1,
-        }
-    }
-
-    /// Some files are gone through three times.
-    fn notes_go_on(index: u64) -> bool {
-        index.is_multiple_of(4)
-    }
-
-    impl Work for WorkNotes {
-        type OpenFile = u64;
-        /// How many parts are not settled.
-        type Tools = u64;
-
-        fn tools(&self) -> u64 {
-            0
-        }
-
-        fn open(&self, index: u64, _: &mut u64) -> Option<(u64, u64)> {
-            (index % 7 != 6).then_some((index, length(index)))
-        }
-
-        fn part(&self, file: &u64, part: Range<u64>, unsettled: &mut u64) {
-            thread::yield_now();
-            let mut done = self.done.lock();
-            let done = done.entry(*file).or_default();
-            done.0.push(part);
-            done.2 += 1;
-            *unsettled += 1;
-        }
-
-        fn settle(&self, file: &u64, unsettled: &mut u64) {
-            self.done.lock().entry(*file).or_default().2 -= std::mem::take(unsettled);
-        }
-
-        fn close(&self, file: u64) -> Option<(u64, u64)> {
-            let mut done = self.done.lock();
-            let (_, closed, unsettled) = done.entry(file).or_default();
-            assert_eq!(*unsettled, 0, "file {file} is closed with parts under way");
-            *closed += 1;
-            (self.may_go_on(&file) && *closed < 3).then_some((file, length(file)))
-        }
-
-        fn may_go_on(&self, file: &u64) -> bool {
-            notes_go_on(*file)
-        }
-    }
-
-    #[test]
-    fn every_part_is_done_once_a_round_and_every_file_closed_once() {
-        for threads in [1, 2, 3, 8] {
-            for count in [0, 1, 2, 5, 16, 23] {
-                let notes = WorkNotes::default();
-                work_through(
-                    &notes,
-                    10..10 + count,
-                    (threads, Placement::Off),
-                    &StopFlag::default(),
-                );
-                let done = notes.done.into_inner();
-                let expected: Vec<u64> = (10..10 + count).filter(|index| index % 7 != 6).collect();
-                assert_eq!(done.keys().copied().collect::<Vec<_>>(), expected);
-                for (index, (mut parts, closed, _)) in done {
-                    let rounds = if notes_go_on(index) { 3 } else { 1 };
-                    assert_eq!(closed, rounds, "file {index}");
-                    parts.sort_by_key(|part| part.start);
-                    let mut end = 0;
-                    for same in parts.chunks(rounds as usize) {
-                        assert!(same.iter().all(|part| *part == same[0]), "file {index}");
-                        assert_eq!((same.len(), same[0].start), (rounds as usize, end));
-                        end = same[0].end;
-                    }
-                    assert_eq!(end, length(index), "file {index}");
-                }
-            }
-        }
-    }
-}
+mod tests;

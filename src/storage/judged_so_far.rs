@@ -7,6 +7,7 @@ use crate::report::{
 };
 use crate::verdict::Verdict;
 
+use super::states::{totals, verdict_of_all};
 use super::{ResumeState, Share};
 
 /// The verdict, the first wrong ranges, and what is known of each process.
@@ -42,36 +43,52 @@ fn bit(verdict: Verdict) -> u8 {
 }
 
 impl JudgedSoFar {
-    /// What a state knows, which may be that of an earlier run.
-    pub(super) fn new(share: Share<'_>, state: &ResumeState) -> Self {
-        let problems = &state.problems;
+    /// What states know, which may be those of an earlier run; of each target one.
+    pub(super) fn new(shares: &[Share<'_>], states: &[ResumeState]) -> Self {
         let mut ranges = Vec::new();
-        for problem in &problems.listed {
+        for problem in states.iter().flat_map(|state| &state.problems.listed) {
             let path = problem["path"].as_str().unwrap_or_default();
+            let target = problem["target"].as_str().map(str::to_owned);
             let of_file = serde_json::from_value(problem["ranges"].clone());
             let of_file: Vec<RangeView> = of_file.unwrap_or_default();
             let room = REPORT_RANGES_MAX.saturating_sub(ranges.len());
-            let named = of_file.into_iter().take(room);
-            ranges.extend(named.map(|range| FileRange { path: path.to_owned(), range }));
+            ranges.extend(of_file.into_iter().take(room).map(|range| FileRange {
+                path: path.to_owned(),
+                target: target.clone(),
+                range,
+            }));
         }
-        let classes = state.verification.classes();
-        Self {
+        let all = totals(states);
+        let total = all.classes().total();
+        // Which files an earlier run has judged is known, and not which verdict each has. The map
+        // is that of one target.
+        let processes = match (shares, states) {
+            ([share], [state]) if state.next == 0 => ProcessNotes::new(*share),
+            _ => None,
+        };
+        let mut so_far = Self {
             judged: Judged {
-                verdict: state.verdict(share),
-                files: state.verification.files(),
-                bytes: state.verification.bytes(),
+                verdict: all.verdict(0),
+                files: all.files(),
+                bytes: all.bytes(),
                 estimated: false,
-                classes,
-                unexpected: state.unexpected().total,
+                classes: all.classes(),
+                unexpected: 0,
             },
-            wrong: ReportedRanges { total: classes.total(), ranges },
-            // Which files an earlier run has judged is known, and not which verdict each has.
-            processes: (state.next == 0).then(|| ProcessNotes::new(share)).flatten(),
-        }
+            wrong: ReportedRanges { total, ranges },
+            processes,
+        };
+        so_far.conclude(shares, states);
+        so_far
     }
 
     /// One more file.
-    pub(super) fn add(&mut self, dataset: &Dataset, path: &str, judged: &JudgedFile) {
+    pub(super) fn add(
+        &mut self,
+        dataset: &Dataset,
+        (path, target): (&str, Option<&str>),
+        judged: &JudgedFile,
+    ) {
         let verdict = judged.tally.verdict();
         self.judged.files.add(verdict);
         self.judged.bytes.add(&judged.tally);
@@ -80,6 +97,7 @@ impl JudgedSoFar {
         let room = REPORT_RANGES_MAX.saturating_sub(self.wrong.ranges.len());
         let named = judged.ranges.iter().take(room).map(|range| FileRange {
             path: path.to_owned(),
+            target: target.map(str::to_owned),
             range: RangeView::new(dataset, judged.file, range),
         });
         self.wrong.ranges.extend(named);
@@ -109,9 +127,9 @@ impl JudgedSoFar {
     }
 
     /// What there is at the end, where the state knows it all.
-    pub(super) fn conclude(&mut self, share: Share<'_>, state: &ResumeState) {
-        self.judged.verdict = state.verdict(share);
-        self.judged.unexpected = state.unexpected().total;
+    pub(super) fn conclude(&mut self, shares: &[Share<'_>], states: &[ResumeState]) {
+        self.judged.verdict = verdict_of_all(shares, states);
+        self.judged.unexpected = states.iter().map(|state| state.unexpected().total).sum();
     }
 
     /// The verdict so far and what was counted: nothing is verified before the end.

@@ -42,6 +42,7 @@ mod machine;
 mod node_status;
 mod outcome;
 mod output;
+mod patience;
 mod pipeline;
 mod progress;
 mod publish;
@@ -55,8 +56,10 @@ mod requests;
 mod resume_state;
 mod sample;
 mod share;
+mod states;
 mod sums;
 mod target;
+mod targets;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -79,6 +82,7 @@ pub use journal::{
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
 pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
+pub use patience::Patience;
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use raid::{
@@ -88,13 +92,18 @@ pub use raid::{
 };
 pub use rank::{Rank, RankError, find_job, find_rank};
 pub use reporter::Reporter;
-pub use reports::read_reports;
+pub use reports::{read_reports, read_reports_in};
 pub use requests::{Requests, TooManyBuffers};
 pub use resume_state::{ResumeState, ResumeStateError, Walk};
 pub use sample::{Sample, SampleError};
 pub use share::Share;
 pub use sums::{Algorithm, SumsOptions, sums};
 pub use target::Root;
+pub use targets::{
+    DocumentError, OpenTarget, Selection, SpaceNeeded, Spread, SpreadError, SpreadRule,
+    TARGETS_MAX, TargetFiles, TargetSet, TargetStates, TargetTally, Targets, TargetsError,
+    WantedRule, WantedSpread, space_needed, verify_targets, write_to_targets,
+};
 pub use template::{TemplateError, read_template};
 pub use textfile::Textfile;
 pub use verify::{VerifyOptions, VerifyWatch, verify};

@@ -52,6 +52,9 @@ impl<T> Findings<T> {
 pub struct FileFailure {
     /// Its path in the dataset.
     pub path: String,
+    /// The directory of the target that it is on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Why.
     pub error: String,
 }
@@ -61,8 +64,13 @@ pub struct FileFailure {
 pub struct FailureLog(Mutex<Findings<FileFailure>>);
 
 impl FailureLog {
-    pub(super) fn add(&self, path: String, error: String) {
-        self.0.lock().add(FileFailure { path, error });
+    pub(super) fn add(&self, failure: FileFailure) {
+        self.0.lock().add(failure);
+    }
+
+    /// So many more, which are not named.
+    pub(super) fn add_unnamed(&self, count: u64) {
+        self.0.lock().total += count;
     }
 
     pub(super) fn is_empty(&self) -> bool {

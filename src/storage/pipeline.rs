@@ -46,11 +46,11 @@ struct PendingBlock {
     range: Range<u64>,
     /// How many of them are done.
     done: usize,
-    purpose: Purpose,
+    work: BlockWork,
 }
 
 #[derive(Debug)]
-enum Purpose {
+enum BlockWork {
     /// Read, with the number of a place in the order.
     Read(u64),
     /// Written, and what remains through the page cache.
@@ -132,7 +132,7 @@ impl<F: Faults> Pipeline<F> {
             offset: range.start,
             buffer,
             range: 0..asked,
-            ticket: PendingBlock { range, done: 0, purpose: Purpose::Read(number) },
+            ticket: PendingBlock { range, done: 0, work: BlockWork::Read(number) },
         });
         while self.hand_over(take) {}
     }
@@ -163,7 +163,7 @@ impl<F: Faults> Pipeline<F> {
     /// Waits until something more was read.
     fn await_read(&mut self) {
         let Some(DiskAnswer { mut request, result }) = self.queue.answer() else { return };
-        let PendingBlock { range, done, purpose: Purpose::Read(number) } = &mut request.ticket
+        let PendingBlock { range, done, work: BlockWork::Read(number) } = &mut request.ticket
         else {
             self.idle.push(request.buffer);
             return;
@@ -235,7 +235,7 @@ impl<F: Faults> Pipeline<F> {
             offset: range.start,
             buffer,
             range: 0..sent,
-            ticket: PendingBlock { range, done: 0, purpose: Purpose::Write(cached) },
+            ticket: PendingBlock { range, done: 0, work: BlockWork::Write(cached) },
         };
         if sent == 0 {
             self.rests.push(request);
@@ -301,13 +301,13 @@ impl<F: Faults> Pipeline<F> {
         let Some(DiskRequest { buffer, offset, ticket, .. }) = self.rests.pop() else {
             return Ok(());
         };
-        let PendingBlock { range, done, purpose } = ticket;
-        let result = match purpose {
-            Purpose::Write(cached) => {
+        let PendingBlock { range, done, work } = ticket;
+        let result = match work {
+            BlockWork::Write(cached) => {
                 let rest = &buffer.bytes()[done..length(&range)];
                 self.disk.write_all_at(&cached, rest, offset)
             }
-            Purpose::Read(_) => Ok(()),
+            BlockWork::Read(_) => Ok(()),
         };
         self.idle.push(buffer);
         result.map(|()| written(range))

@@ -13,10 +13,9 @@ use crate::sync::Mutex;
 /// What all threads of a run tell whoever looks. The counters only go up.
 #[derive(Debug)]
 pub struct Progress {
-    /// How many files the run is about.
-    pub files_total: u64,
-    /// How many bytes it is about.
-    pub bytes_total: u128,
+    /// How many files and bytes the run is about.
+    total: Mutex<(u64, u128)>,
+    retries: AtomicU64,
     files: AtomicU64,
     bytes: AtomicU64,
     failed: AtomicU64,
@@ -79,8 +78,8 @@ impl Progress {
     #[must_use]
     pub fn new(files_total: u64, bytes_total: u128) -> Self {
         Self {
-            files_total,
-            bytes_total,
+            total: Mutex::new((files_total, bytes_total)),
+            retries: AtomicU64::new(0),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -100,6 +99,29 @@ impl Progress {
         Self { on_file: Some(FileListener(Box::new(listener))), ..self }
     }
 
+    /// How many bytes the run is about.
+    #[must_use]
+    pub fn bytes_total(&self) -> u128 {
+        self.total.lock().1
+    }
+
+    /// The run is about these files more, or about these less.
+    pub(super) fn expect(&self, more: (u64, u128), less: (u64, u128)) {
+        let mut total = self.total.lock();
+        total.0 = (total.0 + more.0).saturating_sub(less.0);
+        total.1 = (total.1 + more.1).saturating_sub(less.1);
+    }
+
+    /// How often something was tried again.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> ProgressSnapshot {
@@ -116,18 +138,19 @@ impl Progress {
     pub fn figures(&self, now: &ProgressSnapshot, earlier: &ProgressSnapshot) -> Figures {
         let seconds = now.seconds - earlier.seconds;
         let bytes_per_s = per(now.bytes, now.seconds);
-        let left = self.bytes_total.saturating_sub(now.bytes.into());
+        let (files_total, bytes_total) = *self.total.lock();
+        let left = bytes_total.saturating_sub(now.bytes.into());
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let remaining_s = if left == 0 { 0.0 } else { left as f64 / bytes_per_s };
         Figures {
             elapsed_s: now.seconds,
             files: FilesDone {
                 // What a sample has chosen is only known in the end.
-                total: self.files_total.max(now.files.saturating_add(now.failed)),
+                total: files_total.max(now.files.saturating_add(now.failed)),
                 done: now.files,
                 failed: now.failed,
             },
-            bytes: BytesDone { total: self.bytes_total, done: now.bytes.into() },
+            bytes: BytesDone { total: bytes_total, done: now.bytes.into() },
             rates: RunRates {
                 bytes_per_s,
                 files_per_s: per(now.files, now.seconds),

@@ -6,7 +6,7 @@ use std::process;
 use super::judged_so_far::JudgedSoFar;
 use super::machine::this_machine;
 use super::reports::unix_s;
-use super::{Figures, Progress, ProgressSnapshot, Share};
+use super::{Figures, Progress, ProgressSnapshot, Share, TargetTally};
 use crate::report::{LastSecond, Phase, RunCommand, RunErrors, RunIdentity, RunReport};
 use crate::sync::Mutex;
 
@@ -15,6 +15,7 @@ use crate::sync::Mutex;
 pub struct Reporter<'a> {
     share: Share<'a>,
     progress: &'a Progress,
+    targets: Vec<&'a TargetTally>,
     begun: RunReport,
     last: Mutex<LastLook>,
 }
@@ -51,7 +52,13 @@ impl<'a> Reporter<'a> {
         let begun = RunReport::begin(command, run, target.display().to_string());
         let last = LastLook { at: progress.snapshot(), rates: LastSecond::default() };
         let begun = RunReport { machine: Some(machine), ..begun };
-        Self { share, progress, begun, last: Mutex::new(last) }
+        Self { share, progress, targets: Vec::new(), begun, last: Mutex::new(last) }
+    }
+
+    /// The same of a run with several targets.
+    #[must_use]
+    pub fn with_targets(self, targets: Vec<&'a TargetTally>) -> Self {
+        Self { targets, ..self }
     }
 
     /// The name of this machine.
@@ -70,7 +77,11 @@ impl<'a> Reporter<'a> {
     #[must_use]
     pub fn last_report(&self, phase: Phase, errors: RunErrors) -> RunReport {
         let remaining_s = (phase == Phase::Done).then_some(0.0);
-        RunReport { remaining_s, threads: Vec::new(), ..self.at(phase, errors) }
+        let mut last = self.at(phase, errors);
+        if self.targets.is_empty() {
+            last.threads = Vec::new();
+        }
+        RunReport { remaining_s, ..last }
     }
 
     fn at(&self, phase: Phase, errors: RunErrors) -> RunReport {
@@ -101,7 +112,12 @@ impl<'a> Reporter<'a> {
             wrong: judged.as_ref().map(|judged| judged.wrong().clone()).unwrap_or_default(),
             map: judged.as_ref().and_then(JudgedSoFar::map),
             judged: judged.map(|judged| judged.judged(phase.is_over())),
-            threads: self.progress.crew.look(|number| share.path(share.file(number))),
+            threads: self
+                .progress
+                .crew
+                .look(|number| share.path(share.file(number)), self.targets.len()),
+            targets: self.targets.iter().map(|target| target.look()).collect(),
+            retries: self.progress.retries(),
             ..self.begun.clone()
         }
     }

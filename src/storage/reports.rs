@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{mem, slice};
 
 use super::node_status::{self, NodeStatus};
 use super::{FILES_LISTED_MAX, Root};
@@ -43,13 +44,36 @@ fn parse_name(name: &str) -> Option<(u32, RunCommand)> {
 ///
 /// Where the directory cannot be read.
 pub fn read_reports<F: Faults>(root: &Root<F>) -> io::Result<Cluster> {
+    read_reports_in(slice::from_ref(root))
+}
+
+/// Reads the reports in several directories and merges them. Of a report that is in more than one
+/// of them, as where they are the targets of one run, the latest counts.
+///
+/// # Errors
+///
+/// Where one of the directories cannot be read.
+pub fn read_reports_in<F: Faults>(roots: &[Root<F>]) -> io::Result<Cluster> {
     let mut found = FoundReports::default();
-    match root.disk.open_directory(&root.directory, Path::new(DIRECTORY), Links::Refuse) {
-        Ok(directory) => found.read_all(root, &directory)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => found.refuse(DIRECTORY, &error),
+    for root in roots {
+        let others = mem::take(&mut found.reports);
+        match root.disk.open_directory(&root.directory, Path::new(DIRECTORY), Links::Refuse) {
+            Ok(directory) => found.read_all(root, &directory)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => found.refuse(DIRECTORY, &error),
+        }
+        found.read_node_statuses(root)?;
+        found.reports.extend(others);
     }
-    found.read_node_statuses(root)?;
+    if roots.len() > 1 {
+        let mut known = BTreeSet::new();
+        found.reports.sort_by(|a, b| b.updated.total_cmp(&a.updated));
+        found.reports.retain(|report| {
+            let run = &report.run;
+            let of = (report.command, run.node_id, run.node_count, run.dataset.clone());
+            known.insert((of, run.job.clone()))
+        });
+    }
     let mut cluster = Cluster::merge(found.reports, unix_s());
     (cluster.unreadable, cluster.unreadable_total) = (found.unreadable, found.unreadable_total);
     Ok(cluster)

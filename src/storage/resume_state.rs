@@ -17,11 +17,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::slice;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outcome::{FileFailure, Findings};
+use super::states::{surroundings_of_all, verdict_of_all};
 use super::target::{Identity, is_trusted};
 use super::verify::VerifyOptions;
 use super::{FILES_LISTED_MAX, Output, ProgressSnapshot, Root, Sample, Share, Transfer};
@@ -70,6 +73,9 @@ struct WorkDone {
     sample: Sample,
     direct_io: bool,
     drop_cache: bool,
+    /// Which target of which spread, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
 }
 
 /// A sum over files that does not depend on their order.
@@ -141,14 +147,35 @@ impl ResumeState {
         share: Share<'_>,
         options: &VerifyOptions,
     ) -> io::Result<Self> {
-        Ok(Self {
+        Ok(Self::begin(root.identity()?, share, options, None))
+    }
+
+    /// Nothing judged yet of a target that is named so; its files may be nowhere.
+    pub(super) fn of_target<F: Faults>(
+        root: Option<&Root<F>>,
+        share: Share<'_>,
+        options: &VerifyOptions,
+        target: String,
+    ) -> io::Result<Self> {
+        let directory = root.map_or_else(|| Ok(Identity::default()), Root::identity)?;
+        Ok(Self::begin(directory, share, options, Some(target)))
+    }
+
+    fn begin(
+        directory: Identity,
+        share: Share<'_>,
+        options: &VerifyOptions,
+        target: Option<String>,
+    ) -> Self {
+        Self {
             work: WorkDone {
-                directory: root.identity()?,
+                directory,
                 config: share.dataset().to_config(),
                 node: share.node(),
                 sample: options.sample,
                 direct_io: options.transfer == Transfer::Direct,
                 drop_cache: options.drop_cache,
+                target,
             },
             next: 0,
             marks: Marks::default(),
@@ -157,7 +184,7 @@ impl ResumeState {
             failed: BTreeMap::new(),
             failed_total: 0,
             walk: None,
-        })
+        }
     }
 
     /// The state in a file, where there is one that belongs to the same work as `new`; else that.
@@ -170,13 +197,21 @@ impl ResumeState {
         new: Self,
         share: Share<'_>,
     ) -> Result<Self, ResumeStateError> {
-        let Some(bytes) = read(from)? else { return Ok(new) };
-        let state = Self::parse(&bytes)?;
+        match read(from)? {
+            None => Ok(new),
+            Some(bytes) => parse::<Self>(&bytes)?.believed(&new, share),
+        }
+    }
+
+    /// This state, where it is one of the same work as `new`.
+    pub(super) fn believed(self, new: &Self, share: Share<'_>) -> Result<Self, ResumeStateError> {
+        let state = self;
         let (then, now) = (&state.work, &new.work);
         for (same, what) in [
             (then.config == now.config, "dataset"),
             (then.node == now.node, "node"),
             (then.sample == now.sample, "sample"),
+            (then.target == now.target, "spread, or other directories of it"),
             (then.directory == now.directory, "directory"),
             (
                 (then.direct_io, then.drop_cache) == (now.direct_io, now.drop_cache),
@@ -204,23 +239,7 @@ impl ResumeState {
     ///
     /// Those of the system. The file is then the one before, or this one, whole.
     pub fn save<F: Faults>(&self, to: &Output<F>) -> io::Result<()> {
-        let json = serde_json::to_vec(self)?;
-        let mut bytes = format!("{HEAD}{}\n", blake3::hash(&json).to_hex()).into_bytes();
-        bytes.extend_from_slice(&json);
-        to.replace(&bytes, 0o600)
-    }
-
-    fn parse(bytes: &[u8]) -> Result<Self, ResumeStateError> {
-        let refuse = |reason: &str| ResumeStateError::NotWhole(reason.to_owned());
-        let rest = bytes
-            .strip_prefix(HEAD.as_bytes())
-            .ok_or_else(|| refuse("its first line is another"))?;
-        let (digest, rest) = rest.split_at_checked(64).ok_or_else(|| refuse("it is cut short"))?;
-        let json = rest.strip_prefix(b"\n").ok_or_else(|| refuse("its first line is another"))?;
-        if blake3::hash(json).to_hex().as_bytes() != digest {
-            return Err(refuse("its digest does not fit, as where it was cut short or edited"));
-        }
-        serde_json::from_slice(json).map_err(|error| refuse(&error.to_string()))
+        to.replace(&sealed(self)?, 0o600)
     }
 
     /// Whether the numbers could be those of a run. Whoever has made them up gets no verdict from
@@ -255,6 +274,7 @@ impl ResumeState {
     pub fn failures(&self, share: Share<'_>) -> Findings<FileFailure> {
         let failure = |(index, error): (&u64, &String)| FileFailure {
             path: share.path(share.file(*index)),
+            target: None,
             error: error.clone(),
         };
         let listed = self.failed.iter().map(failure).collect();
@@ -281,11 +301,14 @@ impl ResumeState {
     /// The verdict: `verified` only where everything was reached, and could be read.
     #[must_use]
     pub fn verdict(&self, share: Share<'_>) -> Verdict {
-        let verdict = self.verification.verdict(self.unexpected().total);
-        let whole = self.is_complete(share)
+        verdict_of_all(&[share], slice::from_ref(self))
+    }
+
+    /// Whether nothing is left that could make the verdict another one.
+    pub(super) fn is_whole(&self, share: Share<'_>) -> bool {
+        self.is_complete(share)
             && self.failed_total == 0
-            && self.walk.as_ref().is_some_and(|walk| walk.failures.total == 0);
-        if verdict == Verdict::Verified && !whole { Verdict::Incomplete } else { verdict }
+            && self.walk.as_ref().is_some_and(|walk| walk.failures.total == 0)
     }
 
     /// What a report says beside the totals: of a run below `directory` that has come so far.
@@ -296,25 +319,8 @@ impl ResumeState {
         directory: &Path,
         progress: ProgressSnapshot,
     ) -> Surroundings<'_> {
-        let (unexpected, failures) = (self.unexpected(), self.failures(share));
-        let done = self.verification.files().total().unwrap_or_default() + self.failed_total;
-        Surroundings {
-            verdict: self.verdict(share),
-            directory: directory.display().to_string(),
-            node_id: share.node(),
-            complete: self.is_complete(share),
-            sample_percent: self.work.sample.percent(),
-            files_left_out: share.file_count().saturating_sub(done),
-            seconds: progress.seconds,
-            bytes_read: progress.bytes,
-            written: None,
-            problems: &self.problems.listed,
-            problems_total: self.problems.total,
-            unexpected: unexpected.listed,
-            unexpected_total: unexpected.total,
-            failures: serde_json::to_value(&failures.listed).unwrap_or_default(),
-            failures_total: failures.total,
-        }
+        let of = (directory.display().to_string(), self.work.sample);
+        surroundings_of_all(&[share], slice::from_ref(self), of, progress)
     }
 
     /// Files that are not as they should be.
@@ -324,8 +330,29 @@ impl ResumeState {
     }
 }
 
+/// What is kept in a file: a digest, and the JSON that it is of.
+pub(super) fn sealed(states: &impl Serialize) -> io::Result<Vec<u8>> {
+    let json = serde_json::to_vec(states)?;
+    let mut bytes = format!("{HEAD}{}\n", blake3::hash(&json).to_hex()).into_bytes();
+    bytes.extend_from_slice(&json);
+    Ok(bytes)
+}
+
+/// What was kept, where all of it is there.
+pub(super) fn parse<S: DeserializeOwned>(bytes: &[u8]) -> Result<S, ResumeStateError> {
+    let refuse = |reason: &str| ResumeStateError::NotWhole(reason.to_owned());
+    let rest =
+        bytes.strip_prefix(HEAD.as_bytes()).ok_or_else(|| refuse("its first line is another"))?;
+    let (digest, rest) = rest.split_at_checked(64).ok_or_else(|| refuse("it is cut short"))?;
+    let json = rest.strip_prefix(b"\n").ok_or_else(|| refuse("its first line is another"))?;
+    if blake3::hash(json).to_hex().as_bytes() != digest {
+        return Err(refuse("its digest does not fit, as where it was cut short or edited"));
+    }
+    serde_json::from_slice(json).map_err(|error| refuse(&error.to_string()))
+}
+
 /// The bytes of a state; `None` where there is none.
-fn read<F: Faults>(from: &Output<F>) -> Result<Option<Vec<u8>>, ResumeStateError> {
+pub(super) fn read<F: Faults>(from: &Output<F>) -> Result<Option<Vec<u8>>, ResumeStateError> {
     let (disk, directory, name) = from.parts();
     let file = match disk.open(directory, Path::new(name), Access::Read, Links::Follow) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

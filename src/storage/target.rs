@@ -22,7 +22,7 @@ pub struct Root<F = Sound> {
 }
 
 /// Which directory something was said of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// Without links.
     path: String,

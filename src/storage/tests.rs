@@ -131,6 +131,7 @@ pub(super) fn write_options(existing: Existing, durability: Durability) -> Write
         requests: Requests::standard(Transfer::Cached),
         existing,
         durability,
+        patience: Patience::default(),
     }
 }
 
@@ -143,6 +144,7 @@ pub(super) fn verify_options(drop_cache: bool) -> VerifyOptions {
         drop_cache,
         sample: Sample::ALL,
         stop_after: None,
+        patience: Patience::default(),
     }
 }
 

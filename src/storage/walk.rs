@@ -8,7 +8,7 @@ use super::node_status::is_node_status_name;
 use super::outcome::FileFailure;
 use super::resume_state::Walk;
 use super::{Root, StopFlag, reports};
-use crate::dataset::{Dataset, DatasetEntry, Inode};
+use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
 use crate::disk::{Faults, FileType, Links, Listing, ListingEntry, OpenDirectory};
 
 /// A directory that is being looked through: its path, what it is in the dataset, what is left.
@@ -22,12 +22,12 @@ struct OpenLevel<F> {
 /// Looks through a tree for what the dataset has not: any file, link or other thing whose path the
 /// layout does not give, and directories that are in no path of it. What is in such a directory is
 /// not looked at. A thing of the wrong kind under a right name is found by those who open it; where
-/// not all files are opened, here.
+/// not all files are opened, here. A file that belongs somewhere else is unexpected, too.
 ///
 /// One open directory for each level of the tree is held, and no list of files.
 pub(super) fn find_unexpected<F: Faults>(
     root: &Root<F>,
-    dataset: &Dataset,
+    (dataset, belongs): (&Dataset, &(dyn Fn(Coordinates) -> bool + Sync)),
     all_are_opened: bool,
     stop: &StopFlag,
     walk: &mut Walk,
@@ -61,6 +61,7 @@ pub(super) fn find_unexpected<F: Faults>(
         let inode = dataset.namespace().lookup(level.inode, name.as_encoded_bytes());
         match inode.and_then(|inode| Some((inode, dataset.namespace().entry(inode)?))) {
             None => walk.unexpected.add(child),
+            Some((_, DatasetEntry::File(file))) if !belongs(file) => walk.unexpected.add(child),
             Some((_, DatasetEntry::File(_))) => {
                 if !all_are_opened && matches!(kind, Some(FileType::Directory | FileType::Special))
                 {
@@ -105,5 +106,5 @@ fn descend<F: Faults>(
 
 fn fail(walk: &mut Walk, path: &str, error: &io::Error) {
     let path = if path.is_empty() { "." } else { path }.to_owned();
-    walk.failures.add(FileFailure { path, error: error.to_string() });
+    walk.failures.add(FileFailure { path, target: None, error: error.to_string() });
 }

@@ -1,27 +1,32 @@
 //! Writing the dataset into a directory.
 
+mod space;
+mod trouble;
+
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use nix::sys::statvfs::statvfs;
-
 use super::block_file::{NewFile, open_to_read};
-use super::crew::{CrewNotes, Work, work_through};
+use super::crew::{CrewNotes, Queue, Work, work_through};
 use super::journal::Recorder;
 use super::outcome::{FailureLog, FileFailure, Findings};
+use super::patience::Patience;
 use super::pipeline::Pipeline;
 use super::target::{Parents, split};
+use super::targets::Counting;
 use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
 use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
 use crate::numa::Placement;
 use crate::report::Phase;
+use crate::sync::Mutex;
+
+pub use space::{existing_bytes, free_bytes};
 
 /// What becomes of a file that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct WriteOptions {
     pub existing: Existing,
     /// What each file has to be before it gets its name.
     pub durability: Durability,
+    /// How often a file is tried again.
+    pub patience: Patience,
 }
 
 /// Writes the files of a share below `root`, until all are done or a stop.
@@ -75,56 +82,102 @@ pub(super) fn write_recorded<F: Faults>(
 ) {
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
-    let parents = Parents::new(root, options.durability, share.node());
-    let writer =
-        Writer { root, parents, share, options, recorder, content, progress, failures, stop };
-    let by = (options.threads, options.placement);
-    work_through(&writer, 0..share.file_count(), by, stop);
+    let counting = Counting::of(progress);
+    let run = WriteRun { options, content: &content, failures, stop };
+    let writer = Writer::new(root, share, (counting, CopiesElsewhere::No), run);
+    let writer = Writer { recorder, ..writer };
+    work_through(&[writer.queue()], (options.threads, options.placement), stop);
 }
 
-/// The free bytes of the filesystem that a directory is on, or will be on.
-///
-/// # Errors
-///
-/// Those of `statvfs`.
-pub fn free_bytes(directory: &Path) -> io::Result<u128> {
-    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    let space = statvfs(there)?;
-    Ok(u128::from(space.blocks_available()) * u128::from(space.fragment_size()))
+/// What all targets of a run have in common.
+#[derive(Clone, Copy)]
+pub(super) struct WriteRun<'a> {
+    pub(super) options: WriteOptions,
+    pub(super) content: &'a Content,
+    pub(super) failures: &'a FailureLog,
+    pub(super) stop: &'a StopFlag,
 }
 
-/// How many of a share's bytes are in files that are already there.
-#[must_use]
-pub fn existing_bytes(root: &Path, share: Share<'_>) -> u128 {
-    (0..share.file_count())
-        .filter_map(|index| fs::metadata(root.join(share.path(share.file(index)))).ok())
-        .map(|metadata| u128::from(metadata.len()))
-        .sum()
+/// Whether files that a failed target does not take are made on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CopiesElsewhere {
+    No,
+    Yes,
 }
 
-struct Writer<'a, F: Faults> {
+/// Writes the files of one target.
+pub(super) struct Writer<'a, F: Faults> {
     root: &'a Root<F>,
     parents: Parents<'a, F>,
     share: Share<'a>,
+    counting: Counting<'a>,
+    elsewhere: CopiesElsewhere,
     options: WriteOptions,
     recorder: Recorder<'a, F>,
-    content: Content,
+    content: &'a Content,
     progress: &'a Progress,
     failures: &'a FailureLog,
     stop: &'a StopFlag,
 }
 
+impl<'a, F: Faults> Writer<'a, F> {
+    pub(super) fn new(
+        root: &'a Root<F>,
+        share: Share<'a>,
+        (counting, elsewhere): (Counting<'a>, CopiesElsewhere),
+        WriteRun { options, content, failures, stop }: WriteRun<'a>,
+    ) -> Self {
+        let parents = Parents::new(root, options.durability, share.node());
+        let progress = counting.run;
+        Self {
+            root,
+            parents,
+            share,
+            counting,
+            elsewhere,
+            options,
+            recorder: Recorder::NOBODY,
+            content,
+            progress,
+            failures,
+            stop,
+        }
+    }
+
+    /// All of its files.
+    pub(super) fn queue(&self) -> Queue<'_, Self> {
+        let files = 0..self.share.file_count();
+        Queue { work: self, target: self.counting.number(), files }
+    }
+}
+
 /// A file on its way.
-struct PendingFile {
-    index: u64,
+pub(super) struct PendingFile {
     coordinates: Coordinates,
     parent: Arc<OpenDirectory>,
     name: OsString,
     stage: Stage,
-    /// Bytes that were written since the file was last synced.
+    /// Bytes that were written since it was last synced.
     unsynced: AtomicU64,
+    /// It cannot be written, or is not what it should be.
     failed: AtomicBool,
+    /// Why it cannot be written.
+    error: Mutex<Option<io::Error>>,
+    /// How often it was tried again.
+    tries: u32,
+}
+
+impl PendingFile {
+    fn new(
+        coordinates: Coordinates,
+        parent: Arc<OpenDirectory>,
+        name: OsString,
+        stage: Stage,
+    ) -> Self {
+        let (failed, error) = (AtomicBool::new(false), Mutex::new(None));
+        let unsynced = AtomicU64::new(0);
+        Self { coordinates, parent, name, stage, unsynced, failed, error, tries: 0 }
+    }
 }
 
 enum Stage {
@@ -143,7 +196,21 @@ impl<F: Faults> Work for Writer<'_, F> {
 
     fn open(&self, index: u64, _: &mut Pipeline<F>) -> Option<(PendingFile, u64)> {
         let coordinates = self.share.file(index);
-        self.unless_failed(coordinates, self.begin(index, coordinates))
+        if let Some(target) = self.counting.target.filter(|target| target.has_failed()) {
+            let why = target.why_failed().unwrap_or_default();
+            self.give_up(coordinates, &format_args!("the target has failed: {why}"));
+            return None;
+        }
+        let mut tries = 0;
+        loop {
+            match self.begin(coordinates) {
+                Err(error) if self.tries_again(&mut tries, &error) => {}
+                begun => {
+                    let begun = begun.map(|target| PendingFile { tries, ..target });
+                    return self.unless_failed(coordinates, begun);
+                }
+            }
+        }
     }
 
     fn part(&self, target: &PendingFile, part: Range<u64>, blocks: &mut Pipeline<F>) {
@@ -184,20 +251,27 @@ impl<F: Faults> Work for Writer<'_, F> {
         Some(&self.progress.crew)
     }
 
-    fn may_go_on(&self, target: &PendingFile) -> bool {
-        matches!(target.stage, Stage::Checking(_))
+    fn number(&self, index: u64) -> u64 {
+        self.share.index_in_whole(index)
+    }
+
+    fn enter(&self) {
+        self.counting.enter();
+    }
+
+    fn leave(&self) {
+        self.counting.leave();
     }
 
     fn close(&self, target: PendingFile) -> Option<(PendingFile, u64)> {
-        let PendingFile { index, coordinates, parent, name, stage, failed, .. } = target;
+        let PendingFile { coordinates, parent, name, stage, failed, error, tries, .. } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
         let is_new = matches!(stage, Stage::Writing(_));
         let finished = match stage {
             Stage::Checking(_) if self.stop.is_set() => return None,
             Stage::Checking(_) if failed => {
-                let again = self.create((index, coordinates), parent, name, IS_THERE);
-                return self.unless_failed(coordinates, again);
+                return self.unless_failed(coordinates, self.create(coordinates, parent, name));
             }
             // What an earlier run has only written is to last from now on.
             Stage::Checking(existing) if self.options.durability == Durability::Synced => {
@@ -206,22 +280,26 @@ impl<F: Faults> Work for Writer<'_, F> {
             Stage::Checking(_) => Ok(()),
             Stage::Writing(new) if failed || self.stop.is_set() => {
                 new.discard(disk, &parent);
-                return None;
+                match error.into_inner() {
+                    Some(error) => Err(error),
+                    None => return None,
+                }
             }
             Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
         let durability = self.options.durability;
-        match finished.and_then(|()| self.recorder.completed(index, durability)) {
+        let completed = || self.recorder.completed(self.index_of(coordinates), durability);
+        match finished.and_then(|()| completed()) {
             Ok(()) => {
-                self.progress.file();
+                self.counting.file();
                 if is_new {
                     let path = || self.share.path(coordinates);
                     self.progress.created(path, self.size_bytes(coordinates));
                 }
+                None
             }
-            Err(error) => self.fail(coordinates, &error),
+            Err(error) => self.make_again((coordinates, parent, name), tries, error),
         }
-        None
     }
 }
 
@@ -230,34 +308,19 @@ impl<F: Faults> Writer<'_, F> {
         self.share.dataset().size_bytes(file)
     }
 
-    fn fail(&self, file: Coordinates, error: &io::Error) {
-        let path = self.share.path(file);
-        self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+    /// The number by which a journal knows a file.
+    fn index_of(&self, file: Coordinates) -> u64 {
+        self.share.number_of(file).unwrap_or_default()
     }
 
-    fn unless_failed(
-        &self,
-        file: Coordinates,
-        target: io::Result<PendingFile>,
-    ) -> Option<(PendingFile, u64)> {
-        match target {
-            Ok(target) => Some((target, self.size_bytes(file))),
-            Err(error) => {
-                self.fail(file, &error);
-                None
-            }
-        }
-    }
-
-    fn begin(&self, index: u64, file: Coordinates) -> io::Result<PendingFile> {
+    fn begin(&self, file: Coordinates) -> io::Result<PendingFile> {
         let path = self.share.path(file);
         let (parent, name) = split(&path);
-        match self.begin_in((index, file), self.parents.enter(parent)?, name.clone()) {
+        match self.begin_in(file, self.parents.enter(parent)?, name.clone()) {
             // The directory that is kept open was removed: make it again, once.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.parents.forget(parent);
-                self.begin_in((index, file), self.parents.enter(parent)?, name)
+                self.begin_in(file, self.parents.enter(parent)?, name)
             }
             begun => begun,
         }
@@ -266,13 +329,13 @@ impl<F: Faults> Writer<'_, F> {
     /// What is to be done with a file: that which is there is checked, or a new one is made.
     fn begin_in(
         &self,
-        (index, file): (u64, Coordinates),
+        file: Coordinates,
         parent: Arc<OpenDirectory>,
         name: OsString,
     ) -> io::Result<PendingFile> {
         let disk = &self.root.disk;
         let path = Path::new(&name);
-        let is_there = match disk.stat_at(&parent, path, Links::Refuse) {
+        match disk.stat_at(&parent, path, Links::Refuse) {
             Ok(stat) if stat.kind == FileType::Directory => {
                 return Err(ErrorKind::IsADirectory.into());
             }
@@ -285,34 +348,36 @@ impl<F: Faults> Writer<'_, F> {
                 self.progress.set_phase(Phase::Checking);
                 let how = (self.options.transfer, Links::Refuse);
                 let stage = Stage::Checking(Arc::new(open_to_read(disk, &parent, path, how)?));
-                return Ok(pending((index, file), parent, name, stage));
+                return Ok(PendingFile::new(file, parent, name, stage));
             }
-            Ok(_) => IS_THERE,
-            Err(error) if error.kind() == ErrorKind::NotFound => !IS_THERE,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
-        };
-        self.create((index, file), parent, name, is_there)
+        }
+        self.create(file, parent, name)
     }
 
     /// Makes the file that is to get the name.
     fn create(
         &self,
-        (index, file): (u64, Coordinates),
+        file: Coordinates,
         parent: Arc<OpenDirectory>,
         name: OsString,
-        is_there: bool,
     ) -> io::Result<PendingFile> {
         self.progress.set_phase(Phase::Writing);
-        self.recorder.making(index, is_there)?;
+        let disk = &self.root.disk;
+        self.recorder.making(self.index_of(file), || {
+            self.options.existing != Existing::Refuse
+                && disk.stat_at(&parent, Path::new(&name), Links::Refuse).is_ok()
+        })?;
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
-        let disk = &self.root.disk;
         let new = NewFile::create(disk, &parent, &prefix, self.options.transfer)?;
         if self.options.requests.are_many() {
             new.make_room(disk, self.size_bytes(file))
                 .inspect_err(|_| new.discard(disk, &parent))?;
         }
-        Ok(pending((index, file), parent, name, Stage::Writing(new)))
+        Ok(PendingFile::new(file, parent, name, Stage::Writing(new)))
     }
 
     /// Looks whether an existing file has the right bytes in a range. Bytes that cannot be read are
@@ -323,7 +388,7 @@ impl<F: Faults> Writer<'_, F> {
                 && self.content.first_difference(target.coordinates, range.start, bytes).is_none()
         });
         if is_right {
-            self.progress.bytes(range.end - range.start);
+            self.counting.bytes(range.end - range.start);
         } else {
             target.failed.store(true, Ordering::Relaxed);
         }
@@ -332,19 +397,11 @@ impl<F: Faults> Writer<'_, F> {
     /// Counts what was written, and has it recorded.
     fn written(&self, target: &PendingFile, new: &NewFile) -> impl FnMut(Range<u64>) {
         |range| {
-            self.progress.bytes(range.end - range.start);
+            self.counting.bytes(range.end - range.start);
+            let index = self.index_of(target.coordinates);
             let sync = || new.sync(&self.root.disk);
-            let noted = self.recorder.wrote(target.index, range, &target.unsynced, sync);
+            let noted = self.recorder.wrote(index, range, &target.unsynced, sync);
             self.note_failure(target, noted);
-        }
-    }
-
-    /// Notes one failure a file, however many blocks fail and threads work on it.
-    fn note_failure(&self, target: &PendingFile, written: io::Result<()>) {
-        if let Err(error) = written
-            && !target.failed.swap(true, Ordering::Relaxed)
-        {
-            self.fail(target.coordinates, &error);
         }
     }
 
@@ -362,19 +419,6 @@ impl<F: Faults> Writer<'_, F> {
             }
         })
     }
-}
-
-/// Another file has the name of one that is about to be made.
-const IS_THERE: bool = true;
-
-fn pending(
-    (index, coordinates): (u64, Coordinates),
-    parent: Arc<OpenDirectory>,
-    name: OsString,
-    stage: Stage,
-) -> PendingFile {
-    let (unsynced, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-    PendingFile { index, coordinates, parent, name, stage, unsynced, failed }
 }
 
 fn already_there() -> io::Error {

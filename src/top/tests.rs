@@ -95,6 +95,7 @@ fn cluster() -> Vec<RunReport> {
             doing: Some(format!("node_0/process_{file}")),
             bytes: 1 << 30,
             idle_share: 0.25,
+            ..ThreadReport::default()
         };
         report.threads = (0..4).map(thread).collect();
     }

@@ -352,7 +352,7 @@ fn queues() {
             let path = directory.path().to_str().unwrap();
             let output = run(&[&[command], options, &[path]].concat());
             assert_refused(&output, WRONG_USAGE, named);
-            assert_eq!(std::fs::read_dir(path).unwrap().count(), 0, "{options:?}");
+            assert_eq!(fs::read_dir(path).unwrap().count(), 0, "{options:?}");
         };
         for depth in ["0", "1025", "-1", "x", ""] {
             refused(&[&format!("--queue-depth={depth}")], &["--queue-depth", "from 1 to 1024"]);

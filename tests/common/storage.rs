@@ -56,7 +56,7 @@ pub(crate) fn verify(dataset: &str, more: &[&str], directory: &Path) -> (Option<
 }
 
 /// Every document that a test sees is what the schema says.
-fn assert_schema(document: &Value) {
+pub(crate) fn assert_schema(document: &Value) {
     let schema: Value =
         serde_json::from_str(include_str!("../../docs/schema/verify.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

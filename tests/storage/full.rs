@@ -10,7 +10,7 @@ use crate::common::storage::Run;
 
 /// Runs a shell script as root of a mount namespace of its own; `$1` is the program, `$2` a
 /// directory.
-fn with_mounts(script: &str, directory: &Path) -> Run {
+pub(crate) fn with_mounts(script: &str, directory: &Path) -> Run {
     let root = nix::unistd::Uid::effective().is_root();
     let namespace: &[&str] =
         if root { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] };

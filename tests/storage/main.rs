@@ -17,3 +17,4 @@ mod full;
 mod hostile;
 mod raid;
 mod reports;
+mod targets;

@@ -77,7 +77,7 @@ pub struct RequestQueue<F: Faults, T> {
     carrier: Carrier,
     refusal: Option<io::Error>,
     /// Requests by number, and the numbers that no request has.
-    requests: Vec<Option<Accepted<T>>>,
+    requests: Vec<Option<QueuedRequest<T>>>,
     free: Vec<usize>,
     /// Those that nobody has begun.
     waiting: VecDeque<usize>,
@@ -97,7 +97,7 @@ enum Carrier {
 }
 
 #[derive(Debug)]
-struct Accepted<T> {
+struct QueuedRequest<T> {
     request: DiskRequest<T>,
     /// It is done, and fails all the same.
     failing: Option<i32>,
@@ -171,12 +171,12 @@ impl<F: Faults, T> RequestQueue<F, T> {
 
     /// Begins a request.
     pub fn submit(&mut self, request: DiskRequest<T>) {
-        let accepted = Some(Accepted { request, failing: None });
+        let queued = Some(QueuedRequest { request, failing: None });
         let number = if let Some(free) = self.free.pop() {
-            self.requests[free] = accepted;
+            self.requests[free] = queued;
             free
         } else {
-            self.requests.push(accepted);
+            self.requests.push(queued);
             self.requests.len() - 1
         };
         self.waiting.push_back(number);
@@ -229,7 +229,7 @@ impl<F: Faults, T> RequestQueue<F, T> {
 
     /// A request that is not under way any more.
     fn release(&mut self, number: usize) -> Option<DiskRequest<T>> {
-        let Accepted { request, .. } = self.requests.get_mut(number)?.take()?;
+        let QueuedRequest { request, .. } = self.requests.get_mut(number)?.take()?;
         self.free.push(number);
         Some(request)
     }
@@ -238,17 +238,17 @@ impl<F: Faults, T> RequestQueue<F, T> {
     fn push_waiting(&mut self) {
         let Carrier::Ring(ring) = &mut self.carrier else { return };
         while let Some(&number) = self.waiting.front() {
-            let Some(Some(accepted)) = self.requests.get_mut(number) else { return };
-            let operation = match accepted.request.operation {
+            let Some(Some(queued)) = self.requests.get_mut(number) else { return };
+            let operation = match queued.request.operation {
                 Operation::Read => SystemCall::Read,
                 Operation::Write => SystemCall::Write,
             };
-            let mut length = accepted.request.range.len();
+            let mut length = queued.request.range.len();
             match self.disk.faults.fault(operation) {
                 None => {}
                 // At least one byte: none would be the end of a file.
                 Some(Fault::Short) => length = length.div_ceil(2),
-                Some(Fault::After(errno)) => accepted.failing = Some(errno),
+                Some(Fault::After(errno)) => queued.failing = Some(errno),
                 Some(Fault::Before(errno)) => {
                     self.waiting.pop_front();
                     self.done.push_back((number, -errno));
@@ -257,7 +257,7 @@ impl<F: Faults, T> RequestQueue<F, T> {
             }
             // SAFETY: the request stays in `requests`, where nobody touches it, until its answer is
             // taken from the ring; so it does when the ring breaks, and when this is dropped.
-            if !unsafe { ring.push(number as u64, &mut accepted.request, length) } {
+            if !unsafe { ring.push(number as u64, &mut queued.request, length) } {
                 return;
             }
             self.untold_bytes += length;
@@ -308,8 +308,8 @@ impl<F: Faults, T> RequestQueue<F, T> {
 
     /// What became of a request that the ring has answered; `None` where it is made again.
     fn conclude(&mut self, number: usize, result: i32) -> Option<DiskAnswer<T>> {
-        let accepted = self.requests.get_mut(number)?.as_mut()?;
-        let result = match accepted.failing.take() {
+        let queued = self.requests.get_mut(number)?.as_mut()?;
+        let result = match queued.failing.take() {
             Some(errno) if result >= 0 => -errno,
             _ => result,
         };

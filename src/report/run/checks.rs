@@ -1,8 +1,8 @@
 //! What cannot be so in a report that somebody else has written.
 
 use super::{
-    FilesDone, Judged, REPORT_RANGES_MAX, REPORT_THREADS_MAX, RunCommand, RunIdentity, RunRates,
-    RunReport,
+    FilesDone, Judged, REPORT_RANGES_MAX, REPORT_TARGETS_MAX, REPORT_THREADS_MAX, RunCommand,
+    RunIdentity, RunRates, RunReport, TargetReport,
 };
 use crate::report::views::SCHEMA;
 use crate::report::{ProcessMap, RangeView};
@@ -80,12 +80,33 @@ impl RunReport {
             ),
             (
                 self.threads.len() <= REPORT_THREADS_MAX
-                    && self.threads.iter().all(|thread| (0.0..=1.0).contains(&thread.idle_share)),
+                    && self.threads.iter().all(|thread| {
+                        (0.0..=1.0).contains(&thread.idle_share)
+                            && (0.0..=RATE_MAX).contains(&thread.bytes_per_s)
+                    }),
                 "its threads cannot be",
+            ),
+            (
+                self.targets.len() <= REPORT_TARGETS_MAX
+                    && self.targets.iter().all(TargetReport::is_possible),
+                "its targets cannot be",
             ),
             (self.map.as_ref().is_none_or(ProcessMap::is_possible), "its map cannot be"),
         ]
         .into_iter()
         .find_map(|(is_possible, what)| (!is_possible).then_some(what))
+    }
+}
+
+impl TargetReport {
+    fn is_possible(&self) -> bool {
+        let FilesDone { total, done, failed } = self.files;
+        total <= FILES_MAX
+            && done <= FILES_MAX
+            && failed <= FILES_MAX
+            && self.bytes.total <= BYTES_MAX
+            && self.bytes.done <= BYTES_MAX
+            && (0.0..=RATE_MAX).contains(&self.bytes_per_s)
+            && (0.0..=1.0).contains(&self.idle_share)
     }
 }

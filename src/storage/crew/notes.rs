@@ -1,7 +1,7 @@
 //! What each thread of a crew is at, for whoever looks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::report::{REPORT_THREADS_MAX, ThreadReport};
@@ -16,7 +16,8 @@ pub(in crate::storage) struct CrewNotes(Mutex<Vec<Arc<ThreadNotes>>>);
 #[derive(Debug)]
 pub(super) struct ThreadNotes {
     began: Instant,
-    /// The number of its file.
+    /// The number of its target, and of its file.
+    target: AtomicUsize,
     file: AtomicU64,
     bytes: AtomicU64,
     /// Nanoseconds without anything to do, up to `idle_since`.
@@ -38,6 +39,7 @@ impl CrewNotes {
     pub(super) fn join(&self) -> Arc<ThreadNotes> {
         let notes = Arc::new(ThreadNotes {
             began: Instant::now(),
+            target: AtomicUsize::new(0),
             file: AtomicU64::new(NONE),
             bytes: AtomicU64::new(0),
             idle_ns: AtomicU64::new(0),
@@ -48,15 +50,20 @@ impl CrewNotes {
     }
 
     /// What the first threads do, with the path of a file by its number.
-    pub(in crate::storage) fn look(&self, path: impl Fn(u64) -> String) -> Vec<ThreadReport> {
+    pub(in crate::storage) fn look(
+        &self,
+        path: impl Fn(u64) -> String,
+        targets: usize,
+    ) -> Vec<ThreadReport> {
         let threads: Vec<_> = self.0.lock().iter().take(REPORT_THREADS_MAX).cloned().collect();
-        threads.iter().map(|thread| thread.look(&path)).collect()
+        threads.iter().map(|thread| thread.look(&path, targets)).collect()
     }
 }
 
 impl ThreadNotes {
-    /// It is at a file.
-    pub(super) fn at(&self, number: u64) {
+    /// It is at a file of a target.
+    pub(super) fn at(&self, target: usize, number: u64) {
+        self.target.store(target, Ordering::Relaxed);
         self.file.store(number, Ordering::Relaxed);
     }
 
@@ -68,7 +75,9 @@ impl ThreadNotes {
     /// It has nothing to do.
     pub(super) fn rest(&self) {
         self.file.store(NONE, Ordering::Relaxed);
-        self.idle_since_ns.store(self.now_ns(), Ordering::Relaxed);
+        if self.idle_since_ns.load(Ordering::Relaxed) == NONE {
+            self.idle_since_ns.store(self.now_ns(), Ordering::Relaxed);
+        }
     }
 
     /// It goes on after a rest.
@@ -82,14 +91,19 @@ impl ThreadNotes {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-    fn look(&self, path: impl Fn(u64) -> String) -> ThreadReport {
+    fn look(&self, path: impl Fn(u64) -> String, targets: usize) -> ThreadReport {
         let now = self.now_ns();
         let since = self.idle_since_ns.load(Ordering::Relaxed);
         let idle = self.idle_ns.load(Ordering::Relaxed) + now.saturating_sub(since);
         let file = self.file.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let target = self.target.load(Ordering::Relaxed);
+        let is_at_one = file != NONE;
         ThreadReport {
-            doing: (file != NONE).then(|| path(file)),
-            bytes: self.bytes.load(Ordering::Relaxed),
+            doing: is_at_one.then(|| path(file)),
+            target: (is_at_one && targets > 0).then_some(target as u64),
+            bytes,
+            bytes_per_s: bytes as f64 / (now.max(1) as f64 / 1e9),
             idle_share: (idle as f64 / now.max(1) as f64).clamp(0.0, 1.0),
         }
     }
@@ -106,24 +120,26 @@ mod tests {
     fn a_thread_tells_its_file_its_bytes_and_its_rest() {
         let notes = CrewNotes::default();
         let thread = notes.join();
-        thread.at(7);
+        thread.at(1, 7);
         thread.did(5);
         thread.did(6);
-        let look = || notes.look(|number| format!("file {number}")).remove(0);
+        let look = || notes.look(|number| format!("file {number}"), 2).remove(0);
         let busy = look();
-        assert_eq!((busy.doing.as_deref(), busy.bytes), (Some("file 7"), 11));
+        assert_eq!((busy.doing.as_deref(), busy.target), (Some("file 7"), Some(1)));
+        assert_eq!(busy.bytes, 11);
+        assert!(busy.bytes_per_s > 0.0, "{busy:?}");
         assert!(busy.idle_share < 0.01, "{busy:?}");
         thread.rest();
         thread::sleep(Duration::from_millis(30));
         let resting = look();
-        assert_eq!(resting.doing, None);
+        assert_eq!((resting.doing.as_deref(), resting.target), (None, None));
         assert!(resting.idle_share > 0.5, "{resting:?}");
         thread.go_on();
-        thread.at(8);
+        thread.at(0, 8);
         thread::sleep(Duration::from_millis(120));
         let after = look();
         assert!(after.idle_share < resting.idle_share / 2.0, "{after:?}");
         notes.begin();
-        assert!(notes.look(|_| String::new()).is_empty());
+        assert!(notes.look(|_| String::new(), 0).is_empty());
     }
 }

@@ -58,12 +58,8 @@ impl Work for ScheduledNotes {
         let done = done.entry(file).or_default();
         assert_eq!(done.at_work, 0, "somebody is still at file {file}");
         done.closed += 1;
-        let goes_on = self.may_go_on(&file) && done.closed < ROUNDS && !self.stop.is_set();
+        let goes_on = file % 2 == 1 && done.closed < ROUNDS && !self.stop.is_set();
         goes_on.then_some((file, LENGTH))
-    }
-
-    fn may_go_on(&self, file: &u64) -> bool {
-        file % 2 == 1
     }
 }
 
@@ -71,14 +67,15 @@ impl Work for ScheduledNotes {
 fn worked_through(files: u64, threads: usize, stop_at: Option<usize>) -> BTreeMap<u64, FileNotes> {
     let stop = StopFlag::default();
     let notes = ScheduledNotes { done: Mutex::default(), stop_at, stop: stop.clone() };
-    work_through(&notes, 0..files, (threads, Placement::Off), &stop);
+    let queue = Queue { work: &notes, target: 0, files: 0..files };
+    work_through(&[queue], (threads, Placement::Off), &stop);
     notes.done.into_inner()
 }
 
 #[test]
 fn every_part_is_done_once_a_round_and_every_file_closed_by_the_last() {
     schedules(3000, || {
-        // File 0 by one thread alone; the others are shared, and one of them goes round again.
+        // Each is shared by whoever has nothing to do, and some go round again.
         for (index, mut file) in worked_through(5, 3, None) {
             let rounds = if index % 2 == 1 { ROUNDS } else { 1 };
             assert_eq!((file.opened, file.closed), (1, rounds), "file {index}");

@@ -13,8 +13,8 @@ use crate::numa::Placement;
 use crate::report::{
     AftermathFates, AftermathFile, AftermathLosses, AftermathRange, AftermathTotals, Phase,
 };
-use crate::storage::crew::{CrewNotes, Work, work_through};
-use crate::storage::verify::open_to_judge;
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::verify::opening::open_to_judge;
 use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
 
@@ -79,7 +79,7 @@ pub fn examine<F: Faults>(
         stop,
     };
     let by = (options.threads, options.placement);
-    work_through(&examiner, 0..first.file_count(), by, stop);
+    work_through(&[Queue { work: &examiner, target: 0, files: 0..first.file_count() }], by, stop);
     let mut found = examiner.found.into_inner();
     found.problems.listed.sort_by_key(|file| file.index);
     Ok(found)
@@ -327,7 +327,7 @@ impl<F: Faults> Examiner<'_, F> {
 
     fn fail(&self, path: &str, error: &io::Error) {
         self.progress.failure(path, error);
-        let failure = FileFailure { path: path.to_owned(), error: error.to_string() };
+        let failure = FileFailure { path: path.to_owned(), target: None, error: error.to_string() };
         self.found.lock().failures.add(failure);
     }
 }

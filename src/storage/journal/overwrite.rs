@@ -16,11 +16,11 @@ use crate::dataset::Coordinates;
 use crate::disk::{Access, Durability, Faults, FileType, Links, OpenDirectory};
 use crate::report::Phase;
 use crate::storage::block_file::NewFile;
-use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::pipeline::Pipeline;
 use crate::storage::target::{Parents, is_trusted, split};
-use crate::storage::{Progress, Root, Share, StopFlag, Transfer, WriteOptions};
+use crate::storage::{FileFailure, Progress, Root, Share, StopFlag, Transfer, WriteOptions};
 
 pub(super) struct Overwriter<'a, F: Faults> {
     root: &'a Root<F>,
@@ -65,7 +65,8 @@ pub(super) fn overwrite<F: Faults>(
         stop,
     };
     let by = (options.threads, options.placement);
-    work_through(&overwriter, 0..share.file_count(), by, stop);
+    let files = 0..share.file_count();
+    work_through(&[Queue { work: &overwriter, target: 0, files }], by, stop);
 }
 
 impl<F: Faults> Work for Overwriter<'_, F> {
@@ -183,6 +184,7 @@ impl<F: Faults> Overwriter<'_, F> {
     fn fail(&self, file: Coordinates, error: &io::Error) {
         let path = self.share.path(file);
         self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+        let error = error.to_string();
+        self.failures.add(FileFailure { path, target: None, error });
     }
 }

@@ -137,7 +137,8 @@ pub fn write_passes<F: Faults>(
     let done = !stop.is_set() && failures.is_empty();
     end = end.and_then(|()| journal.map_or(Ok(()), |journal| journal.end(done)));
     if let Err(error) = end {
-        failures.add(".".to_owned(), format!("the journal cannot be written: {error}"));
+        let error = format!("the journal cannot be written: {error}");
+        failures.add(FileFailure { path: ".".to_owned(), target: None, error });
     }
     failures.into_findings()
 }

@@ -34,8 +34,12 @@ impl<F: Faults> Recorder<'_, F> {
         Self { journal: None, sync_every: None, generation: 0 };
 
     /// A file is about to be made, perhaps in place of another.
-    pub(in super::super) fn making(&self, index: u64, over: bool) -> io::Result<()> {
-        self.tell(|journal| journal.making(index, over))
+    pub(in super::super) fn making(
+        &self,
+        index: u64,
+        over: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
+        self.tell(|journal| journal.making(index, over()))
     }
 
     /// A write has returned. `unsynced` counts the file's bytes since its last sync.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::Recorder;
 use crate::disk::{Access, Durability, Faults, Links, OpenFile};
-use crate::storage::crew::{Work, work_through};
+use crate::storage::crew::{Queue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::target::{Parents, split};
-use crate::storage::{Progress, Root, Share, StopFlag, WriteOptions};
+use crate::storage::{FileFailure, Progress, Root, Share, StopFlag, WriteOptions};
 
 struct Syncer<'a, F: Faults> {
     root: &'a Root<F>,
@@ -29,7 +29,8 @@ pub(super) fn sync_all<F: Faults>(
 ) {
     let syncer = Syncer { root, share, recorder, progress, failures };
     let by = (options.threads, options.placement);
-    work_through(&syncer, 0..share.file_count(), by, stop);
+    let files = 0..share.file_count();
+    work_through(&[Queue { work: &syncer, target: 0, files }], by, stop);
     syncer.sync_names(stop);
 }
 
@@ -105,6 +106,7 @@ impl<F: Faults> Syncer<'_, F> {
     fn fail(&self, index: u64, error: &io::Error) {
         let path = self.path(index);
         self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+        let error = error.to_string();
+        self.failures.add(FileFailure { path, target: None, error });
     }
 }

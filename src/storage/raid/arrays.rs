@@ -25,6 +25,7 @@ pub enum MemberSlot<T> {
 
 impl<T> MemberSlot<T> {
     /// The same slot, with a reference to what is there.
+    #[must_use]
     pub fn as_ref(&self) -> MemberSlot<&T> {
         match self {
             Self::NotAsked => MemberSlot::NotAsked,
@@ -34,6 +35,7 @@ impl<T> MemberSlot<T> {
     }
 
     /// The same slot, with something else that is there.
+    #[must_use]
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> MemberSlot<U> {
         match self {
             Self::NotAsked => MemberSlot::NotAsked,

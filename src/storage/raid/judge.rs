@@ -248,8 +248,7 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
         }
         let parity = self.geometry.parity_member(row.offset / self.geometry.chunk_bytes())?;
         let is_before = |fault: &PageFault| match fault.fault {
-            MemberFault::StaleParity { .. } => Some(true),
-            MemberFault::Stale(_) => Some(true),
+            MemberFault::StaleParity { .. } | MemberFault::Stale(_) => Some(true),
             MemberFault::Zeroed => Some(false),
             _ => None,
         };

@@ -162,7 +162,9 @@ impl RaidReport {
             complete: found.complete,
             level,
             chunk_bytes: (level != 1).then_some(of.geometry.chunk_bytes()),
-            members: each.map(|(member, (tally, name))| member_view(member, tally, name)).collect(),
+            members: each
+                .map(|(member, (tally, name))| member_view(member, tally, name.as_deref()))
+                .collect(),
             ranges: found.ranges.listed().iter().map(|range| places.range(range)).collect(),
             ranges_dropped: found.ranges.dropped,
             torn_stripes: found.torn.listed().iter().map(|torn| places.torn(torn)).collect(),
@@ -195,10 +197,10 @@ fn verdict(found: &RaidFindings) -> Verdict {
     }
 }
 
-fn member_view(member: usize, tally: &MemberTally, name: &Option<String>) -> MemberView {
+fn member_view(member: usize, tally: &MemberTally, name: Option<&str>) -> MemberView {
     MemberView {
         member,
-        path: name.clone(),
+        path: name.map(str::to_owned),
         expected_bytes: tally.expected,
         wrong_bytes: tally.wrong,
         missing_bytes: tally.missing,

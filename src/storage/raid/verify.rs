@@ -15,7 +15,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::drop_cache;
-use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::{FileFailure, Progress, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
@@ -63,7 +63,8 @@ pub fn raid_verify<F: Faults>(
     let verifier =
         RaidVerifier { members, share, options, content: &content, found, progress, stop };
     let by = (options.threads, options.placement);
-    work_through(&verifier, 0..members.count(share), by, stop);
+    let queue = Queue { work: &verifier, target: 0, files: 0..members.count(share) };
+    work_through(&[queue], by, stop);
     let mut found = verifier.found.into_inner();
     found.ranges.settle();
     found.torn.settle();
@@ -119,7 +120,7 @@ impl<'a, F: Faults> Work for RaidVerifier<'a, F> {
         let kept = Kept { array: &array.image, geometry: self.options.geometry };
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() {
-            let range = offset..part.end.min(offset + WINDOW_BYTES);
+            let range = offset..part.end.min(offset + WINDOW_BYTES as u64);
             offset = range.end;
             let mut failed = |member: usize, error: &io::Error| {
                 self.fail(&mut array.found.lock(), (array.number, member), error);
@@ -188,8 +189,8 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
         found.members[member].expected += expected;
         let note = |found: &mut RaidFindings, range: Range<u64>, fault| {
             let (offset, length) = (range.start, range.end - range.start);
-            let (array, member) = (number, member as u32);
-            let consistent = false;
+            let (array, consistent) = (number, false);
+            let member = u32::try_from(member).unwrap_or(u32::MAX);
             found.range(MemberRange { array, member, offset, length, fault, consistent });
         };
         let how = (self.options.transfer, self.mends());
@@ -268,6 +269,6 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
         let path = self.members.path(self.share, at);
         let path = self.members.root(at.1).map_or_else(String::new, |root| shown(root, &path));
         self.progress.failure(&path, error);
-        found.failures.add(FileFailure { path, error: error.to_string() });
+        found.failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
 }

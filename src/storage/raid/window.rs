@@ -10,7 +10,7 @@ use crate::raid::{Geometry, RaidLevel, xor_into};
 use crate::storage::image::Image;
 
 /// How many bytes of each member are looked at together.
-pub(super) const WINDOW_BYTES: u64 = 256 << 10;
+pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A member's file or device.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl<I: ?Sized> Copy for Kept<'_, I> {}
 
 impl<'a, I: Image + ?Sized> Kept<'a, I> {
     pub(super) fn member(self, member: usize) -> RaidMember<'a, I> {
-        RaidMember::new(self.array, self.geometry, member as u32)
+        let member = u32::try_from(member).unwrap_or(u32::MAX);
+        RaidMember::new(self.array, self.geometry, member)
     }
 
     /// How long the longest member is.
@@ -91,8 +92,8 @@ struct MemberWindow {
 
 impl MemberWindow {
     fn new() -> Self {
-        let actual = AlignedBuffer::new(WINDOW_BYTES as usize);
-        let expected = vec![0; WINDOW_BYTES as usize];
+        let actual = AlignedBuffer::new(WINDOW_BYTES);
+        let expected = vec![0; WINDOW_BYTES];
         Self { actual, expected, known: 0, got: None, unreadable: Vec::new() }
     }
 

@@ -20,7 +20,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::{NewFile, say};
-use crate::storage::crew::{CrewNotes, Work, work_through};
+use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::target::{Parents, split};
 use crate::storage::{
@@ -89,7 +89,9 @@ pub(super) fn raid_write_members<F: Faults>(
         stop,
     };
     let by = (options.threads, options.placement);
-    work_through(&writer, 0..share.file_count() * roots.len() as u64, by, stop);
+    let queue =
+        Queue { work: &writer, target: 0, files: 0..share.file_count() * roots.len() as u64 };
+    work_through(&[queue], by, stop);
     let made = writer.made.load(Ordering::Relaxed);
     (made, failures.into_findings())
 }
@@ -209,18 +211,21 @@ impl<'a, F: Faults> Work for MemberWriter<'a, F> {
 }
 
 impl<'a, F: Faults> MemberWriter<'a, F> {
+    /// The number of a member among those of its array.
+    fn member_of(&self, number: u64) -> u32 {
+        u32::try_from(number % self.members.len() as u64).unwrap_or_default()
+    }
+
     fn member(&self, number: u64) -> &(&'a Root<F>, Parents<'a, F>) {
-        &self.members[(number % self.members.len() as u64) as usize]
+        &self.members[self.member_of(number) as usize]
     }
 
     fn image_of<'b>(&self, pending: &'b PendingMember<'a>) -> RaidMember<'b, FileImage<'a>> {
-        let member = (pending.number % self.members.len() as u64) as u32;
-        RaidMember::new(&pending.image, self.options.geometry, member)
+        RaidMember::new(&pending.image, self.options.geometry, self.member_of(pending.number))
     }
 
     fn length(&self, number: u64, image: FileImage<'_>) -> u64 {
-        let member = (number % self.members.len() as u64) as u32;
-        RaidMember::new(&image, self.options.geometry, member).length()
+        RaidMember::new(&image, self.options.geometry, self.member_of(number)).length()
     }
 
     /// `None` where it is there and stays.
@@ -279,7 +284,7 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
     fn fail(&self, number: u64, error: &io::Error) {
         let path = self.path(number);
         self.progress.failure(&path, error);
-        self.failures.add(path, error.to_string());
+        self.failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The marks of files that were judged before, as they are now.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,8 +12,13 @@ use crate::sync::{Mutex, together};
 impl<F: Faults> Verifier<'_, F> {
     /// What the system says of a file that was not opened, or no more.
     fn mark(&self, index: u64) -> Marks {
-        let path = self.share.path(self.share.file(index));
-        let stat = self.root.disk.stat_at(&self.root.directory, Path::new(&path), Links::Follow);
+        let path = self.part.share.path(self.part.share.file(index));
+        let stat = if self.part.is_nowhere {
+            Err(io::Error::from_raw_os_error(libc::ENOENT))
+        } else {
+            let root = self.part.root;
+            root.disk.stat_at(&root.directory, Path::new(&path), Links::Follow)
+        };
         Marks::of(index, &stat)
     }
 
@@ -24,7 +30,7 @@ impl<F: Faults> Verifier<'_, F> {
             let mut own = Marks::default();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= end || self.stop.is_set() {
+                if index >= end || self.run.stop.is_set() {
                     break;
                 }
                 if but.binary_search(&index).is_err() && self.chosen.has(index) {
@@ -34,7 +40,7 @@ impl<F: Faults> Verifier<'_, F> {
             sum.lock().add(own);
         };
         let files = usize::try_from(end).unwrap_or(usize::MAX);
-        together(self.options.threads.min(files), work);
+        together(self.run.options.threads.min(files), work);
         sum.into_inner()
     }
 }

@@ -41,7 +41,7 @@ impl<'a, F: Faults> Verifier<'a, F> {
     ) {
         let Reader { blocks, part: so_far } = reader;
         let mut left = part;
-        while !left.is_empty() && !self.stop.is_set() {
+        while !left.is_empty() && !self.run.stop.is_set() {
             if reading.failure.get().is_some() {
                 // The rest is of no use. Others may wait for this part's turn all the same.
                 blocks.finish_reads(&mut |range, read| {
@@ -62,7 +62,7 @@ impl<'a, F: Faults> Verifier<'a, F> {
         let Reader { blocks, part: so_far } = reader;
         blocks.finish_reads(&mut |range, read| self.recognise(reading, so_far, range, read));
         *so_far = PartSoFar::default();
-        self.progress.note_queue(blocks.refusal());
+        self.run.progress.note_queue(blocks.refusal());
     }
 
     /// Recognises a block that was read. The last one of a part has it brought to the judge.
@@ -73,27 +73,30 @@ impl<'a, F: Faults> Verifier<'a, F> {
         range: Range<u64>,
         read: io::Result<&[u8]>,
     ) {
-        if self.stop.is_set() {
+        if self.run.stop.is_set() {
             return;
         }
         match read {
             Ok(block) => {
                 if !so_far.ended && !block.is_empty() {
-                    let dataset = self.share.dataset();
+                    let dataset = self.part.share.dataset();
                     let is_known =
                         |address: &Address| dataset.has_block(address.file, address.block);
-                    let recogniser = Recogniser { content: self.content, is_known: &is_known };
+                    let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
                     let block = (range.start, block);
                     recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
-                    self.progress.bytes(block.1.len() as u64);
+                    self.part.counting.bytes(block.1.len() as u64);
                 }
                 // It became shorter while it was read.
                 so_far.ended |= (block.len() as u64) < range.end - range.start;
             }
-            Err(error) => {
-                let _ = reading.failure.set(error);
-                so_far.ended = true;
-            }
+            Err(error) => match self.read_again(reading, range.clone(), error) {
+                Ok(block) => return self.recognise(reading, so_far, range, Ok(&block)),
+                Err(error) => {
+                    let _ = reading.failure.set(error);
+                    so_far.ended = true;
+                }
+            },
         }
         if range.end == reading.length || range.end.is_multiple_of(PART_BYTES) {
             self.bring(reading, so_far, range.end);
@@ -104,6 +107,8 @@ impl<'a, F: Faults> Verifier<'a, F> {
     fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
         let PartSoFar { extents, .. } = std::mem::take(so_far);
         let number = (end - 1) / PART_BYTES;
-        reading.judging.bring(number, extents, self.stop, |judge, _, extents| judge.add(&extents));
+        reading
+            .judging
+            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
     }
 }

@@ -1,0 +1,131 @@
+//! `seedfs verify DIR1 DIR2 ...`
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::{Outputs, VerifyArguments, describe, exit_code, expected_work, print};
+use crate::cli::reporting::ReportedRun;
+use crate::cli::storage_args::{Interruption, name_failures};
+use crate::cli::target_lines::describe_targets;
+use crate::cli::{Failure, plain};
+use crate::dataset::Dataset;
+use crate::report::{RunCommand, Surroundings, Written};
+use crate::storage::{
+    EarlierReport, ResumeState, Root, Share, TargetFiles, TargetStates, Targets, VerifyOptions,
+    VerifyWatch, verify_targets,
+};
+
+/// Verifies the files of a node, or of all, in several directories.
+pub(super) fn run(
+    arguments: &VerifyArguments,
+    of: (&Dataset, Option<u16>),
+    (roots, written): (Vec<Root>, Option<Written>),
+    options: VerifyOptions,
+) -> Result<ExitCode, Failure> {
+    let targets = Targets::open(roots, of.0).map_err(|error| Failure::usage(error.to_string()))?;
+    let files = TargetFiles::new(&targets, of);
+    let outputs = Outputs::new(arguments)?;
+    let new = files
+        .begin(&options)
+        .map_err(|error| Failure::system(format!("cannot look at the directories: {error}")))?;
+    let start = match &outputs.state {
+        None => new,
+        Some((_, output)) => {
+            files.load(output, new).map_err(|error| outputs.refuse_state(&error))?
+        }
+    };
+    let interruption = Interruption::new()?;
+    let work = (files.file_count(), files.total_bytes(options.threads));
+    let progress = expected_work(work, options.sample, start.reached());
+    let save = |states: &[ResumeState]| {
+        if let Some((_, output)) = &outputs.state {
+            // The last save is the one that is reported on.
+            let _ = TargetStates::save(states, output);
+        }
+    };
+    let named = || targets.all().iter().filter(|target| target.root().is_some());
+    let tallies: Vec<_> = named().map(|target| target.tally()).collect();
+    let roots: Vec<&Root> = named().filter_map(|target| target.root()).collect();
+    let reported = ReportedRun {
+        command: RunCommand::Verify,
+        share: Share::new(of.0, of.1),
+        threads: options.threads,
+        progress: &progress,
+        earlier: EarlierReport::Replace,
+        targets: &tallies,
+    };
+    let reports = arguments.reports.begin(reported, &roots, arguments.progress.quiet)?;
+    let states = arguments.progress.show("", &progress, &|| reports.update(), || {
+        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
+        verify_targets(&files, options, start, watch)
+    });
+    let states = states.map_err(|error| {
+        reports.fail(&error);
+        outputs.refuse_state(&error)
+    })?;
+    let interrupted = interruption.happened();
+    let failures = files.failures(&states);
+    let last = reports.end(&failures, interrupted);
+    if let Some((path, output)) = &outputs.state {
+        TargetStates::save(states.each(), output).map_err(|error| {
+            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
+        })?;
+    }
+    arguments.progress.conclude("", "read", &progress);
+    if !arguments.progress.quiet && !arguments.progress.json_progress {
+        let mut text = String::new();
+        describe_targets(&mut text, "  ", &last);
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+    reports.conclude();
+    let mut surroundings = files.surroundings(&states, &options, progress.snapshot());
+    surroundings.written = written;
+    let verification = states.verification();
+    let json = verification.document(&surroundings);
+    let text = || {
+        let mut text = describe(&verification, &surroundings);
+        describe_each(&mut text, &surroundings);
+        text
+    };
+    print(arguments, &outputs, json, text)?;
+    name_failures(&failures);
+    let reached = (states.reached(), files.file_count());
+    let ended = (failures.total, interrupted);
+    Ok(exit_code(arguments, reached, ended, surroundings.verdict))
+}
+
+/// A line for each target. Writing to a string does not fail.
+fn describe_each(text: &mut String, surroundings: &Surroundings<'_>) {
+    for target in &surroundings.targets {
+        let (number, directory) = (target.target, plain(&target.directory));
+        let files = target.files;
+        let total = files.total().unwrap_or_default();
+        if !target.named && total == 0 {
+            let _ = writeln!(
+                text,
+                "  target {number} was {directory}: not named; all of its files are on others"
+            );
+            continue;
+        }
+        if !target.named {
+            let _ = writeln!(
+                text,
+                "  target {number} was {directory}: not named; {total} of its files are on no other"
+            );
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "  target {number} {directory}: {}, {} verified, {} incomplete, {} mismatch, {} not \
+             there, {} unexpected, {} failed",
+            target.verdict.name(),
+            files.verified,
+            files.incomplete,
+            files.mismatch,
+            files.untouched,
+            target.unexpected_total,
+            target.failures_total,
+        );
+    }
+}
