@@ -78,7 +78,7 @@ fn locate(c: &mut Criterion) {
         });
     });
     each_size(c, "locate_foreign", |_, buffer| {
-        foreign.locate(buffer, &|_| false, &mut |_| unreachable!());
+        foreign.locate(buffer, &|_: &Address| false, &mut |_| unreachable!());
     });
     each_size(c, "locate_foreign_known", |_, buffer| {
         let dataset = |a: &Address| {

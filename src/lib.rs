@@ -52,14 +52,10 @@
 //! let mut found_somewhere = vec![0; 1000];
 //! content.fill(file, 123_456, &mut found_somewhere[100..]);
 //!
-//! content.locate(
-//!     &found_somewhere,
-//!     &|address| dataset.has_block(address.file, address.block),
-//!     &mut |run| {
-//!         assert_eq!((run.at, run.len), (100, 900));
-//!         assert_eq!((run.source.file, run.source.offset), (file, 123_456));
-//!     },
-//! );
+//! content.locate(&found_somewhere, &dataset, &mut |run| {
+//!     assert_eq!((run.at, run.len), (100, 900));
+//!     assert_eq!((run.source.file, run.source.offset), (file, 123_456));
+//! });
 //! # Ok::<(), seedfs::dataset::ConfigErrors>(())
 //! ```
 //!

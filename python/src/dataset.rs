@@ -11,7 +11,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
-use seedfs::content::{Address, Content};
+use seedfs::content::Content;
 use seedfs::dataset::{Coordinates, Dataset as Files, DatasetEntry};
 use seedfs::report::SourceView;
 use seedfs::storage::{Share, read_template};
@@ -198,8 +198,7 @@ impl Dataset {
         let Inner { files, content, .. } = &*self.0;
         let mut runs = Vec::new();
         detached(py, data.len(), || {
-            let is_known = |address: &Address| files.has_block(address.file, address.block);
-            content.locate(data.bytes(), &is_known, &mut |run| runs.push(run));
+            content.locate(data.bytes(), files, &mut |run| runs.push(run));
         });
         let list = PyList::empty(py);
         for run in runs {

@@ -12,8 +12,8 @@ use seedfs::dataset::Dataset;
 use seedfs::disk::Disk;
 use seedfs::numa::Placement;
 use seedfs::storage::{
-    self, Patience, Progress, ResumeState, Root, Sample, Share, StopFlag, Transfer, VerifyOptions,
-    VerifyWatch,
+    self, Patience, Progress, Requests, ResumeState, Root, Sample, Share, StopFlag, Transfer,
+    VerifyOptions, VerifyWatch,
 };
 
 use crate::json::{refuse, to_verdict};
@@ -50,10 +50,13 @@ pub(crate) fn verify(
         return Err(PyValueError::new_err(format!("node: expected 0 to {}", nodes - 1)));
     }
     let stop_after = how.stop_after.map(NonZeroU64::try_from).transpose();
+    let transfer = if how.direct_io { Transfer::Direct } else { Transfer::Cached };
+    let requests = Requests::new(transfer, threads, None, None);
     let options = VerifyOptions {
         threads,
         placement: Placement::Auto,
-        transfer: if how.direct_io { Transfer::Direct } else { Transfer::Cached },
+        transfer,
+        requests: requests.map_err(|error| refuse(format!("threads: {error}")))?,
         drop_cache: how.drop_cache,
         sample: Sample::new(how.sample).map_err(|error| refuse(format!("sample: {error}")))?,
         stop_after: stop_after

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::dataset_args::DatasetArguments;
-use crate::content::{Address, Content, Source};
+use crate::content::{Content, Source};
 use crate::dataset::Dataset;
 use crate::report::SourceView;
 
@@ -83,7 +83,6 @@ fn search(
     report: &mut Report<'_, impl Write>,
 ) -> Result<u64, Trouble> {
     let content = Content::of(dataset);
-    let is_known = |address: &Address| dataset.has_block(address.file, address.block);
     let mut piece = Vec::with_capacity(PIECE_BYTES + OVERLAP_BYTES);
     let mut start = 0;
     loop {
@@ -94,7 +93,7 @@ fn search(
             return Ok(start + seen as u64);
         }
         let mut written = Ok(());
-        content.locate(&piece, &is_known, &mut |run| {
+        content.locate(&piece, dataset, &mut |run| {
             if written.is_ok() {
                 written = report.found(start + run.at as u64, run.len as u64, run.source);
             }

@@ -31,11 +31,12 @@ pub(super) struct RaidWriting<'a> {
     pub(super) listener: Option<fn(&str, u64)>,
 }
 
-pub(super) fn write(writing: RaidWriting<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn write(writing: &RaidWriting<'_>) -> Result<ExitCode, Failure> {
     let RaidWriting { share, options, directories, force, progress: shown, listener } = writing;
+    let (share, options) = (*share, *options);
     let each = raid_member_bytes(share, options.geometry);
     let count = directories.len() as u64;
-    if !force {
+    if !*force {
         directories.iter().try_for_each(|directory| check_space(directory, each))?;
     }
     let make = |directory: &PathBuf| {
@@ -49,7 +50,7 @@ pub(super) fn write(writing: RaidWriting<'_>) -> Result<ExitCode, Failure> {
     let files = share.file_count().saturating_mul(count);
     let mut progress = Progress::new(files, each.saturating_mul(count.into()));
     if let Some(listener) = listener {
-        progress = progress.with_listener(listener);
+        progress = progress.with_listener(*listener);
     }
     let failures = shown.show("", &progress, &|| {}, || {
         raid_write(&roots, share, options, &progress, interruption.stop())

@@ -58,13 +58,10 @@ impl TargetArguments {
 
     /// Refuses --retry where nothing is tried again.
     pub(super) fn refuse_retry_with(&self, other: &str) -> Result<(), Failure> {
-        match self.retry {
-            None => Ok(()),
-            Some(_) => {
-                let expected = "expected only one of them";
-                Err(Failure::usage(format!("--retry with {other}: {expected}")))
-            }
+        if self.retry.is_none() {
+            return Ok(());
         }
+        Err(Failure::usage(format!("--retry with {other}: expected only one of them")))
     }
 
     /// How often something is tried again.

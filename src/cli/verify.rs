@@ -7,7 +7,7 @@ mod words;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -114,8 +114,8 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     pub(super) member: MemberArguments,
 
-    /// A member of an array that holds the dataset as 'write --device' lays it out; once for each
-    /// of them, in their order
+    /// A member of an array that holds the files one after another, each from a multiple of 4096
+    /// bytes on; once for each of them, in their order
     #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
     pub(super) device: Vec<PathBuf>,
 
@@ -133,13 +133,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     if let Some(journal) = &arguments.after_crash {
         return after_crash::run(arguments, journal);
     }
-    let base = match &arguments.like {
-        None => None,
-        Some(path) => {
-            let mount = find(Some(path), Accepted::Inside)?;
-            Some(mount.path().join(STATUS_NAME).join("config.json"))
-        }
-    };
+    let base = arguments.like.as_deref().map(configuration_of).transpose()?;
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
     let share = Share::new(&dataset, node);
@@ -157,17 +151,11 @@ pub(super) fn judge(
     (dataset, node): (&Dataset, Option<u16>),
     written: Option<Written>,
 ) -> Result<ExitCode, Failure> {
-    let (share, quiet) = (Share::new(dataset, node), arguments.progress.quiet);
     let sample = arguments.sample.unwrap_or(Sample::ALL);
     arguments.targets.first()?;
-    let open = |directory: &PathBuf| {
-        Root::open(Disk::real(), directory).map_err(|error| {
-            let shown = directory.display();
-            Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
-        })
-    };
     let directories = arguments.targets.all();
-    let mut roots = directories.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut roots =
+        directories.iter().map(|it| open_directory(it)).collect::<Result<Vec<_>, _>>()?;
     let threads = arguments.part.threads_for(roots.len());
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let options = VerifyOptions {
@@ -183,12 +171,22 @@ pub(super) fn judge(
     if roots.len() > 1 || Targets::is_one(&roots[0]) {
         return several::run(arguments, (dataset, node), (roots, written), options);
     }
-    let root = roots.remove(0);
+    one(arguments, Share::new(dataset, node), (&roots.remove(0), written), options)
+}
+
+/// Verifies one directory.
+fn one(
+    arguments: &VerifyArguments,
+    share: Share<'_>,
+    (root, written): (&Root, Option<Written>),
+    options: VerifyOptions,
+) -> Result<ExitCode, Failure> {
+    let quiet = arguments.progress.quiet;
     let outputs = Outputs::new(arguments)?;
-    let start = outputs.load(&root, share, &options)?;
+    let start = outputs.load(root, share, &options)?;
     let interruption = Interruption::new()?;
     let work = (share.file_count(), share.total_bytes(options.threads));
-    let progress = expected_work(work, sample, start.next);
+    let progress = expected_work(work, options.sample, start.next);
     let save = |states: &[ResumeState]| {
         if let (Some((_, output)), Some(state)) = (&outputs.state, states.first()) {
             // The last save is the one that is reported on.
@@ -203,10 +201,10 @@ pub(super) fn judge(
         earlier: EarlierReport::Replace,
         targets: &[],
     };
-    let reports = arguments.reports.begin(reported, &[&root], quiet)?;
+    let reports = arguments.reports.begin(reported, &[root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
         let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
-        verify(&root, share, options, start, watch)
+        verify(root, share, options, start, watch)
     });
     let state = state.map_err(|error| {
         reports.fail(&error);
@@ -214,11 +212,7 @@ pub(super) fn judge(
     })?;
     let interrupted = interruption.happened();
     reports.end(&state.failures(share), interrupted);
-    if let Some((path, output)) = &outputs.state {
-        state.save(output).map_err(|error| {
-            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
-        })?;
-    }
+    outputs.save_state(|output| state.save(output))?;
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
@@ -230,6 +224,19 @@ pub(super) fn judge(
     name_failures(&failures);
     let reached = (state.next, share.file_count());
     Ok(exit_code(arguments, reached, (failures.total, interrupted), surroundings.verdict))
+}
+
+/// Where the mount that a path is in says what its dataset is.
+fn configuration_of(path: &Path) -> Result<PathBuf, Failure> {
+    let mount = find(Some(path), Accepted::Inside)?;
+    Ok(mount.path().join(STATUS_NAME).join("config.json"))
+}
+
+fn open_directory(directory: &Path) -> Result<Root, Failure> {
+    Root::open(Disk::real(), directory).map_err(|error| {
+        let shown = directory.display();
+        Failure::usage(format!("'{shown}' is not a directory that can be read: {error}"))
+    })
 }
 
 fn exit_code(
@@ -300,6 +307,14 @@ impl<'a> Outputs<'a> {
     fn refuse_state(&self, error: &impl Display) -> Failure {
         let shown = self.state.as_ref().map(|(path, _)| path.display().to_string());
         Failure::usage(format!("--resume '{}': {error}", shown.unwrap_or_default()))
+    }
+
+    /// Writes the last state, where one was asked for.
+    fn save_state(&self, save: impl FnOnce(&Output) -> io::Result<()>) -> Result<(), Failure> {
+        let Some((path, output)) = &self.state else { return Ok(()) };
+        save(output).map_err(|error| {
+            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
+        })
     }
 }
 

@@ -292,7 +292,7 @@ fn write_arrays(
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let by = (arguments.part.threads(), arguments.numa.placement()?);
     let how = (arguments.overwrite, arguments.lasting.fsync());
-    raid::write(raid::RaidWriting {
+    raid::write(&raid::RaidWriting {
         share,
         options: raid::write_options(geometry, by, transfer, how),
         directories: arguments.targets.all(),

@@ -1,6 +1,6 @@
 //! The address of a block, and of a byte.
 
-use crate::dataset::{Coordinates, FileContent};
+use crate::dataset::{Coordinates, Dataset, Dimensions, FileContent};
 
 use super::BLOCK_BYTES;
 
@@ -55,6 +55,13 @@ impl Address {
         }
     }
 
+    /// The first eight bytes as a big-endian number: all but the file's low bits and the block.
+    pub(super) const fn head(self) -> u64 {
+        let Coordinates { generation, node, process, file } = self.file;
+        let head = ((generation as u64) << 48) | ((node as u64) << 32);
+        head | ((process as u64) << 16) | (file >> 16) as u64
+    }
+
     /// The next block of the same file; `None` after the last one.
     #[inline]
     #[must_use]
@@ -83,6 +90,45 @@ pub struct Source {
     pub file: Coordinates,
     /// The byte of that content, counted from 0; below 2^52.
     pub offset: u64,
+}
+
+/// Which blocks there are, so that sixteen bytes are enough to believe one.
+///
+/// A question for each place of the data; nearly all get their answer from
+/// [`head_bits`](Self::head_bits), where it leaves bits out.
+pub trait KnownBlocks {
+    /// Whether there is this one.
+    fn has(&self, block: &Address) -> bool;
+
+    /// The bits that may be set in the first eight bytes of such an address, as a big-endian
+    /// number.
+    fn head_bits(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+impl<F: Fn(&Address) -> bool> KnownBlocks for F {
+    fn has(&self, block: &Address) -> bool {
+        self(block)
+    }
+}
+
+/// Those of its files, and the shared ones.
+impl KnownBlocks for Dataset {
+    fn has(&self, block: &Address) -> bool {
+        self.has_block(block.file, block.block)
+    }
+
+    fn head_bits(&self) -> u64 {
+        // All bits up to the highest of a number.
+        let up_to = |number: u64| number.checked_ilog2().map_or(0, |bit| u64::MAX >> (63 - bit));
+        let Dimensions { nodes, processes, files, extensions, .. } = self.dimensions();
+        let files = files.saturating_mul(extensions.into());
+        up_to(self.generations().last().into()) << 48
+            | up_to(u64::from(nodes) - 1) << 32
+            | up_to(u64::from(processes) - 1) << 16
+            | up_to(files - 1) >> 16
+    }
 }
 
 impl FileContent {

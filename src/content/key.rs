@@ -61,4 +61,11 @@ impl Key {
     pub(super) fn matching_blocks(&self, file: Coordinates, block: u64, data: &[u8]) -> usize {
         self.kernel.matching(Counter::new(file, block), data)
     }
+
+    /// How many windows at the beginning of `data` are known not to be content; `head_bits` are
+    /// those that the first eight bytes of a known address may have set.
+    #[inline]
+    pub(super) fn windows_ruled_out(&self, data: &[u8], head_bits: u64) -> usize {
+        self.kernel.windows_ruled_out(data, head_bits)
+    }
 }

@@ -11,16 +11,21 @@
 //! claim the same bytes, when the content after one happens to be that before the other: a byte
 //! once in 256 borders. Then the run that comes first has it.
 //!
-//! The windows are decrypted in batches of a fixed size: few at first, so that located data costs
-//! one batch and then one fast comparison, and more with each batch in which nothing was found.
+//! Data is mostly nobody's where it is searched at all. So the cipher kernel rules out what it can
+//! first, window by window but in registers: by the first half of the address, which is that of the
+//! next window's wherever content goes on, and has few bits set in a dataset's own addresses. Zeros
+//! are not even decrypted. What is left is decrypted in batches of a fixed size: few at first, so
+//! that located data costs one batch and then one fast comparison, and more with each batch in
+//! which nothing was found.
 
 use std::ops::Range;
 
 use aes::Block;
 use aes::cipher::BlockCipherDecrypt;
 
-use super::address::{Address, Source};
+use super::address::{Address, KnownBlocks, Source};
 use super::framed::{BATCH_BYTES, Framed};
+use super::key::Key;
 use super::keystream::place_in_block;
 use super::{BLOCK_BYTES, Content, ContentForm, Coordinates, MAX_FILE_BYTES};
 
@@ -46,22 +51,27 @@ const FIRST_WINDOWS: usize = 4 * BLOCK_BYTES;
 pub(super) fn locate(
     content: &Content,
     data: &[u8],
-    is_known: &dyn Fn(&Address) -> bool,
+    known: &dyn KnownBlocks,
     found: &mut dyn FnMut(Located),
 ) {
     let mut windows = [Block::default(); WINDOWS];
     let mut batch = FIRST_WINDOWS;
     let mut next = 0;
+    let head_bits = known.head_bits();
     let mut search =
         Search { content, data, explained: 0, summed_left: data.len() as u64 * SUMMED_PER_BYTE };
-    while data.len() - next >= BLOCK_BYTES {
+    loop {
+        next += ruled_out(&content.key, &data[next..], head_bits);
+        if data.len() - next < BLOCK_BYTES {
+            return;
+        }
         let count = batch.min(data.len() - next - (BLOCK_BYTES - 1));
         let windows = &mut windows[..count];
         for (window, bytes) in windows.iter_mut().zip(data[next..].windows(BLOCK_BYTES)) {
             window.copy_from_slice(bytes);
         }
         content.key.cipher().decrypt_blocks(windows);
-        let Some((index, address)) = first_candidate(windows, is_known) else {
+        let Some((index, address)) = first_candidate(windows, known, head_bits) else {
             let is_last = count == data.len() - next - (BLOCK_BYTES - 1);
             next += if is_last { count } else { count - BLOCK_BYTES };
             batch = (batch * 2).min(WINDOWS);
@@ -81,6 +91,35 @@ pub(super) fn locate(
     }
 }
 
+/// The data is looked through for zeros after so many bytes that were ruled out.
+const STRETCH_BYTES: usize = 4096;
+
+/// How many windows from the beginning of `data` cannot be content.
+///
+/// Those of zeros only are among them: that sixteen zeros are content is as likely as that they
+/// were drawn.
+fn ruled_out(key: &Key, data: &[u8], head_bits: u64) -> usize {
+    let mut next = 0;
+    loop {
+        let rest = &data[next..];
+        let zeros = leading_zeros(rest).saturating_sub(BLOCK_BYTES - 1);
+        let stretch = &rest[zeros..];
+        let stretch = &stretch[..stretch.len().min(STRETCH_BYTES)];
+        let done = key.windows_ruled_out(stretch, head_bits);
+        next += zeros + done;
+        if done + 2 * FIRST_WINDOWS < STRETCH_BYTES {
+            return next;
+        }
+    }
+}
+
+/// How many zeros there are before the first other byte.
+fn leading_zeros(data: &[u8]) -> usize {
+    let (chunks, _) = data.as_chunks::<64>();
+    let zeros = 64 * chunks.iter().take_while(|chunk| **chunk == [0; 64]).count();
+    zeros + data[zeros..].iter().take_while(|byte| **byte == 0).count()
+}
+
 /// The first window that decrypts to the address before that of the window right after it, or to
 /// an address that is known.
 ///
@@ -88,7 +127,8 @@ pub(super) fn locate(
 /// one that asks both questions of each.
 fn first_candidate(
     windows: &[Block],
-    is_known: &dyn Fn(&Address) -> bool,
+    known: &dyn KnownBlocks,
+    head_bits: u64,
 ) -> Option<(usize, Address)> {
     let address = |window: &Block| Address::from_bytes((*window).into());
     let after = windows.get(BLOCK_BYTES..).unwrap_or_default();
@@ -97,8 +137,11 @@ fn first_candidate(
         window[..8] == after[..8] && address(window).next() == Some(address(after))
     });
     let before = &windows[..confirmed.unwrap_or(windows.len())];
-    let known = before.iter().position(|window| is_known(&address(window)));
-    let index = known.or(confirmed)?;
+    let is_known = |window: &Block| {
+        let address = address(window);
+        address.head() & !head_bits == 0 && known.has(&address)
+    };
+    let index = before.iter().position(is_known).or(confirmed)?;
     Some((index, address(&windows[index])))
 }
 

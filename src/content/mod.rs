@@ -72,7 +72,7 @@ use aes::cipher::BlockCipherDecrypt;
 
 use crate::dataset::{ByExtension, Coordinates, Dataset, Origins, Template};
 
-pub use address::{Address, Source};
+pub use address::{Address, KnownBlocks, Source};
 pub use locate::Located;
 pub use stop_check::{StopCheck, Stopped};
 
@@ -266,23 +266,17 @@ impl Content {
     /// without overlap, each as long as the bytes agree on both sides.
     ///
     /// A stretch is believed when it holds two whole blocks that follow one another, or one whole
-    /// block whose address `is_known`, say because the dataset has such a file. So anything of 47
-    /// bytes or more is found whatever its place in the data and in its file, and so is any
+    /// block that is `known`: a dataset knows its own, a closure may say of others. So anything of
+    /// 47 bytes or more is found whatever its place in the data and in its file, and so is any
     /// known content of 31 bytes or more. By chance two blocks of foreign data follow one another
     /// once in 2^128 places.
     ///
     /// Located data costs about one comparison. Foreign data costs a decryption for each byte:
-    /// sixteen times as much as generating it. `is_known` is asked about each of them, so it
-    /// should reject fast. In files of formats a stretch ends before a sum that covers so much that
-    /// making it would cost more than that.
-    pub fn locate(
-        &self,
-        data: &[u8],
-        is_known: &dyn Fn(&Address) -> bool,
-        found: &mut dyn FnMut(Located),
-    ) {
+    /// sixteen times as much as generating it. Zeros cost nothing. In files of formats a stretch
+    /// ends before a sum that covers so much that making it would cost more than that.
+    pub fn locate(&self, data: &[u8], known: &dyn KnownBlocks, found: &mut dyn FnMut(Located)) {
         if self.forms.iter().any(ContentForm::can_be_located) {
-            locate::locate(self, data, is_known, found);
+            locate::locate(self, data, known, found);
         }
     }
 

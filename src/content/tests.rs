@@ -113,9 +113,9 @@ fn filled(content: &Content, file: Coordinates, offset: u64, len: usize) -> Vec<
     bytes
 }
 
-fn located(content: &Content, data: &[u8], is_known: &dyn Fn(&Address) -> bool) -> Vec<Located> {
+fn located(content: &Content, data: &[u8], known: &dyn KnownBlocks) -> Vec<Located> {
     let mut runs = Vec::new();
-    content.locate(data, is_known, &mut |run| runs.push(run));
+    content.locate(data, known, &mut |run| runs.push(run));
     runs
 }
 
@@ -127,6 +127,19 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
         .finalize_xof()
         .fill(&mut bytes);
     bytes
+}
+
+/// What a closure knows, and that its addresses have no other bits in their heads than these.
+struct WithinBits<F>(F, u64);
+
+impl<F: Fn(&Address) -> bool> KnownBlocks for WithinBits<F> {
+    fn has(&self, block: &Address) -> bool {
+        (self.0)(block)
+    }
+
+    fn head_bits(&self) -> u64 {
+        self.1
+    }
 }
 
 fn nothing_is_known(_: &Address) -> bool {
@@ -183,7 +196,7 @@ fn any_piece_is_found_at_every_phase() {
                     *last = !filled(&content, MODEL_FILE, (1 << 36) + phase - 1, 1)[0];
                 }
                 data.extend(piece);
-                let runs = located(&content, &data, &|a| known && is_known(a));
+                let runs = located(&content, &data, &|a: &Address| known && is_known(a));
                 let source = Source { file: MODEL_FILE, offset: (1 << 36) + phase };
                 assert_eq!(runs, [Located { at: before, len, source }], "phase {phase}");
             }
@@ -200,7 +213,7 @@ fn one_block_is_believed_only_when_it_is_known() {
     let source = Source { file: MODEL_FILE, offset: 160 };
     let block = Address { file: MODEL_FILE, block: 10 };
     assert_eq!(
-        located(&content, &data, &|address| *address == block),
+        located(&content, &data, &|address: &Address| *address == block),
         [Located { at: 5, len: 16, source }]
     );
     assert_eq!(located(&content, &data, &nothing_is_known), []);
@@ -368,7 +381,27 @@ proptest! {
         }
         let known = |address: &Address| is_known && pieces.iter().any(|p| p.0 == address.file);
         prop_assert_eq!(&located(&content, &data, &known), &planted);
+        let heads = pieces.iter().map(|p| Address { file: p.0, block: 0 }.head());
+        let within = WithinBits(known, heads.fold(0, |all, head| all | head));
+        prop_assert_eq!(&located(&content, &data, &within), &planted);
         prop_assert_eq!(slow::locate(&content, &data, &known), planted);
+    }
+
+    /// Zeros are passed over, also where content begins and ends in the middle of a block.
+    #[test]
+    fn what_is_planted_in_zeros_is_found(
+        pieces in pieces(), before in 0..9000usize, is_known: bool
+    ) {
+        let content = content();
+        let mut data = vec![0; before];
+        for &(file, offset, len, gap) in &pieces {
+            data.extend(filled(&content, file, offset, len));
+            data.resize(data.len() + 10 * gap, 0);
+        }
+        let known = |address: &Address| is_known && pieces.iter().any(|p| p.0 == address.file);
+        let heads = pieces.iter().map(|p| Address { file: p.0, block: 0 }.head());
+        let within = WithinBits(known, heads.fold(0, |all, head| all | head));
+        prop_assert_eq!(located(&content, &data, &within), slow::locate(&content, &data, &known));
     }
 
     /// Pieces against one another, without noise between: chance decides about single bytes, and

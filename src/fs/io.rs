@@ -213,10 +213,7 @@ impl Filesystem {
         }
         let record = self.overlay.get(inode);
         let expectation = self.expectation(self.judged(inode, base, record.as_ref()));
-        let recogniser = Recogniser {
-            content: &self.content,
-            is_known: &|at| self.dataset.has_block(at.file, at.block),
-        };
+        let recogniser = Recogniser { content: &self.content, known: &self.dataset };
         let length = data.len() as u64;
         if let Some(expectation) = expectation {
             self.make_sums(expectation.source(offset), length, stop)?;

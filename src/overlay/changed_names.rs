@@ -8,6 +8,7 @@
 //! of them is held longer than it takes to move an entry.
 
 mod directory;
+mod locked;
 mod places;
 
 use std::collections::HashMap;
@@ -16,14 +17,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::attributes::{InodeKind, JudgedBy};
-use super::budget::{Budget, BudgetFull, Usage};
-use super::dirty::{Dirty, DirtyNames, MovedDirectory};
+use super::dirty::{DirtyNames, MovedDirectory};
 use super::shrink::shrink;
 use crate::dataset::{Coordinates, Dataset, DatasetEntry, Inode};
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{RwLock, RwLockReadGuard};
 
 pub use directory::{ChangedDirectory, ChangedEntry};
+pub(super) use locked::LockedNames;
 pub use places::DEPTH_MAX;
 
 use directory::name_extents;
@@ -364,52 +363,6 @@ pub fn own_name(dataset: &Dataset, own: Inode) -> Name {
     let mut name = String::new();
     dataset.namespace().name(own, &mut name);
     name.into_bytes().into()
-}
-
-/// The tree behind its lock.
-#[derive(Debug, Default)]
-pub(super) struct LockedNames {
-    tree: RwLock<ChangedNames>,
-    /// Whether there is anything in it: until then, nobody needs the lock.
-    changed: AtomicBool,
-}
-
-impl LockedNames {
-    pub(super) fn is_changed(&self) -> bool {
-        self.changed.load(Ordering::Acquire)
-    }
-
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, ChangedNames> {
-        self.tree.read()
-    }
-
-    pub(super) fn change<T, E: From<BudgetFull>>(
-        &self,
-        (budget, dirty): (&Budget, &Dirty),
-        growth: impl FnOnce(&ChangedNames) -> u64,
-        change: impl FnOnce(&mut ChangedNames) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let mut tree = self.tree.write();
-        let grown = growth(&tree);
-        budget.exchange(Usage::default(), Usage { kept_bytes: 0, extents: grown })?;
-        let before = tree.extents;
-        self.changed.store(true, Ordering::Release);
-        let outcome = change(&mut tree);
-        dirty.note_names(&mut tree.dirty);
-        let surplus = (before + grown).saturating_sub(tree.extents);
-        budget.release(Usage { kept_bytes: 0, extents: surplus });
-        outcome
-    }
-
-    /// Takes all names out, and runs `meanwhile` before anybody can see that. What they take from
-    /// the budget is the caller's to give back.
-    pub(super) fn take(&self, meanwhile: impl FnOnce()) -> ChangedNames {
-        let mut tree = self.tree.write();
-        let empty = ChangedNames { last_position: tree.last_position, ..ChangedNames::default() };
-        meanwhile();
-        self.changed.store(false, Ordering::Release);
-        std::mem::replace(&mut tree, empty)
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::extent::{Extent, ExtentData};
 use super::runs::{FLIPPED_BITS_MAX, GAP_BYTES_MAX, differing_bits, differing_groups, group_range};
-use crate::content::{Address, Content, Located, MAX_FILE_BYTES, Source};
+use crate::content::{Content, KnownBlocks, Located, MAX_FILE_BYTES, Source};
 use crate::dataset::FileContent;
 
 /// The pieces of a write: file offsets and extents, in order, without gaps. One, where all is well.
@@ -22,8 +22,8 @@ pub type Recognised = SmallVec<[(u64, Extent); 1]>;
 pub struct Recogniser<'a> {
     /// The generator of the seed.
     pub content: &'a Content,
-    /// Whether the dataset has the block at an address: then 16 bytes are enough to believe it.
-    pub is_known: &'a dyn Fn(&Address) -> bool,
+    /// Which blocks there are: 16 bytes are enough to believe one.
+    pub known: &'a dyn KnownBlocks,
 }
 
 impl Recogniser<'_> {
@@ -97,7 +97,7 @@ impl Recogniser<'_> {
             let window = group.start.saturating_sub(GAP_BYTES_MAX).max(done)
                 ..(group.end + GAP_BYTES_MAX).min(next);
             let mut found: Vec<Located> = Vec::new();
-            self.content.locate(&data[window.clone()], self.is_known, &mut |run| found.push(run));
+            self.content.locate(&data[window.clone()], self.known, &mut |run| found.push(run));
             for run in found {
                 let located = window.start + run.at..window.start + run.at + run.len;
                 pieces.push_wrong(&mut done, located.start, &group, right);

@@ -1,6 +1,7 @@
 //! What one inode has that differs from the dataset: its attributes and its extents.
 
 mod owner;
+mod state;
 
 use std::ops::Range;
 
@@ -13,12 +14,12 @@ use super::budget::{BudgetFull, Usage};
 use super::extent::Extent;
 use super::rare::Rare;
 use super::written::{Seek, Written, WrittenPart};
-use super::xattrs::drop_capability;
 use crate::content::Source;
 use crate::dataset::FileContent;
 use crate::sync::Mutex;
 
 pub(super) use owner::{Books, RecordOwner};
+pub(super) use state::RecordState;
 
 /// The record of one inode.
 ///
@@ -29,64 +30,6 @@ pub struct Record {
     pub(super) state: Mutex<RecordState>,
     /// How often everything had been reset when it was made: a later reset makes it void.
     resets: u64,
-}
-
-#[derive(Debug)]
-pub(super) struct RecordState {
-    pub(super) attributes: PackedAttributes,
-    /// `None` until somebody writes or resizes.
-    written: Option<Written>,
-    /// Counts the changes of `written`.
-    version: u64,
-    judged_by: JudgedBy,
-    /// The kind of an inode that was made; `None` for one of the dataset's.
-    made: Option<InodeKind>,
-    /// How many names it has. For directories only whether it has one.
-    links: u32,
-    /// Whether it ever had more than one.
-    had_several_names: bool,
-    /// Whether a change of `written` was noted and nobody has looked at it since.
-    is_dirty: bool,
-    /// What few files need.
-    pub(super) rare: Option<Box<Rare>>,
-}
-
-impl Default for RecordState {
-    /// That of an inode of the dataset, which has its name.
-    fn default() -> Self {
-        Self {
-            attributes: PackedAttributes::default(),
-            written: None,
-            version: 0,
-            judged_by: JudgedBy::Number,
-            made: None,
-            links: 1,
-            had_several_names: false,
-            is_dirty: false,
-            rare: None,
-        }
-    }
-}
-
-impl RecordState {
-    /// How many extents the budget counts: the first one comes with the record.
-    fn extents(&self) -> u64 {
-        self.written.as_ref().map_or(1, |written| written.extents.len().max(1) as u64)
-    }
-
-    /// What belongs to every change of the content, whatever made it.
-    fn content_changed(&mut self, now: Timestamp, owner: &RecordOwner) {
-        self.version += 1;
-        if !self.is_dirty {
-            self.is_dirty = true;
-            owner.books.dirty.note_inode(owner.inode);
-        }
-        self.attributes.change(|attributes| {
-            attributes.modified = Some(now);
-            attributes.changed = Some(now);
-        });
-        drop_capability(self, &owner.books.budget);
-    }
 }
 
 /// What a record takes from the budget: itself with all that every file has, and its first extent.

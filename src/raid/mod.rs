@@ -15,10 +15,10 @@
 //!                                                   12  13  14  (P)
 //! ```
 //!
-//! A row is a stripe, a column is a member, and the numbers are those of the array's chunks. In RAID
-//! 5 the parity stands on the last member first and goes one to the left with each stripe. The data
-//! of a stripe begins on the member behind its parity and goes on from the last member to the first,
-//! so that any chunks in a row, as many as there are members, are on different members.
+//! A row is a stripe, a column is a member, and the numbers are those of the array's chunks. In
+//! RAID 5 the parity stands on the last member first and goes one to the left with each stripe. The
+//! data of a stripe begin on the member behind its parity and go on from the last member to the
+//! first, so that as many chunks in a row as there are members are on different members.
 //!
 //! This is the order of the kernel's `raid5_compute_sector` for `ALGORITHM_LEFT_SYMMETRIC`, which
 //! mdadm takes where nothing else is asked for, and that of `raid0` with members of one size.

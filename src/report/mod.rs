@@ -4,6 +4,7 @@
 //! them as JSON. The documents of a mount ([`status`](crate::status)) and the report of
 //! `seedfs verify` say the same things in the same words because both are made of these.
 
+mod aftermath;
 mod cluster;
 mod map;
 mod metrics;
@@ -18,6 +19,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use aftermath::{
+    AftermathFates, AftermathFile, AftermathJournal, AftermathLosses, AftermathRange,
+    AftermathReport, AftermathTotals,
+};
 pub use cluster::{
     CLUSTER_RANGES_MAX, Cluster, ClusterNode, ClusterRun, ClusterWrong, NodeRange, NodeStates,
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,

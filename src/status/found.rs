@@ -26,6 +26,8 @@ pub(super) enum Found {
 
 /// What stands under names of the dataset in a directory that stands for one of it.
 pub(super) struct ChangedEntries {
+    /// For the recount.
+    #[cfg(debug_assertions)]
     pub(super) stands_for: Inode,
     pub(super) is_own: bool,
     /// Each name by the inode that the dataset has there. Of a directory that was made again all
@@ -142,7 +144,12 @@ impl MountStatus<'_> {
                     });
                     entries.collect()
                 };
-                all.push(ChangedEntries { stands_for, is_own, entries });
+                all.push(ChangedEntries {
+                    #[cfg(debug_assertions)]
+                    stands_for,
+                    is_own,
+                    entries,
+                });
             }
             all
         })

@@ -67,7 +67,7 @@ pub(super) trait Work: Sync {
 pub(super) const PART_BYTES: u64 = 16 << 20;
 
 /// Files that are to be worked on, of one target.
-pub(super) struct Queue<'a, W> {
+pub(super) struct TargetQueue<'a, W> {
     pub(super) work: &'a W,
     /// Which target it is, for the notes.
     pub(super) target: usize,
@@ -78,13 +78,13 @@ pub(super) struct Queue<'a, W> {
 ///
 /// Each of them is settled first, and gets its tools then: their memory is near it.
 pub(super) fn work_through<W: Work>(
-    queues: &[Queue<'_, W>],
+    queues: &[TargetQueue<'_, W>],
     (threads, placement): (usize, Placement),
     stop: &StopFlag,
 ) {
     let Some(first) = queues.iter().find(|queue| !queue.files.is_empty()) else { return };
     let topology = (placement != Placement::Off).then(Topology::here);
-    let nodes = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
+    let chosen = topology.as_ref().and_then(|topology| placement.choose(topology).ok());
     let nobody_looks = CrewNotes::default();
     let taking_notes = first.work.notes().unwrap_or(&nobody_looks);
     taking_notes.begin();
@@ -93,7 +93,7 @@ pub(super) fn work_through<W: Work>(
     let settled = AtomicUsize::new(0);
     together(threads, || {
         let number = settled.fetch_add(1, Ordering::Relaxed);
-        let _settled = nodes.map(|nodes| Placement::settle(nodes, number));
+        let _settled = chosen.map(|nodes| Placement::settle(nodes, number));
         let notes = taking_notes.join();
         crew.join(number, &notes);
         notes.rest();
@@ -101,17 +101,17 @@ pub(super) fn work_through<W: Work>(
 }
 
 struct Crew<'a, 'q, W: Work> {
-    queues: &'a [Queue<'q, W>],
+    queues: &'a [TargetQueue<'q, W>],
     /// The first file of each queue that nobody has taken.
     next: Vec<AtomicU64>,
     stop: &'a StopFlag,
-    table: Mutex<Table<W::OpenFile>>,
+    table: Mutex<CrewTable<W::OpenFile>>,
     /// A file was laid on the table, or there will be none any more.
     changed: Condvar,
 }
 
 /// The files that several threads may work on, and who waits for one.
-struct Table<F> {
+struct CrewTable<F> {
     threads: usize,
     idle: usize,
     files: Vec<OnTable<F>>,
@@ -119,7 +119,7 @@ struct Table<F> {
     laid: u64,
 }
 
-impl<F> Default for Table<F> {
+impl<F> Default for CrewTable<F> {
     fn default() -> Self {
         Self { threads: 0, idle: 0, files: Vec::new(), laid: 0 }
     }
@@ -167,18 +167,17 @@ impl<W: Work> Crew<'_, '_, W> {
                 None => self.hold_any_or_wait(queue, notes),
             };
             let Some(of) = file.or(held.as_ref().map(|held| held.of)) else { return };
-            let Queue { work, target, .. } = self.queues[of.queue];
+            let TargetQueue { work, target, .. } = self.queues[of.queue];
             if of.queue != queue {
                 (queue, tools) = (of.queue, work.tools());
             }
             notes.at(target, work.number(of.index));
             work.enter();
-            match held {
-                Some(held) => self.share(held, (&mut tools, notes)),
-                None => {
-                    let opened = work.open(of.index, &mut tools);
-                    self.work_on(of, opened, (&mut tools, notes));
-                }
+            if let Some(held) = held {
+                self.share(held, (&mut tools, notes));
+            } else {
+                let opened = work.open(of.index, &mut tools);
+                self.work_on(of, opened, (&mut tools, notes));
             }
             work.leave();
         }
@@ -247,7 +246,7 @@ impl<W: Work> Crew<'_, '_, W> {
         Some(self.hold_at(&mut table, at))
     }
 
-    fn hold_at(&self, table: &mut Table<W::OpenFile>, at: usize) -> Held<W::OpenFile> {
+    fn hold_at(&self, table: &mut CrewTable<W::OpenFile>, at: usize) -> Held<W::OpenFile> {
         let OnTable { id, of, length, next, .. } = table.files[at];
         let end = if self.stop.is_set() { next } else { length.min(next + PART_BYTES) };
         table.files[at].next = end;

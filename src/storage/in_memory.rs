@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::file_judge::{FileJudge, recognise_block};
-use crate::content::{Address, Content, MAX_FILE_BYTES};
+use crate::content::{Content, MAX_FILE_BYTES};
 use crate::dataset::{Coordinates, Dataset, FileContent};
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::report::JudgedFile;
@@ -117,8 +117,7 @@ impl<'a> StreamJudge<'a> {
     }
 
     fn recognise(&self, offset: u64, part: &[u8]) -> ExtentMap {
-        let is_known = |address: &Address| self.dataset.has_block(address.file, address.block);
-        let recogniser = Recogniser { content: self.content, is_known: &is_known };
+        let recogniser = Recogniser { content: self.content, known: self.dataset };
         let mut extents = ExtentMap::default();
         recognise_block(&recogniser, self.expectation, &mut extents, (offset, part));
         extents

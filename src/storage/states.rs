@@ -9,7 +9,9 @@ use crate::verdict::Verdict;
 #[must_use]
 pub(super) fn totals(states: &[ResumeState]) -> Verification {
     let mut all = Verification::default();
-    states.iter().for_each(|state| all.add_all(&state.verification));
+    for state in states {
+        all.add_all(&state.verification);
+    }
     all
 }
 

@@ -234,7 +234,7 @@ impl<'a, F: Faults> Work for Verifier<'a, F> {
     }
 }
 
-impl<'a, F: Faults> Verifier<'a, F> {
+impl<F: Faults> Verifier<'_, F> {
     /// The number of the file at a position of the run.
     fn index(&self, position: u64) -> u64 {
         match self.files {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::block_file::{NewFile, open_to_read};
-use super::crew::{CrewNotes, Queue, Work, work_through};
+use super::crew::{CrewNotes, TargetQueue, Work, work_through};
 use super::journal::Recorder;
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::patience::Patience;
@@ -145,9 +145,9 @@ impl<'a, F: Faults> Writer<'a, F> {
     }
 
     /// All of its files.
-    pub(super) fn queue(&self) -> Queue<'_, Self> {
+    pub(super) fn queue(&self) -> TargetQueue<'_, Self> {
         let files = 0..self.share.file_count();
-        Queue { work: self, target: self.counting.number(), files }
+        TargetQueue { work: self, target: self.counting.number(), files }
     }
 }
 
@@ -168,6 +168,14 @@ pub(super) struct PendingFile {
 }
 
 impl PendingFile {
+    /// Notes one failure a file, however many blocks fail and threads work on it.
+    fn note_failure(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.error.lock().get_or_insert(error);
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn new(
         coordinates: Coordinates,
         parent: Arc<OpenDirectory>,
@@ -228,7 +236,7 @@ impl<F: Faults> Work for Writer<'_, F> {
                     };
                     let written =
                         blocks.write(new, block.clone(), fill, &mut self.written(target, new));
-                    self.note_failure(target, written);
+                    target.note_failure(written);
                 }
             }
         }
@@ -241,7 +249,7 @@ impl<F: Faults> Work for Writer<'_, F> {
             }
             Stage::Writing(new) => {
                 let written = blocks.finish_writes(&mut self.written(target, new));
-                self.note_failure(target, written);
+                target.note_failure(written);
             }
         }
         self.progress.note_queue(blocks.refusal());
@@ -401,7 +409,7 @@ impl<F: Faults> Writer<'_, F> {
             let index = self.index_of(target.coordinates);
             let sync = || new.sync(&self.root.disk);
             let noted = self.recorder.wrote(index, range, &target.unsynced, sync);
-            self.note_failure(target, noted);
+            target.note_failure(noted);
         }
     }
 

@@ -88,7 +88,7 @@ fn one_member_of_an_array_is_judged_from_below() {
     bytes.extend([0x55; 5000]);
     fs::write(&disk, &bytes).unwrap();
     let below = "--raid 5 --chunk 64K --members 3 --member 1 --data-offset 8K --device";
-    let good = run(&format!("verify -q --json {dataset} {below}"), &[disk.clone()]);
+    let good = run(&format!("verify -q --json {dataset} {below}"), std::slice::from_ref(&disk));
     let found = document(&good);
     assert_eq!((good.code, &found["verdict"]), (Some(0), &"verified".into()), "{found:#}");
     assert_eq!(found["members"][1]["expected_bytes"], 3 * 65536);

@@ -12,8 +12,8 @@ use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
 use crate::report::{RunCommand, Surroundings, Written};
 use crate::storage::{
-    EarlierReport, ResumeState, Root, Share, TargetFiles, TargetStates, Targets, VerifyOptions,
-    VerifyWatch, verify_targets,
+    EarlierReport, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates, Targets,
+    VerifyOptions, VerifyWatch, verify_targets,
 };
 
 /// Verifies the files of a node, or of all, in several directories.
@@ -30,11 +30,10 @@ pub(super) fn run(
         .begin(&options)
         .map_err(|error| Failure::system(format!("cannot look at the directories: {error}")))?;
     let start = match &outputs.state {
-        None => new,
-        Some((_, output)) => {
-            files.load(output, new).map_err(|error| outputs.refuse_state(&error))?
-        }
+        None => Ok(new),
+        Some((_, output)) => files.load(output, new),
     };
+    let start = start.map_err(|error| outputs.refuse_state(&error))?;
     let interruption = Interruption::new()?;
     let work = (files.file_count(), files.total_bytes(options.threads));
     let progress = expected_work(work, options.sample, start.reached());
@@ -45,7 +44,7 @@ pub(super) fn run(
         }
     };
     let named = || targets.all().iter().filter(|target| target.root().is_some());
-    let tallies: Vec<_> = named().map(|target| target.tally()).collect();
+    let tallies: Vec<_> = named().map(OpenTarget::tally).collect();
     let roots: Vec<&Root> = named().filter_map(|target| target.root()).collect();
     let reported = ReportedRun {
         command: RunCommand::Verify,
@@ -67,11 +66,7 @@ pub(super) fn run(
     let interrupted = interruption.happened();
     let failures = files.failures(&states);
     let last = reports.end(&failures, interrupted);
-    if let Some((path, output)) = &outputs.state {
-        TargetStates::save(states.each(), output).map_err(|error| {
-            Failure::system(format!("cannot write the state '{}': {error}", path.display()))
-        })?;
-    }
+    outputs.save_state(|output| TargetStates::save(states.each(), output))?;
     arguments.progress.conclude("", "read", &progress);
     if !arguments.progress.quiet && !arguments.progress.json_progress {
         let mut text = String::new();
@@ -90,8 +85,7 @@ pub(super) fn run(
     };
     print(arguments, &outputs, json, text)?;
     name_failures(&failures);
-    let reached = (states.reached(), files.file_count());
-    let ended = (failures.total, interrupted);
+    let (reached, ended) = ((states.reached(), files.file_count()), (failures.total, interrupted));
     Ok(exit_code(arguments, reached, ended, surroundings.verdict))
 }
 

@@ -11,8 +11,8 @@ use crate::cli::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::Dataset;
 use crate::report::RunCommand;
 use crate::storage::{
-    EarlierReport, Existing, Progress, Root, Share, TargetFiles, Targets, WantedRule, WantedSpread,
-    WriteOptions, free_bytes, space_needed, write_to_targets,
+    EarlierReport, Existing, OpenTarget, Progress, Root, Share, TargetFiles, Targets, WantedRule,
+    WantedSpread, WriteOptions, free_bytes, space_needed, write_to_targets,
 };
 
 /// Writes the files of a node, or of all, to several directories.
@@ -31,7 +31,7 @@ pub(super) fn run(
     }
     let interruption = Interruption::new()?;
     // What is counted of each target outlives the change of the set of those that have failed.
-    let tallies: Vec<_> = targets.all().iter().map(|target| target.shared_tally()).collect();
+    let tallies: Vec<_> = targets.all().iter().map(OpenTarget::shared_tally).collect();
     let tallies: Vec<_> = tallies.iter().map(AsRef::as_ref).collect();
     let reopened = reopened(&targets);
     let roots: Vec<&Root> = reopened.iter().collect();

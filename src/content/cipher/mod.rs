@@ -1,12 +1,13 @@
-//! The cipher kernel: addresses of consecutive blocks become content, or are compared with data.
+//! The cipher kernel: addresses of consecutive blocks become content, or are compared with data;
+//! and data becomes addresses, to be looked through for content.
 //!
 //! Everything that generates in bulk goes through here. There is one cipher kernel that runs
 //! anywhere, on the `aes` crate, and on x86-64 two of our own for processors with VAES, chosen at
 //! run time:
 //!
-//! | cipher kernel | processors | counters | expected bytes when comparing |
+//! | cipher kernel | processors | counters, and expected bytes when comparing | addresses of data |
 //! |---|---|---|---|
-//! | `portable` | all; `aes` takes what they have | laid out in memory | in memory |
+//! | `portable` | all; `aes` takes what they have | laid out in memory | left to the caller |
 //! | `vaes256` | VAES and AVX2 | in registers | in registers |
 //! | `vaes512` | VAES and AVX-512 F and BW | in registers | in registers |
 //!
@@ -182,6 +183,21 @@ impl CipherKernel {
         }
     }
 
+    /// How many *windows* from the beginning of `data`, sixteen bytes at each place, are known not
+    /// to be content: the first eight bytes of none of their addresses are those of the address of
+    /// the window right behind it, nor within `head_bits`. Fewer than there are, where the
+    /// kernel leaves the others to the caller: at the end, around each that may be content, or all.
+    #[inline]
+    pub(super) fn windows_ruled_out(&self, data: &[u8], head_bits: u64) -> usize {
+        match self {
+            Self::Portable => 0,
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes256(keys) => vaes::windows_ruled_out_256(keys, data, head_bits),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(keys) => vaes::windows_ruled_out_512(keys, data, head_bits),
+        }
+    }
+
     fn agrees_with_portable(&self, cipher: &Aes128) -> bool {
         // From an odd block on over a carry out of 32 bits, and more than any kernel does at once.
         let file = Coordinates { generation: 1, node: 2, process: 3, file: 0xfedc_ba98 };
@@ -193,7 +209,9 @@ impl CipherKernel {
         right[all.saturating_sub(1)] ^= 1;
         let less = self.matching(counter, &right);
         right[all.saturating_sub(1)] ^= 1;
-        ours == right && (less < all || all == 0)
+        // Content is not ruled out, whether its file is known or it goes on in the next block.
+        let [known, goes_on] = [counter.high, 0].map(|bits| self.windows_ruled_out(&ours, bits));
+        ours == right && (less < all || all == 0) && known == 0 && goes_on == 0
     }
 }
 
@@ -282,6 +300,43 @@ mod tests {
         ) {
             for kernel in CipherKernel::all(KEY) {
                 check(&kernel, counter, blocks, damage);
+            }
+        }
+    }
+
+    /// The first half of the address of the sixteen bytes at a place.
+    fn head(data: &[u8], at: usize) -> u64 {
+        use aes::cipher::BlockCipherDecrypt;
+        let window: [u8; BLOCK_BYTES] = data[at..at + BLOCK_BYTES].try_into().unwrap();
+        let mut block = aes::Block::from(window);
+        cipher().decrypt_block(&mut block);
+        Address::from_bytes(block.into()).head()
+    }
+
+    proptest! {
+        /// Bytes drawn at random, with one block of content or two in a row planted in them.
+        #[test]
+        fn no_kernel_rules_out_content(
+            mut data in proptest::collection::vec(any::<u8>(), 32..700), counter in counters(),
+            at: usize, blocks in 1..3usize, knows: bool,
+        ) {
+            let bits = if knows { counter.high } else { 0 };
+            let planted = slow(counter, blocks);
+            let at = at % (data.len() - planted.len() + 1);
+            data[at..at + planted.len()].copy_from_slice(&planted);
+            let windows = data.len() - BLOCK_BYTES + 1;
+            let is_candidate = |at: &usize| {
+                let after = (*at + BLOCK_BYTES < windows).then(|| head(&data, *at + BLOCK_BYTES));
+                head(&data, *at) & !bits == 0 || Some(head(&data, *at)) == after
+            };
+            let first = (0..windows).find(is_candidate).unwrap_or(windows);
+            for kernel in CipherKernel::all(KEY) {
+                let ruled_out = kernel.windows_ruled_out(&data, bits);
+                prop_assert!(ruled_out <= first, "{}: {ruled_out} of {first}", kernel.name());
+                // What a kernel takes at a time, and the window that each is compared with.
+                let left = first - ruled_out;
+                let is_ours = !matches!(kernel, CipherKernel::Portable);
+                prop_assert!(left < 64 + 2 * BLOCK_BYTES || !is_ours, "{}: {left}", kernel.name());
             }
         }
     }

@@ -14,13 +14,16 @@
 //!   content  stored, or xored with the data
 //! ```
 //!
+//! The search for content of which nothing is known decrypts the other way, at every place of the
+//! data, and looks at the addresses where they are: in registers.
+//!
 //! Both cipher kernels are this one text, with the instructions of their width under the same
 //! names.
 #![allow(unsafe_code, reason = "instructions that not every processor has")]
 
 use std::arch::x86_64::{
-    __m128i, _mm_aeskeygenassist_si128, _mm_loadu_si128, _mm_shuffle_epi32, _mm_slli_si128,
-    _mm_xor_si128,
+    __m128i, _mm_aesimc_si128, _mm_aeskeygenassist_si128, _mm_loadu_si128, _mm_shuffle_epi32,
+    _mm_slli_si128, _mm_xor_si128,
 };
 
 use super::super::BLOCK_BYTES;
@@ -28,7 +31,11 @@ use super::{Counter, CounterRun};
 
 /// The eleven round keys of AES-128, which only a processor with VAES can have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RoundKeys([__m128i; 11]);
+pub(crate) struct RoundKeys {
+    encrypt: [__m128i; 11],
+    /// Those of the equivalent inverse cipher, in the order in which it takes them.
+    decrypt: [__m128i; 11],
+}
 
 impl RoundKeys {
     /// `None` where the processor has no VAES for registers of 256 bits.
@@ -71,7 +78,12 @@ fn expand(key: [u8; BLOCK_BYTES]) -> RoundKeys {
     round!(8, 0x80);
     round!(9, 0x1b);
     round!(10, 0x36);
-    RoundKeys(keys)
+    let mut decrypt = keys;
+    decrypt.reverse();
+    for key in &mut decrypt[1..10] {
+        *key = _mm_aesimc_si128(*key);
+    }
+    RoundKeys { encrypt: keys, decrypt }
 }
 
 /// Blocks in flight: registers, each of two or four blocks.
@@ -108,7 +120,7 @@ macro_rules! kernel {
                     reverse[2 * lane] = 0x0809_0a0b_0c0d_0e0f;
                     reverse[2 * lane + 1] = 0x0001_0203_0405_0607;
                 }
-                let keys = keys.0.map(|key| broadcast(key));
+                let keys = keys.encrypt.map(|key| broadcast(key));
                 let [lanes, step, reverse] = [lanes, step, reverse].map(|half| {
                     // SAFETY: the array is as long as a register, and need not be aligned.
                     unsafe { load(half.as_ptr().cast()) }
@@ -212,14 +224,58 @@ macro_rules! kernel {
             };
             CHUNK_BYTES * chunks.iter().take_while(matches).count()
         }
+
+        /// How many windows from the beginning of `data` cannot be content; see
+        /// [`CipherKernel::windows_ruled_out`](super::super::CipherKernel::windows_ruled_out).
+        ///
+        /// A register that is loaded at any place holds the window there and those whole blocks
+        /// further on: nothing has to be moved. Sixteen of them are all windows of a stretch.
+        #[target_feature(enable = $features)]
+        pub(super) fn windows_ruled_out(keys: &RoundKeys, data: &[u8], head_bits: u64) -> usize {
+            const STRETCH_BYTES: usize = $lanes * BLOCK_BYTES;
+            let keys = keys.decrypt.map(|key| broadcast(key));
+            let impossible = (!head_bits).to_be().cast_signed();
+            let impossible = broadcast(_mm_set_epi64x(0, impossible));
+            // The last windows of the stretch before, of each phase.
+            let mut before = [impossible; BLOCK_BYTES];
+            let mut start = 0;
+            while let Some(stretch) = data.get(start..start + STRETCH_BYTES + BLOCK_BYTES - 1) {
+                for (half, before) in before.as_chunks_mut::<REGISTERS>().0.iter_mut().enumerate() {
+                    let mut blocks = [keys[0]; REGISTERS];
+                    for (phase, block) in blocks.iter_mut().enumerate() {
+                        let window = &stretch[half * REGISTERS + phase..][..STRETCH_BYTES];
+                        // SAFETY: there are as many bytes as in a register; they need not be
+                        // aligned.
+                        *block = xor(*block, unsafe { load(window.as_ptr().cast()) });
+                    }
+                    for key in &keys[1..10] {
+                        for block in &mut blocks {
+                            *block = inverse_round(*block, *key);
+                        }
+                    }
+                    for block in &mut blocks {
+                        *block = last_inverse_round(*block, keys[10]);
+                    }
+                    if may_be_content(&blocks, before, impossible) {
+                        return start.saturating_sub(BLOCK_BYTES);
+                    }
+                    *before = blocks;
+                }
+                start += STRETCH_BYTES;
+            }
+            start.saturating_sub(BLOCK_BYTES)
+        }
     };
 }
 
 mod wide_256 {
     use std::arch::x86_64::{
-        __m256i as Vector, _mm_set_epi64x, _mm256_add_epi64 as add, _mm256_aesenc_epi128 as round,
-        _mm256_aesenclast_epi128 as last_round, _mm256_broadcastsi128_si256 as broadcast,
-        _mm256_loadu_si256 as load, _mm256_or_si256 as or, _mm256_shuffle_epi8 as shuffle,
+        __m256i as Vector, _mm_set_epi64x, _mm256_add_epi64 as add,
+        _mm256_aesdec_epi128 as inverse_round, _mm256_aesdeclast_epi128 as last_inverse_round,
+        _mm256_aesenc_epi128 as round, _mm256_aesenclast_epi128 as last_round, _mm256_and_si256,
+        _mm256_broadcastsi128_si256 as broadcast, _mm256_castsi256_pd, _mm256_cmpeq_epi64,
+        _mm256_loadu_si256 as load, _mm256_movemask_pd, _mm256_or_si256 as or,
+        _mm256_permute2x128_si256, _mm256_setzero_si256, _mm256_shuffle_epi8 as shuffle,
         _mm256_storeu_si256 as store, _mm256_testz_si256, _mm256_xor_si256 as xor,
     };
 
@@ -230,14 +286,38 @@ mod wide_256 {
     fn is_zero(vector: Vector) -> bool {
         _mm256_testz_si256(vector, vector) == 1
     }
+
+    /// Whether the head of one of these addresses has no impossible bit, or is that of the one a
+    /// block before.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn may_be_content(
+        blocks: &[Vector; REGISTERS],
+        before: &[Vector; REGISTERS],
+        impossible: Vector,
+    ) -> bool {
+        let none = _mm256_setzero_si256();
+        let mut hits = none;
+        for (block, before) in blocks.iter().zip(before) {
+            let neighbours = _mm256_permute2x128_si256::<0x21>(*before, *block);
+            let possible = _mm256_cmpeq_epi64(_mm256_and_si256(*block, impossible), none);
+            let alike = _mm256_cmpeq_epi64(*block, neighbours);
+            hits = or(hits, or(possible, alike));
+        }
+        // Of each address only the first half was asked about.
+        _mm256_movemask_pd(_mm256_castsi256_pd(hits)) & 0b0101 != 0
+    }
 }
 
 mod wide_512 {
     use std::arch::x86_64::{
-        __m512i as Vector, _mm_set_epi64x, _mm512_add_epi64 as add, _mm512_aesenc_epi128 as round,
-        _mm512_aesenclast_epi128 as last_round, _mm512_broadcast_i32x4 as broadcast,
-        _mm512_loadu_si512 as load, _mm512_or_si512 as or, _mm512_shuffle_epi8 as shuffle,
-        _mm512_storeu_si512 as store, _mm512_test_epi64_mask, _mm512_xor_si512 as xor,
+        __m512i as Vector, _mm_set_epi64x, _mm512_add_epi64 as add,
+        _mm512_aesdec_epi128 as inverse_round, _mm512_aesdeclast_epi128 as last_inverse_round,
+        _mm512_aesenc_epi128 as round, _mm512_aesenclast_epi128 as last_round, _mm512_alignr_epi64,
+        _mm512_broadcast_i32x4 as broadcast, _mm512_loadu_si512 as load,
+        _mm512_mask_cmpeq_epi64_mask, _mm512_mask_testn_epi64_mask, _mm512_or_si512 as or,
+        _mm512_shuffle_epi8 as shuffle, _mm512_storeu_si512 as store, _mm512_test_epi64_mask,
+        _mm512_xor_si512 as xor,
     };
 
     kernel!("aes,avx2,vaes,avx512f,avx512bw", 4);
@@ -246,6 +326,26 @@ mod wide_512 {
     #[inline]
     fn is_zero(vector: Vector) -> bool {
         _mm512_test_epi64_mask(vector, vector) == 0
+    }
+
+    /// Whether the head of one of these addresses has no impossible bit, or is that of the one a
+    /// block before.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn may_be_content(
+        blocks: &[Vector; REGISTERS],
+        before: &[Vector; REGISTERS],
+        impossible: Vector,
+    ) -> bool {
+        /// The first half of each address.
+        const HEADS: u8 = 0b0101_0101;
+        let mut hits = 0;
+        for (block, before) in blocks.iter().zip(before) {
+            let neighbours = _mm512_alignr_epi64::<6>(*block, *before);
+            hits |= _mm512_mask_testn_epi64_mask(HEADS, *block, impossible)
+                | _mm512_mask_cmpeq_epi64_mask(HEADS, *block, neighbours);
+        }
+        hits != 0
     }
 }
 
@@ -267,6 +367,12 @@ pub(super) fn matching_256(keys: &RoundKeys, counter: Counter, data: &[u8]) -> u
     unsafe { wide_256::matching(keys, counter, data) }
 }
 
+/// See [`CipherKernel::windows_ruled_out`](super::CipherKernel::windows_ruled_out).
+pub(super) fn windows_ruled_out_256(keys: &RoundKeys, data: &[u8], head_bits: u64) -> usize {
+    // SAFETY: there are round keys only where the processor has VAES.
+    unsafe { wide_256::windows_ruled_out(keys, data, head_bits) }
+}
+
 /// See [`CipherKernel::fill`](super::CipherKernel::fill).
 pub(super) fn fill_512(keys: &RoundKeys, counter: Counter, out: &mut [u8]) {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
@@ -283,4 +389,10 @@ pub(super) fn fill_runs_512(keys: &RoundKeys, runs: &[CounterRun], out: &mut [u8
 pub(super) fn matching_512(keys: &RoundKeys, counter: Counter, data: &[u8]) -> usize {
     // SAFETY: as above, and this kernel is taken only where `has_512` said so.
     unsafe { wide_512::matching(keys, counter, data) }
+}
+
+/// See [`CipherKernel::windows_ruled_out`](super::CipherKernel::windows_ruled_out).
+pub(super) fn windows_ruled_out_512(keys: &RoundKeys, data: &[u8], head_bits: u64) -> usize {
+    // SAFETY: as above, and this kernel is taken only where `has_512` said so.
+    unsafe { wide_512::windows_ruled_out(keys, data, head_bits) }
 }

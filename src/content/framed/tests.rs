@@ -390,13 +390,17 @@ fn content_of_another_place_is_located_up_to_a_sum_that_is_dear() {
     let data = filled(&content, from..until);
     framed.known.replace_all([0; 4]);
     let mut found = Vec::new();
-    content.locate(&data, &|_| false, &mut |run| found.push((run.at, run.len)));
+    content.locate(&data, &|_: &super::super::Address| false, &mut |run| {
+        found.push((run.at, run.len));
+    });
     assert_eq!(found, [(0, 3000), (3004, 2996)]);
     // With as many bytes as pay for it, also the sum.
     let (content, ..) = self::content("npz:x:u1,100000+y:u1,20000000+z:u1,100000");
     let data = filled(&content, 0..2_000_000);
     let mut found = Vec::new();
-    content.locate(&data, &|_| false, &mut |run| found.push((run.at, run.len)));
+    content.locate(&data, &|_: &super::super::Address| false, &mut |run| {
+        found.push((run.at, run.len));
+    });
     assert_eq!(found, [(0, 2_000_000)]);
 }
 

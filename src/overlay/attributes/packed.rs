@@ -88,7 +88,8 @@ mod tests {
             (mode, uid, gid) in any::<(Option<u16>, Option<u32>, Option<u32>)>(),
         ) {
             let attributes = ChangedAttributes { accessed, modified, changed, mode, uid, gid };
-            prop_assert_eq!(ChangedAttributes::from(PackedAttributes::from(attributes)), attributes);
+            let packed = PackedAttributes::from(attributes);
+            prop_assert_eq!(ChangedAttributes::from(packed), attributes);
         }
     }
 }

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::super::budget::BudgetLimits;
 use super::*;
 use crate::dataset::DatasetConfig;
+use crate::overlay::budget::{Budget, BudgetFull, Usage};
+use crate::overlay::dirty::Dirty;
 
 fn dataset() -> Dataset {
     let config = DatasetConfig {

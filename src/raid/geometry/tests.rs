@@ -74,10 +74,16 @@ fn model(level: RaidLevel, members: usize, stripes: u64) -> Vec<Vec<Option<u64>>
     let mut parity = members - 1;
     for _ in 0..stripes {
         match level {
-            RaidLevel::Striped => disks.iter_mut().for_each(|disk| disk.push(take())),
+            RaidLevel::Striped => {
+                for disk in &mut disks {
+                    disk.push(take());
+                }
+            }
             RaidLevel::Mirrored => {
                 let chunk = take();
-                disks.iter_mut().for_each(|disk| disk.push(chunk));
+                for disk in &mut disks {
+                    disk.push(chunk);
+                }
             }
             RaidLevel::Parity => {
                 disks[parity].push(P);
@@ -112,19 +118,16 @@ proptest! {
         for (member, disk) in (0..).zip(model(level, members as usize, stripes)) {
             for (stripe, held) in (0..).zip(disk) {
                 let place = MemberPlace { member, offset: stripe * chunk + within };
-                match held {
-                    Some(number) => {
-                        let offset = number * chunk + within;
-                        prop_assert_eq!(geometry.holding(place), Holding::Data(offset));
-                        let back = geometry.place(offset);
-                        let first = if level == RaidLevel::Mirrored { 0 } else { member };
-                        prop_assert_eq!(back, MemberPlace { member: first, ..place });
-                    }
-                    None => {
-                        let parity = Holding::Parity { stripe, within };
-                        prop_assert_eq!(geometry.holding(place), parity);
-                        prop_assert_eq!(geometry.parity_member(stripe), Some(member));
-                    }
+                if let Some(number) = held {
+                    let offset = number * chunk + within;
+                    prop_assert_eq!(geometry.holding(place), Holding::Data(offset));
+                    let back = geometry.place(offset);
+                    let first = if level == RaidLevel::Mirrored { 0 } else { member };
+                    prop_assert_eq!(back, MemberPlace { member: first, ..place });
+                } else {
+                    let parity = Holding::Parity { stripe, within };
+                    prop_assert_eq!(geometry.holding(place), parity);
+                    prop_assert_eq!(geometry.parity_member(stripe), Some(member));
                 }
             }
         }

@@ -31,8 +31,6 @@ impl RunReport {
         };
         let FilesDone { total, done, failed } = self.files;
         let is_mount = self.command == RunCommand::Mount;
-        let ranges = &self.wrong.ranges;
-        let is_range = |range: &RangeView| range.offset.checked_add(range.length).is_some();
         [
             (self.schema == SCHEMA, "its form is that of another version"),
             (dataset.as_ref().is_none_or(is_digest), "its digest of the dataset cannot be one"),
@@ -71,6 +69,17 @@ impl RunReport {
                 self.judged.as_ref().is_none_or(Judged::is_possible),
                 "its verdict contradicts what it has counted",
             ),
+        ]
+        .into_iter()
+        .chain(self.possible_lists())
+        .find_map(|(is_possible, what)| (!is_possible).then_some(what))
+    }
+
+    /// Whether its lists can be, each with what to say where it cannot.
+    fn possible_lists(&self) -> [(bool, &'static str); 4] {
+        let ranges = &self.wrong.ranges;
+        let is_range = |range: &RangeView| range.offset.checked_add(range.length).is_some();
+        [
             (
                 ranges.len() <= REPORT_RANGES_MAX
                     && ranges.len() as u64 <= self.wrong.total
@@ -93,8 +102,6 @@ impl RunReport {
             ),
             (self.map.as_ref().is_none_or(ProcessMap::is_possible), "its map cannot be"),
         ]
-        .into_iter()
-        .find_map(|(is_possible, what)| (!is_possible).then_some(what))
     }
 }
 

@@ -86,7 +86,8 @@ fn judged() -> Judged {
 
 fn wrong() -> ReportedRanges {
     let range = json!({
-        "path": "node_0/process_1", "target": "/mnt/d1", "offset": 4096, "length": 10, "class": "stale",
+        "path": "node_0/process_1", "target": "/mnt/d1", "offset": 4096, "length": 10,
+        "class": "stale",
         "parts": ["payload"], "expected": "00ff", "actual": "ff00",
         "source": {
             "path": "node_1/process_0", "generation": 0, "node": 1, "process": 0, "file": 0,

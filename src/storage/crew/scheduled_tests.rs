@@ -67,7 +67,7 @@ impl Work for ScheduledNotes {
 fn worked_through(files: u64, threads: usize, stop_at: Option<usize>) -> BTreeMap<u64, FileNotes> {
     let stop = StopFlag::default();
     let notes = ScheduledNotes { done: Mutex::default(), stop_at, stop: stop.clone() };
-    let queue = Queue { work: &notes, target: 0, files: 0..files };
+    let queue = TargetQueue { work: &notes, target: 0, files: 0..files };
     work_through(&[queue], (threads, Placement::Off), &stop);
     notes.done.into_inner()
 }

@@ -71,7 +71,7 @@ fn every_part_is_done_once_a_round_and_every_file_closed_once() {
         for count in [0, 1, 2, 5, 16, 23] {
             let notes = WorkNotes::default();
             work_through(
-                &[Queue { work: &notes, target: 0, files: 10..10 + count }],
+                &[TargetQueue { work: &notes, target: 0, files: 10..10 + count }],
                 (threads, Placement::Off),
                 &StopFlag::default(),
             );

@@ -39,7 +39,8 @@ pub struct DeviceLayout<'a> {
 pub enum ImageError {
     /// There is not so much room.
     #[error(
-        "{files} files take {needed} bytes, each from a multiple of 4096 on; expected no more than {capacity}"
+        "{files} files take {needed} bytes, each from a multiple of 4096 on; expected no more than \
+         {capacity}"
     )]
     TooLong {
         /// How many files.
@@ -214,6 +215,7 @@ impl Image for DeviceLayout<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "what is tested is small")]
 mod tests {
     use proptest::prelude::*;
 
@@ -276,7 +278,9 @@ mod tests {
                 let expected: Vec<u8> = all[range].iter().map(|(byte, _)| *byte).collect();
                 prop_assert!(bytes == expected, "at {} {}", at, length);
                 let source = all[at].1;
-                let goes_on = |(index, of): (usize, &(u8, Source))| *of == (of.0, source.advance(index as u64));
+                let goes_on = |(index, of): (usize, &(u8, Source))| {
+                    of.1 == source.advance(index as u64)
+                };
                 let length = all[at..].iter().enumerate().take_while(|of| goes_on(*of)).count();
                 let kind = StretchKind::Content(source);
                 prop_assert_eq!(layout.stretch(at as u64), Stretch { kind, length: length as u64 });

@@ -13,7 +13,7 @@ use crate::numa::Placement;
 use crate::report::{
     AftermathFates, AftermathFile, AftermathLosses, AftermathRange, AftermathTotals, Phase,
 };
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::verify::opening::open_to_judge;
 use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
@@ -79,7 +79,8 @@ pub fn examine<F: Faults>(
         stop,
     };
     let by = (options.threads, options.placement);
-    work_through(&[Queue { work: &examiner, target: 0, files: 0..first.file_count() }], by, stop);
+    let files = 0..first.file_count();
+    work_through(&[TargetQueue { work: &examiner, target: 0, files }], by, stop);
     let mut found = examiner.found.into_inner();
     found.problems.listed.sort_by_key(|file| file.index);
     Ok(found)

@@ -16,7 +16,7 @@ use crate::dataset::Coordinates;
 use crate::disk::{Access, Durability, Faults, FileType, Links, OpenDirectory};
 use crate::report::Phase;
 use crate::storage::block_file::NewFile;
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::pipeline::Pipeline;
 use crate::storage::target::{Parents, is_trusted, split};
@@ -66,7 +66,7 @@ pub(super) fn overwrite<F: Faults>(
     };
     let by = (options.threads, options.placement);
     let files = 0..share.file_count();
-    work_through(&[Queue { work: &overwriter, target: 0, files }], by, stop);
+    work_through(&[TargetQueue { work: &overwriter, target: 0, files }], by, stop);
 }
 
 impl<F: Faults> Work for Overwriter<'_, F> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Recorder;
 use crate::disk::{Access, Durability, Faults, Links, OpenFile};
-use crate::storage::crew::{Queue, Work, work_through};
+use crate::storage::crew::{TargetQueue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::target::{Parents, split};
 use crate::storage::{FileFailure, Progress, Root, Share, StopFlag, WriteOptions};
@@ -30,7 +30,7 @@ pub(super) fn sync_all<F: Faults>(
     let syncer = Syncer { root, share, recorder, progress, failures };
     let by = (options.threads, options.placement);
     let files = 0..share.file_count();
-    work_through(&[Queue { work: &syncer, target: 0, files }], by, stop);
+    work_through(&[TargetQueue { work: &syncer, target: 0, files }], by, stop);
     syncer.sync_names(stop);
 }
 

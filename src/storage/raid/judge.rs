@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::earlier::{Earlier, EarlierState};
 use super::solve::{PROBE_BYTES, parts_of};
-use crate::content::{Address, Located, Source};
+use crate::content::{KnownBlocks, Located, Source};
 use crate::raid::{Geometry, Holding, MemberPlace, RaidLevel, xor_into};
 use crate::storage::image::{Image, StretchKind};
 
@@ -103,7 +103,7 @@ pub(crate) struct RowJudge<'a, I: ?Sized> {
     pub(crate) array: &'a I,
     pub(crate) geometry: Geometry,
     pub(crate) earlier: Earlier<'a>,
-    pub(crate) is_known: &'a (dyn Fn(&Address) -> bool + Sync),
+    pub(crate) known: &'a (dyn KnownBlocks + Sync),
 }
 
 impl<I: Image + ?Sized> RowJudge<'_, I> {
@@ -209,7 +209,7 @@ impl<I: Image + ?Sized> RowJudge<'_, I> {
     fn misplaced(&self, wrong: &Wrong<'_>) -> Option<MemberFault> {
         let actual = wrong.actual();
         let mut most: Option<Located> = None;
-        self.earlier.content.locate(actual, &|address| (self.is_known)(address), &mut |run| {
+        self.earlier.content.locate(actual, self.known, &mut |run| {
             if most.is_none_or(|most| run.len > most.len) {
                 most = Some(run);
             }

@@ -134,6 +134,7 @@ impl Image for FileImage<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "what is tested is small")]
 mod tests {
     use proptest::prelude::*;
 

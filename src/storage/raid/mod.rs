@@ -18,6 +18,7 @@ mod mend;
 mod report;
 mod solve;
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "what is tested is small")]
 mod tests;
 mod verify;
 mod window;

@@ -1,7 +1,5 @@
 //! Of which members' data a parity is older: a system of equations over bits.
 
-use smallvec::SmallVec;
-
 use crate::raid::xor_into;
 
 /// How many bytes of each vector are looked at first: more bits than any array has members.
@@ -17,7 +15,7 @@ type Members = [u64; 4];
 /// Of random bytes at most one set does, so whichever is found is the one.
 pub(super) fn parts_of(wanted: &[u8], differences: &[&[u8]]) -> Option<Vec<usize>> {
     // Gaussian elimination: each row is reduced by those before it, and keeps its first bit.
-    let mut rows: SmallVec<[(usize, Probe, Members); 8]> = SmallVec::new();
+    let mut rows: Vec<(usize, Probe, Members)> = Vec::new();
     let reduce = |rows: &[(usize, Probe, Members)], probe: &mut Probe, members: &mut Members| {
         for (bit, row, of) in rows {
             if probe[bit / 64] >> (bit % 64) & 1 == 1 {
@@ -86,7 +84,9 @@ mod tests {
             let parts: Vec<usize> =
                 (0..vectors.len()).filter(|part| chosen >> part & 1 == 1).collect();
             let mut wanted = vec![0; 96];
-            parts.iter().for_each(|part| xor_into(&mut wanted, &vectors[*part]));
+            for part in &parts {
+                xor_into(&mut wanted, &vectors[*part]);
+            }
             // Behind the probe: it is looked at too.
             wanted[90] ^= u8::from(foreign);
             let differences: Vec<&[u8]> = vectors.iter().map(Vec::as_slice).collect();

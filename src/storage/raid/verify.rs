@@ -9,13 +9,13 @@ use super::findings::{MemberRange, RaidFindings, TornRange};
 use super::judge::{MemberFault, PAGE_BYTES, RowJudge};
 use super::mend::mend;
 use super::window::{Kept, OpenMember, WINDOW_BYTES, Windows};
-use crate::content::{Address, Content};
+use crate::content::Content;
 use crate::disk::{Disk, Durability, Faults};
 use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::drop_cache;
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::{FileFailure, Progress, Share, StopFlag, Transfer};
 use crate::sync::Mutex;
@@ -63,7 +63,7 @@ pub fn raid_verify<F: Faults>(
     let verifier =
         RaidVerifier { members, share, options, content: &content, found, progress, stop };
     let by = (options.threads, options.placement);
-    let queue = Queue { work: &verifier, target: 0, files: 0..members.count(share) };
+    let queue = TargetQueue { work: &verifier, target: 0, files: 0..members.count(share) };
     work_through(&[queue], by, stop);
     let mut found = verifier.found.into_inner();
     found.ranges.settle();
@@ -226,9 +226,8 @@ impl<'a, F: Faults> RaidVerifier<'a, F> {
     fn judge(&self, array: &OpenArray<'a>, windows: &mut Windows) -> RaidFindings {
         let geometry = self.options.geometry;
         let dataset = self.share.dataset();
-        let is_known = |address: &Address| dataset.has_block(address.file, address.block);
         let earlier = Earlier { content: self.content, seeds: self.options.seeds };
-        let judge = RowJudge { array: &array.image, geometry, earlier, is_known: &is_known };
+        let judge = RowJudge { array: &array.image, geometry, earlier, known: dataset };
         let mut found = RaidFindings::new(geometry.members() as usize);
         let mut lost = Vec::new();
         windows.each_page(

@@ -122,13 +122,11 @@ impl MemberWindow {
         // One page may be bad, and the others not.
         let mut got = 0;
         for page in (0..wanted).step_by(PAGE_BYTES) {
-            match read_block(disk, &member.file, at + page as u64, &mut bytes[page..][..PAGE_BYTES])
-            {
-                Ok(length) => got = page + length,
-                Err(_) => {
-                    self.unreadable.push(page);
-                    got = page + PAGE_BYTES;
-                }
+            let bytes = &mut bytes[page..][..PAGE_BYTES];
+            let read = read_block(disk, &member.file, at + page as u64, bytes);
+            got = page + read.as_ref().map_or(PAGE_BYTES, |length| *length);
+            if read.is_err() {
+                self.unreadable.push(page);
             }
             if got < page + PAGE_BYTES {
                 break;
@@ -138,6 +136,9 @@ impl MemberWindow {
         Err(error)
     }
 }
+
+/// Hears which member could not be read, and why.
+type OnReadError<'a> = &'a mut dyn FnMut(usize, &io::Error);
 
 impl Windows {
     pub(super) fn new(geometry: Geometry) -> Self {
@@ -151,7 +152,7 @@ impl Windows {
         disk: &Disk<F>,
         kept: Kept<'_, I>,
         files: &[Option<OpenMember>],
-        (range, failed): (Range<u64>, &mut dyn FnMut(usize, &io::Error)),
+        (range, failed): (Range<u64>, OnReadError<'_>),
     ) -> u64 {
         self.offset = range.start;
         let mut total = 0;
@@ -184,7 +185,9 @@ impl Windows {
             self.fill(kept, |_| true);
             if mirrored {
                 let (first, rest) = self.members.split_at_mut(1);
-                rest.iter_mut().for_each(|window| window.expected.clone_from(&first[0].expected));
+                for window in rest {
+                    window.expected.clone_from(&first[0].expected);
+                }
             }
         }
         all_right

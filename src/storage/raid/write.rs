@@ -20,7 +20,7 @@ use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
 use crate::storage::block_file::{NewFile, say};
-use crate::storage::crew::{CrewNotes, Queue, Work, work_through};
+use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::target::{Parents, split};
 use crate::storage::{
@@ -90,7 +90,7 @@ pub(super) fn raid_write_members<F: Faults>(
     };
     let by = (options.threads, options.placement);
     let queue =
-        Queue { work: &writer, target: 0, files: 0..share.file_count() * roots.len() as u64 };
+        TargetQueue { work: &writer, target: 0, files: 0..share.file_count() * roots.len() as u64 };
     work_through(&[queue], by, stop);
     let made = writer.made.load(Ordering::Relaxed);
     (made, failures.into_findings())

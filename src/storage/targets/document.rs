@@ -23,7 +23,7 @@ const DIRECTORY_BYTES_MAX: usize = 4096;
 
 /// What a target says of itself and of the others.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Document {
+pub(super) struct SpreadDocument {
     pub(super) dataset: String,
     pub(super) spread: Spread,
     /// Which target this is.
@@ -56,7 +56,7 @@ pub enum DocumentError {
 
 /// As it is written.
 #[derive(Serialize, Deserialize)]
-struct View {
+struct SpreadView {
     schema: u32,
     dataset: String,
     spread: RuleName,
@@ -78,12 +78,17 @@ enum RuleName {
 
 const SCHEMA: u32 = 1;
 
-impl Document {
+impl SpreadDocument {
     /// The document of a target; none where it has none.
     pub(super) fn read<F: Faults>(root: &Root<F>) -> Result<Option<Self>, DocumentError> {
         let at = (&root.disk, Path::new(reports::DIRECTORY));
         let directory = match at.0.open_directory(&root.directory, at.1, Links::Refuse) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // Something else of this name holds no spread.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
             opened => opened?,
         };
         let json = match at.0.read_whole(&directory, Path::new(NAME), Links::Refuse, BYTES_MAX) {
@@ -106,7 +111,7 @@ impl Document {
             SpreadRule::Even => (RuleName::Even, None),
             SpreadRule::Free(shares) => (RuleName::Free, Some(shares.clone())),
         };
-        let view = View {
+        let view = SpreadView {
             schema: SCHEMA,
             dataset: self.dataset.clone(),
             spread: rule,
@@ -139,7 +144,7 @@ impl Document {
     }
 
     pub(super) fn parse(json: &[u8]) -> Result<Self, DocumentError> {
-        let view: View = serde_json::from_slice(json)?;
+        let view: SpreadView = serde_json::from_slice(json)?;
         let refuse = |what| Err(DocumentError::Contradiction(what));
         if view.schema != SCHEMA {
             return Err(DocumentError::Version);
@@ -187,8 +192,8 @@ pub(super) fn recorded(directory: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn document() -> Document {
-        Document {
+    fn document() -> SpreadDocument {
+        SpreadDocument {
             dataset: "ab".repeat(16),
             spread: Spread::by_free_space(&[10, 20, 30], 2).unwrap(),
             target: 1,
@@ -201,10 +206,10 @@ mod tests {
     fn what_is_written_is_read() {
         let document = document();
         let json = document.json().unwrap();
-        assert_eq!(Document::parse(&json).unwrap(), document);
+        assert_eq!(SpreadDocument::parse(&json).unwrap(), document);
         let schema = include_str!("../../../docs/schema/spread.schema.json");
         let schema = serde_json::from_str(schema).unwrap();
-        let even = Document { spread: Spread::even(3, 1).unwrap(), ..document };
+        let even = SpreadDocument { spread: Spread::even(3, 1).unwrap(), ..document };
         for json in [json, even.json().unwrap()] {
             let value = serde_json::from_slice(&json).unwrap();
             assert!(jsonschema::draft202012::is_valid(&schema, &value), "{value:#}");
@@ -230,10 +235,10 @@ mod tests {
             ("{", "[", "not a spread"),
         ] {
             assert!(json.contains(from), "{from} in {json}");
-            let error = Document::parse(json.replacen(from, to, 1).as_bytes()).unwrap_err();
+            let error = SpreadDocument::parse(json.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(error.to_string().contains(reason), "{to}: {error}");
         }
-        assert!(Document::parse(&[b'['; 100_000]).is_err());
-        assert!(Document::parse(b"").is_err());
+        assert!(SpreadDocument::parse(&vec![b'['; 100_000]).is_err());
+        assert!(SpreadDocument::parse(b"").is_err());
     }
 }

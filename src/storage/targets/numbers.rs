@@ -68,12 +68,11 @@ impl Selection {
         while index < whole {
             let part = DatasetPart { node, process: None };
             let first = dataset.file(part, index);
-            let length = match node {
-                None => whole,
-                Some(_) => {
-                    let processes = u64::from(dataset.dimensions().processes);
-                    dataset.generations().files_at(first.generation) * processes
-                }
+            let length = if node.is_none() {
+                whole
+            } else {
+                let processes = u64::from(dataset.dimensions().processes);
+                dataset.generations().files_at(first.generation) * processes
             };
             selection.add(
                 dataset.number_of(DatasetPart::ALL, first).unwrap_or_default(),

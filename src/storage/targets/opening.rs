@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::document::{Document, DocumentError, recorded};
+use super::document::{DocumentError, SpreadDocument, recorded};
 use super::numbers::{Selection, places_of};
 use super::spread::{Spread, SpreadError, SpreadRule, TARGETS_MAX, TargetSet};
 use super::tally::TargetTally;
@@ -102,7 +102,7 @@ impl<F: Faults> Targets<F> {
     /// Whether a directory says that it is a target, rightly or not.
     #[must_use]
     pub fn is_one(root: &Root<F>) -> bool {
-        !matches!(Document::read(root), Ok(None))
+        !matches!(SpreadDocument::read(root), Ok(None))
     }
 
     /// The targets to write to: those of the spread that is recorded, or of a new one, which is
@@ -175,11 +175,11 @@ impl<F: Faults> Targets<F> {
     /// among the others.
     fn agreed(
         roots: Vec<Root<F>>,
-        documents: Vec<Option<Document>>,
+        documents: Vec<Option<SpreadDocument>>,
         dataset: &Dataset,
     ) -> Result<Self, TargetsError> {
         let digest = dataset_digest(dataset);
-        let mut first: Option<(Document, String)> = None;
+        let mut first: Option<(SpreadDocument, String)> = None;
         let mut places: Vec<Option<Root<F>>> = Vec::new();
         let mut vacant = Vec::new();
         let mut failed = TargetSet::default();
@@ -207,7 +207,7 @@ impl<F: Faults> Targets<F> {
             }
             *place = Some(root);
         }
-        let Some((Document { spread, directories, .. }, _)) = first else {
+        let Some((SpreadDocument { spread, directories, .. }, _)) = first else {
             return Err(TargetsError::None);
         };
         let mut vacant = vacant.into_iter();
@@ -257,14 +257,14 @@ impl<F: Faults> Targets<F> {
             let Some(root) = target.root.as_ref().filter(|_| !target.tally.has_failed()) else {
                 continue;
             };
-            let known = Document::read(root);
+            let known = SpreadDocument::read(root);
             let mut failed = self.failed;
             if let Ok(Some(known)) = &known {
                 // Another node may have seen more of them fail.
                 failed = failed.or(known.failed);
             }
             let directories = self.all.iter().map(|target| target.directory.clone()).collect();
-            let document = Document {
+            let document = SpreadDocument {
                 dataset: self.dataset.clone(),
                 spread: self.spread.clone(),
                 target: number,
@@ -295,7 +295,7 @@ impl<F: Faults> Targets<F> {
     /// What names the spread.
     #[must_use]
     pub fn id(&self) -> String {
-        Document {
+        SpreadDocument {
             dataset: self.dataset.clone(),
             spread: self.spread.clone(),
             target: 0,
@@ -367,13 +367,13 @@ impl<F: Faults> OpenTarget<F> {
     }
 }
 
-fn read_all<F: Faults>(roots: &[Root<F>]) -> Result<Vec<Option<Document>>, TargetsError> {
+fn read_all<F: Faults>(roots: &[Root<F>]) -> Result<Vec<Option<SpreadDocument>>, TargetsError> {
     if !(1..=TARGETS_MAX).contains(&roots.len()) {
         return Err(SpreadError::Targets(roots.len()).into());
     }
     let read = |root: &Root<F>| {
         let directory = || root.path().display().to_string();
-        Document::read(root)
+        SpreadDocument::read(root)
             .map_err(|error| TargetsError::Document { directory: directory(), error })
     };
     roots.iter().map(read).collect()

@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::disk::Faults;
 use crate::report::Phase;
-use crate::storage::crew::{Queue, work_through};
+use crate::storage::crew::{TargetQueue, work_through};
 use crate::storage::write::{CopiesElsewhere, WriteRun, Writer};
 use crate::storage::{FailureLog, FileFailure, Findings, Progress, Share, StopFlag, WriteOptions};
 
@@ -115,6 +115,6 @@ fn run_round<F: Faults>(
         let counting = Counting { run: progress, target: Some(target.tally()) };
         writers.push(Writer::new(root, share, (counting, elsewhere), run));
     }
-    let queues: Vec<Queue<'_, Writer<'_, F>>> = writers.iter().map(Writer::queue).collect();
+    let queues: Vec<TargetQueue<'_, Writer<'_, F>>> = writers.iter().map(Writer::queue).collect();
     work_through(&queues, (run.options.threads, run.options.placement), run.stop);
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::content::Content;
 use crate::disk::Faults;
 use crate::report::Phase;
-use crate::storage::crew::{Queue, work_through};
+use crate::storage::crew::{TargetQueue, work_through};
 use crate::storage::in_order::InOrder;
 use crate::storage::judged_so_far::JudgedSoFar;
 use crate::storage::outcome::FileFailure;
@@ -38,7 +38,9 @@ pub(in crate::storage) fn verify_parts<F: Faults>(
     let first: Vec<u64> = states.iter().map(|state| state.next).collect();
     let again: Vec<Vec<u64>> =
         states.iter().map(|state| state.failed.keys().copied().collect()).collect();
-    states.iter_mut().for_each(|state| state.walk = None);
+    for state in &mut states {
+        state.walk = None;
+    }
     progress.set_phase(Phase::Checking);
     let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
     *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
@@ -108,7 +110,7 @@ fn run_all<F: Faults>(
         let queues: Vec<_> = all
             .iter()
             .zip(positions)
-            .map(|(work, files)| Queue { work, target: work.part.counting.number(), files })
+            .map(|(work, files)| TargetQueue { work, target: work.part.counting.number(), files })
             .collect();
         work_through(&queues, (options.threads, options.placement), stop);
         drop(done);

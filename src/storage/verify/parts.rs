@@ -4,7 +4,6 @@ use std::io;
 use std::ops::Range;
 
 use super::{Reading, Verifier, VerifyOptions};
-use crate::content::Address;
 use crate::disk::{Disk, Faults};
 use crate::overlay::{ExtentMap, Recogniser};
 use crate::storage::crew::PART_BYTES;
@@ -79,10 +78,8 @@ impl<'a, F: Faults> Verifier<'a, F> {
         match read {
             Ok(block) => {
                 if !so_far.ended && !block.is_empty() {
-                    let dataset = self.part.share.dataset();
-                    let is_known =
-                        |address: &Address| dataset.has_block(address.file, address.block);
-                    let recogniser = Recogniser { content: self.run.content, is_known: &is_known };
+                    let known = self.part.share.dataset();
+                    let recogniser = Recogniser { content: self.run.content, known };
                     let block = (range.start, block);
                     recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
                     self.part.counting.bytes(block.1.len() as u64);

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{CopiesElsewhere, PendingFile, Writer};
 use crate::dataset::Coordinates;
@@ -62,14 +61,6 @@ impl<F: Faults> Writer<'_, F> {
         }
         self.fail(file, &error);
         None
-    }
-
-    /// Notes one failure a file, however many blocks fail and threads work on it.
-    pub(super) fn note_failure(&self, target: &PendingFile, written: io::Result<()>) {
-        if let Err(error) = written {
-            target.error.lock().get_or_insert(error);
-            target.failed.store(true, Ordering::Relaxed);
-        }
     }
 
     pub(super) fn unless_failed(

@@ -1,5 +1,5 @@
 use super::*;
-use crate::content::Content;
+use crate::content::{Address, Content};
 use crate::dataset::{Coordinates, FileContent};
 use crate::storage::raid::member::{FileImage, RaidMember};
 
@@ -26,7 +26,7 @@ fn every_way_of_tearing_a_stripe_is_told() {
     let file = FileContent { file: Coordinates::default(), size_bytes: 1 << 20 };
     let array = FileImage::new(&content, file, geometry);
     let earlier = Earlier { content: &content, seeds: &seeds };
-    let judge = RowJudge { array: &array, geometry, earlier, is_known: &|_| true };
+    let judge = RowJudge { array: &array, geometry, earlier, known: &|_: &Address| true };
     let expected: Vec<&[u8]> = now.iter().map(Vec::as_slice).collect();
     // The parity of the first stripe is on the last member.
     for not_written in 0_u32..32 {
