@@ -13,19 +13,15 @@ use crate::report::{
     AftermathFates, AftermathFile, AftermathJournal, AftermathReport, AftermathTotals,
 };
 use crate::storage::{
-    ExamineOptions, Examined, Output, Progress, Replayed, Root, Share, examine, generations,
-    read_journal,
+    ExamineOptions, Examined, Progress, Replayed, Root, Share, examine, generations, read_journal,
 };
 
 pub(super) fn run(arguments: &VerifyArguments, journal: &Path) -> Result<ExitCode, Failure> {
     let refuse = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("--after-crash '{}': {error}", journal.display()))
     };
-    let output = Output::new(Disk::real(), journal).map_err(|error| refuse(&error))?;
-    let replayed = read_journal(&output).map_err(|error| refuse(&error))?;
-    let replayed = replayed.ok_or_else(|| {
-        refuse(&"there is no such file; expected the journal of 'seedfs write --journal FILE'")
-    })?;
+    arguments.reports.refuse_with("--after-crash")?;
+    let replayed = read_journal(&Disk::real(), journal).map_err(|error| refuse(&error))?;
     let dataset = arguments.dataset.dataset_over(replayed.header.config.clone())?;
     let generations =
         generations(&dataset, replayed.header.passes).map_err(|error| refuse(&error))?;

@@ -1,6 +1,6 @@
 //! The options of `write` that are about what lasts: when it syncs, and what it remembers of that.
 
-use std::num::NonZeroU16;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,7 +9,10 @@ use super::Failure;
 use super::values::{number, size};
 use crate::dataset::Dataset;
 use crate::disk::Disk;
-use crate::storage::{Journal, JournalOf, Output, Rhythm, Share, WriteOptions, generations};
+use crate::storage::{
+    Existing, Journal, JournalOf, Output, PASSES_MAX, Rhythm, Root, Share, WriteOptions,
+    generations,
+};
 
 /// When to sync, and what to remember.
 #[derive(Clone, Debug, Args)]
@@ -35,12 +38,16 @@ pub(super) struct JournalArguments {
 
     /// Write so many generations, each over the one before, in place, 1 to 256: so that bytes that
     /// are stale after a crash are found
-    #[arg(long, value_name = "N", value_parser = number(NonZeroU16::MIN..=PASSES_MAX), conflicts_with = "raid", default_value = "1", hide_default_value = true)]
-    passes: NonZeroU16,
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number(1..=PASSES_MAX),
+        conflicts_with_all = ["raid", "retry"],
+        default_value = "1",
+        hide_default_value = true
+    )]
+    passes: u16,
 }
-
-/// Each is compared with what is found.
-const PASSES_MAX: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 
 impl JournalArguments {
     /// Whether each file is to be on the storage before it gets its name.
@@ -62,14 +69,19 @@ impl JournalArguments {
         })
     }
 
+    /// Whether a run that ends early can be gone on with.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        self.passes == 1 || self.journal.is_some()
+    }
+
     /// The dataset in each of the generations that are written.
     pub(super) fn generations(
         &self,
         dataset: &Dataset,
         resume: bool,
     ) -> Result<Vec<Dataset>, Failure> {
-        let passes = self.passes.get();
-        if passes > 1 && resume && self.journal.is_none() {
+        let passes = self.passes;
+        if resume && !self.can_be_resumed() {
             return Err(Failure::usage(format!(
                 "--passes {passes}: only a journal knows in which pass a run was; expected \
                  --resume together with --journal FILE"
@@ -78,25 +90,31 @@ impl JournalArguments {
         generations(dataset, passes).map_err(Failure::usage)
     }
 
-    /// Begins the journal, or goes on with the one that is there.
+    /// Begins the journal, or goes on with the one that is there. Says so where it will not
+    /// outlive the files.
     pub(super) fn journal(
         &self,
         share: Share<'_>,
         options: &WriteOptions,
-        resume: bool,
+        (root, quiet): (&Root, bool),
     ) -> Result<Option<Journal>, Failure> {
         let Some(path) = &self.journal else { return Ok(None) };
-        let of = JournalOf {
-            share,
-            passes: self.passes.get(),
-            write_bytes: options.requests.write_bytes(),
-        };
+        let of =
+            JournalOf { share, passes: self.passes, write_bytes: options.requests.write_bytes() };
+        let resume = options.existing == Existing::Resume;
+        let shown = path.display();
         let journal = Output::new(Disk::real(), path)
             .map_err(Into::into)
-            .and_then(|output| Journal::begin(output, of, resume));
-        journal
-            .map(Some)
-            .map_err(|error| Failure::usage(format!("--journal '{}': {error}", path.display())))
+            .and_then(|output| Journal::begin(output, of, resume))
+            .map_err(|error| Failure::usage(format!("--journal '{shown}': {error}")))?;
+        if !quiet && journal.is_beside(root).unwrap_or(false) {
+            let _ = writeln!(
+                io::stderr(),
+                "seedfs: --journal '{shown}' is on the file system that is written to: a crash \
+                 that takes the files may take it too"
+            );
+        }
+        Ok(Some(journal))
     }
 
     /// Refuses what one directory is needed for.
@@ -105,7 +123,7 @@ impl JournalArguments {
             (self.sync_every.is_some(), "--sync-every"),
             (self.sync_at_end, "--sync-at-end"),
             (self.journal.is_some(), "--journal"),
-            (self.passes > NonZeroU16::MIN, "--passes"),
+            (self.passes > 1, "--passes"),
         ];
         match one.iter().find(|(is_there, _)| *is_there) {
             None => Ok(()),

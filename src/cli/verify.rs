@@ -89,8 +89,8 @@ pub(super) struct VerifyArguments {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "like", "sample", "resume", "stop_after", "direct_io", "queue_depth", "block_size",
-            "raid", "member", "device", "retry",
+            "like", "node_id", "sample", "resume", "stop_after", "direct_io", "queue_depth",
+            "block_size", "raid", "member", "device", "retry",
         ],
         help_heading = "Verifying"
     )]

@@ -20,13 +20,13 @@ use super::storage_args::{Interruption, PartArguments, TargetArguments, name_fai
 use super::values::number;
 use super::verify::{self, Outputs, VerifyArguments};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
+use crate::dataset::{Dataset, format_size};
 use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
 use crate::report::{RunCommand, Written};
 use crate::storage::{
-    EarlierReport, Existing, Progress, Recording, Root, Share, TARGETS_MAX, Targets, Transfer,
-    WriteOptions, existing_bytes, free_bytes, write_passes,
+    EarlierReport, Existing, Progress, ProgressSnapshot, Recording, Root, Share, TARGETS_MAX,
+    Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
 };
 
 /// Write the dataset's files into a real directory
@@ -144,23 +144,43 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
         // What it could not write in the end is refused now.
         Outputs::new(verification)?;
     }
-    if let Some(roots) = arguments.spread_roots(options)? {
-        arguments.lasting.refuse_with_several()?;
-        let written = several::run(arguments, (&dataset, node), roots, options)?;
-        return match verification.filter(|_| written != INTERRUPTED.into()) {
-            Some(verification) => verify::judge(&verification, (&dataset, node), None),
-            None => Ok(written),
-        };
-    }
-    let rhythm = arguments.lasting.rhythm()?;
     let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
+    let last = generations.last().unwrap_or(&dataset);
+    let (code, written) = if arguments.is_spread() {
+        arguments.lasting.refuse_with_several()?;
+        several::run(arguments, (&dataset, node), arguments.roots(options)?, options)?
+    } else {
+        write_one(arguments, (&generations, node), directory, options)?
+    };
+    match (verification, written) {
+        // Also where files failed: it names them.
+        (Some(verification), Some(written)) => {
+            verify::judge(&verification, (last, node), Some(written))
+        }
+        _ => Ok(code),
+    }
+}
+
+/// What was written, unless the run was interrupted.
+type WriteEnd = (ExitCode, Option<Written>);
+
+/// Writes the files of a node, or of all, to one directory, in each of some generations.
+fn write_one(
+    arguments: &WriteArguments,
+    (generations, node): (&[Dataset], Option<u16>),
+    directory: &Path,
+    options: WriteOptions,
+) -> Result<WriteEnd, Failure> {
+    let quiet = arguments.progress.quiet;
+    let rhythm = arguments.lasting.rhythm()?;
     let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
+    let share = shares[0];
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
         check_space(directory, share, total_bytes, options.existing)?;
     }
     let root = make(directory, rhythm.of_the_root())?;
-    let journal = arguments.lasting.journal(share, &options, arguments.resume)?;
+    let journal = arguments.lasting.journal(share, &options, (&root, quiet))?;
     let recording = Recording { journal: journal.as_ref(), rhythm };
     let interruption = Interruption::new()?;
     let passes = shares.len() as u64;
@@ -190,16 +210,14 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
-    let written = conclude(share, failures.total, interrupted, &progress);
-    match (verification.filter(|_| !interrupted), generations.last()) {
-        // Also where files failed: it names them.
-        (Some(verification), Some(last)) => {
-            let done = progress.snapshot();
-            let written = Written { files: done.files, bytes: done.bytes, seconds: done.seconds };
-            verify::judge(&verification, (last, node), Some(written))
-        }
-        _ => Ok(written),
-    }
+    let end = (failures.total, interrupted, arguments.lasting.can_be_resumed());
+    let code = conclude(share.file_count() * passes, end, &progress);
+    Ok((code, (!interrupted).then(|| written(&progress))))
+}
+
+fn written(progress: &Progress) -> Written {
+    let ProgressSnapshot { files, bytes, seconds, .. } = progress.snapshot();
+    Written { files, bytes, seconds }
 }
 
 impl WriteArguments {
@@ -246,22 +264,17 @@ impl WriteArguments {
         }
     }
 
-    /// The directories that files are spread over, made where they do not exist; none where all
-    /// files go into one, as if there were nothing else.
-    fn spread_roots(&self, options: WriteOptions) -> Result<Option<Vec<Root>>, Failure> {
-        let directories = self.targets.all();
-        if let [only] = directories {
-            let is_asked_for = self.spread.is_some() || self.copies.is_some();
-            let is_one = || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root));
-            if !is_asked_for && !is_one() {
-                return Ok(None);
-            }
-        }
-        directories
-            .iter()
-            .map(|path| make(path, options.durability))
-            .collect::<Result<_, _>>()
-            .map(Some)
+    /// Whether files are spread over directories, if only over one by now.
+    fn is_spread(&self) -> bool {
+        let [only] = self.targets.all() else { return true };
+        self.spread.is_some()
+            || self.copies.is_some()
+            || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root))
+    }
+
+    /// The directories, made where they do not exist.
+    fn roots(&self, options: WriteOptions) -> Result<Vec<Root>, Failure> {
+        self.targets.all().iter().map(|path| make(path, options.durability)).collect()
     }
 }
 
@@ -302,15 +315,19 @@ fn write_arrays(
     })
 }
 
-fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {
+fn conclude(
+    files: u64,
+    (failed, interrupted, can_be_resumed): (u64, bool, bool),
+    progress: &Progress,
+) -> ExitCode {
     let mut stderr = io::stderr();
-    let files = share.file_count();
     if interrupted {
         let done = progress.snapshot().files;
+        let next =
+            if can_be_resumed { "--resume makes the others" } else { "--overwrite begins anew" };
         let _ = writeln!(
             stderr,
-            "seedfs: interrupted; {done} of {files} files are whole: the same command with \
-             --resume makes the others",
+            "seedfs: interrupted; {done} of {files} files are whole: the same command with {next}",
         );
         return INTERRUPTED.into();
     }

@@ -76,8 +76,8 @@ pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, Stretc
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use journal::{
     ExamineOptions, Examined, Fate, FateRange, FileLedger, Header, Journal, JournalError,
-    JournalOf, Ledger, NameState, PassesError, Recording, Replayed, Rhythm, Runs, Standing,
-    Survivor, examine, generations, read_journal, write_passes,
+    JournalOf, Ledger, NameState, PASSES_MAX, PassesError, Recording, Replayed, Rhythm, Runs,
+    Standing, Survivor, examine, generations, read_journal, write_passes,
 };
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
 pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};

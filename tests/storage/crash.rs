@@ -1,7 +1,7 @@
 //! `write` with a journal, and what is judged after a crash that a test plays.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn what_is_lost_of_a_run_that_was_synced_is_named() {
     let (_place, files, journal) = written(SYNCED);
     let (code, whole) = after_crash(&journal, &files);
     assert_eq!((code, &whole["verdict"]), (Some(0), &"kept".into()));
-    assert_eq!(whole["bytes"]["right"], 4 * 600 << 10);
+    assert_eq!(whole["bytes"]["right"], (4 * 600) << 10);
     assert_eq!(whole["journal"]["done"], true);
 
     // Zeros, a file that is cut, one that is gone, and what the first pass had written.
@@ -79,7 +79,7 @@ fn what_was_never_synced_may_be_lost() {
     File::options().write(true).open(file(&files, 1)).unwrap().set_len(0).unwrap();
     let (code, document) = after_crash(&journal, &files);
     assert_eq!((code, &document["verdict"]), (Some(0), &"kept".into()), "{document:#}");
-    assert_eq!(document["bytes"]["lost_never_synced"], 2 * 600 << 10);
+    assert_eq!(document["bytes"]["lost_never_synced"], (2 * 600) << 10);
     assert_eq!(document["names"]["lost_never_synced"], 1);
 }
 
@@ -138,6 +138,81 @@ fn what_was_written_is_verified_in_the_same_command() {
     assert_eq!(again.code, Some(1), "{}", again.stderr);
 }
 
+#[test]
+fn several_targets_are_verified_in_the_same_command_too() {
+    let place = tempfile::tempdir().unwrap();
+    let (first, second) = (place.path().join("first"), place.path().join("second"));
+    let more = ["--copies", "2", "--then-verify", "--json", first.to_str().unwrap()];
+    let written = run("write", DATASET, &more, &second);
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    let document: Value = serde_json::from_str(&written.stdout).unwrap();
+    assert_eq!(
+        (&document["verdict"], &document["written"]["files"]),
+        (&"verified".into(), &8.into())
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_refused_before_anything_is_made() {
+    let place = tempfile::tempdir().unwrap();
+    let (files, journal) = (place.path().join("files"), place.path().join("journal"));
+    let (journal_text, other) = (journal.to_str().unwrap(), place.path().join("other"));
+    let other = other.to_str().unwrap();
+    for (options, reason) in [
+        (&["--journal", journal_text, other][..], "--journal: the files are spread over targets"),
+        (&["--passes", "2", "--copies", "1"], "--passes: the files are spread over targets"),
+        (&["--sync-at-end", "--spread", "free"], "--sync-at-end: the files are spread"),
+        (&["--sync-every", "1M", other], "--sync-every: the files are spread over targets"),
+        (&["--sync-every", "0"], "--sync-every '0': expected a size of 1 byte or more"),
+        (&["--sync-every", "1M", "--fsync"], "cannot be used with"),
+        (&["--passes", "257"], "expected a whole number from 1 to 256"),
+        (&["--passes", "2", "--iterations", "2"], "--iterations has files of their own"),
+        (&["--passes", "2", "--new-files", "1"], "--new-files makes the number of files differ"),
+        (&["--passes", "2", "--resume"], "only a journal knows in which pass a run was"),
+        (&["--passes", "2", "--retry", "1"], "cannot be used with"),
+        (&["--raid", "0", "--journal", journal_text, other], "cannot be used with"),
+        (&["--raid", "0", "--then-verify", other], "cannot be used with"),
+        (&["--json"], "--then-verify"),
+    ] {
+        let refused = run("write", DATASET, options, &files);
+        assert_eq!(refused.code, Some(2), "{options:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(reason), "{options:?}: {}", refused.stderr);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "{options:?}");
+    }
+    write(DATASET, &["--journal", journal_text], &files);
+    for (options, reason) in [
+        (&[other][..], "--after-crash: 2 directories were named; expected one"),
+        (&["--node-id", "0"], "cannot be used with"),
+        (&["--sample", "5"], "cannot be used with"),
+        (&["--textfile", "a.prom"], "--textfile with --after-crash: expected only one of them"),
+    ] {
+        let options = [&["--after-crash", journal_text], options].concat();
+        let refused = run("verify", "", &options, &files);
+        assert_eq!(refused.code, Some(2), "{options:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(reason), "{options:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_journal_that_a_crash_may_take_with_the_files_is_warned_of() {
+    let place = tempfile::tempdir().unwrap();
+    let (files, journal) = (place.path().join("files"), place.path().join("journal"));
+    let beside = run("write", DATASET, &with_journal(&[], &journal), &files);
+    assert!(
+        beside.stderr.contains("is on the file system that is written to"),
+        "{}",
+        beside.stderr
+    );
+    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+    let journal = elsewhere.path().join("journal");
+    let apart = run("write", DATASET, &with_journal(&["--overwrite"], &journal), &files);
+    assert_eq!(apart.code, Some(0), "{}", apart.stderr);
+    assert!(!apart.stderr.contains("is on the file system"), "{}", apart.stderr);
+    // It is only read then.
+    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    assert_eq!(after_crash(&journal, &files).0, Some(0));
+}
+
 /// `SEEDFS_KILL_ROUNDS=100 cargo test --test storage killed` is the long form.
 #[test]
 fn killed_with_a_journal_and_resumed_it_is_whole() {
@@ -152,11 +227,9 @@ fn killed_with_a_journal_and_resumed_it_is_whole() {
         let more = with_journal(&more, &journal);
         // Different moments: about as many in each of the passes.
         let mut wait = Duration::from_micros(500 + round * 7919 % 97 * 1500);
-        for mode in [&[][..], &["--resume"]] {
-            // A run that was killed before it had a journal is begun again.
-            let mode = if journal.exists() { &["--resume"] } else { mode };
+        for resume in [&[][..], &["--resume"]] {
             let words = ["write"].into_iter().chain(DATASET.split(' '));
-            let words = words.chain(more.iter().copied()).chain(mode.iter().copied());
+            let words = words.chain(more.iter().copied()).chain(resume.iter().copied());
             let mut child = seedfs(words).arg(&files).spawn().unwrap();
             thread::sleep(wait);
             child.kill().unwrap();

@@ -37,6 +37,10 @@ pub struct Header {
     pub write_bytes: u64,
 }
 
+/// How many generations are written one over the other at most: whatever is found is compared with
+/// each of them.
+pub const PASSES_MAX: u16 = 256;
+
 /// The version of the format that this program reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
@@ -44,7 +48,7 @@ impl Header {
     /// Whether a run of this program can have written it.
     fn is_possible(&self) -> bool {
         self.format == FORMAT
-            && self.passes > 0
+            && (1..=PASSES_MAX).contains(&self.passes)
             && self.write_bytes > 0
             && self.write_bytes <= PART_BYTES
     }
@@ -86,8 +90,10 @@ pub enum JournalError {
     /// A run would begin where another one has left a journal.
     #[error("it is there already: --resume goes on with it; expected the name of a new file")]
     AlreadyThere,
-    /// More files differ from their neighbours than can be kept.
-    #[error("it has more than {0} bytes; expected a run of fewer files that differ")]
+    /// More is known than can be kept: files differ from their neighbours.
+    #[error(
+        "what it says takes more than {0} bytes; expected fewer files of which parts are written"
+    )]
     TooLarge(usize),
 }
 

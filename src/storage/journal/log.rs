@@ -9,13 +9,20 @@ use super::ledger::{FileLedger, Ledger, WHOLE};
 use super::lines::{FORMAT, Header, JournalError, Line, Replayed, compact, replay};
 use super::runs::Runs;
 use crate::dataset::DatasetConfig;
-use crate::disk::{Access, Durability, Faults, FileType, Links, OpenFile, Sound, Taken, random};
+use crate::disk::{
+    Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Taken,
+    random,
+};
 use crate::storage::target::is_trusted;
-use crate::storage::{Output, Share};
+use crate::storage::{Output, Root, Share};
 use crate::sync::Mutex;
 
 /// Far more than a run of any number of files needs, as long as most of them are alike.
 const JOURNAL_BYTES_MAX: usize = 256 << 20;
+
+/// What is known may take this much, so that a journal is never longer than what is read: it grows
+/// to twice that, and by one append.
+const COMPACT_BYTES_MAX: usize = JOURNAL_BYTES_MAX / 4;
 
 /// A journal is written again when it is longer than this, and than twice what would do.
 const COMPACT_BYTES_MIN: u64 = 1 << 20;
@@ -71,18 +78,22 @@ struct Log {
 /// # Errors
 ///
 /// Where it cannot be read, belongs to another user, is no journal, or is damaged.
-pub fn read_journal<F: Faults>(from: &Output<F>) -> Result<Option<Replayed>, JournalError> {
-    let (disk, directory, name) = from.parts();
-    let file = match disk.open(directory, Path::new(name), Access::Read, Links::Follow) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
+pub fn read_journal<F: Faults>(disk: &Disk<F>, path: &Path) -> Result<Replayed, JournalError> {
+    read_at(disk, &disk.open_root(Path::new("."))?, path)
+}
+
+fn read_at<F: Faults>(
+    disk: &Disk<F>,
+    directory: &OpenDirectory,
+    path: &Path,
+) -> Result<Replayed, JournalError> {
+    let file = disk.open(directory, path, Access::Read, Links::Follow)?;
     let stat = disk.stat(&file)?;
     if stat.kind == FileType::File && !is_trusted(&stat) {
         let error = "it belongs to another user, who could have made it up";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, error).into());
     }
-    replay(&disk.read_open(&file, JOURNAL_BYTES_MAX)?).map(Some)
+    replay(&disk.read_open(&file, JOURNAL_BYTES_MAX)?)
 }
 
 impl Replayed {
@@ -119,7 +130,12 @@ impl<F: Faults> Journal<F> {
         let config = share.dataset().to_config();
         let (mut ledger, mut write_bytes) = (Ledger::default(), write_bytes);
         ledger.generation = share.dataset().generations().first();
-        if let Some(replayed) = read_journal(&output)? {
+        let (disk, directory, name) = output.parts();
+        let there = match read_at(disk, directory, Path::new(name)) {
+            Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            there => Some(there?),
+        };
+        if let Some(replayed) = there {
             if !resume {
                 return Err(JournalError::AlreadyThere);
             }
@@ -138,6 +154,16 @@ impl<F: Faults> Journal<F> {
         let appended = Instant::now();
         let known = Known { ledger, unsaid: Runs::default(), run_is_unsaid: false, appended };
         Ok(Self { output, header, known: Mutex::new(known), log: Mutex::new(log) })
+    }
+
+    /// Whether the journal is on the file system of the files, where a crash may take it too.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn is_beside(&self, root: &Root<F>) -> io::Result<bool> {
+        let (disk, directory, _) = self.output.parts();
+        Ok(disk.stat(directory)?.device == root.disk.stat(&root.directory)?.device)
     }
 
     /// The generation that the run is at.
@@ -294,8 +320,8 @@ impl Log {
     ) -> io::Result<Self> {
         let (disk, directory, name) = output.parts();
         let (text, number) = compact(header, ledger);
-        if text.len() > JOURNAL_BYTES_MAX / 2 {
-            return Err(io::Error::other(JournalError::TooLarge(JOURNAL_BYTES_MAX / 2)));
+        if text.len() > COMPACT_BYTES_MAX {
+            return Err(io::Error::other(JournalError::TooLarge(COMPACT_BYTES_MAX)));
         }
         let (file, temporary) =
             disk.create_temporary(directory, (".seedfs-new-", ".tmp"), 0o666)?;

@@ -40,7 +40,7 @@ mod tests;
 pub use aftermath::{Fate, FateRange, Standing, Survivor};
 pub use examine::{ExamineOptions, Examined, examine};
 pub use ledger::{FileLedger, Ledger, NameState};
-pub use lines::{Header, JournalError, Replayed};
+pub use lines::{Header, JournalError, PASSES_MAX, Replayed};
 pub use log::{Journal, JournalOf, read_journal};
 pub use passes::{PassesError, Recording, Rhythm, generations, write_passes};
 pub(super) use recorder::Recorder;

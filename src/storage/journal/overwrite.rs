@@ -93,8 +93,8 @@ impl<F: Faults> Work for Overwriter<'_, F> {
         while !left.is_empty() && !self.stop.is_set() && !file.failed.load(Ordering::Relaxed) {
             let block = blocks.first_block(&left);
             left.start = block.end;
-            let fill = |bytes: &mut [u8]| self.content.fill(file.coordinates, block.start, bytes);
-            let written = blocks.write(&file.there, block.clone(), fill, &mut self.written(file));
+            let make = |bytes: &mut [u8]| self.content.fill(file.coordinates, block.start, bytes);
+            let written = blocks.write(&file.there, block.clone(), make, &mut self.written(file));
             self.note_failure(file, written);
         }
     }
