@@ -1,14 +1,15 @@
 """An nbdkit plugin: a disk with a volatile write cache, for tests that cut its power.
 
-    nbdkit python volatile_disk.py image=FILE log=FILE size=BYTES [lies=SEED honest_until=FILE]
+    nbdkit python volatile_disk.py view=FILE log=FILE size=BYTES [lies=SEED honest_until=FILE]
 
-FILE `image` is what the disk has for sure: a write gets there when a flush covers it. `log` holds
-the writes that no flush has covered yet, in their order. After a cut `materialise` decides which of
-them reach the image: all, none, any of them in any order, or parts of them, in whole sectors.
+FILE `view` is what the machine sees. `log` is what the disk was asked for, in its order: writes and
+flushes. After a cut, or for any moment before it, `leave` decides what is left: all that a flush has
+covered, and of what was written since then all, nothing, any of it in any order, or parts of it, in
+whole sectors.
 
 With `lies` most of the flushes, chosen by that seed, are acknowledged and not done: what they
-should have covered stays volatile until a later flush that is done. It is honest as long as the
-file `honest_until` is not there.
+should have covered stays volatile until a later flush that is done. The disk is honest as long as
+the file `honest_until` is not there.
 
 A log is one line of JSON for each event, and the bytes of a write follow its line.
 """
@@ -20,128 +21,131 @@ import json
 import os
 import random
 import threading
-from typing import BinaryIO, Dict, List, NamedTuple, Optional
+import time
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 # What a disk writes whole or not at all.
 SECTOR = 512
 
+WRITE, FLUSH, LIE = "write", "flush", "lie"
 
-class Write(NamedTuple):
-    """A write that a cut may undo."""
 
-    offset: int
-    data: bytes
+class Event(NamedTuple):
+    """What the disk was asked for."""
+
+    # WRITE, FLUSH or LIE.
+    what: str
+    # Of the clock that all processes have in common.
+    at_ns: int
+    offset: int = 0
+    data: bytes = b""
 
 
 class VolatileDisk:
-    """The disk: what it has for sure, and what it has only in its cache."""
+    """The disk, as the machine sees it."""
 
     def __init__(
-        self, image: str, log: str, size: int, lies: Optional[int], honest_until: str
+        self, view: str, log: str, size: int, lies: Optional[int], honest_until: str
     ) -> None:
-        with io.open(image, "ab") as file:
+        with io.open(view, "ab") as file:
             file.truncate(size)
-        self._image = io.open(image, "r+b", buffering=0)
-        self._log_name = log
+        self._view = io.open(view, "r+b", buffering=0)
         self._log = io.open(log, "wb", buffering=0)
-        self._pending: List[Write] = []
         self._lies = None if lies is None else random.Random(lies)
         self._honest_until = honest_until
         self._lock = threading.Lock()
         self.size = size
 
-    def read(self, count: int, offset: int) -> bytearray:
-        with self._lock:
-            data = bytearray(os.pread(self._image.fileno(), count, offset))
-            for write in self._pending:
-                first = max(write.offset, offset)
-                last = min(write.offset + len(write.data), offset + count)
-                if first < last:
-                    piece = write.data[first - write.offset : last - write.offset]
-                    data[first - offset : last - offset] = piece
-            return data
+    def read(self, count: int, offset: int) -> bytes:
+        return os.pread(self._view.fileno(), count, offset)
 
     def write(self, data: bytes, offset: int) -> None:
         with self._lock:
-            write = Write(offset, bytes(data))
-            line = json.dumps({"write": offset, "length": len(write.data)}) + "\n"
-            self._log.write(line.encode() + write.data)
-            self._pending.append(write)
+            self._note(Event(WRITE, time.monotonic_ns(), offset, bytes(data)))
+            os.pwrite(self._view.fileno(), data, offset)
 
     def flush(self) -> None:
         with self._lock:
             # Nine of ten are lies: what an honest one covers soon after costs nothing.
-            if self._is_lying() and self._lies.random() < 0.9:
-                self._log.write(b'{"lie": true}\n')
-                return
-            for write in self._pending:
-                _put(self._image, write.offset, write.data)
-            self._pending.clear()
-            # From here on the image has it: a log that begins again says so.
-            os.ftruncate(self._log.fileno(), 0)
-            self._log.seek(0)
+            is_lie = self._is_lying() and self._lies.random() < 0.9
+            self._note(Event(LIE if is_lie else FLUSH, time.monotonic_ns()))
 
     def _is_lying(self) -> bool:
         return self._lies is not None and os.path.exists(self._honest_until)
+
+    def _note(self, event: Event) -> None:
+        line = {"what": event.what, "at_ns": event.at_ns, "offset": event.offset}
+        text = json.dumps({**line, "length": len(event.data)}) + "\n"
+        self._log.write(text.encode() + event.data)
 
 
 class Cut(NamedTuple):
     """What a cut has left."""
 
+    # Writes that no flush has covered, and what became of them.
     pending: int
     dropped: int
     torn: int
+    # Flushes that were not done.
     lies: int
 
-
-def materialise(image: str, log: str, chance: random.Random) -> Cut:
-    """Decides what of the cache reaches the image, as a drive does whose power goes."""
-    writes, lies = _read_log(log)
-    # Some drives lose all of it, some nothing, most some of it.
-    share = chance.choice([0.0, 0.2, 0.5, 0.8, 1.0])
-    kept = [write for write in writes if chance.random() < share]
-    dropped, torn = len(writes) - len(kept), 0
-    # In any order: but of writes to the same place the last stays the last, as drives have it.
-    with io.open(image, "r+b", buffering=0) as disk:
-        for write in kept:
-            data = write.data
-            if len(data) > SECTOR and chance.random() < 0.2:
-                torn += 1
-                data = _torn(disk, write, chance)
-            _put(disk, write.offset, data)
-    return Cut(len(writes), dropped, torn, lies)
+    @property
+    def has_lost(self) -> bool:
+        """Whether the disk has less than the machine had written."""
+        return self.dropped + self.torn > 0
 
 
-def _torn(disk: BinaryIO, write: Write, chance: random.Random) -> bytes:
-    """Some of the sectors of a write, and what stood there before in the place of the others."""
-    before = os.pread(disk.fileno(), len(write.data), write.offset)
-    pieces = []
-    for start in range(0, len(write.data), SECTOR):
-        is_new = chance.random() < 0.5
-        pieces.append((write.data if is_new else before)[start : start + SECTOR])
-    return b"".join(pieces)
-
-
-def _read_log(log: str) -> "tuple[List[Write], int]":
-    writes, lies = [], 0
+def read_log(log: str) -> List[Event]:
+    """All events; one whose bytes are not all there did not happen."""
+    events = []
     with io.open(log, "rb") as file:
         while True:
             line = file.readline()
             if not line.endswith(b"\n"):
-                return writes, lies
-            event = json.loads(line)
-            if "lie" in event:
-                lies += 1
-                continue
-            data = file.read(event["length"])
-            if len(data) == event["length"]:
-                writes.append(Write(event["write"], data))
+                return events
+            head = json.loads(line)
+            data = file.read(head["length"])
+            if len(data) == head["length"]:
+                events.append(Event(head["what"], head["at_ns"], head["offset"], data))
 
 
-def _put(disk: BinaryIO, offset: int, data: bytes) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(disk.fileno(), data[done:], offset + done)
+def leave(disk: bytearray, events: Sequence[Event], chance: random.Random, share: float) -> Cut:
+    """Does to an empty disk what these events have, up to a cut that leaves about that share of
+    what no flush has covered."""
+    flushes = [number for number, event in enumerate(events) if event.what == FLUSH]
+    lasting = flushes[-1] if flushes else 0
+    for event in events[:lasting]:
+        _put(disk, event)
+    pending = [event for event in events[lasting:] if event.what == WRITE]
+    # In any order: but of writes to the same place the last stays the last, as drives have it.
+    kept = [event for event in pending if chance.random() < share]
+    torn = 0
+    for event in kept:
+        if len(event.data) > SECTOR and share < 1 and chance.random() < 0.2:
+            torn += 1
+            event = _torn(disk, event, chance)
+        _put(disk, event)
+    lies = sum(event.what == LIE for event in events)
+    return Cut(len(pending), len(pending) - len(kept), torn, lies)
+
+
+def some_share(chance: random.Random) -> float:
+    """Some drives lose all of their cache, some nothing, most some of it."""
+    return chance.choice([0.0, 0.2, 0.5, 0.8, 1.0])
+
+
+def _torn(disk: bytearray, event: Event, chance: random.Random) -> Event:
+    """Some of the sectors of a write, and what stood there before in the place of the others."""
+    before = disk[event.offset : event.offset + len(event.data)]
+    pieces = []
+    for start in range(0, len(event.data), SECTOR):
+        is_new = chance.random() < 0.5
+        pieces.append((event.data if is_new else before)[start : start + SECTOR])
+    return event._replace(data=b"".join(pieces))
+
+
+def _put(disk: bytearray, event: Event) -> None:
+    disk[event.offset : event.offset + len(event.data)] = event.data
 
 
 # The plugin's side: nbdkit calls these, by these names. So `open` is not Python's here.
@@ -157,7 +161,7 @@ def config(key: str, value: str) -> None:
 
 
 def config_complete() -> None:
-    for key in ("image", "log", "size"):
+    for key in ("view", "log", "size"):
         if key not in _options:
             raise RuntimeError(f"{key}= is missing")
 
@@ -167,7 +171,7 @@ def get_ready() -> None:
     lies = int(_options["lies"]) if "lies" in _options else None
     until = _options.get("honest_until", os.devnull)
     size = int(_options["size"])
-    _disk = VolatileDisk(_options["image"], _options["log"], size, lies, until)
+    _disk = VolatileDisk(_options["view"], _options["log"], size, lies, until)
 
 
 def open(readonly: bool) -> VolatileDisk:
@@ -197,5 +201,3 @@ def pwrite(disk: VolatileDisk, buffer: bytes, offset: int, flags: int) -> None:
 
 def flush(disk: VolatileDisk, flags: int) -> None:
     disk.flush()
-
-
