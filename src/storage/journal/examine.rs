@@ -4,15 +4,14 @@ use std::io;
 use std::ops::Range;
 
 use super::FileLedger;
-use super::aftermath::{Fate, FateRange, Standing, Survivor, write_end};
+use super::aftermath::{Fate, Standing, Survivor, write_end};
+use super::fates::{FileFates, slot};
 use super::lines::{JournalError, Replayed};
 use crate::content::Content;
 use crate::dataset::Coordinates;
 use crate::disk::{Faults, OpenFile};
 use crate::numa::Placement;
-use crate::report::{
-    AftermathFates, AftermathFile, AftermathLosses, AftermathRange, AftermathTotals, Phase,
-};
+use crate::report::{AftermathFile, AftermathTotals, Phase};
 use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::verify::opening::open_to_judge;
 use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag, Transfer};
@@ -39,9 +38,6 @@ pub struct Examined {
     /// What could not be read.
     pub failures: Findings<FileFailure>,
 }
-
-/// How many ranges are listed of one file.
-const RANGES_LISTED_MAX: usize = 100;
 
 /// What is read and compared at a time: it fits the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -81,9 +77,10 @@ pub fn examine<F: Faults>(
     let by = (options.threads, options.placement);
     let files = 0..first.file_count();
     work_through(&[TargetQueue { work: &examiner, target: 0, files }], by, stop);
-    let mut found = examiner.found.into_inner();
-    found.problems.listed.sort_by_key(|file| file.index);
-    Ok(found)
+    let Found { totals, broken: mut problems, others, failures } = examiner.found.into_inner();
+    problems.append(&others);
+    problems.listed.sort_by_key(|file| file.index);
+    Ok(Examined { totals, problems, failures })
 }
 
 struct Examiner<'a, F> {
@@ -94,7 +91,7 @@ struct Examiner<'a, F> {
     changes_all: bool,
     replayed: &'a Replayed,
     options: ExamineOptions,
-    found: Mutex<Examined>,
+    found: Mutex<Found>,
     progress: &'a Progress,
     stop: &'a StopFlag,
 }
@@ -106,17 +103,19 @@ struct Examination {
     sizes: Vec<u64>,
     file: OpenFile,
     length: u64,
-    outcome: Mutex<Outcome>,
+    fates: Mutex<FileFates>,
+    failure: Mutex<Option<io::Error>>,
 }
 
-/// What was found of a file so far.
+/// What was found of all files so far.
 #[derive(Default)]
-struct Outcome {
-    fates: AftermathFates,
-    losses: AftermathLosses,
-    ranges: Vec<AftermathRange>,
-    ranges_total: u64,
-    failure: Option<io::Error>,
+struct Found {
+    totals: AftermathTotals,
+    /// Files of which something was lost though it was synced, and others that are not all right:
+    /// however many these are, they must not hide the former.
+    broken: Findings<AftermathFile>,
+    others: Findings<AftermathFile>,
+    failures: Findings<FileFailure>,
 }
 
 /// What a thread works with.
@@ -145,20 +144,17 @@ impl<F: Faults> Work for Examiner<'_, F> {
                 None
             }
             Ok(None) => {
-                let mut outcome = Outcome::default();
+                let mut fates = FileFates::default();
                 let survivor = self.survivor(&known, &sizes, false);
-                outcome.add(survivor.judge(&[(0..largest, Standing::Missing)]));
-                self.conclude(index, survivor.name(), false, outcome);
+                fates.add(survivor.judge(&[(0..largest, Standing::Missing)]));
+                self.conclude(index, survivor.name(), false, fates);
                 None
             }
             Ok(Some((file, stat))) => {
                 // Up to the end of the write that the file ends in; what follows is missing at once.
                 let read = self.read_end(stat.length).min(largest);
-                let outcome = Mutex::default();
-                Some((
-                    Examination { index, known, sizes, file, length: stat.length, outcome },
-                    read,
-                ))
+                let (length, fates, failure) = (stat.length, Mutex::default(), Mutex::default());
+                Some((Examination { index, known, sizes, file, length, fates, failure }, read))
             }
         }
     }
@@ -177,7 +173,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
             let length = match read {
                 Ok(length) => length,
                 Err(error) => {
-                    file.outcome.lock().failure.get_or_insert(error);
+                    file.failure.lock().get_or_insert(error);
                     return;
                 }
             };
@@ -192,28 +188,28 @@ impl<F: Faults> Work for Examiner<'_, F> {
         if self.stop.is_set() {
             return;
         }
-        let fates = self.survivor(&file.known, &file.sizes, true).judge(&standing);
-        file.outcome.lock().add(fates);
+        let judged = self.survivor(&file.known, &file.sizes, true).judge(&standing);
+        file.fates.lock().add(judged);
     }
 
     fn close(&self, file: Examination) -> Option<(Examination, u64)> {
         if self.stop.is_set() {
             return None;
         }
-        let Examination { index, known, sizes, length, outcome, .. } = file;
-        let mut outcome = outcome.into_inner();
-        if let Some(error) = outcome.failure {
+        let Examination { index, known, sizes, length, fates, failure, .. } = file;
+        if let Some(error) = failure.into_inner() {
             self.fail(&self.path(index), &error);
             return None;
         }
+        let mut fates = fates.into_inner();
         let survivor = self.survivor(&known, &sizes, true);
         let largest = sizes.last().copied().unwrap_or(0);
         let read = self.read_end(length).min(largest);
-        outcome.add(survivor.judge(&[(read..largest, Standing::Missing)]));
+        fates.add(survivor.judge(&[(read..largest, Standing::Missing)]));
         if length > largest {
-            outcome.add(vec![survivor.extra(largest..length)]);
+            fates.add(vec![survivor.extra(largest..length)]);
         }
-        self.conclude(index, survivor.name(), true, outcome);
+        self.conclude(index, survivor.name(), true, fates);
         None
     }
 }
@@ -303,24 +299,25 @@ impl<F: Faults> Examiner<'_, F> {
         }
     }
 
-    fn conclude(&self, index: u64, name: Fate, is_there: bool, outcome: Outcome) {
+    fn conclude(&self, index: u64, name: Fate, is_there: bool, fates: FileFates) {
         self.progress.file();
-        let Outcome { fates, losses, ranges, ranges_total, .. } = outcome;
+        let FileFates { bytes, losses, ranges_total, .. } = fates;
         let mut found = self.found.lock();
         found.totals.files += 1;
         found.totals.there += u64::from(is_there);
         *slot(&mut found.totals.names, name) += 1;
-        found.totals.bytes.add(&fates);
+        found.totals.bytes.add(&bytes);
         found.totals.lost_though_synced.add(&losses);
+        let is_broken = name == Fate::LostThoughSynced || bytes.lost_though_synced > 0;
+        let list = if is_broken { &mut found.broken } else { &mut found.others };
         if ranges_total > 0 || name != Fate::Right {
-            let (path, name) = (self.path(index), name.name());
-            found.problems.add(AftermathFile {
+            list.add(AftermathFile {
                 index,
-                path,
+                path: self.path(index),
                 exists: is_there,
-                name,
-                bytes: fates,
-                ranges,
+                name: name.name(),
+                bytes,
+                ranges: fates.into_ranges(),
                 ranges_total,
             });
         }
@@ -330,56 +327,6 @@ impl<F: Faults> Examiner<'_, F> {
         self.progress.failure(path, error);
         let failure = FileFailure { path: path.to_owned(), target: None, error: error.to_string() };
         self.found.lock().failures.add(failure);
-    }
-}
-
-impl Outcome {
-    fn add(&mut self, judged: Vec<FateRange>) {
-        for FateRange { range, fate, standing } in judged {
-            let length = range.end - range.start;
-            *slot(&mut self.fates, fate) += u128::from(length);
-            if fate == Fate::LostThoughSynced {
-                *loss(&mut self.losses, standing) += u128::from(length);
-            }
-            if fate == Fate::Right || fate == Fate::Unwritten && standing != Standing::Foreign {
-                continue;
-            }
-            self.ranges_total += 1;
-            if self.ranges.len() < RANGES_LISTED_MAX {
-                let generation = match standing {
-                    Standing::Content { last, .. } => Some(last),
-                    _ => None,
-                };
-                let (fate, standing) = (fate.name(), standing.name());
-                self.ranges.push(AftermathRange {
-                    offset: range.start,
-                    length,
-                    fate,
-                    standing,
-                    generation,
-                });
-            }
-        }
-    }
-}
-
-fn slot<T>(of: &mut AftermathFates<T>, fate: Fate) -> &mut T {
-    match fate {
-        Fate::Right => &mut of.right,
-        Fate::Unwritten => &mut of.unwritten,
-        Fate::Stale => &mut of.stale,
-        Fate::Torn => &mut of.torn,
-        Fate::LostNeverSynced => &mut of.lost_never_synced,
-        Fate::LostThoughSynced => &mut of.lost_though_synced,
-    }
-}
-
-fn loss(of: &mut AftermathLosses, standing: Standing) -> &mut u128 {
-    match standing {
-        Standing::Content { .. } => &mut of.stale,
-        Standing::Zeros => &mut of.zeroed,
-        Standing::Foreign => &mut of.foreign,
-        Standing::Missing => &mut of.missing,
     }
 }
 

@@ -26,6 +26,7 @@
 
 mod aftermath;
 mod examine;
+mod fates;
 mod ledger;
 mod lines;
 mod log;
