@@ -26,7 +26,7 @@ use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::dataset::Dataset;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::{RunCommand, Written};
+use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
     EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Targets, Transfer,
     VerifyOptions, VerifyWatch, verify,
@@ -149,7 +149,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
 pub(super) fn judge(
     arguments: &VerifyArguments,
     (dataset, node): (&Dataset, Option<u16>),
-    written: Option<Written>,
+    written: Option<WrittenBefore>,
 ) -> Result<ExitCode, Failure> {
     let sample = arguments.sample.unwrap_or(Sample::ALL);
     arguments.targets.first()?;
@@ -178,7 +178,7 @@ pub(super) fn judge(
 fn one(
     arguments: &VerifyArguments,
     share: Share<'_>,
-    (root, written): (&Root, Option<Written>),
+    (root, written): (&Root, Option<WrittenBefore>),
     options: VerifyOptions,
 ) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;

@@ -23,7 +23,7 @@ use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::{Dataset, format_size};
 use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
-use crate::report::{RunCommand, Written};
+use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
     EarlierReport, Existing, Progress, ProgressSnapshot, Recording, Root, Share, TARGETS_MAX,
     Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
@@ -162,7 +162,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
 }
 
 /// What was written, unless the run was interrupted.
-type WriteEnd = (ExitCode, Option<Written>);
+type WriteEnd = (ExitCode, Option<WrittenBefore>);
 
 /// Writes the files of a node, or of all, to one directory, in each of some generations.
 fn write_one(
@@ -215,9 +215,9 @@ fn write_one(
     Ok((code, (!interrupted).then(|| written(&progress))))
 }
 
-fn written(progress: &Progress) -> Written {
+fn written(progress: &Progress) -> WrittenBefore {
     let ProgressSnapshot { files, bytes, seconds, .. } = progress.snapshot();
-    Written { files, bytes, seconds }
+    WrittenBefore { files, bytes, seconds }
 }
 
 impl WriteArguments {

@@ -40,7 +40,7 @@ pub use run::{
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{
-    JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget, Written,
+    JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget, WrittenBefore,
 };
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};

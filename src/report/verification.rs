@@ -91,7 +91,7 @@ pub struct Surroundings<'a> {
     pub bytes_read: u64,
     /// What the same command has written before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub written: Option<Written>,
+    pub written: Option<WrittenBefore>,
     /// Files that are not verified, as far as they are listed.
     pub problems: Vec<&'a Value>,
     /// How many there are.
@@ -131,7 +131,7 @@ pub struct VerifiedTarget {
 
 /// What a command has written before it verified.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Written {
+pub struct WrittenBefore {
     /// Files that were whole in the end; with several passes, in each.
     pub files: u64,
     /// Bytes written, and bytes of files that were kept.

@@ -1,5 +1,6 @@
 //! Writing the dataset into a directory.
 
+mod pending;
 mod space;
 mod trouble;
 
@@ -8,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::block_file::{NewFile, open_to_read};
 use super::crew::{CrewNotes, TargetQueue, Work, work_through};
@@ -21,10 +22,10 @@ use super::targets::Counting;
 use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
-use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
+use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, Taken};
 use crate::numa::Placement;
 use crate::report::Phase;
-use crate::sync::Mutex;
+use pending::{PendingFile, Stage};
 
 pub use space::{existing_bytes, free_bytes};
 
@@ -149,49 +150,6 @@ impl<'a, F: Faults> Writer<'a, F> {
         let files = 0..self.share.file_count();
         TargetQueue { work: self, target: self.counting.number(), files }
     }
-}
-
-/// A file on its way.
-pub(super) struct PendingFile {
-    coordinates: Coordinates,
-    parent: Arc<OpenDirectory>,
-    name: OsString,
-    stage: Stage,
-    /// Bytes that were written since it was last synced.
-    unsynced: AtomicU64,
-    /// It cannot be written, or is not what it should be.
-    failed: AtomicBool,
-    /// Why it cannot be written.
-    error: Mutex<Option<io::Error>>,
-    /// How often it was tried again.
-    tries: u32,
-}
-
-impl PendingFile {
-    /// Notes one failure a file, however many blocks fail and threads work on it.
-    fn note_failure(&self, written: io::Result<()>) {
-        if let Err(error) = written {
-            self.error.lock().get_or_insert(error);
-            self.failed.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn new(
-        coordinates: Coordinates,
-        parent: Arc<OpenDirectory>,
-        name: OsString,
-        stage: Stage,
-    ) -> Self {
-        let (failed, error) = (AtomicBool::new(false), Mutex::new(None));
-        let unsynced = AtomicU64::new(0);
-        Self { coordinates, parent, name, stage, unsynced, failed, error, tries: 0 }
-    }
-}
-
-enum Stage {
-    /// One of the right size is there already, and is read.
-    Checking(Arc<OpenFile>),
-    Writing(NewFile),
 }
 
 impl<F: Faults> Work for Writer<'_, F> {

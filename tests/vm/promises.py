@@ -80,7 +80,8 @@ def _lost_of(dataset: Dataset, path: str, known: Known, data: Optional[bytes]) -
         # Any generation that is not older will do.
         for later in range(generation, dataset.generations):
             content = dataset.content(path, later)
-            pieces = [wrong for piece in pieces for wrong in _differing(data or b"", content, piece)]
+            found = [_differing(data or b"", content, piece) for piece in pieces]
+            pieces = [piece for of_one in found for piece in of_one]
             if not pieces:
                 break
         count += sum(end - start for start, end in pieces)

@@ -2,8 +2,8 @@
 
     nbdkit python volatile_disk.py view=FILE log=FILE size=BYTES [lies=SEED honest_until=FILE]
 
-FILE `view` is what the machine sees. `log` is what the disk was asked for, in its order: writes and
-flushes. After a cut, or for any moment before it, `leave` decides what is left: all that a flush has
+FILE `view` is what the machine sees. `log` is what the disk was asked for, in its order: writes
+and flushes. After a cut, or for any moment before it, `leave` decides what is left: all that a flush has
 covered, and of what was written since then all, nothing, any of it in any order, or parts of it, in
 whole sectors.
 

@@ -10,7 +10,7 @@ use crate::cli::storage_args::{Interruption, name_failures};
 use crate::cli::target_lines::describe_targets;
 use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
-use crate::report::{RunCommand, Surroundings, Written};
+use crate::report::{RunCommand, Surroundings, WrittenBefore};
 use crate::storage::{
     EarlierReport, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates, Targets,
     VerifyOptions, VerifyWatch, verify_targets,
@@ -20,7 +20,7 @@ use crate::storage::{
 pub(super) fn run(
     arguments: &VerifyArguments,
     of: (&Dataset, Option<u16>),
-    (roots, written): (Vec<Root>, Option<Written>),
+    (roots, written): (Vec<Root>, Option<WrittenBefore>),
     options: VerifyOptions,
 ) -> Result<ExitCode, Failure> {
     let targets = Targets::open(roots, of.0).map_err(|error| Failure::usage(error.to_string()))?;
@@ -74,8 +74,8 @@ pub(super) fn run(
         let _ = io::stderr().write_all(text.as_bytes());
     }
     reports.conclude();
-    let mut surroundings = files.surroundings(&states, &options, progress.snapshot());
-    surroundings.written = written;
+    let known = files.surroundings(&states, &options, progress.snapshot());
+    let surroundings = Surroundings { written, ..known };
     let verification = states.verification();
     let json = verification.document(&surroundings);
     let text = || {

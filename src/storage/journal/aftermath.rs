@@ -302,7 +302,8 @@ mod tests {
             sizes.sort_unstable();
             let known = FileLedger { written, synced, name, over };
             let standing = standing[..sizes[2] as usize].to_vec();
-            let standing = if is_there { standing } else { vec![Standing::Missing; standing.len()] };
+            let missing = vec![Standing::Missing; standing.len()];
+            let standing = if is_there { standing } else { missing };
             Case { known, is_there, sizes, standing }
         }
     }
@@ -376,8 +377,8 @@ mod tests {
                 sizes: &case.sizes,
                 write_bytes: WRITE,
             };
-            let standing: Vec<_> =
-                (0_u64..).zip(&case.standing).map(|(byte, standing)| (byte..byte + 1, *standing)).collect();
+            let cells = (0_u64..).zip(&case.standing);
+            let standing: Vec<_> = cells.map(|(byte, stands)| (byte..byte + 1, *stands)).collect();
             let judged = survivor.judge(&standing);
             let mut fates = Vec::new();
             for part in &judged {

@@ -77,7 +77,7 @@ pub fn examine<F: Faults>(
     let by = (options.threads, options.placement);
     let files = 0..first.file_count();
     work_through(&[TargetQueue { work: &examiner, target: 0, files }], by, stop);
-    let Found { totals, broken: mut problems, others, failures } = examiner.found.into_inner();
+    let FoundSoFar { totals, broken: mut problems, others, failures } = examiner.found.into_inner();
     problems.append(&others);
     problems.listed.sort_by_key(|file| file.index);
     Ok(Examined { totals, problems, failures })
@@ -91,7 +91,7 @@ struct Examiner<'a, F> {
     changes_all: bool,
     replayed: &'a Replayed,
     options: ExamineOptions,
-    found: Mutex<Found>,
+    found: Mutex<FoundSoFar>,
     progress: &'a Progress,
     stop: &'a StopFlag,
 }
@@ -109,7 +109,7 @@ struct Examination {
 
 /// What was found of all files so far.
 #[derive(Default)]
-struct Found {
+struct FoundSoFar {
     totals: AftermathTotals,
     /// Files of which something was lost though it was synced, and others that are not all right:
     /// however many these are, they must not hide the former.
@@ -151,7 +151,7 @@ impl<F: Faults> Work for Examiner<'_, F> {
                 None
             }
             Ok(Some((file, stat))) => {
-                // Up to the end of the write that the file ends in; what follows is missing at once.
+                // Up to the end of the write that the file ends in; what follows is missing.
                 let read = self.read_end(stat.length).min(largest);
                 let (length, fates, failure) = (stat.length, Mutex::default(), Mutex::default());
                 Some((Examination { index, known, sizes, file, length, fates, failure }, read))

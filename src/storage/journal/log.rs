@@ -35,8 +35,8 @@ const APPEND_EVERY: Duration = Duration::from_secs(1);
 pub struct Journal<F: Faults = Sound> {
     output: Output<F>,
     header: Header,
-    known: Mutex<Known>,
-    log: Mutex<Log>,
+    known: Mutex<Knowledge>,
+    log: Mutex<JournalFile>,
 }
 
 /// What a journal is about.
@@ -51,7 +51,7 @@ pub struct JournalOf<'a> {
 }
 
 #[derive(Debug)]
-struct Known {
+struct Knowledge {
     ledger: Ledger,
     /// Files of which the journal does not say yet what is known.
     unsaid: Runs<()>,
@@ -63,7 +63,7 @@ struct Known {
 /// The file. Its lock is held while it is written and synced: whoever waits for it has something to
 /// append, which the one before appends with its own where it can.
 #[derive(Debug)]
-struct Log {
+struct JournalFile {
     file: OpenFile,
     length: u64,
     number: u64,
@@ -150,9 +150,9 @@ impl<F: Faults> Journal<F> {
         let id = format!("{:016x}{:016x}", random(), random());
         let node = share.node();
         let header = Header { format: FORMAT, id, config, node, passes, write_bytes };
-        let log = Log::write_anew(&output, &header, &ledger)?;
+        let log = JournalFile::write_anew(&output, &header, &ledger)?;
         let appended = Instant::now();
-        let known = Known { ledger, unsaid: Runs::default(), run_is_unsaid: false, appended };
+        let known = Knowledge { ledger, unsaid: Runs::default(), run_is_unsaid: false, appended };
         Ok(Self { output, header, known: Mutex::new(known), log: Mutex::new(log) })
     }
 
@@ -277,7 +277,7 @@ impl<F: Faults> Journal<F> {
         };
         let appended = match ledger {
             Some(ledger) => {
-                Log::write_anew(&self.output, &self.header, &ledger).map(|anew| *log = anew)
+                JournalFile::write_anew(&self.output, &self.header, &ledger).map(|anew| *log = anew)
             }
             // Somebody has appended it with theirs.
             None if lines.is_empty() => return Ok(()),
@@ -288,7 +288,7 @@ impl<F: Faults> Journal<F> {
     }
 }
 
-impl Known {
+impl Knowledge {
     fn change(&mut self, files: Range<u64>, change: impl Fn(&mut FileLedger)) {
         self.ledger.change(files.clone(), change);
         self.unsaid.set(files, ());
@@ -311,7 +311,7 @@ impl Known {
     }
 }
 
-impl Log {
+impl JournalFile {
     /// Writes the shortest journal that says this, in place of the one that is there.
     fn write_anew<F: Faults>(
         output: &Output<F>,

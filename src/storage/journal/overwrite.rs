@@ -1,8 +1,8 @@
 //! Writing a generation over the one before, in place.
 //!
-//! A file that is made anew never has stale bytes after a crash: it is there or it is not. Databases,
-//! logs and images of machines are written in place, where a write that is lost leaves what stood
-//! there before. So later passes of a run go over the files of the first.
+//! A file that is made anew never has stale bytes after a crash: it is there or it is not.
+//! Databases, logs and images of machines are written in place, where a write that is lost leaves
+//! what stood there before. So later passes of a run go over the files of the first.
 
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -129,8 +129,8 @@ impl<F: Faults> Overwriter<'_, F> {
         let parent = self.parents.enter(parent)?;
         let file = disk.open(&parent, Path::new(&name), Access::Write, Links::Refuse)?;
         let stat = disk.stat(&file)?;
-        // Another name of the file, or another owner, would be a trap: what is behind it is not ours
-        // to write over.
+        // Another name of the file, or another owner, would be a trap: what is behind it is not
+        // ours to write over.
         if stat.kind != FileType::File || stat.links != 1 || !is_trusted(&stat) {
             let error = "it is not the file that the first pass has made";
             return Err(io::Error::new(ErrorKind::InvalidInput, error));

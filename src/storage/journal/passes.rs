@@ -93,8 +93,8 @@ pub fn generations(dataset: &Dataset, passes: u16) -> Result<Vec<Dataset>, Passe
         .collect()
 }
 
-/// Writes the files of a share in each of some generations: the first as [`write()`] does, the others
-/// over it, in place. A run that goes on begins with the generation that it was at.
+/// Writes the files of a share in each of some generations: the first as [`write()`] does, the
+/// others over it, in place. A run that goes on begins with the generation that it was at.
 ///
 /// [`write()`]: crate::storage::write()
 pub fn write_passes<F: Faults>(

@@ -2,8 +2,8 @@
 //! what the journal says of it, and in the middle of the journal's own append.
 //!
 //! The disk keeps what was synced, and of everything else any part, in any order: whole writes, and
-//! halves. It may also lie: acknowledge a sync and do nothing. An honest disk is never accused; what
-//! a lie has cost is always found, and nothing else is taken for it.
+//! halves. It may also lie: acknowledge a sync and do nothing. An honest disk is never accused;
+//! what a lie has cost is always found, and nothing else is taken for it.
 
 use std::fs;
 use std::path::Path;
