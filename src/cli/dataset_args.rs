@@ -121,6 +121,17 @@ impl DatasetArguments {
         config.validate().map_err(Failure::usage)
     }
 
+    /// The dataset, with what is left out taken from a configuration.
+    pub(super) fn dataset_over(&self, base: DatasetConfig) -> Result<Dataset, Failure> {
+        let mut config = self.typed.clone();
+        if let Some(path) = &self.config {
+            config = config.merged_over(read_config(path)?);
+        }
+        config = config.merged_over(base);
+        read_template(&mut config).map_err(Failure::usage)?;
+        config.validate().map_err(Failure::usage)
+    }
+
     /// Whether the number of nodes is to be asked for.
     pub(super) fn asks_for_nodes(&self) -> bool {
         self.typed.nodes.as_ref().is_some_and(|nodes| nodes.to_string() == AUTO)

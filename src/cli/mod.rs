@@ -17,6 +17,7 @@
     reason = "what stands beside an option is its help, which is read in a terminal"
 )]
 
+mod after_crash;
 mod cat;
 mod cluster_status;
 mod completions;
@@ -24,6 +25,7 @@ mod completions;
 mod dashboard;
 mod dataset_args;
 mod device;
+mod journal_args;
 mod kernel_args;
 mod locate;
 mod log;

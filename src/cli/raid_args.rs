@@ -36,7 +36,7 @@ pub(super) struct RaidArguments {
 }
 
 /// Which members there are, and which is judged.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "RAID")]
 pub(super) struct MemberArguments {
     /// How many members the array has, where not all of them are named

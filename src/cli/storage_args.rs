@@ -46,6 +46,16 @@ impl TargetArguments {
         })
     }
 
+    /// The only one, which an option asks for.
+    pub(super) fn only(&self, option: &str) -> Result<&Path, Failure> {
+        match self.directories.len() {
+            0 | 1 => self.first(),
+            several => Err(Failure::usage(format!(
+                "{option}: {several} directories were named; expected one"
+            ))),
+        }
+    }
+
     /// Refuses --retry where nothing is tried again.
     pub(super) fn refuse_retry_with(&self, other: &str) -> Result<(), Failure> {
         if self.retry.is_none() {

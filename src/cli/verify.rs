@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::after_crash;
 use super::dataset_args::DatasetArguments;
 use super::mount_target::{Accepted, find};
 use super::numa_args::NumaArguments;
@@ -23,9 +24,10 @@ use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
 use super::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
+use crate::dataset::Dataset;
 use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
-use crate::report::RunCommand;
+use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
     EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Output, Progress, ResumeState, Root, Sample,
     Share, Targets, Transfer, VerifyOptions, VerifyWatch, verify,
@@ -45,43 +47,56 @@ use words::describe;
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
-    targets: TargetArguments,
+    pub(super) targets: TargetArguments,
 
     #[command(flatten)]
-    dataset: DatasetArguments,
+    pub(super) dataset: DatasetArguments,
 
     /// Take the dataset from a running mount
     #[arg(long, value_name = "MOUNT", conflicts_with = "config", help_heading = "Dataset")]
-    like: Option<PathBuf>,
+    pub(super) like: Option<PathBuf>,
 
     #[command(flatten, next_help_heading = "Verifying")]
-    part: PartArguments,
+    pub(super) part: PartArguments,
 
     /// Print the whole result as JSON, in the words of .status
     #[arg(long, help_heading = "Verifying")]
-    json: bool,
+    pub(super) json: bool,
 
     /// Write the whole result as JSON to a file
     #[arg(long, value_name = "FILE", help_heading = "Verifying")]
-    report: Option<PathBuf>,
+    pub(super) report: Option<PathBuf>,
 
     /// Read past the page cache (O_DIRECT)
     #[arg(long, help_heading = "Verifying")]
-    direct_io: bool,
+    pub(super) direct_io: bool,
 
     /// Have the kernel forget what it has cached of a file before it is read
     #[arg(long, help_heading = "Verifying")]
-    drop_cache: bool,
+    pub(super) drop_cache: bool,
 
     /// Only so many percent of the files, chosen by the seed, and at least one: the same files each
     /// time, and a larger sample holds the smaller one
     #[arg(long, value_name = "PERCENT", help_heading = "Verifying")]
-    sample: Option<Sample>,
+    pub(super) sample: Option<Sample>,
 
     /// Keep what is known in this file, and go on from there if it is there and files that were
     /// read before have not changed
     #[arg(long, value_name = "STATE", help_heading = "Verifying")]
-    resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
+
+    /// Judge what a crash has left of what 'write --journal FILE' has written: what was lost though
+    /// it was synced, and what was lost and may be; the journal says which dataset it is
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "like", "node_id", "sample", "resume", "stop_after", "direct_io", "queue_depth",
+            "block_size", "raid", "member", "device", "retry",
+        ],
+        help_heading = "Verifying"
+    )]
+    pub(super) after_crash: Option<PathBuf>,
 
     /// Stop when this many files are wrong, missing or cannot be read
     #[arg(
@@ -90,39 +105,41 @@ pub(super) struct VerifyArguments {
         value_parser = number(NonZeroU64::MIN..=NonZeroU64::MAX),
         help_heading = "Verifying"
     )]
-    stop_after: Option<NonZeroU64>,
+    pub(super) stop_after: Option<NonZeroU64>,
 
     #[command(flatten, next_help_heading = "Verifying")]
-    queue: QueueArguments,
+    pub(super) queue: QueueArguments,
 
     #[command(flatten)]
-    raid: RaidArguments,
+    pub(super) raid: RaidArguments,
 
     #[command(flatten)]
-    member: MemberArguments,
+    pub(super) member: MemberArguments,
 
     /// A seed of earlier runs of the same dataset: what is left of them is named as stale, and so
     /// is parity that is older than some data; may be repeated, 8 times without --raid
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Verifying")]
-    also_seed: Vec<String>,
+    pub(super) also_seed: Vec<String>,
 
     /// Judge this block device or file instead of a directory, to which 'write --device' has
     /// written; with --raid once for each member of an array, in their order
     #[arg(long, value_name = "DEVICE", help_heading = "Verifying")]
-    device: Vec<PathBuf>,
+    pub(super) device: Vec<PathBuf>,
 
     #[command(flatten)]
-    numa: NumaArguments,
+    pub(super) numa: NumaArguments,
 
     #[command(flatten)]
-    progress: ProgressArguments,
+    pub(super) progress: ProgressArguments,
 
     #[command(flatten)]
-    reports: ReportArguments,
+    pub(super) reports: ReportArguments,
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let sample = arguments.sample.unwrap_or(Sample::ALL);
+    if let Some(journal) = &arguments.after_crash {
+        return after_crash::run(arguments, journal);
+    }
     let base = arguments.like.as_deref().map(configuration_of).transpose()?;
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, base.as_deref(), quiet)?;
@@ -132,10 +149,20 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         arguments.targets.refuse_retry_with("--raid")?;
         return arrays::run(arguments, share, members);
     }
-    let earlier = earlier_seeds(arguments, share)?;
     if let [path, ..] = &arguments.device[..] {
-        return on_device::run(arguments, path, (share, &earlier));
+        return on_device::run(arguments, path, share);
     }
+    judge(arguments, (&dataset, node), None)
+}
+
+/// Judges the files of a node, or of all, which the same command may have written before.
+pub(super) fn judge(
+    arguments: &VerifyArguments,
+    (dataset, node): (&Dataset, Option<u16>),
+    written: Option<WrittenBefore>,
+) -> Result<ExitCode, Failure> {
+    let share = Share::new(dataset, node);
+    let before = &Before { seeds: earlier_seeds(arguments, share)?, written };
     arguments.targets.first()?;
     let directories = arguments.targets.all();
     let mut roots =
@@ -148,22 +175,30 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         transfer,
         requests: arguments.queue.requests(transfer, threads)?,
         drop_cache: arguments.drop_cache,
-        sample,
+        sample: arguments.sample.unwrap_or(Sample::ALL),
         stop_after: arguments.stop_after,
         patience: arguments.targets.patience(),
     };
     if roots.len() > 1 || Targets::is_one(&roots[0]) {
-        return several::run(arguments, (&dataset, node), roots, (options, &earlier));
+        return several::run(arguments, (dataset, node), (roots, before), options);
     }
-    one(arguments, share, &roots.remove(0), (options, &earlier))
+    one(arguments, share, (&roots.remove(0), before), options)
+}
+
+/// What was there before this verification.
+struct Before {
+    /// Runs with other seeds, of which something may be left.
+    seeds: EarlierSeeds,
+    /// What the same command has written.
+    written: Option<WrittenBefore>,
 }
 
 /// Verifies one directory.
 fn one(
     arguments: &VerifyArguments,
     share: Share<'_>,
-    root: &Root,
-    (options, earlier): (VerifyOptions, &EarlierSeeds),
+    (root, before): (&Root, &Before),
+    options: VerifyOptions,
 ) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let outputs = Outputs::new(arguments)?;
@@ -187,8 +222,8 @@ fn one(
     };
     let reports = arguments.reports.begin(reported, &[root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch =
-            VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save, earlier };
+        let (stop, earlier) = (interruption.stop(), &before.seeds);
+        let watch = VerifyWatch { progress: &progress, stop, save: &save, earlier };
         verify(root, share, options, start, watch)
     });
     let state = state.map_err(|error| {
@@ -201,7 +236,8 @@ fn one(
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude("", "read", &progress);
     reports.conclude();
-    let surroundings = state.surroundings(share, root.path(), progress.snapshot());
+    let mut surroundings = state.surroundings(share, root.path(), progress.snapshot());
+    surroundings.written = before.written;
     let json = state.verification.document(&surroundings);
     print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
     let failures = state.failures(share);
@@ -265,13 +301,13 @@ fn exit_code(
 
 /// The files that are written, opened before anything is read: one that could not be written in
 /// the end is refused before hours of work.
-struct Outputs<'a> {
+pub(super) struct Outputs<'a> {
     report: Option<(&'a PathBuf, Output)>,
     state: Option<(&'a PathBuf, Output)>,
 }
 
 impl<'a> Outputs<'a> {
-    fn new(arguments: &'a VerifyArguments) -> Result<Self, Failure> {
+    pub(super) fn new(arguments: &'a VerifyArguments) -> Result<Self, Failure> {
         let open = |option: &str, path: &'a Option<PathBuf>| {
             let open = |path: &'a PathBuf| {
                 let output = Output::new(Disk::real(), path).map_err(|error| {
@@ -337,7 +373,7 @@ fn expected_work((all, bytes): (u64, u128), sample: Sample, done: u64) -> Progre
 }
 
 /// Puts the result where it was asked for.
-fn print(
+pub(super) fn print(
     arguments: &VerifyArguments,
     outputs: &Outputs<'_>,
     json: Vec<u8>,

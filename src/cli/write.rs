@@ -10,22 +10,24 @@ use clap::{Args, ValueEnum};
 
 use super::dataset_args::DatasetArguments;
 use super::device::DeviceRun;
+use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
 use super::raid;
-use super::raid_args::RaidArguments;
+use super::raid_args::{MemberArguments, RaidArguments};
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
+use super::verify::{self, Outputs, VerifyArguments};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
-use crate::dataset::format_size;
+use crate::dataset::{Dataset, format_size};
 use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
-use crate::report::RunCommand;
+use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
-    EarlierReport, Existing, Progress, Root, Share, TARGETS_MAX, Targets, Transfer, WriteOptions,
-    existing_bytes, free_bytes, write,
+    EarlierReport, Existing, Progress, ProgressSnapshot, Recording, Root, Share, TARGETS_MAX,
+    Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
 };
 
 /// Write the dataset's files into a real directory
@@ -75,10 +77,6 @@ pub(super) struct WriteArguments {
     #[arg(long, help_heading = "Writing")]
     overwrite: bool,
 
-    /// Have each file on the storage before it gets its name
-    #[arg(long, help_heading = "Writing")]
-    fsync: bool,
-
     /// Write past the page cache (O_DIRECT); only what remains of a file after its last 4096 bytes
     /// goes through it
     #[arg(long, help_heading = "Writing")]
@@ -105,6 +103,22 @@ pub(super) struct WriteArguments {
 
     #[command(flatten, next_help_heading = "Writing")]
     queue: QueueArguments,
+
+    /// Then have the kernel forget what it has cached of the files, and verify them: the result,
+    /// and the exit code, are those of 'verify'
+    #[arg(long, conflicts_with = "raid", help_heading = "Writing")]
+    then_verify: bool,
+
+    /// Print the whole result of --then-verify as JSON
+    #[arg(long, requires = "then_verify", help_heading = "Writing")]
+    json: bool,
+
+    /// Write the whole result of --then-verify as JSON to a file
+    #[arg(long, value_name = "FILE", requires = "then_verify", help_heading = "Writing")]
+    report: Option<PathBuf>,
+
+    #[command(flatten)]
+    lasting: JournalArguments,
 
     #[command(flatten)]
     raid: RaidArguments,
@@ -144,16 +158,52 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     }
     let directory = arguments.targets.first()?;
     let options = arguments.options()?;
-    if let Some(roots) = arguments.spread_roots(options)? {
-        return several::run(arguments, (&dataset, node), roots, options);
+    let verification = arguments.then_verify.then(|| arguments.verification());
+    if let Some(verification) = &verification {
+        // What it could not write in the end is refused now.
+        Outputs::new(verification)?;
     }
+    let generations = arguments.lasting.generations(&dataset, arguments.resume)?;
+    let last = generations.last().unwrap_or(&dataset);
+    let (code, written) = if arguments.is_spread() {
+        arguments.lasting.refuse_with_several()?;
+        several::run(arguments, (&dataset, node), arguments.roots(options)?, options)?
+    } else {
+        write_one(arguments, (&generations, node), directory, options)?
+    };
+    match (verification, written) {
+        // Also where files failed: it names them.
+        (Some(verification), Some(written)) => {
+            verify::judge(&verification, (last, node), Some(written))
+        }
+        _ => Ok(code),
+    }
+}
+
+/// What was written, unless the run was interrupted.
+type WriteEnd = (ExitCode, Option<WrittenBefore>);
+
+/// Writes the files of a node, or of all, to one directory, in each of some generations.
+fn write_one(
+    arguments: &WriteArguments,
+    (generations, node): (&[Dataset], Option<u16>),
+    directory: &Path,
+    options: WriteOptions,
+) -> Result<WriteEnd, Failure> {
+    let quiet = arguments.progress.quiet;
+    let rhythm = arguments.lasting.rhythm()?;
+    let shares: Vec<_> = generations.iter().map(|dataset| Share::new(dataset, node)).collect();
+    let share = shares[0];
     let total_bytes = share.total_bytes(options.threads);
     if !arguments.force {
         check_space(directory, share, total_bytes, options.existing)?;
     }
-    let root = make(directory, options)?;
+    let root = make(directory, rhythm.of_the_root())?;
+    let journal = arguments.lasting.journal(share, &options, (&root, quiet))?;
+    let recording = Recording { journal: journal.as_ref(), rhythm };
     let interruption = Interruption::new()?;
-    let mut progress = Progress::new(share.file_count(), total_bytes);
+    let passes = shares.len() as u64;
+    let mut progress = Progress::new(share.file_count() * passes, total_bytes * u128::from(passes));
     if arguments.verbose {
         progress = progress.with_listener(name_file);
     }
@@ -171,7 +221,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let reports = arguments.reports.begin(reported, &[&root], quiet)?;
     let name = if node.is_some() { format!("{}: ", reports.host()) } else { String::new() };
     let failures = arguments.progress.show(&name, &progress, &|| reports.update(), || {
-        write(&root, share, options, &progress, interruption.stop())
+        write_passes(&root, &shares, options, &recording, (&progress, interruption.stop()))
     });
     let interrupted = interruption.happened();
     reports.end(&failures, interrupted);
@@ -179,7 +229,14 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     arguments.queue.explain(&progress, quiet);
     arguments.progress.conclude(&name, "wrote", &progress);
     reports.conclude();
-    Ok(conclude(share, failures.total, interrupted, &progress))
+    let end = (failures.total, interrupted, arguments.lasting.can_be_resumed());
+    let code = conclude(share.file_count() * passes, end, &progress);
+    Ok((code, (!interrupted).then(|| written(&progress))))
+}
+
+fn written(progress: &Progress) -> WrittenBefore {
+    let ProgressSnapshot { files, bytes, seconds, .. } = progress.snapshot();
+    WrittenBefore { files, bytes, seconds }
 }
 
 impl WriteArguments {
@@ -196,28 +253,53 @@ impl WriteArguments {
                 (_, true) => Existing::Overwrite,
                 _ => Existing::Refuse,
             },
-            durability: if self.fsync { Durability::Synced } else { Durability::Later },
+            durability: self.lasting.rhythm()?.of_each_file(),
             patience: self.targets.patience(),
         })
     }
 
-    /// The directories that files are spread over, made where they do not exist; none where all
-    /// files go into one, as if there were nothing else.
-    fn spread_roots(&self, options: WriteOptions) -> Result<Option<Vec<Root>>, Failure> {
-        let directories = self.targets.all();
-        if let [only] = directories {
-            let is_asked_for = self.spread.is_some() || self.copies.is_some();
-            let is_one = || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root));
-            if !is_asked_for && !is_one() {
-                return Ok(None);
-            }
+    /// What the same files are verified with.
+    fn verification(&self) -> VerifyArguments {
+        VerifyArguments {
+            targets: self.targets.clone(),
+            dataset: self.dataset.clone(),
+            like: None,
+            part: self.part.clone(),
+            json: self.json,
+            report: self.report.clone(),
+            direct_io: self.direct_io,
+            drop_cache: true,
+            sample: None,
+            resume: None,
+            after_crash: None,
+            stop_after: None,
+            queue: self.queue.clone(),
+            raid: self.raid.clone(),
+            member: MemberArguments::default(),
+            also_seed: Vec::new(),
+            device: Vec::new(),
+            numa: self.numa.clone(),
+            progress: self.progress,
+            reports: self.reports.clone(),
         }
-        directories.iter().map(|path| make(path, options)).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Whether files are spread over directories, if only over one by now.
+    fn is_spread(&self) -> bool {
+        let [only] = self.targets.all() else { return true };
+        self.spread.is_some()
+            || self.copies.is_some()
+            || Root::open(Disk::real(), only).is_ok_and(|root| Targets::is_one(&root))
+    }
+
+    /// The directories, made where they do not exist.
+    fn roots(&self, options: WriteOptions) -> Result<Vec<Root>, Failure> {
+        self.targets.all().iter().map(|path| make(path, options.durability)).collect()
     }
 }
 
-fn make(directory: &Path, options: WriteOptions) -> Result<Root, Failure> {
-    Root::make(Disk::real(), directory, options.durability).map_err(|error| {
+fn make(directory: &Path, durability: Durability) -> Result<Root, Failure> {
+    Root::make(Disk::real(), directory, durability).map_err(|error| {
         let shown = directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })
@@ -270,7 +352,7 @@ fn write_arrays(
     arguments.queue.refuse_with("--raid")?;
     let transfer = if arguments.direct_io { Transfer::Direct } else { Transfer::Cached };
     let by = (arguments.part.threads(), arguments.numa.placement()?);
-    let how = (arguments.overwrite, arguments.fsync);
+    let how = (arguments.overwrite, arguments.lasting.fsync());
     raid::write(&raid::RaidWriting {
         share,
         options: raid::write_options(geometry, by, transfer, how),
@@ -281,15 +363,19 @@ fn write_arrays(
     })
 }
 
-fn conclude(share: Share<'_>, failed: u64, interrupted: bool, progress: &Progress) -> ExitCode {
+fn conclude(
+    files: u64,
+    (failed, interrupted, can_be_resumed): (u64, bool, bool),
+    progress: &Progress,
+) -> ExitCode {
     let mut stderr = io::stderr();
-    let files = share.file_count();
     if interrupted {
         let done = progress.snapshot().files;
+        let next =
+            if can_be_resumed { "--resume makes the others" } else { "--overwrite begins anew" };
         let _ = writeln!(
             stderr,
-            "seedfs: interrupted; {done} of {files} files are whole: the same command with \
-             --resume makes the others",
+            "seedfs: interrupted; {done} of {files} files are whole: the same command with {next}",
         );
         return INTERRUPTED.into();
     }

@@ -127,6 +127,7 @@ impl<F: Faults> Disk<F> {
         let access = match access {
             Access::Read => OFlag::O_RDONLY,
             Access::ReadDirect => OFlag::O_RDONLY | OFlag::O_DIRECT,
+            Access::Write => OFlag::O_WRONLY,
             Access::WriteDirect => OFlag::O_WRONLY | OFlag::O_DIRECT,
             Access::ReadWrite => OFlag::O_RDWR,
             Access::ReadWriteAlone => OFlag::O_RDWR | OFlag::O_EXCL,

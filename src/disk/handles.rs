@@ -32,6 +32,8 @@ pub enum Access {
     Read,
     /// To read past it.
     ReadDirect,
+    /// To write, through the page cache.
+    Write,
     /// To write past it.
     WriteDirect,
     /// To read and to write, through the page cache.

@@ -4,6 +4,7 @@
 //! them as JSON. The documents of a mount ([`status`](crate::status)) and the report of
 //! `seedfs verify` say the same things in the same words because both are made of these.
 
+mod aftermath;
 mod cluster;
 mod map;
 mod metrics;
@@ -19,6 +20,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use aftermath::{
+    AftermathFates, AftermathFile, AftermathJournal, AftermathLosses, AftermathRange,
+    AftermathReport, AftermathTotals,
+};
 pub use cluster::{
     CLUSTER_RANGES_MAX, Cluster, ClusterNode, ClusterRun, ClusterWrong, NodeRange, NodeStates,
     OTHER_RUNS_MAX, OtherRun, STALE_AFTER_S,
@@ -37,7 +42,8 @@ pub use run::{
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{
-    JudgedFile, Surroundings, TargetIdentity, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget,
+    JudgedFile, Surroundings, TargetIdentity, VERIFICATION_RANGES_MAX, Verification,
+    VerifiedTarget, WrittenBefore,
 };
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};

@@ -119,6 +119,9 @@ pub struct Surroundings<'a> {
     pub seconds: f64,
     /// Bytes read since the start.
     pub bytes_read: u64,
+    /// What the same command has written before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenBefore>,
     /// Files that are not verified, as far as they are listed.
     pub problems: Vec<&'a Value>,
     /// How many there are.
@@ -154,6 +157,17 @@ pub struct VerifiedTarget {
     pub unexpected_total: u64,
     /// Files that could not be read.
     pub failures_total: u64,
+}
+
+/// What a command has written before it verified.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct WrittenBefore {
+    /// Files that were whole in the end; with several passes, in each.
+    pub files: u64,
+    /// Bytes written, and bytes of files that were kept.
+    pub bytes: u64,
+    /// How long that took.
+    pub seconds: f64,
 }
 
 /// The whole document.

@@ -92,6 +92,24 @@ impl NewFile {
         disk.allocate(&self.file, bytes)
     }
 
+    /// One that has its name already and is written in place: it is neither finished nor discarded.
+    pub(super) fn in_place(file: OpenFile, direct: Option<OpenFile>) -> Self {
+        Self { file: Arc::new(file), direct: direct.map(Arc::new), temporary: OsString::new() }
+    }
+
+    /// Has what was written on the storage.
+    pub(super) fn sync<F: Faults>(&self, disk: &Disk<F>) -> io::Result<()> {
+        disk.sync(&self.file)
+    }
+
+    /// Asks what closing it would say.
+    pub(super) fn flush<F: Faults>(&self, disk: &Disk<F>) -> io::Result<()> {
+        if let Some(direct) = &self.direct {
+            disk.flush(direct)?;
+        }
+        disk.flush(&self.file)
+    }
+
     /// Gives the file its name.
     pub(super) fn finish<F: Faults>(
         &self,

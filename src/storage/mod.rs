@@ -39,6 +39,7 @@ mod file_judge;
 mod image;
 mod in_memory;
 mod in_order;
+mod journal;
 mod judged_so_far;
 mod machine;
 mod node_status;
@@ -82,6 +83,11 @@ pub use device::{
 pub use earlier_seeds::{EARLIER_SEEDS_MAX, EarlierSeeds};
 pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
+pub use journal::{
+    ExamineOptions, Examined, Fate, FateRange, FileLedger, Header, Journal, JournalError,
+    JournalOf, Ledger, NameState, PASSES_MAX, PassesError, Recording, Replayed, Rhythm, Runs,
+    Standing, Survivor, examine, generations, read_journal, write_passes,
+};
 pub use node_status::{ClusterStatus, NodeMetadata, NodeStatus, StatusKeeper};
 pub use outcome::{FILES_LISTED_MAX, FailureLog, FileFailure, Findings};
 pub use output::{Growing, Output};
@@ -112,6 +118,7 @@ pub use targets::{
 pub use template::{TemplateError, read_template};
 pub use textfile::Textfile;
 pub use verify::{VerifyOptions, VerifyWatch, verify};
+use write::write_recorded;
 pub use write::{Existing, WriteOptions, existing_bytes, free_bytes, write};
 
 /// Asks everybody to stop: a flag that is set once.

@@ -73,6 +73,10 @@ impl FailureLog {
         self.0.lock().total += count;
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().total == 0
+    }
+
     /// What was noted.
     #[must_use]
     pub fn into_findings(self) -> Findings<FileFailure> {

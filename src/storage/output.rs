@@ -86,6 +86,11 @@ impl<F: Faults> Output<F> {
         Ok(Growing { output: self, to, length: 0 })
     }
 
+    /// Whether it is a file, or can become one.
+    pub(super) fn is_file(&self) -> bool {
+        self.stream.is_none()
+    }
+
     pub(super) fn parts(&self) -> (&Disk<F>, &OpenDirectory, &OsStr) {
         (&self.disk, &self.directory, &self.name)
     }

@@ -82,6 +82,12 @@ impl Requests {
         }
     }
 
+    /// What one request takes at most.
+    #[must_use]
+    pub fn write_bytes(self) -> u64 {
+        self.block_bytes as u64
+    }
+
     /// Whether several are under way at a time.
     pub(super) fn are_many(self) -> bool {
         self.depth > 1

@@ -53,6 +53,7 @@ pub(super) fn surroundings_of_all<'a>(
         files_left_out: files.saturating_sub(done),
         seconds: progress.seconds,
         bytes_read: progress.bytes,
+        written: None,
         problems: states
             .iter()
             .flat_map(|state| &state.problems.listed)

@@ -7,7 +7,7 @@
 
 mod directories;
 mod marks;
-mod opening;
+pub(super) mod opening;
 mod parts;
 
 use std::io;

@@ -1,5 +1,6 @@
 //! Writing the dataset into a directory.
 
+mod pending;
 mod space;
 mod trouble;
 
@@ -8,10 +9,11 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::block_file::{NewFile, open_to_read};
 use super::crew::{CrewNotes, TargetQueue, Work, work_through};
+use super::journal::Recorder;
 use super::outcome::{FailureLog, FileFailure, Findings};
 use super::patience::Patience;
 use super::pipeline::Pipeline;
@@ -20,10 +22,10 @@ use super::targets::Counting;
 use super::{Progress, Requests, Root, Share, StopFlag, Transfer};
 use crate::content::Content;
 use crate::dataset::{Coordinates, Inode};
-use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Taken};
+use crate::disk::{Durability, Faults, FileType, Links, OpenDirectory, Taken};
 use crate::numa::Placement;
 use crate::report::Phase;
-use crate::sync::Mutex;
+use pending::{PendingFile, Stage};
 
 pub use space::{existing_bytes, free_bytes};
 
@@ -66,14 +68,26 @@ pub fn write<F: Faults>(
     progress: &Progress,
     stop: &StopFlag,
 ) -> Findings<FileFailure> {
+    let failures = FailureLog::default();
+    write_recorded(root, share, options, Recorder::NOBODY, (progress, stop, &failures));
+    failures.into_findings()
+}
+
+/// The same, and `recorder` hears of each step.
+pub(super) fn write_recorded<F: Faults>(
+    root: &Root<F>,
+    share: Share<'_>,
+    options: WriteOptions,
+    recorder: Recorder<'_, F>,
+    (progress, stop, failures): (&Progress, &StopFlag, &FailureLog),
+) {
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
-    let failures = FailureLog::default();
     let counting = Counting::of(progress);
-    let run = WriteRun { options, content: &content, failures: &failures, stop };
+    let run = WriteRun { options, content: &content, failures, stop };
     let writer = Writer::new(root, share, (counting, CopiesElsewhere::No), run);
+    let writer = Writer { recorder, ..writer };
     work_through(&[writer.queue()], (options.threads, options.placement), stop);
-    failures.into_findings()
 }
 
 /// What all targets of a run have in common.
@@ -93,13 +107,14 @@ pub(super) enum CopiesElsewhere {
 }
 
 /// Writes the files of one target.
-pub(super) struct Writer<'a, F> {
+pub(super) struct Writer<'a, F: Faults> {
     root: &'a Root<F>,
     parents: Parents<'a, F>,
     share: Share<'a>,
     counting: Counting<'a>,
     elsewhere: CopiesElsewhere,
     options: WriteOptions,
+    recorder: Recorder<'a, F>,
     content: &'a Content,
     progress: &'a Progress,
     failures: &'a FailureLog,
@@ -122,6 +137,7 @@ impl<'a, F: Faults> Writer<'a, F> {
             counting,
             elsewhere,
             options,
+            recorder: Recorder::NOBODY,
             content,
             progress,
             failures,
@@ -134,46 +150,6 @@ impl<'a, F: Faults> Writer<'a, F> {
         let files = 0..self.share.file_count();
         TargetQueue { work: self, target: self.counting.number(), files }
     }
-}
-
-/// A file on its way.
-pub(super) struct PendingFile {
-    coordinates: Coordinates,
-    parent: Arc<OpenDirectory>,
-    name: OsString,
-    stage: Stage,
-    /// It cannot be written, or is not what it should be.
-    failed: AtomicBool,
-    /// Why it cannot be written.
-    error: Mutex<Option<io::Error>>,
-    /// How often it was tried again.
-    tries: u32,
-}
-
-impl PendingFile {
-    /// Notes one failure a file, however many blocks fail and threads work on it.
-    fn note_failure(&self, written: io::Result<()>) {
-        if let Err(error) = written {
-            self.error.lock().get_or_insert(error);
-            self.failed.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn new(
-        coordinates: Coordinates,
-        parent: Arc<OpenDirectory>,
-        name: OsString,
-        stage: Stage,
-    ) -> Self {
-        let (failed, error) = (AtomicBool::new(false), Mutex::new(None));
-        Self { coordinates, parent, name, stage, failed, error, tries: 0 }
-    }
-}
-
-enum Stage {
-    /// One of the right size is there already, and is read.
-    Checking(Arc<OpenFile>),
-    Writing(NewFile),
 }
 
 impl<F: Faults> Work for Writer<'_, F> {
@@ -216,7 +192,8 @@ impl<F: Faults> Work for Writer<'_, F> {
                     let fill = |bytes: &mut [u8]| {
                         self.content.fill(target.coordinates, block.start, bytes);
                     };
-                    let written = blocks.write(new, block.clone(), fill, &mut self.written());
+                    let written =
+                        blocks.write(new, block.clone(), fill, &mut self.written(target, new));
                     target.note_failure(written);
                 }
             }
@@ -228,8 +205,8 @@ impl<F: Faults> Work for Writer<'_, F> {
             Stage::Checking(_) => {
                 blocks.finish_reads(&mut |range, read| self.check_block(target, range, read));
             }
-            Stage::Writing(_) => {
-                let written = blocks.finish_writes(&mut self.written());
+            Stage::Writing(new) => {
+                let written = blocks.finish_writes(&mut self.written(target, new));
                 target.note_failure(written);
             }
         }
@@ -253,7 +230,7 @@ impl<F: Faults> Work for Writer<'_, F> {
     }
 
     fn close(&self, target: PendingFile) -> Option<(PendingFile, u64)> {
-        let PendingFile { coordinates, parent, name, stage, failed, error, tries } = target;
+        let PendingFile { coordinates, parent, name, stage, failed, error, tries, .. } = target;
         let failed = failed.into_inner();
         let disk = &self.root.disk;
         let is_new = matches!(stage, Stage::Writing(_));
@@ -264,7 +241,7 @@ impl<F: Faults> Work for Writer<'_, F> {
             }
             // What an earlier run has only written is to last from now on.
             Stage::Checking(existing) if self.options.durability == Durability::Synced => {
-                disk.sync(&existing)
+                disk.sync(&existing).and_then(|()| disk.sync_directory(&parent))
             }
             Stage::Checking(_) => Ok(()),
             Stage::Writing(new) if failed || self.stop.is_set() => {
@@ -276,7 +253,9 @@ impl<F: Faults> Work for Writer<'_, F> {
             }
             Stage::Writing(new) => self.finish(&new, &parent, &name),
         };
-        match finished {
+        let durability = self.options.durability;
+        let completed = || self.recorder.completed(self.index_of(coordinates), durability);
+        match finished.and_then(|()| completed()) {
             Ok(()) => {
                 self.counting.file();
                 if is_new {
@@ -293,6 +272,11 @@ impl<F: Faults> Work for Writer<'_, F> {
 impl<F: Faults> Writer<'_, F> {
     fn size_bytes(&self, file: Coordinates) -> u64 {
         self.share.dataset().size_bytes(file)
+    }
+
+    /// The number by which a journal knows a file.
+    fn index_of(&self, file: Coordinates) -> u64 {
+        self.share.number_of(file).unwrap_or_default()
     }
 
     fn begin(&self, file: Coordinates) -> io::Result<PendingFile> {
@@ -347,9 +331,13 @@ impl<F: Faults> Writer<'_, F> {
         name: OsString,
     ) -> io::Result<PendingFile> {
         self.progress.set_phase(Phase::Writing);
+        let disk = &self.root.disk;
+        self.recorder.making(self.index_of(file), || {
+            self.options.existing != Existing::Refuse
+                && disk.stat_at(&parent, Path::new(&name), Links::Refuse).is_ok()
+        })?;
         let inode = self.share.dataset().namespace().inode(file).map_or(0, Inode::get);
         let prefix = self.parents.temporary_prefix(inode);
-        let disk = &self.root.disk;
         let new = NewFile::create(disk, &parent, &prefix, self.options.transfer)?;
         if self.options.requests.are_many() {
             new.make_room(disk, self.size_bytes(file))
@@ -372,9 +360,15 @@ impl<F: Faults> Writer<'_, F> {
         }
     }
 
-    /// Counts what was written.
-    fn written(&self) -> impl FnMut(Range<u64>) {
-        |range| self.counting.bytes(range.end - range.start)
+    /// Counts what was written, and has it recorded.
+    fn written(&self, target: &PendingFile, new: &NewFile) -> impl FnMut(Range<u64>) {
+        |range| {
+            self.counting.bytes(range.end - range.start);
+            let index = self.index_of(target.coordinates);
+            let sync = || new.sync(&self.root.disk);
+            let noted = self.recorder.wrote(index, range, &target.unsynced, sync);
+            target.note_failure(noted);
+        }
     }
 
     fn finish(&self, new: &NewFile, parent: &OpenDirectory, name: &OsString) -> io::Result<()> {

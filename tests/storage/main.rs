@@ -11,6 +11,7 @@
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod crash;
 mod damage;
 mod device;
 mod full;

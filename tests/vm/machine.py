@@ -4,8 +4,8 @@ drivers that the host's kernel does not have, such as md's.
     import machine
     done = machine.run("mdadm --version", disks=["a.raw"], programs=["/usr/sbin/mdadm"])
 
-The kernel and its modules are Debian's (see kernel.py). The first processes are in an initramfs that
-is made here of busybox and the programs that a test names, with the libraries that they load.
+The kernel and its modules are Debian's (see kernel.py). The first processes are in an initramfs
+that is made here of busybox and the programs that a test names, with the libraries that they load.
 Processors are emulated, so neither root nor KVM is needed; a machine boots in some seconds.
 """
 

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Outputs, VerifyArguments, describe, print};
+use super::{Outputs, VerifyArguments, describe, earlier_seeds, print};
 use crate::cli::Failure;
 use crate::cli::device::{DeviceRun, device_exit_code};
-use crate::storage::{EarlierSeeds, Share, Transfer};
+use crate::storage::{Share, Transfer};
 
 /// Judges what a device holds.
 pub(super) fn run(
     arguments: &VerifyArguments,
     path: &Path,
-    (share, earlier): (Share<'_>, &EarlierSeeds),
+    share: Share<'_>,
 ) -> Result<ExitCode, Failure> {
     arguments.queue.refuse_with("--device")?;
     arguments.targets.refuse_retry_with("--device")?;
@@ -40,8 +40,9 @@ pub(super) fn run(
         transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
         progress: arguments.progress,
     };
+    let earlier = earlier_seeds(arguments, share)?;
     let outputs = Outputs::new(arguments)?;
-    let outcome = run.verify((arguments.drop_cache, earlier), &arguments.reports)?;
+    let outcome = run.verify((arguments.drop_cache, &earlier), &arguments.reports)?;
     let shown = path.display().to_string();
     let target = outcome
         .device

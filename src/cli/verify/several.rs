@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{Outputs, VerifyArguments, describe, exit_code, expected_work, print};
+use super::{Before, Outputs, VerifyArguments, describe, exit_code, expected_work, print};
 use crate::cli::reporting::ReportedRun;
 use crate::cli::storage_args::{Interruption, name_failures};
 use crate::cli::target_lines::describe_targets;
@@ -12,16 +12,16 @@ use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
 use crate::report::{RunCommand, Surroundings};
 use crate::storage::{
-    EarlierReport, EarlierSeeds, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates,
-    Targets, VerifyOptions, VerifyWatch, verify_targets,
+    EarlierReport, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates, Targets,
+    VerifyOptions, VerifyWatch, verify_targets,
 };
 
 /// Verifies the files of a node, or of all, in several directories.
 pub(super) fn run(
     arguments: &VerifyArguments,
     of: (&Dataset, Option<u16>),
-    roots: Vec<Root>,
-    (options, earlier): (VerifyOptions, &EarlierSeeds),
+    (roots, before): (Vec<Root>, &Before),
+    options: VerifyOptions,
 ) -> Result<ExitCode, Failure> {
     let targets = Targets::open(roots, of.0).map_err(|error| Failure::usage(error.to_string()))?;
     let files = TargetFiles::new(&targets, of);
@@ -57,8 +57,8 @@ pub(super) fn run(
     };
     let reports = arguments.reports.begin(reported, &roots, arguments.progress.quiet)?;
     let states = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch =
-            VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save, earlier };
+        let (stop, earlier) = (interruption.stop(), &before.seeds);
+        let watch = VerifyWatch { progress: &progress, stop, save: &save, earlier };
         verify_targets(&files, options, start, watch)
     });
     let states = states.map_err(|error| {
@@ -76,7 +76,8 @@ pub(super) fn run(
         let _ = io::stderr().write_all(text.as_bytes());
     }
     reports.conclude();
-    let surroundings = files.surroundings(&states, &options, progress.snapshot());
+    let known = files.surroundings(&states, &options, progress.snapshot());
+    let surroundings = Surroundings { written: before.written, ..known };
     let verification = states.verification();
     let json = verification.document(&surroundings);
     print(arguments, &outputs, json, || {

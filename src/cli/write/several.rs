@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{SpreadChoice, WriteArguments, name_file, no_space};
+use super::{SpreadChoice, WriteArguments, WriteEnd, name_file, no_space, written};
 use crate::cli::reporting::ReportedRun;
 use crate::cli::storage_args::{Interruption, name_failures};
 use crate::cli::target_lines::describe_targets;
@@ -21,7 +21,7 @@ pub(super) fn run(
     (dataset, node): (&Dataset, Option<u16>),
     roots: Vec<Root>,
     options: WriteOptions,
-) -> Result<ExitCode, Failure> {
+) -> Result<WriteEnd, Failure> {
     let mut targets = begin(arguments, (dataset, node), roots, options)?;
     let quiet = arguments.progress.quiet;
     let files = TargetFiles::new(&targets, (dataset, node));
@@ -75,13 +75,14 @@ pub(super) fn run(
              makes the others",
             progress.snapshot().files,
         );
-        return Ok(INTERRUPTED.into());
+        return Ok((INTERRUPTED.into(), None));
     }
     if failures.total > 0 {
         let _ = writeln!(stderr, "seedfs: {} of {total} files failed", failures.total);
     }
     let is_fine = failures.total == 0 && tallies.iter().all(|tally| !tally.has_failed());
-    Ok(if is_fine { ExitCode::SUCCESS } else { SYSTEM_FAILED.into() })
+    let code = if is_fine { ExitCode::SUCCESS } else { SYSTEM_FAILED.into() };
+    Ok((code, Some(written(&progress))))
 }
 
 /// The directories once more, for the reports.

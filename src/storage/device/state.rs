@@ -117,6 +117,7 @@ impl DeviceState {
             failures: serde_json::to_value(&self.failures.listed).unwrap_or_default(),
             failures_total: self.failures.total,
             targets: Vec::new(),
+            written: None,
         }
     }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 use super::{Reading, Verifier, VerifyOptions};
 use crate::dataset::Coordinates;
 use crate::disk::{Faults, FileType, Links, OpenFile, Stat};
-use crate::storage::Requests;
 use crate::storage::block_file::{drop_cache, open_to_read};
 use crate::storage::pipeline::Pipeline;
+use crate::storage::{Requests, Root, Transfer};
 
 impl<F: Faults> Verifier<'_, F> {
     /// Whether to try again, after a pause.
@@ -58,29 +58,36 @@ impl<F: Faults> Verifier<'_, F> {
     }
 
     fn open_file(&self, file: Coordinates) -> io::Result<Option<(OpenFile, Stat)>> {
-        let (root, path) = (self.part.root, self.part.share.path(file));
-        let path = Path::new(&path);
-        let disk = &root.disk;
-        let open =
-            |links| open_to_read(disk, &root.directory, path, (self.run.options.transfer, links));
-        let opened = match open(Links::Refuse) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-                // Opening a device may do something: only links to files are followed. A dangling
-                // one is a name that cannot be opened, not a file that is missing.
-                check_kind(disk.stat_at(&root.directory, path, Links::Follow)?)?;
-                open(Links::Follow)?
-            }
-            Err(error) => return Err(error),
-        };
-        let stat = disk.stat(&opened)?;
-        check_kind(stat)?;
-        if self.run.options.drop_cache {
-            drop_cache(disk, &opened)?;
-        }
-        Ok(Some((opened, stat)))
+        let VerifyOptions { transfer, drop_cache, .. } = self.run.options;
+        open_to_judge(self.part.root, &self.part.share.path(file), (transfer, drop_cache))
     }
+}
+
+/// A file of the dataset and its attributes; `None` where there is none.
+pub(in crate::storage) fn open_to_judge<F: Faults>(
+    root: &Root<F>,
+    path: &str,
+    (transfer, drops_cache): (Transfer, bool),
+) -> io::Result<Option<(OpenFile, Stat)>> {
+    let (disk, path) = (&root.disk, Path::new(path));
+    let open = |links| open_to_read(disk, &root.directory, path, (transfer, links));
+    let opened = match open(Links::Refuse) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            // Opening a device may do something: only links to files are followed. A dangling
+            // one is a name that cannot be opened, not a file that is missing.
+            check_kind(disk.stat_at(&root.directory, path, Links::Follow)?)?;
+            open(Links::Follow)?
+        }
+        Err(error) => return Err(error),
+    };
+    let stat = disk.stat(&opened)?;
+    check_kind(stat)?;
+    if drops_cache {
+        drop_cache(disk, &opened)?;
+    }
+    Ok(Some((opened, stat)))
 }
 
 fn check_kind(stat: Stat) -> io::Result<()> {
