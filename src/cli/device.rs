@@ -13,8 +13,8 @@ use crate::numa::Placement;
 use crate::report::RunCommand;
 use crate::storage::{
     Device, DeviceAccess, DeviceLayout, DevicePass, DeviceState, EarlierReport, EarlierSeeds,
-    Image, ImageOf, PassOptions, Progress, Share, Transfer, has_none_of_image, pass, uses_of,
-    write_images,
+    Image, ImageOf, PassOptions, Progress, ProgressSnapshot, Share, Transfer, has_none_of_image,
+    pass, uses_of, write_images,
 };
 use crate::verdict::Verdict;
 
@@ -28,6 +28,9 @@ pub(super) struct DeviceRun<'a> {
     pub(super) transfer: Transfer,
     pub(super) progress: ProgressArguments,
 }
+
+/// The exit code of what was written, and how far it came unless it was interrupted.
+pub(super) type WriteEnd = (ExitCode, Option<ProgressSnapshot>);
 
 /// What is known of a device in the end.
 pub(super) struct DeviceOutcome {
@@ -100,7 +103,7 @@ impl DeviceRun<'_> {
         &self,
         yes_destroy: bool,
         reports: &ReportArguments,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<WriteEnd, Failure> {
         let device = match self.open(DeviceAccess::Read, Transfer::Cached) {
             Ok(device) => Some(device),
             Err(_) if !self.path.exists() => None,
@@ -138,14 +141,16 @@ impl DeviceRun<'_> {
         reports.end(&failures, interrupted);
         name_failures(&failures);
         self.progress.conclude("", "wrote", &progress);
-        Ok(match (interrupted, failures.total) {
+        let written = (!interrupted).then(|| progress.snapshot());
+        let code = match (interrupted, failures.total) {
             (true, _) => {
                 let _ = writeln!(io::stderr(), "seedfs: interrupted; the same command begins anew");
                 INTERRUPTED.into()
             }
             (false, 0) => ExitCode::SUCCESS,
             _ => SYSTEM_FAILED.into(),
-        })
+        };
+        Ok((code, written))
     }
 
     pub(super) fn verify(

@@ -33,6 +33,7 @@ use crate::storage::{
     Share, Targets, Transfer, VerifyOptions, VerifyWatch, verify,
 };
 use crate::verdict::Verdict;
+pub(super) use on_device::judge_device;
 use words::describe;
 
 /// Judge the files in a real directory as a mount would
@@ -150,7 +151,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         return arrays::run(arguments, share, members);
     }
     if let [path, ..] = &arguments.device[..] {
-        return on_device::run(arguments, path, share);
+        return judge_device(arguments, path, (share, None));
     }
     judge(arguments, (&dataset, node), None)
 }

@@ -1,5 +1,6 @@
 //! `seedfs write`
 
+mod devices;
 mod several;
 
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::dataset_args::DatasetArguments;
-use super::device::DeviceRun;
+use super::device::WriteEnd;
 use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
@@ -151,7 +152,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
     if let [path, ..] = &arguments.device[..] {
-        return write_devices(arguments, share, path);
+        return devices::run(arguments, share, path);
     }
     if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
         return write_arrays(arguments, share, geometry);
@@ -174,14 +175,11 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     match (verification, written) {
         // Also where files failed: it names them.
         (Some(verification), Some(written)) => {
-            verify::judge(&verification, (last, node), Some(written))
+            verify::judge(&verification, (last, node), Some(self::written(written)))
         }
         _ => Ok(code),
     }
 }
-
-/// What was written, unless the run was interrupted.
-type WriteEnd = (ExitCode, Option<WrittenBefore>);
 
 /// Writes the files of a node, or of all, to one directory, in each of some generations.
 fn write_one(
@@ -231,11 +229,10 @@ fn write_one(
     reports.conclude();
     let end = (failures.total, interrupted, arguments.lasting.can_be_resumed());
     let code = conclude(share.file_count() * passes, end, &progress);
-    Ok((code, (!interrupted).then(|| written(&progress))))
+    Ok((code, (!interrupted).then(|| progress.snapshot())))
 }
 
-fn written(progress: &Progress) -> WrittenBefore {
-    let ProgressSnapshot { files, bytes, seconds, .. } = progress.snapshot();
+fn written(ProgressSnapshot { files, bytes, seconds, .. }: ProgressSnapshot) -> WrittenBefore {
     WrittenBefore { files, bytes, seconds }
 }
 
@@ -303,34 +300,6 @@ fn make(directory: &Path, durability: Durability) -> Result<Root, Failure> {
         let shown = directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })
-}
-
-/// Writes the files one after another to a device, or to the members of an array.
-fn write_devices(
-    arguments: &WriteArguments,
-    share: Share<'_>,
-    first: &Path,
-) -> Result<ExitCode, Failure> {
-    arguments.queue.refuse_with("--device")?;
-    arguments.targets.refuse_retry_with("--device")?;
-    let run = DeviceRun {
-        path: first,
-        share,
-        threads: arguments.part.threads_for(arguments.device.len()),
-        placement: arguments.numa.placement()?,
-        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
-        progress: arguments.progress,
-    };
-    match arguments.raid.geometry(arguments.device.len() as u64)? {
-        Some(geometry) => {
-            arguments.reports.refuse_with("--raid")?;
-            raid::write_devices(run, &arguments.device, geometry, arguments.yes_destroy)
-        }
-        None if arguments.device.len() > 1 => {
-            Err(Failure::usage("--device: several are members of an array: expected --raid"))
-        }
-        None => run.write(arguments.yes_destroy, &arguments.reports),
-    }
 }
 
 /// Stripes the files over several directories.

@@ -92,6 +92,22 @@ fn ranges(document: &Value) -> Vec<Value> {
 }
 
 #[test]
+fn what_was_written_is_verified_by_the_same_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("image");
+    let more = ["--quiet", "--then-verify", "--json"];
+    let done = run("write", "-n 3 -s 5000", &more, &image);
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_schema(&document);
+    assert_eq!((done.code, &document["verdict"]), (Some(0), &json!("verified")), "{document:#}");
+    assert_eq!(document["written"]["bytes"], 3 * 8192);
+    assert_eq!(document["files"]["verified"], 3);
+    let refused = run("write", "-n 3 -s 5000", &["--yes-destroy", "--passes", "2"], &image);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--passes"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_dataset_in_a_file_is_its_files_one_after_another() {
     let directory = tempfile::tempdir().unwrap();
     let image = directory.path().join("image");

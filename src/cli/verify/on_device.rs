@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use super::{Outputs, VerifyArguments, describe, earlier_seeds, print};
 use crate::cli::Failure;
 use crate::cli::device::{DeviceRun, device_exit_code};
+use crate::report::{Surroundings, WrittenBefore};
 use crate::storage::{Share, Transfer};
 
-/// Judges what a device holds.
-pub(super) fn run(
+/// Judges what a device holds, which the same command may have written before.
+pub(in crate::cli) fn judge_device(
     arguments: &VerifyArguments,
     path: &Path,
-    share: Share<'_>,
+    (share, written): (Share<'_>, Option<WrittenBefore>),
 ) -> Result<ExitCode, Failure> {
     arguments.queue.refuse_with("--device")?;
     arguments.targets.refuse_retry_with("--device")?;
@@ -49,7 +50,8 @@ pub(super) fn run(
         .target_view()
         .map_err(|error| Failure::system(format!("cannot look at '{shown}': {error}")))?;
     let state = &outcome.state;
-    let surroundings = state.surroundings(share, (shown, target), &outcome.progress);
+    let known = state.surroundings(share, (shown, target), &outcome.progress);
+    let surroundings = Surroundings { written, ..known };
     let json = state.verification.document(&surroundings);
     print(arguments, &outputs, json, || describe(&state.verification, &surroundings))?;
     Ok(device_exit_code(&outcome))

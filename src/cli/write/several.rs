@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{SpreadChoice, WriteArguments, WriteEnd, name_file, no_space, written};
+use super::{SpreadChoice, WriteArguments, WriteEnd, name_file, no_space};
 use crate::cli::reporting::ReportedRun;
 use crate::cli::storage_args::{Interruption, name_failures};
 use crate::cli::target_lines::describe_targets;
@@ -82,7 +82,7 @@ pub(super) fn run(
     }
     let is_fine = failures.total == 0 && tallies.iter().all(|tally| !tally.has_failed());
     let code = if is_fine { ExitCode::SUCCESS } else { SYSTEM_FAILED.into() };
-    Ok((code, Some(written(&progress))))
+    Ok((code, Some(progress.snapshot())))
 }
 
 /// The directories once more, for the reports.
