@@ -12,8 +12,8 @@ use seedfs::dataset::Dataset;
 use seedfs::disk::Disk;
 use seedfs::numa::Placement;
 use seedfs::storage::{
-    self, Patience, Progress, Requests, ResumeState, Root, Sample, Share, StopFlag, Transfer,
-    VerifyOptions, VerifyWatch,
+    self, EarlierSeeds, Patience, Progress, Requests, ResumeState, Root, Sample, Share, StopFlag,
+    Transfer, VerifyOptions, VerifyWatch,
 };
 
 use crate::json::{refuse, to_verdict};
@@ -81,7 +81,12 @@ fn run(share: Share<'_>, directory: &Path, options: VerifyOptions) -> PyResult<s
         let (done, until_done) = channel::<()>();
         let work = || {
             let done = done;
-            let watch = VerifyWatch { progress: &progress, stop: &stop, save: &|_| {} };
+            let watch = VerifyWatch {
+                progress: &progress,
+                stop: &stop,
+                save: &|_| {},
+                earlier: &EarlierSeeds::NONE,
+            };
             let state = storage::verify(&root, share, options, new, watch);
             drop(done);
             state

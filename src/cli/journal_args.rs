@@ -23,17 +23,17 @@ pub(super) struct JournalArguments {
     fsync: bool,
 
     /// The same, and have each file on the storage after so many of its bytes too
-    #[arg(long, value_name = "SIZE", conflicts_with_all = ["sync_at_end", "raid"])]
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["sync_at_end", "raid", "device"])]
     sync_every: Option<String>,
 
     /// Have all files, and then their names, on the storage when all are written; with --passes,
     /// after each pass
-    #[arg(long, conflicts_with = "raid")]
+    #[arg(long, conflicts_with_all = ["raid", "device"])]
     sync_at_end: bool,
 
     /// Record in this file, which should be on another disk or machine, what the storage has
     /// acknowledged: after a crash 'verify --after-crash FILE' says what it has lost of that
-    #[arg(long, value_name = "FILE", conflicts_with = "raid")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["raid", "device"])]
     journal: Option<PathBuf>,
 
     /// Write so many generations, each over the one before, in place, 1 to 256: so that bytes that
@@ -42,7 +42,7 @@ pub(super) struct JournalArguments {
         long,
         value_name = "N",
         value_parser = number(1..=PASSES_MAX),
-        conflicts_with_all = ["raid", "retry"],
+        conflicts_with_all = ["raid", "device", "retry"],
         default_value = "1",
         hide_default_value = true
     )]

@@ -24,6 +24,7 @@ mod completions;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod dataset_args;
+mod device;
 mod journal_args;
 mod kernel_args;
 mod locate;
@@ -38,6 +39,7 @@ mod publishing;
 mod queue_args;
 mod raid;
 mod raid_args;
+mod repair;
 mod reporting;
 mod reset;
 mod status;
@@ -80,7 +82,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  fine
   1  the verdict is mismatch or incomplete; for verify, also untouched
   2  wrong usage: nothing was done
-  3  the system failed; for write and verify, also where it failed for some files only
+  3  the system failed; for write, verify and repair, also where it failed for some files only
   130  it was interrupted
 
 Sizes are in bytes (4096) or have a unit, which is always binary: 1M, 1MB and 1MiB are 2^20 bytes.
@@ -96,6 +98,7 @@ enum Command {
     Locate(locate::LocateArguments),
     Write(write::WriteArguments),
     Verify(verify::VerifyArguments),
+    Repair(repair::RepairArguments),
     Sums(sums::SumsArguments),
     Top(top::TopArguments),
     #[cfg(feature = "dashboard")]
@@ -161,6 +164,7 @@ pub fn run() -> ExitCode {
         Command::Locate(arguments) => locate::run(&arguments),
         Command::Write(arguments) => write::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Sums(arguments) => sums::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         #[cfg(feature = "dashboard")]

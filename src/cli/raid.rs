@@ -1,4 +1,7 @@
-//! `seedfs write --raid` and `seedfs verify --raid`: the members of arrays.
+//! `write`, `verify` and `repair` with `--raid`: the members of arrays.
+
+mod devices;
+mod mend;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +21,9 @@ use crate::storage::{
     RaidPurpose, RaidReport, RaidSurroundings, RaidWriteOptions, Root, Share, Transfer, free_bytes,
     raid_member_bytes, raid_verify, raid_write,
 };
+
+pub(super) use devices::write_devices;
+pub(super) use mend::{RaidMending, repair};
 
 /// What the options of a command say that writes arrays.
 pub(super) struct RaidWriting<'a> {

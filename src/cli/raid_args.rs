@@ -50,11 +50,6 @@ pub(super) struct MemberArguments {
     /// Where the data of a member begin on its device, as 'mdadm --examine' says it [default: 0]
     #[arg(long, value_name = "SIZE", requires = "device")]
     data_offset: Option<String>,
-
-    /// A seed of earlier runs of the same dataset: what is left of them is named as stale, and so
-    /// is parity that is older than some data; may be repeated
-    #[arg(long, value_name = "TEXT", requires = "raid")]
-    also_seed: Vec<String>,
 }
 
 impl RaidArguments {
@@ -85,11 +80,6 @@ pub(super) struct NamedMembers {
 }
 
 impl MemberArguments {
-    /// The seeds of earlier runs.
-    pub(super) fn seeds(&self) -> &[String] {
-        &self.also_seed
-    }
-
     /// The members, given the directories or the devices that were named.
     pub(super) fn resolve(
         &self,

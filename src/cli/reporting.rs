@@ -69,11 +69,29 @@ impl ReportArguments {
         roots: &[&'a Root],
         quiet: bool,
     ) -> Result<Reporting<'a>, Failure> {
+        let paths = roots.iter().map(|root| root.path().display().to_string());
+        self.begin_at(run, (paths.collect::<Vec<_>>().join(" ").as_ref(), roots), quiet)
+    }
+
+    /// The same of a run on a device, where no reports have a place.
+    pub(super) fn begin_on_device<'a>(
+        &'a self,
+        run: ReportedRun<'a>,
+        device: &Path,
+        quiet: bool,
+    ) -> Result<Reporting<'a>, Failure> {
+        self.begin_at(run, (device, &[]), quiet)
+    }
+
+    fn begin_at<'a>(
+        &'a self,
+        run: ReportedRun<'a>,
+        (shown, roots): (&Path, &[&'a Root]),
+        quiet: bool,
+    ) -> Result<Reporting<'a>, Failure> {
         let job = find_job(|name| std::env::var(name).ok());
         let ReportedRun { command, share, threads, progress, earlier, targets } = run;
-        let paths = roots.iter().map(|root| root.path().display().to_string());
-        let shown = paths.collect::<Vec<_>>().join(" ");
-        let reporter = Reporter::new(command, share, shown.as_ref(), (threads, job), progress)
+        let reporter = Reporter::new(command, share, shown, (threads, job), progress)
             .with_targets(targets.to_vec());
         let places = match &self.publish {
             Some(path) => vec![Root::open(Disk::real(), path).map_err(|error| {

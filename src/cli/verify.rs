@@ -1,6 +1,7 @@
 //! `seedfs verify`
 
 mod arrays;
+mod on_device;
 mod several;
 mod words;
 
@@ -28,8 +29,8 @@ use crate::disk::Disk;
 use crate::fs::STATUS_NAME;
 use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
-    EarlierReport, Output, Progress, ResumeState, Root, Sample, Share, Targets, Transfer,
-    VerifyOptions, VerifyWatch, verify,
+    EARLIER_SEEDS_MAX, EarlierReport, EarlierSeeds, Output, Progress, ResumeState, Root, Sample,
+    Share, Targets, Transfer, VerifyOptions, VerifyWatch, verify,
 };
 use crate::verdict::Verdict;
 use words::describe;
@@ -42,6 +43,7 @@ use words::describe;
 #[command(after_long_help = "Examples:
   seedfs verify --seed 42 -n 100 -s 1G /scratch/test
   seedfs verify --like /mnt/seed --sample 5 --json /backup/restored
+  seedfs verify --seed 42 -n 100 -s 1G --drop-cache --device /dev/sdb
   seedfs verify --seed 42 -n 1M -s 1M --resume verify.state /archive")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
@@ -90,7 +92,7 @@ pub(super) struct VerifyArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "like", "node_id", "sample", "resume", "stop_after", "direct_io", "queue_depth",
-            "block_size", "raid", "member", "device", "retry",
+            "block_size", "raid", "member", "device", "also_seed", "retry",
         ],
         help_heading = "Verifying"
     )]
@@ -114,9 +116,14 @@ pub(super) struct VerifyArguments {
     #[command(flatten)]
     pub(super) member: MemberArguments,
 
-    /// A member of an array that holds the files one after another, each from a multiple of 4096
-    /// bytes on; once for each of them, in their order
-    #[arg(long, value_name = "PATH", requires = "raid", help_heading = "RAID")]
+    /// A seed of earlier runs of the same dataset: what is left of them is named as stale, and so
+    /// is parity that is older than some data; may be repeated, 8 times without --raid
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Verifying")]
+    pub(super) also_seed: Vec<String>,
+
+    /// Judge this block device or file instead of a directory, to which 'write --device' has
+    /// written; with --raid once for each member of an array, in their order
+    #[arg(long, value_name = "DEVICE", help_heading = "Verifying")]
     pub(super) device: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -142,14 +149,18 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         arguments.targets.refuse_retry_with("--raid")?;
         return arrays::run(arguments, share, members);
     }
-    judge(arguments, (&dataset, node), None)
+    let earlier = earlier_seeds(arguments, share)?;
+    if let [path, ..] = &arguments.device[..] {
+        return on_device::run(arguments, path, (share, &earlier));
+    }
+    judge(arguments, (&dataset, node), (&earlier, None))
 }
 
 /// Judges the files of a node, or of all, which the same command may have written before.
 pub(super) fn judge(
     arguments: &VerifyArguments,
     (dataset, node): (&Dataset, Option<u16>),
-    written: Option<WrittenBefore>,
+    (earlier, written): (&EarlierSeeds, Option<WrittenBefore>),
 ) -> Result<ExitCode, Failure> {
     let sample = arguments.sample.unwrap_or(Sample::ALL);
     arguments.targets.first()?;
@@ -169,9 +180,11 @@ pub(super) fn judge(
         patience: arguments.targets.patience(),
     };
     if roots.len() > 1 || Targets::is_one(&roots[0]) {
-        return several::run(arguments, (dataset, node), (roots, written), options);
+        let to_judge = (roots, written);
+        return several::run(arguments, (dataset, node), to_judge, (options, earlier));
     }
-    one(arguments, Share::new(dataset, node), (&roots.remove(0), written), options)
+    let to_judge = (&roots.remove(0), written);
+    one(arguments, Share::new(dataset, node), to_judge, (options, earlier))
 }
 
 /// Verifies one directory.
@@ -179,7 +192,7 @@ fn one(
     arguments: &VerifyArguments,
     share: Share<'_>,
     (root, written): (&Root, Option<WrittenBefore>),
-    options: VerifyOptions,
+    (options, earlier): (VerifyOptions, &EarlierSeeds),
 ) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let outputs = Outputs::new(arguments)?;
@@ -203,7 +216,8 @@ fn one(
     };
     let reports = arguments.reports.begin(reported, &[root], quiet)?;
     let state = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
+        let watch =
+            VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save, earlier };
         verify(root, share, options, start, watch)
     });
     let state = state.map_err(|error| {
@@ -224,6 +238,21 @@ fn one(
     name_failures(&failures);
     let reached = (state.next, share.file_count());
     Ok(exit_code(arguments, reached, (failures.total, interrupted), surroundings.verdict))
+}
+
+/// The dataset under the seeds of earlier runs.
+fn earlier_seeds(arguments: &VerifyArguments, share: Share<'_>) -> Result<EarlierSeeds, Failure> {
+    let count = arguments.also_seed.len();
+    if count > 0 && arguments.resume.is_some() {
+        return Err(Failure::usage("--also-seed with --resume: expected only one of them"));
+    }
+    if count > EARLIER_SEEDS_MAX {
+        return Err(Failure::usage(format!(
+            "--also-seed: {count} seeds; expected {EARLIER_SEEDS_MAX} at the most"
+        )));
+    }
+    EarlierSeeds::new(share.dataset(), &arguments.also_seed)
+        .map_err(|errors| Failure::usage(format!("--also-seed: {errors}")))
 }
 
 /// Where the mount that a path is in says what its dataset is.

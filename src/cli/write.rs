@@ -1,6 +1,7 @@
 //! `seedfs write`
 
 mod several;
+mod then_verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,25 +10,27 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::dataset_args::DatasetArguments;
+use super::device::DeviceRun;
 use super::journal_args::JournalArguments;
 use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
 use super::raid;
-use super::raid_args::{MemberArguments, RaidArguments};
+use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
-use super::verify::{self, Outputs, VerifyArguments};
+use super::verify::{self, Outputs};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::{Dataset, format_size};
 use crate::disk::{Disk, Durability};
 use crate::raid::Geometry;
 use crate::report::{RunCommand, WrittenBefore};
 use crate::storage::{
-    EarlierReport, Existing, Progress, ProgressSnapshot, Recording, Root, Share, TARGETS_MAX,
-    Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
+    EarlierReport, EarlierSeeds, Existing, Progress, ProgressSnapshot, Recording, Root, Share,
+    TARGETS_MAX, Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
 };
+use then_verify::ThenVerifyArguments;
 
 /// Write the dataset's files into a real directory
 ///
@@ -39,6 +42,7 @@ use crate::storage::{
 #[command(after_long_help = "Examples:
   seedfs write --seed 42 -n 100 -s 1G /scratch/test
   seedfs write --seed 42 -n 100 -s 10M --layout 'dummy_n{node}_{file}.dat' /scratch/flat
+  seedfs write --seed 42 -n 100 -s 1G --device /dev/sdb --yes-destroy
   srun --ntasks-per-node=1 seedfs write --node-id auto --nodes auto -n 100 -s 1G /scratch/cluster
 then
   seedfs status /scratch/test
@@ -46,6 +50,20 @@ then
 pub(super) struct WriteArguments {
     #[command(flatten)]
     targets: TargetArguments,
+
+    /// Write the files one after another to this block device or file instead, from its first byte
+    /// on; with --raid once for each member of an array, in their order
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        conflicts_with_all = ["directories", "resume", "overwrite", "force", "verbose"]
+    )]
+    device: Vec<PathBuf>,
+
+    /// Give up what the devices hold; one that is mounted, in use or partitioned is refused all the
+    /// same
+    #[arg(long, requires = "device")]
+    yes_destroy: bool,
 
     #[command(flatten)]
     dataset: DatasetArguments,
@@ -88,18 +106,8 @@ pub(super) struct WriteArguments {
     #[command(flatten, next_help_heading = "Writing")]
     queue: QueueArguments,
 
-    /// Then have the kernel forget what it has cached of the files, and verify them: the result,
-    /// and the exit code, are those of 'verify'
-    #[arg(long, conflicts_with = "raid", help_heading = "Writing")]
-    then_verify: bool,
-
-    /// Print the whole result of --then-verify as JSON
-    #[arg(long, requires = "then_verify", help_heading = "Writing")]
-    json: bool,
-
-    /// Write the whole result of --then-verify as JSON to a file
-    #[arg(long, value_name = "FILE", requires = "then_verify", help_heading = "Writing")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    then: ThenVerifyArguments,
 
     #[command(flatten)]
     lasting: JournalArguments,
@@ -134,12 +142,15 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     let quiet = arguments.progress.quiet;
     let (dataset, node) = arguments.part.resolve(&arguments.dataset, None, quiet)?;
     let share = Share::new(&dataset, node);
+    if let [path, ..] = &arguments.device[..] {
+        return write_devices(arguments, share, path);
+    }
     if let Some(geometry) = arguments.raid.geometry(arguments.targets.all().len() as u64)? {
         return write_arrays(arguments, share, geometry);
     }
     let directory = arguments.targets.first()?;
     let options = arguments.options()?;
-    let verification = arguments.then_verify.then(|| arguments.verification());
+    let verification = arguments.verification();
     if let Some(verification) = &verification {
         // What it could not write in the end is refused now.
         Outputs::new(verification)?;
@@ -155,7 +166,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     match (verification, written) {
         // Also where files failed: it names them.
         (Some(verification), Some(written)) => {
-            verify::judge(&verification, (last, node), Some(written))
+            verify::judge(&verification, (last, node), (&EarlierSeeds::NONE, Some(written)))
         }
         _ => Ok(code),
     }
@@ -239,31 +250,6 @@ impl WriteArguments {
         })
     }
 
-    /// What the same files are verified with.
-    fn verification(&self) -> VerifyArguments {
-        VerifyArguments {
-            targets: self.targets.clone(),
-            dataset: self.dataset.clone(),
-            like: None,
-            part: self.part.clone(),
-            json: self.json,
-            report: self.report.clone(),
-            direct_io: self.direct_io,
-            drop_cache: true,
-            sample: None,
-            resume: None,
-            after_crash: None,
-            stop_after: None,
-            queue: self.queue.clone(),
-            raid: self.raid.clone(),
-            member: MemberArguments::default(),
-            device: Vec::new(),
-            numa: self.numa.clone(),
-            progress: self.progress,
-            reports: self.reports.clone(),
-        }
-    }
-
     /// Whether files are spread over directories, if only over one by now.
     fn is_spread(&self) -> bool {
         let [only] = self.targets.all() else { return true };
@@ -283,6 +269,34 @@ fn make(directory: &Path, durability: Durability) -> Result<Root, Failure> {
         let shown = directory.display();
         Failure::system(format!("cannot make the directory '{shown}': {error}"))
     })
+}
+
+/// Writes the files one after another to a device, or to the members of an array.
+fn write_devices(
+    arguments: &WriteArguments,
+    share: Share<'_>,
+    first: &Path,
+) -> Result<ExitCode, Failure> {
+    arguments.queue.refuse_with("--device")?;
+    arguments.targets.refuse_retry_with("--device")?;
+    let run = DeviceRun {
+        path: first,
+        share,
+        threads: arguments.part.threads_for(arguments.device.len()),
+        placement: arguments.numa.placement()?,
+        transfer: if arguments.direct_io { Transfer::Direct } else { Transfer::Cached },
+        progress: arguments.progress,
+    };
+    match arguments.raid.geometry(arguments.device.len() as u64)? {
+        Some(geometry) => {
+            arguments.reports.refuse_with("--raid")?;
+            raid::write_devices(run, &arguments.device, geometry, arguments.yes_destroy)
+        }
+        None if arguments.device.len() > 1 => {
+            Err(Failure::usage("--device: several are members of an array: expected --raid"))
+        }
+        None => run.write(arguments.yes_destroy, &arguments.reports),
+    }
 }
 
 /// Stripes the files over several directories.

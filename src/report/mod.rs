@@ -9,6 +9,7 @@ mod cluster;
 mod map;
 mod metrics;
 mod named;
+mod repair;
 mod run;
 mod source;
 mod totals;
@@ -29,6 +30,7 @@ pub use cluster::{
 };
 pub use map::{MAP_RUNS_MAX, MapCell, ProcessMap};
 pub use metrics::{MetricsFormat, metrics};
+pub use repair::{FileRepair, RepairSummary, RepairTotals, repair_document};
 #[cfg(test)]
 pub(crate) use run::tests::example as example_report;
 pub use run::{
@@ -40,7 +42,8 @@ pub use run::{
 pub use source::SourceView;
 pub use totals::{ByteTotals, ClassCounts, FileTally};
 pub use verification::{
-    JudgedFile, Surroundings, VERIFICATION_RANGES_MAX, Verification, VerifiedTarget, WrittenBefore,
+    JudgedFile, Surroundings, TargetIdentity, VERIFICATION_RANGES_MAX, Verification,
+    VerifiedTarget, WrittenBefore,
 };
 pub(crate) use views::{BytesView, FileBytesView, FileView, FilesView, SCHEMA, SeenView};
 pub use views::{KeptView, MeterView, RangeView, RefusedView, TimedView};

@@ -14,6 +14,10 @@ pub struct SourceView {
     #[serde(flatten)]
     coordinates: CoordinatesView,
     offset: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) device_offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shared_block: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +51,8 @@ impl SourceView {
             path,
             coordinates: source.file.into(),
             offset: source.offset,
+            seed: None,
+            device_offset: None,
             shared_block,
             last_generation: None,
         }
@@ -66,6 +72,12 @@ impl fmt::Display for SourceView {
                 "generation {generation} node {node} process {process} file {file} at {offset} \
                  (not in this dataset)"
             )?,
+        }
+        if let Some(seed) = &self.seed {
+            write!(f, ", of the seed {seed:?}")?;
+        }
+        if let Some(at) = self.device_offset {
+            write!(f, ", which belongs at device offset {at}")?;
         }
         match self.last_generation {
             Some(last) => write!(f, ", the same up to generation {last}"),

@@ -38,6 +38,16 @@ impl JudgedFile {
     /// The document that a mount would have of the file, with so many ranges at the most.
     #[must_use]
     pub fn document(&self, dataset: &Dataset, path: String, ranges_max: usize) -> Value {
+        let view = |range: &WrongRange| RangeView::new(dataset, self.file, range);
+        self.document_with(path, ranges_max, (None, &view))
+    }
+
+    fn document_with(
+        &self,
+        path: String,
+        ranges_max: usize,
+        (device_offset, view): (Option<u64>, &ViewOfRange<'_>),
+    ) -> Value {
         let listed = &self.ranges[..self.ranges.len().min(ranges_max)];
         let total = self.classes.total();
         let view = FileView {
@@ -46,17 +56,21 @@ impl JudgedFile {
             verdict: self.tally.verdict().name(),
             coordinates: self.file.into(),
             size_bytes: self.size_bytes,
+            device_offset,
             exists: self.exists,
             extents: self.extents,
             kept_bytes: self.kept_bytes,
             bytes: self.tally.into(),
-            ranges: listed.iter().map(|range| RangeView::new(dataset, self.file, range)).collect(),
+            ranges: listed.iter().map(view).collect(),
             ranges_total: total,
             ranges_dropped: total - listed.len() as u64,
         };
         serde_json::to_value(view).unwrap_or_default()
     }
 }
+
+/// How a wrong range is shown.
+type ViewOfRange<'a> = dyn Fn(&WrongRange) -> RangeView + 'a;
 
 /// The totals of the files that were judged, and the documents of those that are not verified.
 ///
@@ -69,14 +83,30 @@ pub struct Verification {
     ranges_listed: usize,
 }
 
+/// Which directory or device something was said of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetIdentity {
+    /// Its path, without links.
+    pub path: String,
+    /// The number of the device that it is on; of a block device, its own.
+    pub device: u64,
+    /// Its number there; of a block device 0.
+    pub inode: u64,
+}
+
 /// What the document says beside the totals.
 #[derive(Clone, Debug, Serialize)]
 pub struct Surroundings<'a> {
     /// The verdict, which is not that of the totals where not everything was reached.
     #[serde(serialize_with = "named::serialize")]
     pub verdict: Verdict,
-    /// The directory.
+    /// The directory, or the device.
     pub directory: String,
+    /// The digest of the dataset.
+    pub dataset: String,
+    /// Which directory or device that is, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<TargetIdentity>,
     /// The node whose files were judged; `None` for all nodes.
     pub node_id: Option<u16>,
     /// Whether every file that was to be judged was.
@@ -155,6 +185,26 @@ struct VerificationView<'a> {
 impl Verification {
     /// Adds a file, and returns its document where it is not verified.
     pub fn add(&mut self, dataset: &Dataset, path: String, judged: &JudgedFile) -> Option<Value> {
+        let view = |range: &WrongRange| RangeView::new(dataset, judged.file, range);
+        self.add_with(path, judged, (None, &view))
+    }
+
+    /// The same of a file that stands on a device, at an offset.
+    pub(crate) fn add_on_device(
+        &mut self,
+        path: String,
+        judged: &JudgedFile,
+        (at, view): (u64, &ViewOfRange<'_>),
+    ) -> Option<Value> {
+        self.add_with(path, judged, (Some(at), view))
+    }
+
+    fn add_with(
+        &mut self,
+        path: String,
+        judged: &JudgedFile,
+        how: (Option<u64>, &ViewOfRange<'_>),
+    ) -> Option<Value> {
         let verdict = judged.tally.verdict();
         self.files.add(verdict);
         self.bytes.add(&judged.tally);
@@ -164,7 +214,7 @@ impl Verification {
         }
         let room = VERIFICATION_RANGES_MAX.saturating_sub(self.ranges_listed);
         self.ranges_listed += judged.ranges.len().min(room);
-        Some(judged.document(dataset, path, room))
+        Some(judged.document_with(path, room, how))
     }
 
     /// Adds all that others have found.

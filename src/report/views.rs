@@ -73,6 +73,8 @@ pub(crate) struct FileView {
     #[serde(flatten)]
     pub(crate) coordinates: CoordinatesView,
     pub(crate) size_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device_offset: Option<u64>,
     pub(crate) exists: bool,
     pub(crate) extents: u64,
     pub(crate) kept_bytes: u64,
@@ -92,6 +94,9 @@ pub struct RangeView {
     /// What kind of wrong it is.
     #[serde(with = "named")]
     pub class: Class,
+    /// Of its first byte on the device, where the file is on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_offset: Option<u64>,
     /// Which parts of a file of a format it is of; left out for other files, and past the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Cow<'static, str>>,
@@ -215,12 +220,22 @@ impl SeenView {
 }
 
 impl RangeView {
+    /// The same on a device: where it is there, and where what stands there belongs.
+    pub(crate) fn on_device(mut self, at: u64, belongs_at: Option<u64>) -> Self {
+        self.device_offset = Some(at);
+        if let Some(source) = &mut self.source {
+            source.device_offset = belongs_at;
+        }
+        self
+    }
+
     /// Of a file, or of what stands under its name.
     pub(crate) fn new(dataset: &Dataset, file: Coordinates, range: &WrongRange) -> Self {
         Self {
             offset: range.offset,
             length: range.length,
             class: range.class,
+            device_offset: None,
             parts: dataset.framing(file).map_or_else(Vec::new, |framing| {
                 let range = range.offset..range.offset + range.length;
                 framing.plan().parts(range).names().map(Cow::Borrowed).collect()
@@ -229,7 +244,9 @@ impl RangeView {
             actual: hex::encode(&range.actual),
             source: range.source.map(|source| {
                 let mut view = SourceView::new(dataset, source);
-                if range.class == Class::Stale && view.shared_block.is_none() {
+                view.seed = range.seed.as_deref().map(str::to_owned);
+                if range.class == Class::Stale && view.seed.is_none() && view.shared_block.is_none()
+                {
                     let same = source.offset..source.offset.saturating_add(range.length);
                     view.last_generation =
                         dataset.origins(source.file).last_generation(source.file, same);

@@ -88,6 +88,7 @@ impl MountStatus<'_> {
             verdict: tally.verdict().name(),
             coordinates: file.into(),
             size_bytes: written.as_ref().map_or(0, |written| written.size_bytes),
+            device_offset: None,
             exists: !matches!(found, Found::Missing),
             extents: written
                 .as_ref()

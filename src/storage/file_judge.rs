@@ -3,7 +3,9 @@
 use crate::dataset::{Coordinates, FileContent};
 use crate::overlay::{Extent, ExtentData, ExtentMap, Recogniser};
 use crate::report::{ClassCounts, JudgedFile, RANGES_MAX};
-use crate::verdict::{ByteTally, Judgement, WrongRange};
+use crate::verdict::{ByteTally, EarlierContent, Judgement, WrongRange};
+
+use super::earlier_seeds::goes_on;
 
 /// A file that is not there: nobody has written it.
 pub(super) fn absent(expectation: FileContent) -> JudgedFile {
@@ -19,18 +21,34 @@ pub(super) fn absent(expectation: FileContent) -> JudgedFile {
     }
 }
 
-/// Adds the extents that the next block of a file is made of to those before it.
+/// Adds the extents that the next block of a file is made of to those before it; says whether all
+/// of it is what belongs there.
 pub(super) fn recognise_block(
     recogniser: &Recogniser<'_>,
     expectation: FileContent,
     extents: &mut ExtentMap,
     (offset, block): (u64, &[u8]),
-) {
+) -> bool {
     let pieces =
         recogniser.recognise(Some(expectation), offset, block, || extents.continuation(offset));
+    let right = ExtentData::written(expectation.source(offset));
+    let inside = expectation.size_bytes.saturating_sub(offset);
+    let is_right = match &pieces[..] {
+        [(_, Extent { length, data })] => *data == right && *length <= inside,
+        _ => false,
+    };
     for (offset, extent) in pieces {
         extents.insert(offset, extent);
     }
+    is_right
+}
+
+/// What a part of a file is made of.
+#[derive(Debug, Default)]
+pub(super) struct FoundInPart {
+    pub(super) extents: ExtentMap,
+    /// Content under other seeds, in order; the extents have holes there.
+    pub(super) earlier: Vec<EarlierContent>,
 }
 
 /// The judge of one file, and what it has found.
@@ -39,6 +57,8 @@ pub(super) struct FileJudge<'a> {
     judge: Judgement<'a>,
     /// The last extent: the next one may continue it.
     last: ExtentMap,
+    /// The last run of another seed's content, where nothing came after it.
+    earlier: Option<EarlierContent>,
     extents: u64,
     kept_bytes: u64,
     ranges: Vec<WrongRange>,
@@ -50,6 +70,7 @@ impl<'a> FileJudge<'a> {
         Self {
             judge,
             last: ExtentMap::default(),
+            earlier: None,
             extents: 0,
             kept_bytes: 0,
             ranges: Vec::new(),
@@ -59,9 +80,33 @@ impl<'a> FileJudge<'a> {
 
     /// Adds the extents of the next part.
     pub(super) fn add(&mut self, part: &ExtentMap) {
+        self.add_extents(part.iter().map(|(offset, extent)| (offset, extent.clone())));
+    }
+
+    /// Adds what was found in the next part.
+    pub(super) fn add_found(&mut self, part: FoundInPart) {
+        let FoundInPart { extents, earlier } = part;
+        let mut done = 0;
+        for run in earlier {
+            self.add_extents(extents.range(done..run.offset));
+            done = run.offset + run.length;
+            self.judge_last();
+            match &mut self.earlier {
+                Some(last) if goes_on(last, &run) => last.length += run.length,
+                _ => {
+                    self.judge_earlier();
+                    self.earlier = Some(run);
+                }
+            }
+        }
+        self.add_extents(extents.range(done..u64::MAX));
+    }
+
+    fn add_extents(&mut self, part: impl Iterator<Item = (u64, Extent)>) {
         let mut extents = std::mem::take(&mut self.last);
-        for (offset, extent) in part.iter() {
-            extents.insert(offset, extent.clone());
+        for (offset, extent) in part {
+            self.judge_earlier();
+            extents.insert(offset, extent);
         }
         let count = extents.len();
         for (index, (offset, extent)) in extents.iter().enumerate() {
@@ -71,6 +116,19 @@ impl<'a> FileJudge<'a> {
                 self.last.insert(offset, extent.clone());
             }
         }
+    }
+
+    fn judge_last(&mut self) {
+        for (offset, extent) in std::mem::take(&mut self.last).iter() {
+            self.judge(offset, extent);
+        }
+    }
+
+    fn judge_earlier(&mut self) {
+        let Some(run) = self.earlier.take() else { return };
+        self.extents += 1;
+        let (ranges, classes) = (&mut self.ranges, &mut self.classes);
+        self.judge.earlier_content(&run, &mut |range| note(ranges, classes, [range]));
     }
 
     fn judge(&mut self, offset: u64, extent: &Extent) {
@@ -98,9 +156,8 @@ impl<'a> FileJudge<'a> {
         size_bytes: u64,
         finish: impl FnOnce(Judgement<'a>) -> (ByteTally, Vec<WrongRange>),
     ) -> JudgedFile {
-        for (offset, extent) in std::mem::take(&mut self.last).iter() {
-            self.judge(offset, extent);
-        }
+        self.judge_last();
+        self.judge_earlier();
         let (tally, rest) = finish(self.judge);
         note(&mut self.ranges, &mut self.classes, rest);
         JudgedFile {

@@ -2,8 +2,8 @@
 
 use crate::dataset::{Coordinates, Dataset};
 use crate::report::{
-    FileRange, Judged, JudgedFile, MapCell, ProcessMap, REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX,
-    RangeView, ReportedRanges,
+    ByteTotals, ClassCounts, FileRange, FileTally, Judged, JudgedFile, MapCell, ProcessMap,
+    REPORT_MAP_RUNS_MAX, REPORT_RANGES_MAX, RangeView, ReportedRanges,
 };
 use crate::verdict::Verdict;
 
@@ -80,6 +80,28 @@ impl JudgedSoFar {
         };
         so_far.conclude(shares, states);
         so_far
+    }
+
+    /// Nothing judged yet.
+    pub(super) fn of_nothing(share: Share<'_>) -> Self {
+        let judged = Judged {
+            verdict: Verdict::Untouched,
+            files: FileTally::default(),
+            bytes: ByteTotals::default(),
+            estimated: false,
+            classes: ClassCounts::default(),
+            unexpected: 0,
+        };
+        let wrong = ReportedRanges { total: 0, ranges: Vec::new() };
+        Self { judged, wrong, processes: ProcessNotes::new(share) }
+    }
+
+    /// The last word of the verdict.
+    pub(super) fn conclude_with(&mut self, verdict: Verdict) {
+        self.judged.verdict = verdict;
+        if let Some(processes) = &mut self.processes {
+            processes.whole = processes.seen.len();
+        }
     }
 
     /// One more file.

@@ -31,7 +31,10 @@
 //! path ([`FailureLog`]), and the others are still done.
 
 mod block_file;
+mod blocks;
 mod crew;
+mod device;
+mod earlier_seeds;
 mod file_judge;
 mod image;
 mod in_memory;
@@ -50,6 +53,7 @@ mod publish;
 mod queue_tests;
 mod raid;
 mod rank;
+mod repair;
 mod reporter;
 mod reports;
 mod requests;
@@ -72,6 +76,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use block_file::Transfer;
+pub use device::{
+    Device, DeviceAccess, DevicePass, DeviceState, DeviceUse, ImageOf, ParityRange, PassOptions,
+    UsesOfDevice, has_none_of_image, pass, uses_of, write_images,
+};
+pub use earlier_seeds::{EARLIER_SEEDS_MAX, EarlierSeeds};
 pub use image::{DeviceLayout, Image, ImageError, SLOT_ALIGNMENT, Stretch, StretchKind};
 pub use in_memory::{ALONE_BYTES_MAX, StreamJudge, judge_bytes};
 pub use journal::{
@@ -86,11 +95,12 @@ pub use patience::Patience;
 pub use progress::{Figures, Progress, ProgressSnapshot};
 pub use publish::{EarlierReport, Publisher};
 pub use raid::{
-    MemberSlot, PresentMember, RaidFindings, RaidMembers, RaidOptions, RaidPurpose, RaidRepair,
-    RaidReport, RaidSurroundings, RaidWriteOptions, raid_member_bytes, raid_repair, raid_verify,
-    raid_write,
+    MemberSlot, PresentMember, RaidFindings, RaidMember, RaidMembers, RaidMended, RaidOptions,
+    RaidPurpose, RaidRepair, RaidReport, RaidSurroundings, RaidWriteOptions, arrays_of_others,
+    raid_member_bytes, raid_repair, raid_verify, raid_write,
 };
 pub use rank::{Rank, RankError, find_job, find_rank};
+pub use repair::{RepairOptions, Repairs, ReportFileError, files_of_report, has_none_of, repair};
 pub use reporter::Reporter;
 pub use reports::{read_reports, read_reports_in};
 pub use requests::{Requests, TooManyBuffers};
@@ -102,7 +112,8 @@ pub use target::Root;
 pub use targets::{
     DocumentError, OpenTarget, Selection, SpaceNeeded, Spread, SpreadError, SpreadRule,
     TARGETS_MAX, TargetFiles, TargetSet, TargetStates, TargetTally, Targets, TargetsError,
-    WantedRule, WantedSpread, space_needed, verify_targets, write_to_targets,
+    WantedRule, WantedSpread, repair_targets, space_needed, target_of_others, verify_targets,
+    write_to_targets,
 };
 pub use template::{TemplateError, read_template};
 pub use textfile::Textfile;

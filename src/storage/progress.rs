@@ -122,6 +122,11 @@ impl Progress {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All files are done, as where a device was written to its end.
+    pub fn all_files(&self) {
+        self.files.store(self.total.lock().0, Ordering::Relaxed);
+    }
+
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> ProgressSnapshot {

@@ -30,7 +30,7 @@ use super::verify::VerifyOptions;
 use super::{FILES_LISTED_MAX, Output, ProgressSnapshot, Root, Sample, Share, Transfer};
 use crate::dataset::DatasetConfig;
 use crate::disk::{Access, Faults, FileType, Links, Stat};
-use crate::report::{Surroundings, Verification};
+use crate::report::{Surroundings, TargetIdentity, Verification};
 use crate::verdict::Verdict;
 
 /// Everything that is known so far: what a verification that takes days goes on with.
@@ -321,6 +321,11 @@ impl ResumeState {
     ) -> Surroundings<'_> {
         let of = (directory.display().to_string(), self.work.sample);
         surroundings_of_all(&[share], slice::from_ref(self), of, progress)
+    }
+
+    /// Which directory it is of.
+    pub(super) fn identity(&self) -> TargetIdentity {
+        self.work.directory.view()
     }
 
     /// Files that are not as they should be.

@@ -2,7 +2,7 @@
 
 use super::outcome::Findings;
 use super::{FILES_LISTED_MAX, ProgressSnapshot, ResumeState, Sample, Share};
-use crate::report::{Surroundings, Verification};
+use crate::report::{Surroundings, Verification, dataset_digest};
 use crate::verdict::Verdict;
 
 /// The totals of all of them.
@@ -42,6 +42,11 @@ pub(super) fn surroundings_of_all<'a>(
     Surroundings {
         verdict: verdict_of_all(shares, states),
         directory,
+        dataset: shares.first().map(|share| dataset_digest(share.dataset())).unwrap_or_default(),
+        identity: match states {
+            [only] => Some(only.identity()),
+            _ => None,
+        },
         node_id: shares.first().and_then(Share::node),
         complete: shares.iter().zip(states).all(|(share, state)| state.is_complete(*share)),
         sample_percent: sample.percent(),

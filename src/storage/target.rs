@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{
     Access, Disk, Durability, Faults, FileType, Links, OpenDirectory, OpenFile, Sound, Stat, random,
 };
+use crate::report::TargetIdentity;
 use crate::sync::Mutex;
 
 /// A directory that the user has named. It stays the same one whatever happens to its path.
@@ -28,6 +29,12 @@ pub(super) struct Identity {
     path: String,
     device: u64,
     inode: u64,
+}
+
+impl Identity {
+    pub(super) fn view(&self) -> TargetIdentity {
+        TargetIdentity { path: self.path.clone(), device: self.device, inode: self.inode }
+    }
 }
 
 impl<F: Faults> Root<F> {
@@ -76,6 +83,15 @@ impl<F: Faults> Root<F> {
         &self.path
     }
 
+    /// Which directory it is, as reports name it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn target_view(&self) -> io::Result<TargetIdentity> {
+        Ok(self.identity()?.view())
+    }
+
     pub(super) fn identity(&self) -> io::Result<Identity> {
         let Stat { device, inode, .. } = self.disk.stat(&self.directory)?;
         let path = self.path.canonicalize()?.to_string_lossy().into_owned();
@@ -106,6 +122,8 @@ pub(super) struct Parents<'a, F> {
     root: &'a Root<F>,
     durability: Durability,
     temporary: TemporaryNames,
+    /// Whether what killed runs have left goes.
+    clears: bool,
     kept: Mutex<Vec<(PathBuf, Arc<OpenDirectory>)>>,
 }
 
@@ -120,7 +138,16 @@ impl<'a, F: Faults> Parents<'a, F> {
     /// `node` is whose files these are: a node's, or nobody's in particular.
     pub(super) fn new(root: &'a Root<F>, durability: Durability, node: Option<u16>) -> Self {
         let temporary = TemporaryNames::of_a_new_run(node);
-        Self { root, durability, temporary, kept: Mutex::default() }
+        Self { root, durability, temporary, clears: true, kept: Mutex::default() }
+    }
+
+    /// The same, and nothing in them is removed.
+    pub(super) fn that_leave_all(
+        root: &'a Root<F>,
+        durability: Durability,
+        node: Option<u16>,
+    ) -> Self {
+        Self { clears: false, ..Self::new(root, durability, node) }
     }
 
     /// How the name of a file begins while it is not whole; 16 hexadecimal digits follow.
@@ -138,7 +165,7 @@ impl<'a, F: Faults> Parents<'a, F> {
             return Ok(directory);
         }
         let (directory, is_new) = self.walk(path)?;
-        if !is_new {
+        if !is_new && self.clears {
             self.clear(&directory);
         }
         let directory = Arc::new(directory);

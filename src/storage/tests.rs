@@ -111,8 +111,10 @@ pub(super) fn write_on<F: Faults>(
     }
 }
 
+pub(super) const NOTHING_EARLIER: &EarlierSeeds = &EarlierSeeds::NONE;
+
 pub(super) fn watch<'a>(progress: &'a Progress, stop: &'a StopFlag) -> VerifyWatch<'a> {
-    VerifyWatch { progress, stop, save: &|_| {} }
+    VerifyWatch { progress, stop, save: &|_| {}, earlier: NOTHING_EARLIER }
 }
 
 /// One request at a time, and several that are smaller than a file.

@@ -18,7 +18,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::block_file::drop_cache;
 use super::crew::{CrewNotes, Work};
-use super::file_judge::{FileJudge, absent};
+use super::earlier_seeds::EarlierSeeds;
+use super::file_judge::{FileJudge, FoundInPart, absent};
 use super::in_order::InOrder;
 use super::judged_so_far::JudgedSoFar;
 use super::patience::Patience;
@@ -30,7 +31,6 @@ use crate::content::Content;
 use crate::dataset::{Coordinates, FileContent};
 use crate::disk::{Faults, OpenFile};
 use crate::numa::Placement;
-use crate::overlay::ExtentMap;
 use crate::report::JudgedFile;
 use crate::verdict::Judge;
 
@@ -68,6 +68,8 @@ pub struct VerifyWatch<'a> {
     pub stop: &'a StopFlag,
     /// Gets the state every few seconds, of each target one.
     pub save: &'a (dyn Fn(&[ResumeState]) + Sync),
+    /// What earlier runs with other seeds may have left, which is named.
+    pub earlier: &'a EarlierSeeds,
 }
 
 /// Judges the files of a share below `root`, from where `state` stands, until all are done or a
@@ -115,6 +117,7 @@ enum Outcome {
 struct VerifyRun<'a> {
     options: VerifyOptions,
     content: &'a Content,
+    earlier: &'a EarlierSeeds,
     /// Files of all parts that are not as they should be.
     errors: &'a AtomicU64,
     progress: &'a Progress,
@@ -146,7 +149,7 @@ struct Reading<'a> {
     length: u64,
     mark: Marks,
     failure: OnceLock<io::Error>,
-    judging: InOrder<ExtentMap, FileJudge<'a>>,
+    judging: InOrder<FoundInPart, FileJudge<'a>>,
 }
 
 impl<'a, F: Faults> Work for Verifier<'a, F> {

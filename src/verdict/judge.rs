@@ -1,5 +1,8 @@
 //! The extents of one file against what belongs there.
 
+mod earlier;
+mod zeros;
+
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -10,6 +13,8 @@ use super::{ByteTally, Class, HEAD_BYTES, Head, WrongRange};
 use crate::content::{Content, Source, StopCheck};
 use crate::dataset::FileContent;
 use crate::overlay::{Extent, ExtentData, GAP_BYTES_MAX, Written};
+
+pub use earlier::EarlierContent;
 
 /// Judges files against what is expected of them.
 #[derive(Clone, Copy, Debug)]
@@ -288,42 +293,6 @@ impl Judgement<'_> {
         self.wrong(wrong, class, actual, Some(source));
     }
 
-    /// Many zeros.
-    fn zeros(&mut self, range: Range<u64>) {
-        let content = self.judge.content;
-        if content.is_zeros() {
-            self.tally.matched += range.end - range.start;
-        } else if content.has_zeros() {
-            self.zeros_where_zeros_may_belong(range);
-        } else {
-            // Nowhere do enough zeros belong to end a range of wrong ones.
-            self.zeros_inside(range);
-        }
-    }
-
-    fn zeros_inside(&mut self, range: Range<u64>) {
-        let length = range.end - range.start;
-        let Judge { content, expectation } = self.judge;
-        if !self.ends_have_sums(expectation.source(range.start), length) {
-            return;
-        }
-        let wrong = trim(content, expectation, range, |_, actual| actual.fill(0));
-        self.tally.matched += length - (wrong.end - wrong.start);
-        self.wrong(wrong.clone(), Class::Zeroed, zero_head(wrong), None);
-    }
-
-    /// The same where the content itself has zeros.
-    fn zeros_where_zeros_may_belong(&mut self, range: Range<u64>) {
-        let zeros = [0; ZERO_RANGE_BYTES_MIN];
-        let mut offset = range.start;
-        while offset < range.end && !self.stopped {
-            let end = range.end.min(offset + zeros.len() as u64);
-            self.bytes(offset, &zeros[..to_index(end - offset)], end);
-            offset = end;
-        }
-        self.close_group();
-    }
-
     /// Kept bytes: compared to the byte, gathered into groups; past `inside_end` they are extra.
     fn bytes(&mut self, offset: u64, bytes: &[u8], inside_end: u64) {
         self.is_over(bytes.len() as u64);
@@ -369,7 +338,15 @@ impl Judgement<'_> {
             let expected = self.judge.expectation.source(range.start);
             let expected = content_head(self.judge.content, range.clone(), expected);
             let offset = range.start;
-            self.found.push(WrongRange { offset, length, class, expected, actual, source });
+            self.found.push(WrongRange {
+                offset,
+                length,
+                class,
+                expected,
+                actual,
+                source,
+                seed: None,
+            });
         }
     }
 
@@ -390,8 +367,15 @@ impl Judgement<'_> {
             return;
         }
         self.close_extra();
-        self.extra =
-            Some(WrongRange { offset, length, class, expected: Head::new(), actual, source });
+        self.extra = Some(WrongRange {
+            offset,
+            length,
+            class,
+            expected: Head::new(),
+            actual,
+            source,
+            seed: None,
+        });
     }
 
     fn close_extra(&mut self) {

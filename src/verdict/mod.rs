@@ -27,7 +27,7 @@ mod range;
 mod segments;
 
 pub use class::Class;
-pub use judge::{Judge, Judgement};
+pub use judge::{EarlierContent, Judge, Judgement};
 pub use range::{HEAD_BYTES, Head, WrongRange};
 pub use segments::{FileSegment, FileSegments, SegmentState};
 

@@ -1,5 +1,7 @@
 //! Where something is wrong.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::Class;
@@ -20,6 +22,8 @@ pub struct WrongRange {
     pub actual: Head,
     /// Whose content the first of them is, where it is somebody's.
     pub source: Option<Source>,
+    /// The seed under which it is that, where it is another one's than the dataset's.
+    pub seed: Option<Arc<str>>,
 }
 
 /// The first bytes of a range.

@@ -40,15 +40,23 @@ const SMALLER: [(&str, &str); 9] = [
 ];
 
 /// What has to be there before the examples of a page are run.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 9] = [
     ("seedfs locate", "seedfs cat --seed 42 --size 64M node_0/process_0 > /dev/sdb"),
     (
         "seedfs verify",
         "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test
+         seedfs write --quiet --seed 42 -n 100 -s 1G --device /dev/sdb
          seedfs write --quiet --seed 42 -n 1M -s 1M /archive
          seedfs mount --seed 42 -n 100 -s 1G /mnt/seed
          cp -r /mnt/seed /backup/restored",
     ),
+    (
+        "seedfs repair",
+        "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test
+         seedfs write --quiet --seed 42 -n 100 -s 1G --device /dev/sdb
+         seedfs verify --quiet --seed 42 -n 100 -s 1G --report /scratch/found.json /scratch/test",
+    ),
+    ("docs/repair.md", "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test"),
     ("seedfs sums", "seedfs write --quiet --seed 42 -n 100 -s 1G /scratch/test"),
     ("docs/shapes.md", "echo hello > /data/video.mp4"),
     (
@@ -208,8 +216,9 @@ fn blocks(text: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn the_examples_of_the_help_can_be_run() {
-    let commands =
-        ["mount", "umount", "status", "reset", "cat", "locate", "write", "verify", "sums"];
+    let commands = [
+        "mount", "umount", "status", "reset", "cat", "locate", "write", "verify", "repair", "sums",
+    ];
     let commands = commands.into_iter().chain(["completions", "man", "top", "dashboard"]);
     let examples: Vec<Example> = commands.filter_map(examples_of_help).collect();
     let pages: Vec<&str> = examples.iter().map(|example| example.page.as_str()).collect();

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::common::{run, text};
 
-const SUBCOMMANDS: [&str; 13] = [
+const SUBCOMMANDS: [&str; 14] = [
     "mount",
     "umount",
     "status",
@@ -17,6 +17,7 @@ const SUBCOMMANDS: [&str; 13] = [
     "locate",
     "write",
     "verify",
+    "repair",
     "sums",
     "top",
     "dashboard",

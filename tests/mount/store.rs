@@ -33,7 +33,10 @@ fn a_store_that_is_gone_is_an_errno_for_callers_and_a_line_in_the_log() {
     file.read_exact_at(&mut small, 400_000).unwrap();
     assert_eq!(&small, b"small");
     let _ = Command::new("umount").arg("-l").arg(disk.path()).status();
-    let said = fs::read_to_string(log.path()).unwrap();
+    let said = || fs::read_to_string(log.path()).unwrap();
+    // The log has a thread of its own.
+    wait_for("the last line of the log", || said().contains("cannot read from the store"));
+    let said = said();
     for way in ["cannot write to the store", "cannot read from the store"] {
         assert_eq!(said.matches(way).count(), 1, "{said}");
     }

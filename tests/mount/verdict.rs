@@ -370,6 +370,10 @@ fn a_store_keeps_bytes_on_disk_and_gives_the_space_back() {
     assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
     assert!(fs::read(&path).unwrap() == foreign, "what was accepted before is still there");
     fs::remove_file(mount.join("more")).unwrap();
+    // The kernel says only a moment later that nobody has it open any more.
+    let stored = || mount.status("summary.json")["kept"]["stored_bytes"].as_u64();
+    let alone = kept["stored_bytes"].as_u64();
+    common::wait_for("the return of what the removed file held", || stored() <= alone);
 
     // A wrong piece in a file of the dataset is judged from the disk.
     let open = OpenOptions::new().write(true).open(mount.join("node_0/process_0")).unwrap();

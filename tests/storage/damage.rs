@@ -203,3 +203,51 @@ fn a_large_file_shared_by_threads_is_judged_as_by_one() {
         assert_eq!(many.1["problems"], one.1["problems"], "{threads} threads");
     }
 }
+
+/// What an earlier run with another seed has left, in the same place and in others.
+#[test]
+fn content_of_another_seed_is_stale_of_that_seed() {
+    let old = |file: u32, offset: u64, length: usize| {
+        let mut bytes = vec![0; length];
+        let file = Coordinates { file, ..Coordinates::default() };
+        Content::new("41").fill(file, offset, &mut bytes);
+        bytes
+    };
+    let directory = tempfile::tempdir().unwrap();
+    write(DATASET, &[], directory.path());
+    let path = directory.path().join(VICTIM);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8192..600_000].copy_from_slice(&old(1, 8192, 591_808));
+    bytes[650_000..655_000].copy_from_slice(&old(2, 77, 5000));
+    bytes[4000..4100].fill(b'x');
+    bytes.extend(old(1, SIZE as u64, 3000));
+    fs::write(&path, bytes).unwrap();
+    for threads in ["1", "3"] {
+        let more = ["--also-seed", "7", "--also-seed", "41", "--threads", threads];
+        let problem = one_problem(directory.path(), &more);
+        assert_eq!(problem["bytes"]["wrong"], 591_808 + 5000 + 100);
+        assert_eq!(problem["bytes"]["extra"], 3000);
+        let found: Vec<Value> = problem["ranges"].as_array().unwrap().clone();
+        let shown = |range: &Value| {
+            let source = &range["source"];
+            json!([
+                range["offset"],
+                range["length"],
+                range["class"],
+                source["seed"],
+                source["offset"]
+            ])
+        };
+        let found: Vec<Value> = found.iter().map(shown).collect();
+        assert_eq!(found[0], json!([4000, 100, "foreign", null, null]));
+        assert_eq!(found[1], json!([8192, 591_808, "stale", "41", 8192]));
+        assert_eq!(found[2], json!([650_000, 5000, "stale", "41", 77]));
+        assert_eq!(found[3], json!([SIZE, 3000, "stale", "41", SIZE]));
+    }
+    let problem = one_problem(directory.path(), &["--also-seed", "40"]);
+    assert!(problem["ranges"][1]["class"] == "foreign", "{problem:#}");
+    let many = ["--also-seed=1"; 9];
+    let refused = crate::common::storage::run("verify", DATASET, &many, directory.path());
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("8 at the most"), "{}", refused.stderr);
+}

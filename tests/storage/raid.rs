@@ -129,3 +129,125 @@ fn arrays_that_cannot_be_are_refused() {
     }
     assert!(fs::read_dir(directory.path()).unwrap().next().is_none(), "nothing was made");
 }
+
+/// One member lost and one damaged, with three and with four: made whole, and nothing else touched.
+#[test]
+fn repair_makes_members_in_directories_whole() {
+    for count in [3, 4] {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = members(directory.path(), count);
+        let raid = format!("--raid 5 --chunk 16K {DATASET}");
+        assert_eq!(run(&format!("write -q {raid}"), &paths).code, Some(0));
+        let file =
+            |member: usize, file: u32| paths[member].join(format!("node_0/process_0/file_{file}"));
+        let all = || (0..count).flat_map(|member| [0, 1].map(|it| fs::read(file(member, it)).ok()));
+        let right: Vec<_> = all().collect();
+        fs::remove_dir_all(&paths[0]).unwrap();
+        let mut bytes = fs::read(file(1, 1)).unwrap();
+        bytes[20000..20100].fill(0);
+        bytes.extend([7; 99]);
+        fs::write(file(1, 1), bytes).unwrap();
+        fs::write(paths[2].join("notes"), "somebody's own").unwrap();
+        let untouched = fs::metadata(file(2, 0)).unwrap().modified().unwrap();
+
+        let gone = run(&format!("repair -q {raid}"), &paths);
+        assert_eq!(gone.code, Some(2));
+        assert!(gone.stderr.contains("expected an empty directory"), "{}", gone.stderr);
+        fs::create_dir(&paths[0]).unwrap();
+        let dry = run(&format!("repair -q --json --dry-run {raid}"), &paths);
+        assert_eq!((dry.code, &document(&dry)["repair"]["dry_run"]), (Some(1), &true.into()));
+        assert!(file(0, 0).symlink_metadata().is_err());
+        let raid_43 = raid.replace("--seed 42", "--seed 43");
+        let other = run(&format!("repair -q {raid_43}"), &paths);
+        assert_eq!(other.code, Some(2));
+        assert!(other.stderr.contains("--force"), "{}", other.stderr);
+
+        let done = run(&format!("repair -q --json {raid}"), &paths);
+        let found = document(&done);
+        assert_eq!(done.code, Some(0), "{found:#}");
+        assert_eq!(found["repair"]["members_made"], 2);
+        assert_eq!(found["members"][1]["wrong_bytes"], 100);
+        assert_eq!(found["members"][1]["extra_bytes"], 99);
+        assert!(all().collect::<Vec<_>>() == right);
+        assert_eq!(fs::metadata(file(2, 0)).unwrap().modified().unwrap(), untouched);
+        assert_eq!(fs::read(paths[2].join("notes")).unwrap(), b"somebody's own");
+        let words = run(&format!("repair {raid}"), &paths);
+        assert!(words.stdout.contains("all is right now"), "{}", words.stdout);
+    }
+}
+
+/// What has several names is not written to, nor what is reached by a link.
+#[test]
+fn repair_of_members_writes_through_no_other_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = members(directory.path(), 3);
+    let raid = format!("--raid 5 --chunk 16K {DATASET}");
+    assert_eq!(run(&format!("write -q {raid}"), &paths).code, Some(0));
+    let elsewhere = directory.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    let [linked, named] = [0, 1].map(|it| paths[1].join(format!("node_0/process_0/file_{it}")));
+    fs::remove_file(&linked).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &linked).unwrap();
+    fs::remove_file(&named).unwrap();
+    fs::hard_link(&elsewhere, &named).unwrap();
+    let done = run(&format!("repair -q --json {raid}"), &paths);
+    let found = document(&done);
+    assert_eq!((done.code, &found["failures_total"]), (Some(3), &2.into()), "{found:#}");
+    assert!(done.stderr.contains("2 names (hard links)"), "{}", done.stderr);
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+}
+
+/// Members on devices: written at once, judged, exchanged, and made whole.
+#[test]
+fn members_on_devices_are_written_judged_and_repaired() {
+    let directory = tempfile::tempdir().unwrap();
+    let disks = members(directory.path(), 3);
+    let on = |disks: &[PathBuf]| -> String {
+        let all: Vec<_> = disks.iter().map(|disk| format!("--device {}", disk.display())).collect();
+        all.join(" ")
+    };
+    let dataset = "--raid 5 --chunk 16K --seed 42 -n 7 -s 1..300001";
+    let writing = format!("write -q {dataset} {}", on(&disks));
+    let wrote = run(&writing, &[]);
+    assert_eq!(wrote.code, Some(0), "{}", wrote.stderr);
+    let again = run(&writing, &[]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("--yes-destroy"), "{}", again.stderr);
+    assert_eq!(run(&format!("{writing} --yes-destroy"), &[]).code, Some(0));
+    let right: Vec<_> = disks.iter().map(|disk| fs::read(disk).unwrap()).collect();
+    let verifying = format!("verify -q --json {dataset} {}", on(&disks));
+    let good = run(&verifying, &[]);
+    assert_eq!((good.code, &document(&good)["verdict"]), (Some(0), &"verified".into()));
+    let parity: Vec<u8> = right[0].iter().zip(&right[1]).map(|(one, two)| one ^ two).collect();
+    assert!(parity[..] == right[2][..parity.len()], "each is the parity of the others");
+
+    // Two members exchanged, and one torn.
+    fs::write(&disks[0], &right[1]).unwrap();
+    fs::write(&disks[1], &right[0]).unwrap();
+    let mut torn = right[2].clone();
+    torn[40_000..50_000].fill(0);
+    torn.truncate(torn.len() - 5000);
+    fs::write(&disks[2], torn).unwrap();
+    let bad = run(&verifying, &[]);
+    let found = document(&bad);
+    assert_eq!(bad.code, Some(1));
+    assert_eq!(found["members"][0]["is_really"], 1, "{found:#}");
+    // One of them by itself, and then all.
+    let one = format!("{dataset} --members 3 --member 2 --device {}", disks[2].display());
+    let done = run(&format!("repair -q --json {one}"), &[]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(fs::read(&disks[2]).unwrap() == right[2]);
+    let done = run(&format!("repair -q --fsync {dataset} {}", on(&disks)), &[]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    for (disk, right) in disks.iter().zip(&right) {
+        // What is behind the end of a member is nobody's, on a device as in a file.
+        assert!(fs::read(disk).unwrap()[..right.len()] == *right);
+    }
+    let twice = [disks[0].clone(), disks[1].clone(), disks[0].clone()];
+    let twice = run(&format!("write -q --yes-destroy {dataset} {}", on(&twice)), &[]);
+    assert_eq!(twice.code, Some(2));
+    assert!(twice.stderr.contains("is the same as"), "{}", twice.stderr);
+    let several = run(&format!("write -q --seed 42 {}", on(&disks)), &[]);
+    assert_eq!(several.code, Some(2));
+    assert!(several.stderr.contains("expected --raid"), "{}", several.stderr);
+}

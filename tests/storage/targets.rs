@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::common::storage::{Run, assert_schema, seedfs};
 use crate::full::with_mounts;
+use crate::repair::checked;
 
 const DATASET: &str = "--seed 42 -n 40 -s 100001";
 
@@ -89,6 +90,89 @@ fn one_gone_of_four_with_two_copies_is_verified_from_the_rest_and_made_again() {
     // One directory alone is a target, too, and says what it lacks.
     let (code, document) = verified(DATASET, &four[2..3]);
     assert_eq!((code, &document["files"]["untouched"]), (Some(1), &20.into()), "{document:#}");
+}
+
+/// Damage on three targets and the loss of the fourth, repaired at once from no copy at all.
+#[test]
+fn repair_makes_all_targets_whole_and_fills_a_new_one() {
+    for copies in ["1", "2"] {
+        let place = tempfile::tempdir().unwrap();
+        let four = directories(place.path());
+        assert_eq!(run_on("write", DATASET, &["--copies", copies, "-q"], &four).code, Some(0));
+        let files = |target: usize| {
+            let all = four[target].join("node_0/process_0");
+            let mut files: Vec<_> =
+                fs::read_dir(all).unwrap().map(|it| it.unwrap().path()).collect();
+            files.sort();
+            files
+        };
+        let on_each = files(2).len() as u64;
+        fs::write(&files(0)[3], "short").unwrap();
+        fs::remove_file(&files(1)[0]).unwrap();
+        fs::write(four[1].join("notes"), "somebody's own").unwrap();
+        fs::remove_dir_all(&four[2]).unwrap();
+        let more = ["--json", "-q"];
+        let three: Vec<PathBuf> = [0, 1, 3].map(|at| four[at].clone()).to_vec();
+        let refused = run_on("repair", DATASET, &more, &three);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("target 2, which was"), "{}", refused.stderr);
+        // An empty directory takes its place, whatever it is called.
+        let new = place.path().join("new");
+        fs::create_dir(&new).unwrap();
+        let mut all = three.clone();
+        all.push(new.clone());
+        let dry = [&more[..], &["--dry-run"]].concat();
+        let (code, announced) = checked(run_on("repair", DATASET, &dry, &all));
+        assert_eq!(code, Some(1), "{announced:#}");
+        assert_eq!(fs::read_dir(&new).unwrap().count(), 0, "a dry run makes nothing");
+        let (code, done) = checked(run_on("repair", DATASET, &more, &all));
+        assert_eq!(code, Some(0), "{done:#}");
+        assert_eq!(done["totals"], announced["totals"]);
+        assert_eq!(done["totals"]["files_made"], on_each + 1);
+        assert_eq!(done["totals"]["files_repaired"], on_each + 2);
+        assert_eq!(done["targets"].as_array().unwrap().len(), 4);
+        let first = &done["repairs"][0];
+        assert_eq!(first["target"], four[0].display().to_string().as_str());
+        assert_eq!(first["verdict"], "mismatch");
+        let (code, document) = verified(DATASET, &all);
+        assert_eq!(code, Some(1), "the notes are still there");
+        assert_eq!(document["files"]["verified"], on_each * 4, "{document:#}");
+        assert_eq!(document["unexpected_total"], 1);
+        let (code, again) = checked(run_on("repair", DATASET, &more, &all));
+        assert_eq!((code, &again["repairs_total"]), (Some(0), &0.into()));
+        // Content of another seed under this spread is not written over unasked.
+        fs::copy(four[0].join(".seedfs/spread.json"), place.path().join("kept")).unwrap();
+        let other = run_on("repair", "--seed 43 -n 40 -s 100001", &more, &all);
+        assert_eq!(other.code, Some(2));
+        assert!(other.stderr.contains("another dataset"), "{}", other.stderr);
+        let report = place.path().join("kept").display().to_string();
+        let from = run_on("repair", DATASET, &["--from", &report], &all);
+        assert_eq!(from.code, Some(2));
+        assert!(from.stderr.contains("--from with several targets"), "{}", from.stderr);
+    }
+}
+
+/// A target that fails in the middle of a repair is named, and the others are repaired.
+#[test]
+fn a_target_that_cannot_be_written_is_named_by_repair() {
+    let place = tempfile::tempdir().unwrap();
+    let four = directories(place.path());
+    assert_eq!(run_on("write", DATASET, &["-q"], &four).code, Some(0));
+    let files = |target: usize| {
+        let all = four[target].join("node_0/process_0");
+        fs::read_dir(all).unwrap().map(|it| it.unwrap().path()).min().unwrap()
+    };
+    let (hurt, stuck) = (files(0), files(3));
+    fs::write(&hurt, "short").unwrap();
+    fs::remove_file(&stuck).unwrap();
+    fs::create_dir(&stuck).unwrap();
+    let (code, done) = checked(run_on("repair", DATASET, &["--json", "-q"], &four));
+    assert_eq!(code, Some(3), "{done:#}");
+    assert_eq!(done["totals"]["files_repaired"], 1);
+    assert_eq!(done["failures_total"], 1);
+    assert_eq!(done["failures"][0]["target"], four[3].display().to_string().as_str());
+    let said = run_on("repair", DATASET, &[], &four);
+    assert!(said.stderr.contains(&stuck.display().to_string()), "{}", said.stderr);
 }
 
 #[test]

@@ -33,12 +33,13 @@ JOURNAL_BYTES = 64 << 20
 LEFT_BYTES = 64 << 20
 MAKE = {"ext4": "/usr/sbin/mkfs.ext4", "xfs": "/usr/sbin/mkfs.xfs"}
 FORCE = {"ext4": "-F", "xfs": "-f"}
-# The rhythms that a run can have.
+# The rhythms that a run can have. Past the page cache nothing makes few large writes of many.
 RHYTHMS = [
     "--sync-every 1M --direct-io --block-size 64K",
-    "--sync-at-end",
+    "--sync-at-end --direct-io --block-size 16K",
     "--sync-every 256K",
-    "--fsync",
+    "--fsync --direct-io --block-size 16K",
+    "--sync-at-end",
 ]
 FILES = 12
 DATASET = f"--seed 15 -n {FILES} -s 64K..1500K"

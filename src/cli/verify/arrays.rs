@@ -25,7 +25,7 @@ pub(super) fn run(
     arguments.reports.refuse_with("--raid")?;
     arguments.queue.refuse_with("--raid")?;
     let Outputs { report, .. } = Outputs::new(arguments)?;
-    let seeds = arguments.member.seeds();
+    let seeds = &arguments.also_seed[..];
     let content_under = |seed: &String| {
         let other = arguments.dataset.under_seed(seed);
         let (dataset, _) = arguments.part.resolve(&other, None, true)?;

@@ -1,7 +1,6 @@
 //! `seedfs verify DIR1 DIR2 ...`
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::{Outputs, VerifyArguments, describe, exit_code, expected_work, print};
@@ -12,8 +11,8 @@ use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
 use crate::report::{RunCommand, Surroundings, WrittenBefore};
 use crate::storage::{
-    EarlierReport, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates, Targets,
-    VerifyOptions, VerifyWatch, verify_targets,
+    EarlierReport, EarlierSeeds, OpenTarget, ResumeState, Root, Share, TargetFiles, TargetStates,
+    Targets, VerifyOptions, VerifyWatch, verify_targets,
 };
 
 /// Verifies the files of a node, or of all, in several directories.
@@ -21,7 +20,7 @@ pub(super) fn run(
     arguments: &VerifyArguments,
     of: (&Dataset, Option<u16>),
     (roots, written): (Vec<Root>, Option<WrittenBefore>),
-    options: VerifyOptions,
+    (options, earlier): (VerifyOptions, &EarlierSeeds),
 ) -> Result<ExitCode, Failure> {
     let targets = Targets::open(roots, of.0).map_err(|error| Failure::usage(error.to_string()))?;
     let files = TargetFiles::new(&targets, of);
@@ -30,10 +29,11 @@ pub(super) fn run(
         .begin(&options)
         .map_err(|error| Failure::system(format!("cannot look at the directories: {error}")))?;
     let start = match &outputs.state {
-        None => Ok(new),
-        Some((_, output)) => files.load(output, new),
+        None => new,
+        Some((_, output)) => {
+            files.load(output, new).map_err(|error| outputs.refuse_state(&error))?
+        }
     };
-    let start = start.map_err(|error| outputs.refuse_state(&error))?;
     let interruption = Interruption::new()?;
     let work = (files.file_count(), files.total_bytes(options.threads));
     let progress = expected_work(work, options.sample, start.reached());
@@ -56,7 +56,8 @@ pub(super) fn run(
     };
     let reports = arguments.reports.begin(reported, &roots, arguments.progress.quiet)?;
     let states = arguments.progress.show("", &progress, &|| reports.update(), || {
-        let watch = VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save };
+        let watch =
+            VerifyWatch { progress: &progress, stop: interruption.stop(), save: &save, earlier };
         verify_targets(&files, options, start, watch)
     });
     let states = states.map_err(|error| {
@@ -74,19 +75,17 @@ pub(super) fn run(
     let surroundings = Surroundings { written, ..known };
     let verification = states.verification();
     let json = verification.document(&surroundings);
-    let text = || {
-        let mut text = describe(&verification, &surroundings);
-        describe_each(&mut text, &surroundings);
-        text
-    };
-    print(arguments, &outputs, json, text)?;
+    print(arguments, &outputs, json, || {
+        describe(&verification, &surroundings) + &describe_each(&surroundings)
+    })?;
     name_failures(&failures);
     let (reached, ended) = ((states.reached(), files.file_count()), (failures.total, interrupted));
     Ok(exit_code(arguments, reached, ended, surroundings.verdict))
 }
 
 /// A line for each target. Writing to a string does not fail.
-fn describe_each(text: &mut String, surroundings: &Surroundings<'_>) {
+fn describe_each(surroundings: &Surroundings<'_>) -> String {
+    let mut text = String::new();
     for target in &surroundings.targets {
         let (number, directory) = (target.target, plain(&target.directory));
         let files = target.files;
@@ -118,4 +117,5 @@ fn describe_each(text: &mut String, surroundings: &Surroundings<'_>) {
             target.failures_total,
         );
     }
+    text
 }

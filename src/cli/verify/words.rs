@@ -91,6 +91,9 @@ fn describe_problem(text: &mut String, problem: &serde_json::Value) {
             count(&range["length"]),
             word(&range["class"]),
         );
+        if let Some(at) = range["device_offset"].as_u64() {
+            let _ = write!(text, ", at device offset {at}");
+        }
         if let Ok(source) = serde_json::from_value::<SourceView>(range["source"].clone()) {
             let _ = write!(text, ", from {source}");
         }

@@ -130,6 +130,16 @@ impl<'a, F: Faults> RaidMembers<'a, F> {
         }
     }
 
+    /// The directories, where the members are in some and all of them are there.
+    pub(super) fn all_directories(&self) -> Option<Vec<&'a Root<F>>> {
+        let Self::Directories(slots) = self else { return None };
+        let there = |slot: &MemberSlot<&'a Root<F>>| match slot {
+            MemberSlot::There(root) => Some(*root),
+            MemberSlot::NotAsked | MemberSlot::Missing => None,
+        };
+        slots.iter().map(there).collect()
+    }
+
     /// Whether a member is to be judged.
     pub(super) fn is_asked(&self, member: usize) -> bool {
         match self {
@@ -185,8 +195,10 @@ impl<'a, F: Faults> RaidMembers<'a, F> {
         // A device is named by its user, who may name it by a link.
         let links = if is_device { Links::Follow } else { Links::Refuse };
         let opened = if to_mend {
-            // What is read back is what the page cache has: so both go through it.
-            root.disk.open(&root.directory, &path, Access::ReadWrite, links)
+            // What is read back is what the page cache has: so both go through it. Nobody else has
+            // a device that is written to.
+            let access = if is_device { Access::ReadWriteAlone } else { Access::ReadWrite };
+            root.disk.open(&root.directory, &path, access, links)
         } else {
             open_to_read(&root.disk, &root.directory, &path, (transfer, links))
         };
@@ -206,6 +218,13 @@ impl<'a, F: Faults> RaidMembers<'a, F> {
                 return Err(io::Error::new(ErrorKind::InvalidInput, error));
             }
         };
+        if to_mend && !is_device && stat.links > 1 {
+            let names = stat.links;
+            let error = format!(
+                "it has {names} names (hard links), and all would change; it was not touched"
+            );
+            return Err(io::Error::new(ErrorKind::PermissionDenied, error));
+        }
         let open = OpenMember { file, data_offset: self.data_offset() };
         Ok(Some(FoundMember { open, length }))
     }

@@ -13,14 +13,16 @@ const PIECE_BYTES: usize = 16 << 10;
 /// It is as long as the array's image says what it has. Parity of which a part is not said, in the
 /// last stripe of an array that holds more than the image, is behind its end.
 #[derive(Debug)]
-pub(crate) struct RaidMember<'a, I: ?Sized> {
+pub struct RaidMember<'a, I: ?Sized> {
     array: &'a I,
     geometry: Geometry,
     member: u32,
 }
 
 impl<'a, I: Image + ?Sized> RaidMember<'a, I> {
-    pub(crate) fn new(array: &'a I, geometry: Geometry, member: u32) -> Self {
+    /// A member by its number.
+    #[must_use]
+    pub fn new(array: &'a I, geometry: Geometry, member: u32) -> Self {
         Self { array, geometry, member }
     }
 

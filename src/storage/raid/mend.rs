@@ -12,7 +12,7 @@ use super::window::{Kept, OpenMember, Windows};
 use super::write::{PresentMember, RaidWriteOptions, raid_write_members};
 use crate::disk::{Disk, Durability, Faults};
 use crate::storage::image::Image;
-use crate::storage::{FileFailure, Findings, Progress, Root, Share, StopFlag};
+use crate::storage::{FileFailure, Findings, Progress, Share, StopFlag};
 
 /// What a repair has done.
 #[derive(Debug)]
@@ -33,10 +33,12 @@ impl RaidRepair {
     }
 }
 
-/// Makes the members of all files of a share whole, until all are done or a stop: first those that
-/// are not there, then what is wrong with the others. Everything that is written is read back.
+/// Makes the members of arrays whole, until all are done or a stop: first those of files that are
+/// not there, then what is wrong with the others. Everything that is written is read back.
+///
+/// Of a directory that is not there nothing is made.
 pub fn raid_repair<F: Faults>(
-    roots: &[Root<F>],
+    members: &RaidMembers<'_, F>,
     share: Share<'_>,
     (options, durability): (RaidOptions<'_>, Durability),
     progress: &Progress,
@@ -50,11 +52,12 @@ pub fn raid_repair<F: Faults>(
         present: PresentMember::Kept,
         durability,
     };
-    let (made, mut failures) = raid_write_members(roots, share, writing, progress, stop);
-    let slots = roots.iter().map(super::MemberSlot::There).collect();
-    let members = RaidMembers::Directories(slots);
+    let (made, mut failures) = match members.all_directories() {
+        Some(roots) => raid_write_members(&roots, share, writing, progress, stop),
+        None => (0, Findings::default()),
+    };
     let options = RaidOptions { purpose: RaidPurpose::Mend(durability), ..options };
-    let found = raid_verify(&members, share, options, progress, stop);
+    let found = raid_verify(members, share, options, progress, stop);
     failures.append(&found.failures);
     RaidRepair { found, made, failures }
 }

@@ -12,6 +12,7 @@
 mod arrays;
 mod earlier;
 mod findings;
+mod foreign;
 mod judge;
 mod member;
 mod mend;
@@ -26,7 +27,9 @@ mod write;
 
 pub use arrays::{MemberSlot, RaidMembers};
 pub use findings::RaidFindings;
+pub use foreign::arrays_of_others;
+pub use member::RaidMember;
 pub use mend::{RaidRepair, raid_repair};
-pub use report::{RaidReport, RaidSurroundings};
+pub use report::{RaidMended, RaidReport, RaidSurroundings};
 pub use verify::{RaidOptions, RaidPurpose, raid_verify};
 pub use write::{PresentMember, RaidWriteOptions, raid_member_bytes, raid_write};

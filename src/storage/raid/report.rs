@@ -52,6 +52,19 @@ pub struct RaidReport {
     failures_total: u64,
     seconds: f64,
     bytes_read: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<RaidMended>,
+}
+
+/// What a repair says beside what it has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RaidMended {
+    /// Whether nothing was written.
+    #[serde(rename = "dry_run")]
+    pub is_dry: bool,
+    /// How many members of files were made that were not there.
+    #[serde(rename = "members_made")]
+    pub made: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -173,7 +186,14 @@ impl RaidReport {
             failures_total: found.failures.total,
             seconds: of.seconds,
             bytes_read: of.bytes_read,
+            repair: None,
         }
+    }
+
+    /// The same, of a repair: the findings are what was wrong before it.
+    #[must_use]
+    pub fn with_repair(self, mended: RaidMended) -> Self {
+        Self { repair: Some(mended), ..self }
     }
 
     /// As JSON, with a newline at its end.

@@ -101,7 +101,7 @@ impl Bench {
     fn repair(&self) -> RaidRepair {
         let (progress, stop) = (Progress::new(1, 1), StopFlag::default());
         let options = (self.reading(), Durability::Synced);
-        raid_repair(&self.roots, self.share(), options, &progress, &stop)
+        raid_repair(&RaidMembers::Directories(self.all()), self.share(), options, &progress, &stop)
     }
 
     /// What is found of a member of the first file, all members read together.

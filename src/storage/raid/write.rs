@@ -13,13 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::member::{FileImage, RaidMember};
 use crate::content::Content;
 use crate::dataset::Inode;
-use crate::disk::{
-    ALIGNMENT, AlignedBuffer, Disk, Durability, Faults, FileType, Links, OpenDirectory, Taken,
-};
+use crate::disk::{AlignedBuffer, Durability, Faults, FileType, Links, OpenDirectory, Taken};
 use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::report::Phase;
-use crate::storage::block_file::{NewFile, say};
+use crate::storage::block_file::NewFile;
+use crate::storage::blocks::write_block;
 use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::image::Image;
 use crate::storage::target::{Parents, split};
@@ -63,12 +62,13 @@ pub fn raid_write<F: Faults>(
     progress: &Progress,
     stop: &StopFlag,
 ) -> Findings<FileFailure> {
-    raid_write_members(roots, share, options, progress, stop).1
+    let roots: Vec<&Root<F>> = roots.iter().collect();
+    raid_write_members(&roots, share, options, progress, stop).1
 }
 
 /// The same; says also how many members of files were made.
 pub(super) fn raid_write_members<F: Faults>(
-    roots: &[Root<F>],
+    roots: &[&Root<F>],
     share: Share<'_>,
     options: RaidWriteOptions,
     progress: &Progress,
@@ -77,9 +77,11 @@ pub(super) fn raid_write_members<F: Faults>(
     progress.set_phase(Phase::Writing);
     let content = Content::of(share.dataset());
     let failures = FailureLog::default();
-    let parents = |root| (root, Parents::new(root, options.durability, share.node()));
     let writer = MemberWriter {
-        members: roots.iter().map(parents).collect(),
+        members: roots
+            .iter()
+            .map(|root| (*root, Parents::new(root, options.durability, share.node())))
+            .collect(),
         share,
         options,
         content: &content,
@@ -286,29 +288,6 @@ impl<'a, F: Faults> MemberWriter<'a, F> {
         self.progress.failure(&path, error);
         self.failures.add(FileFailure { path, target: None, error: error.to_string() });
     }
-}
-
-/// Writes a block. Its whole units of alignment go past the page cache where that was asked for;
-/// only the tail of a file has a rest.
-fn write_block<F: Faults>(
-    disk: &Disk<F>,
-    new: &NewFile,
-    offset: u64,
-    block: &[u8],
-) -> io::Result<()> {
-    let mut done = 0;
-    if let Some(direct) = &new.direct {
-        let aligned = block.len() - block.len() % ALIGNMENT;
-        // A short count may end between two units: then the cache takes the rest.
-        while done < aligned && done.is_multiple_of(ALIGNMENT) {
-            match disk.write_at(direct, &block[done..aligned], offset + done as u64) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => done += count,
-                Err(error) => return Err(say(Transfer::Direct, error)),
-            }
-        }
-    }
-    disk.write_all_at(&new.file, &block[done..], offset + done as u64)
 }
 
 fn already_there() -> io::Error {

@@ -127,14 +127,23 @@ impl<F: Faults> Targets<F> {
             targets.check_wanted(wanted)?;
             targets
         };
-        if let Some((number, target)) =
-            targets.all.iter().enumerate().find(|(_, target)| target.root.is_none())
-        {
-            let expected = "expected all, or an empty directory in its place";
-            let directory = target.directory.clone();
-            return Err(TargetsError::Missing { number, directory, expected });
-        }
+        targets.check_all_named()?;
         Ok(targets)
+    }
+
+    /// Refuses where a target is not among the directories.
+    ///
+    /// # Errors
+    ///
+    /// That, with the first of them.
+    pub fn check_all_named(&self) -> Result<(), TargetsError> {
+        let is_missing = |(_, target): &(usize, &OpenTarget<F>)| target.root.is_none();
+        let Some((number, target)) = self.all.iter().enumerate().find(is_missing) else {
+            return Ok(());
+        };
+        let expected = "expected all, or an empty directory in its place";
+        let directory = target.directory.clone();
+        Err(TargetsError::Missing { number, directory, expected })
     }
 
     /// The targets to read, as many of them as were named.

@@ -12,8 +12,8 @@ use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Durability, Failing, Fault, Faults, SystemCall};
 use crate::numa::Placement;
 use crate::storage::{
-    Existing, FileFailure, Findings, Patience, Progress, Requests, Root, Sample, Share, StopFlag,
-    Transfer, VerifyOptions, VerifyWatch, WriteOptions,
+    EarlierSeeds, Existing, FileFailure, Findings, Patience, Progress, Requests, Root, Sample,
+    Share, StopFlag, Transfer, VerifyOptions, VerifyWatch, WriteOptions,
 };
 use crate::verdict::Verdict;
 
@@ -136,7 +136,12 @@ fn verify(paths: &[PathBuf]) -> Result<(Verdict, serde_json::Value), TargetsErro
     };
     let progress = Progress::new(0, 0);
     let stop = StopFlag::default();
-    let watch = VerifyWatch { progress: &progress, stop: &stop, save: &|_| {} };
+    let watch = VerifyWatch {
+        progress: &progress,
+        stop: &stop,
+        save: &|_| {},
+        earlier: &EarlierSeeds::NONE,
+    };
     let states = verify_targets(&files, options, files.begin(&options).unwrap(), watch).unwrap();
     let surroundings = files.surroundings(&states, &options, progress.snapshot());
     let document = serde_json::from_slice(&states.verification().document(&surroundings)).unwrap();

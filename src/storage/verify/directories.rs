@@ -28,7 +28,7 @@ pub(in crate::storage) fn verify_parts<F: Faults>(
     parts: &[VerifiedPart<'_, F>],
     options: VerifyOptions,
     mut states: Vec<ResumeState>,
-    VerifyWatch { progress, stop, save }: VerifyWatch<'_>,
+    VerifyWatch { progress, stop, save, earlier }: VerifyWatch<'_>,
 ) -> Result<Vec<ResumeState>, ResumeStateError> {
     let Some(content) = parts.first().map(|part| Content::of(part.share.dataset())) else {
         return Ok(states);
@@ -45,7 +45,7 @@ pub(in crate::storage) fn verify_parts<F: Faults>(
     let shares: Vec<Share<'_>> = parts.iter().map(|part| part.share).collect();
     *progress.judged.lock() = Some(JudgedSoFar::new(&shares, &states));
     let errors = AtomicU64::new(states.iter().map(ResumeState::errors).sum());
-    let run = VerifyRun { options, content: &content, errors: &errors, progress, stop };
+    let run = VerifyRun { options, content: &content, earlier, errors: &errors, progress, stop };
     let verifier = |at: usize, state, files| {
         let start = if let FilesToJudge::From(first) = files { first } else { 0 };
         let results = InOrder::new(start, AHEAD_MAX, state);

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::{Reading, Verifier, VerifyOptions};
 use crate::disk::{Disk, Faults};
-use crate::overlay::{ExtentMap, Recogniser};
+use crate::overlay::Recogniser;
 use crate::storage::crew::PART_BYTES;
-use crate::storage::file_judge::recognise_block;
+use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::pipeline::Pipeline;
 
 /// What a thread reads with, and what it knows of the part whose blocks are coming.
@@ -18,7 +18,7 @@ pub(super) struct Reader<F: Faults> {
 
 #[derive(Default)]
 struct PartSoFar {
-    extents: ExtentMap,
+    found: FoundInPart,
     /// The file ended, or could not be read: what comes after that does not count.
     ended: bool,
 }
@@ -81,7 +81,11 @@ impl<'a, F: Faults> Verifier<'a, F> {
                     let known = self.part.share.dataset();
                     let recogniser = Recogniser { content: self.run.content, known };
                     let block = (range.start, block);
-                    recognise_block(&recogniser, reading.expectation, &mut so_far.extents, block);
+                    let FoundInPart { extents, earlier } = &mut so_far.found;
+                    if !recognise_block(&recogniser, reading.expectation, extents, block) {
+                        let known = self.run.earlier;
+                        known.take_out(reading.expectation, block, extents, earlier);
+                    }
                     self.part.counting.bytes(block.1.len() as u64);
                 }
                 // It became shorter while it was read.
@@ -102,10 +106,10 @@ impl<'a, F: Faults> Verifier<'a, F> {
 
     /// Brings the part that ends somewhere to the file's judge.
     fn bring(&self, reading: &Reading<'a>, so_far: &mut PartSoFar, end: u64) {
-        let PartSoFar { extents, .. } = std::mem::take(so_far);
+        let PartSoFar { found, .. } = std::mem::take(so_far);
         let number = (end - 1) / PART_BYTES;
         reading
             .judging
-            .bring(number, extents, self.run.stop, |judge, _, extents| judge.add(&extents));
+            .bring(number, found, self.run.stop, |judge, _, found| judge.add_found(found));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BelongsView, MemberRangeView, MemberView, RaidReport, TornView};
+use super::{BelongsView, MemberRangeView, MemberView, RaidMended, RaidReport, TornView};
 use crate::dataset::format_size;
 
 /// How many ranges are shown to people.
@@ -12,7 +12,7 @@ impl fmt::Display for RaidReport {
     /// The result for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.members.len();
-        writeln!(f, "RAID {} of {count} members: {}", self.level, self.verdict)?;
+        writeln!(f, "RAID {} of {count} members: {}", self.level, self.outcome())?;
         if !self.complete {
             writeln!(f, "  not all was read")?;
         }
@@ -34,6 +34,24 @@ impl fmt::Display for RaidReport {
             writeln!(f, "  and {more} more; --json or --report FILE lists them")?;
         }
         Ok(())
+    }
+}
+
+impl RaidReport {
+    /// The verdict, and what became of what is wrong.
+    fn outcome(&self) -> String {
+        let verdict = self.verdict;
+        match self.repair {
+            None => verdict.to_owned(),
+            Some(RaidMended { is_dry: true, .. }) => format!("{verdict}, nothing was written"),
+            Some(RaidMended { made, .. }) if self.failures_total > 0 => {
+                let failed = self.failures_total;
+                format!("was {verdict}; {made} members of files made, {failed} failures are left")
+            }
+            Some(RaidMended { made, .. }) => {
+                format!("was {verdict}; {made} members of files made, and all is right now")
+            }
+        }
     }
 }
 
