@@ -184,6 +184,7 @@ fn what_does_not_go_together_is_refused_before_anything_is_made() {
         (&["--passes", "2", "--retry", "1"], "cannot be used with"),
         (&["--raid", "0", "--journal", journal_text, other], "cannot be used with"),
         (&["--raid", "0", "--then-verify", other], "cannot be used with"),
+        (&["--device", other, "--sync-at-end"], "cannot be used with"),
         (&["--json"], "--then-verify"),
     ] {
         let refused = run("write", DATASET, options, &files);
