@@ -1,12 +1,23 @@
 //! The targets and threads of a run, as lines for people.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use super::plain;
+use super::progress::ProgressArguments;
 use crate::report::{RunReport, TargetReport};
 
 /// How many threads are shown.
 const SHOWN_THREADS: usize = 16;
+
+/// Says on standard error how the targets of a run that has ended did, where progress is shown.
+pub(super) fn print_targets(progress: ProgressArguments, indent: &str, report: &RunReport) {
+    if !progress.quiet && !progress.json_progress {
+        let mut text = String::new();
+        describe_targets(&mut text, indent, report);
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
 
 /// A line for each target, and one for the threads; nothing of a run in one directory. Writing to a
 /// string does not fail.

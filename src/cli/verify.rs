@@ -93,7 +93,7 @@ pub(super) struct VerifyArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "like", "node_id", "sample", "resume", "stop_after", "direct_io", "queue_depth",
-            "block_size", "raid", "member", "device", "retry",
+            "block_size", "raid", "member", "device", "also_seed", "retry",
         ],
         help_heading = "Verifying"
     )]

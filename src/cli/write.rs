@@ -2,6 +2,7 @@
 
 mod devices;
 mod several;
+mod then_verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,11 +17,11 @@ use super::numa_args::NumaArguments;
 use super::progress::ProgressArguments;
 use super::queue_args::QueueArguments;
 use super::raid;
-use super::raid_args::{MemberArguments, RaidArguments};
+use super::raid_args::RaidArguments;
 use super::reporting::{ReportArguments, ReportedRun};
 use super::storage_args::{Interruption, PartArguments, TargetArguments, name_failures};
 use super::values::number;
-use super::verify::{self, Outputs, VerifyArguments};
+use super::verify::{self, Outputs};
 use super::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::{Dataset, format_size};
 use crate::disk::{Disk, Durability};
@@ -30,6 +31,7 @@ use crate::storage::{
     EarlierReport, Existing, Progress, ProgressSnapshot, Recording, Root, Share, TARGETS_MAX,
     Targets, Transfer, WriteOptions, existing_bytes, free_bytes, write_passes,
 };
+use then_verify::ThenVerifyArguments;
 
 /// Write the dataset's files into a real directory
 ///
@@ -105,18 +107,8 @@ pub(super) struct WriteArguments {
     #[command(flatten, next_help_heading = "Writing")]
     queue: QueueArguments,
 
-    /// Then have the kernel forget what it has cached of the files, and verify them: the result,
-    /// and the exit code, are those of 'verify'
-    #[arg(long, conflicts_with = "raid", help_heading = "Writing")]
-    then_verify: bool,
-
-    /// Print the whole result of --then-verify as JSON
-    #[arg(long, requires = "then_verify", help_heading = "Writing")]
-    json: bool,
-
-    /// Write the whole result of --then-verify as JSON to a file
-    #[arg(long, value_name = "FILE", requires = "then_verify", help_heading = "Writing")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    then: ThenVerifyArguments,
 
     #[command(flatten)]
     lasting: JournalArguments,
@@ -159,7 +151,7 @@ pub(super) fn run(arguments: &WriteArguments) -> Result<ExitCode, Failure> {
     }
     let directory = arguments.targets.first()?;
     let options = arguments.options()?;
-    let verification = arguments.then_verify.then(|| arguments.verification());
+    let verification = arguments.verification();
     if let Some(verification) = &verification {
         // What it could not write in the end is refused now.
         Outputs::new(verification)?;
@@ -253,32 +245,6 @@ impl WriteArguments {
             durability: self.lasting.rhythm()?.of_each_file(),
             patience: self.targets.patience(),
         })
-    }
-
-    /// What the same files are verified with.
-    fn verification(&self) -> VerifyArguments {
-        VerifyArguments {
-            targets: self.targets.clone(),
-            dataset: self.dataset.clone(),
-            like: None,
-            part: self.part.clone(),
-            json: self.json,
-            report: self.report.clone(),
-            direct_io: self.direct_io,
-            drop_cache: true,
-            sample: None,
-            resume: None,
-            after_crash: None,
-            stop_after: None,
-            queue: self.queue.clone(),
-            raid: self.raid.clone(),
-            member: MemberArguments::default(),
-            also_seed: Vec::new(),
-            device: Vec::new(),
-            numa: self.numa.clone(),
-            progress: self.progress,
-            reports: self.reports.clone(),
-        }
     }
 
     /// Whether files are spread over directories, if only over one by now.

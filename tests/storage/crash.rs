@@ -73,6 +73,18 @@ fn what_is_lost_of_a_run_that_was_synced_is_named() {
 }
 
 #[test]
+fn what_is_newer_than_the_journal_knows_is_right() {
+    let (_place, files, journal) = written(SYNCED);
+    let text = fs::read_to_string(&journal).unwrap();
+    let second_pass = text.find("{\"run\":{\"generation\":1").unwrap();
+    fs::write(&journal, &text[..second_pass]).unwrap();
+    let (code, document) = after_crash(&journal, &files);
+    assert_eq!((code, &document["verdict"]), (Some(0), &"kept".into()), "{document:#}");
+    assert_eq!(document["journal"]["generation"], 0);
+    assert_eq!(document["bytes"]["right"], (4 * 600) << 10);
+}
+
+#[test]
 fn what_was_never_synced_may_be_lost() {
     let (_place, files, journal) = written(&[]);
     fs::remove_file(file(&files, 0)).unwrap();
@@ -172,6 +184,7 @@ fn what_does_not_go_together_is_refused_before_anything_is_made() {
         (&["--passes", "2", "--retry", "1"], "cannot be used with"),
         (&["--raid", "0", "--journal", journal_text, other], "cannot be used with"),
         (&["--raid", "0", "--then-verify", other], "cannot be used with"),
+        (&["--device", other, "--sync-at-end"], "cannot be used with"),
         (&["--json"], "--then-verify"),
     ] {
         let refused = run("write", DATASET, options, &files);

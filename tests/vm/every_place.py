@@ -1,23 +1,24 @@
 """One short run that is recorded, and cut at every place: after each write and each flush of its
-disk, and after each of the disk that the journal is on.
+disk. The journal, on another disk, says all that it did just before the next one.
 
-At every place the cache is lost twice, whole and in part. What is left is an image of its own, and
-one machine mounts and judges them all.
+At every place the cache is lost twice, whole and in part. Whatever differs of what is left is an
+image of its own, and one machine mounts and judges them all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
 import tempfile
 import time
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Set
 
 import machine
 import power_cut
 import volatile_disk
-from volatile_disk import FLUSH, LIE, Event
+from volatile_disk import FLUSH, LIE, WRITE, Event
 
 # What mkfs.ext4 takes with the smallest journal.
 DISK_BYTES = 8 << 20
@@ -32,30 +33,25 @@ sync
 echo "journal begins"
 # What is recorded from here on is cut.
 sleep 1
-seedfs write {dataset} --journal /journal/file --no-publish -q /data/set
+seedfs write {dataset} --direct-io --journal /journal/file --no-publish -q /data/set
 echo "run is over"
+cat /journal/file
+echo "journal ends"
 sleep 1000
 """
 
 JUDGE = """
-mkdir -p /data /journal
-place=0
-while [ $place -lt {places} ]; do
-    losetup -o $((place * {bytes})) /dev/loop0 /dev/vda
-    losetup -o $((place * {bytes})) /dev/loop1 /dev/vdb
-    mount -t ext4 /dev/loop0 /data && mount -t ext4 /dev/loop1 /journal || exit 40
+mkdir -p /data
+for number in $(cat /numbers); do
+    losetup -o $((number * {bytes})) /dev/loop0 /dev/vda
+    mount -t ext4 /dev/loop0 /data || exit 40
     mkdir -p /data/set
-    code=nothing
-    if [ -e /journal/file ]; then
-        seedfs verify --after-crash /journal/file --json -q /data/set >/report 2>&1
-        code=$?
-    fi
-    echo "place $place: $code"
-    [ $code = nothing ] || [ $code = 0 ] || cat /report
-    umount /data /journal
+    seedfs verify --after-crash /journals/$number --json -q /data/set >/report 2>&1
+    code=$?
+    echo "image $number: $code"
+    [ $code = 0 ] || cat /report
+    umount /data
     losetup -d /dev/loop0
-    losetup -d /dev/loop1
-    place=$((place + 1))
 done
 """
 
@@ -64,10 +60,9 @@ class Judged(NamedTuple):
     """What became of a run that was cut at every place."""
 
     places: int
-    # Images, writes of all of them that were dropped or torn, and those without a journal yet.
+    # Images that differ, and writes that were dropped or torn to make them.
     images: int
     lost_writes: int
-    unjudged: int
     # Images on which something was lost though it was synced, or that could not be judged.
     wrong: List[int]
     # Whether a disk that has done none of its flushes was caught.
@@ -78,17 +73,24 @@ class Judged(NamedTuple):
         """The result for people."""
         return (
             f"a run cut at {self.places} places, {self.images} images: {self.lost_writes} writes"
-            f" dropped or torn, {self.unjudged} images from before the journal, {len(self.wrong)}"
-            f" wrong; that no flush was done is {'' if self.lie_is_caught else 'NOT '}seen"
+            f" dropped or torn, {len(self.wrong)} wrong; that no flush was done is"
+            f" {'' if self.lie_is_caught else 'NOT '}seen"
         )
 
 
 class Recorded(NamedTuple):
-    """What two disks were asked for, and when the run began."""
+    """What the disk was asked for, from which event on the run is, and what the journal says."""
 
     disk: List[Event]
-    journal: List[Event]
-    begun_ns: int
+    first: int
+    journal: List[bytes]
+    # When the disk of the journal had heard of each line.
+    lines_ns: List[int]
+
+    def journal_at(self, moment_ns: int) -> bytes:
+        """What the journal says before a moment."""
+        said = [line for line, at_ns in zip(self.journal, self.lines_ns) if at_ns < moment_ns]
+        return b"".join(said)
 
 
 def judge(seedfs: str, seed: int) -> Judged:
@@ -96,22 +98,21 @@ def judge(seedfs: str, seed: int) -> Judged:
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="seedfs-places-") as folder:
         recorded = _record(seedfs, folder)
-        moments = [event.at_ns for event in (*recorded.disk, *recorded.journal)]
-        moments = sorted(moment for moment in moments if moment > recorded.begun_ns)
-        images = _Images(folder)
-        for moment in moments:
-            for share in (0.0, chance.uniform(0.2, 0.9)):
-                images.add(_until(recorded.disk, moment), _until(recorded.journal, moment),
-                           chance, share)  # fmt: skip
-        lies = [_lie(event, recorded.begun_ns) for event in recorded.disk]
-        images.add(lies, recorded.journal, chance, 0.0)
+        images = _Images(os.path.join(folder, "images"))
+        for place in range(recorded.first, len(recorded.disk)):
+            # Before the first line there is no journal, and no promise.
+            journal = recorded.journal_at(recorded.disk[place].at_ns)
+            for share in (0.0, chance.uniform(0.2, 0.9)) if journal else ():
+                images.add(recorded.disk[:place], journal, chance, share)
+        honest = images.count
+        lies = [_lie(event) for event in recorded.disk[recorded.first :]]
+        events = [*recorded.disk[: recorded.first], *lies]
+        images.add(events, b"".join(recorded.journal), chance, 0.0)
         codes, out = images.judge(seedfs)
-    last = images.count - 1
-    wrong = [number for number in range(last) if codes.get(number) not in ("0", "nothing")]
     return Judged(
-        places=len(moments), images=last, lost_writes=images.lost_writes,
-        unjudged=list(codes.values()).count("nothing"), wrong=wrong,
-        lie_is_caught=codes.get(last) == "1", out=out,
+        places=len(recorded.disk) - recorded.first, images=honest, lost_writes=images.lost_writes,
+        wrong=[number for number in range(honest) if codes.get(number) != 0],
+        lie_is_caught=codes.get(honest) == 1, out=out,
     )  # fmt: skip
 
 
@@ -123,46 +124,61 @@ def _record(seedfs: str, folder: str) -> Recorded:
         folder, "journal", logs[1], DISK_BYTES
     ) as journal, machine.Machine(script, [disk, journal], programs) as running:
         begun_ns = 0
-        for awaited in ("journal begins", "run is over"):
+        for awaited in ("journal begins", "run is over", "journal ends"):
             if running.wait_for(lambda line: line == awaited) is None:
                 raise machine.Failed(f"'{awaited}' was not reached:\n{running.output}")
             begun_ns = begun_ns or time.monotonic_ns()
         running.cut()
-    return Recorded(*(volatile_disk.read_log(log) for log in logs), begun_ns)
+        said = re.findall(r"^([0-9a-f]{16} \d+ .*)$", running.output, re.MULTILINE)
+    lines = [line.encode() + b"\n" for line in said]
+    events, of_journal = (volatile_disk.read_log(log) for log in logs)
+    first = len([event for event in events if event.at_ns <= begun_ns])
+    return Recorded(events, first, lines, [_heard_ns(line, of_journal) for line in lines])
 
 
-def _until(events: Sequence[Event], moment: int) -> List[Event]:
-    return [event for event in events if event.at_ns <= moment]
+def _heard_ns(line: bytes, events: Sequence[Event]) -> int:
+    """When a disk had heard of a line, which begins with a checksum that no other has."""
+    return next(event.at_ns for event in events if event.what == WRITE and line[:16] in event.data)
 
 
-def _lie(event: Event, begun_ns: int) -> Event:
-    is_lie = event.what == FLUSH and event.at_ns > begun_ns
-    return event._replace(what=LIE) if is_lie else event
+def _lie(event: Event) -> Event:
+    return event._replace(what=LIE) if event.what == FLUSH else event
 
 
 class _Images:
-    """Images of both disks, one behind another in two files."""
+    """Images of the disk, one behind another in a file, each with its journal."""
 
-    def __init__(self, folder: str) -> None:
-        self._files = [os.path.join(folder, f"all-{name}") for name in ("disk", "journal")]
-        self.count = 0
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._journals: Dict[str, bytes] = {}
+        self._known: Set[bytes] = set()
         self.lost_writes = 0
 
-    def add(
-        self, disk: Sequence[Event], journal: Sequence[Event], chance: random.Random, share: float
-    ) -> None:
-        """The journal's disk keeps whatever it got."""
-        for file, events, kept in zip(self._files, (disk, journal), (share, 1.0)):
-            content = bytearray(DISK_BYTES)
-            cut = volatile_disk.leave(content, events, chance, kept)
-            self.lost_writes += cut.dropped + cut.torn
-            at = self.count * DISK_BYTES
-            power_cut.make_image(file, at + DISK_BYTES, content, at)
-        self.count += 1
+    @property
+    def count(self) -> int:
+        return len(self._journals)
 
-    def judge(self, seedfs: str) -> "tuple[Dict[int, str], str]":
+    def add(
+        self, events: Sequence[Event], journal: bytes, chance: random.Random, share: float
+    ) -> None:
+        """Adds what a cut after these events leaves, unless there is one like it."""
+        content = bytearray(DISK_BYTES)
+        cut = volatile_disk.leave(content, events, chance, share)
+        digest = hashlib.sha256(content + journal).digest()
+        if digest in self._known:
+            return
+        self._known.add(digest)
+        self.lost_writes += cut.dropped + cut.torn
+        at = self.count * DISK_BYTES
+        power_cut.make_image(self._path, at + DISK_BYTES, content, at)
+        self._journals[f"/journals/{self.count}"] = journal
+
+    def judge(self, seedfs: str) -> "tuple[Dict[int, int], str]":
         """The exit code for each image."""
-        script = JUDGE.format(places=self.count, bytes=DISK_BYTES)
-        done = machine.run(script, self._files, timeout=1200, programs=[seedfs])
-        found = re.findall(r"^place (\d+): (\w+)$", done.out, re.MULTILINE)
-        return {int(number): code for number, code in found}, done.out
+        numbers = " ".join(str(number) for number in range(self.count)).encode()
+        done = machine.run(
+            JUDGE.format(bytes=DISK_BYTES), [self._path], timeout=1200, programs=[seedfs],
+            files={"/numbers": numbers, **self._journals},
+        )  # fmt: skip
+        found = re.findall(r"^image (\d+): (\d+)$", done.out, re.MULTILINE)
+        return {int(number): int(code) for number, code in found}, done.out

@@ -43,6 +43,10 @@ class Disk(NamedTuple):
         """An NBD server behind a Unix socket."""
         return Disk(f"nbd+unix:///?socket={socket}", serial)
 
+    @property
+    def is_nbd(self) -> bool:
+        return self.source.startswith("nbd")
+
 
 class Done(NamedTuple):
     """How a script in a machine ended."""
@@ -98,7 +102,10 @@ class Machine:
             disk = disk if isinstance(disk, Disk) else Disk(disk)
             command += ["-drive", f"file={disk.source},format=raw,if=none,id=disk{number}"]
             # Without this, qemu would turn a discarded or zeroed range into other requests.
-            command[-1] += ",cache=writeback,discard=ignore,detect-zeroes=off"
+            command[-1] += ",discard=ignore,detect-zeroes=off"
+            # What a machine has written to a file the host keeps, whatever becomes of the machine;
+            # an NBD server is to hear of flushes.
+            command[-1] += ",cache=writeback" if disk.is_nbd else ",cache=unsafe"
             serial = f",serial={disk.serial}" if disk.serial else ""
             command += ["-device", f"virtio-blk-pci,drive=disk{number}{serial}"]
         self._process = subprocess.Popen(

@@ -33,17 +33,19 @@ JOURNAL_BYTES = 64 << 20
 LEFT_BYTES = 64 << 20
 MAKE = {"ext4": "/usr/sbin/mkfs.ext4", "xfs": "/usr/sbin/mkfs.xfs"}
 FORCE = {"ext4": "-F", "xfs": "-f"}
-# The rhythms that a run can have.
+# The rhythms that a run can have. Past the page cache nothing makes few large writes of many.
 RHYTHMS = [
     "--sync-every 1M --direct-io --block-size 64K",
-    "--sync-at-end",
+    "--sync-at-end --direct-io --block-size 16K",
     "--sync-every 256K",
-    "--fsync",
+    "--fsync --direct-io --block-size 16K",
+    "--sync-at-end",
 ]
 FILES = 12
 DATASET = f"--seed 15 -n {FILES} -s 64K..1500K"
 PATHS = [f"node_0/process_0/file_{number}" for number in range(FILES)]
-PASSES = 40
+# More than a machine gets done before it is cut.
+PASSES = 200
 
 WRITE = """
 set -e
@@ -74,7 +76,7 @@ code=$?
 echo "report begins"
 cat /report
 echo "report ends"
-cd /data/set && tar -cf /dev/vdc -C /journal file -C /data/set . 2>/tar-errors
+tar -cf /dev/vdc -C / journal/file data/set 2>/tar-errors
 exit $code
 """
 
@@ -107,7 +109,8 @@ class Outcome(NamedTuple):
         cut = self.left
         text = (
             f"{self.filesystem:4} {self.rhythm} cut after {self.after_s:4.1f} s: of {cut.pending}"
-            f" volatile writes {cut.dropped} dropped, {cut.torn} torn, {cut.lies} flushes a lie; "
+            f" volatile writes ({cut.pending_bytes >> 10} KiB) {cut.dropped} dropped, {cut.torn}"
+            f" torn, {cut.lies} flushes a lie; "
         )
         if self.report is None:
             return text + "what is left cannot be mounted"
@@ -138,8 +141,9 @@ def cut_once(seedfs: str, filesystem: str, rhythm: str, lies: bool, seed: int) -
                 if running.wait_for(lambda line: line == "journal begins") is None:
                     raise machine.Failed(f"the run did not begin:\n{running.output}")
                 make_image(begun, 0)
-                after_s = chance.uniform(0.3, 6.0)
-                time.sleep(after_s)
+                begun_s = time.monotonic()
+                _wait_for_a_moment(os.path.join(folder, "disk-view"), chance)
+                after_s = time.monotonic() - begun_s
                 running.cut()
         content = bytearray(DISK_BYTES)
         share = volatile_disk.some_share(chance)
@@ -149,23 +153,33 @@ def cut_once(seedfs: str, filesystem: str, rhythm: str, lies: bool, seed: int) -
     return Outcome(filesystem, rhythm, after_s, left, code, report, counted, error)
 
 
+def _wait_for_a_moment(view: str, chance: random.Random) -> None:
+    """A random one; and mostly one at which there is something to lose."""
+    time.sleep(chance.uniform(0.3, 6.0))
+    wanted = chance.choice([0, 1, 1 << 16, 1 << 18, 1 << 20])
+    deadline = time.monotonic() + 5
+    while volatile_disk.pending_bytes(view, DISK_BYTES) < wanted and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 @contextlib.contextmanager
 def volatile(
     folder: str, name: str, log: str, size: int, *options: str
 ) -> Iterator[machine.Disk]:
     """A disk with a volatile cache, as long as the `with` lasts."""
-    socket, view = (os.path.join(folder, f"{name}-{what}") for what in ("socket", "view"))
+    socket, view, said = (os.path.join(folder, f"{name}-{of}") for of in ("socket", "view", "said"))
     command = ["nbdkit", "--foreground", "--exit-with-parent", "--unix", socket, "python", PLUGIN]
-    server = subprocess.Popen([*command, f"view={view}", f"log={log}", f"size={size}", *options])
-    try:
-        while not os.path.exists(socket) and server.poll() is None:
-            time.sleep(0.01)
-        yield machine.Disk.nbd(socket)
-    finally:
-        server.kill()
-        server.wait()
-        if os.path.exists(view):
-            os.unlink(view)
+    command += [f"view={view}", f"log={log}", f"size={size}", *options]
+    with open(said, "wb") as out, subprocess.Popen(command, stderr=out) as server:
+        try:
+            while not os.path.exists(socket) and server.poll() is None:
+                time.sleep(0.01)
+            yield machine.Disk.nbd(socket)
+        except machine.Failed as error:
+            with open(said, encoding="utf-8", errors="replace") as file:
+                raise machine.Failed(f"{error}\nnbdkit said: {file.read()}") from error
+        finally:
+            server.kill()
 
 
 def make_image(path: str, size: int, content: bytes = b"", at: int = 0) -> None:
@@ -197,8 +211,9 @@ def _judge(
     # A file system that was lied to may have files that cannot be read.
     if report["failures_total"] == 0:
         files = _unpack(left)
-        dataset = promises.Dataset(seedfs, DATASET, PASSES)
-        counted = promises.lost(dataset, files["file"], PATHS, files)
+        dataset = promises.Dataset(seedfs, DATASET, report["journal"]["generation"] + 1)
+        left_of_set = {os.path.relpath(path, "data/set"): files[path] for path in files}
+        counted = promises.lost(dataset, files["journal/file"], PATHS, left_of_set)
     return done.code, report, counted, done.out
 
 
@@ -208,5 +223,5 @@ def _unpack(path: str) -> Dict[str, bytes]:
         for member in archive:
             opened = archive.extractfile(member) if member.isfile() else None
             if opened is not None:
-                files[os.path.normpath(member.name)] = opened.read()
+                files[member.name] = opened.read()
     return files

@@ -2,10 +2,10 @@
 
     nbdkit python volatile_disk.py view=FILE log=FILE size=BYTES [lies=SEED honest_until=FILE]
 
-FILE `view` is what the machine sees. `log` is what the disk was asked for, in its order: writes
-and flushes. After a cut, or for any moment before it, `leave` decides what is left: all that a flush has
-covered, and of what was written since then all, nothing, any of it in any order, or parts of it, in
-whole sectors.
+FILE `view` is what the machine sees, and `pending_bytes` reads there how much of it is volatile.
+`log` is what the disk was asked for, in its order: writes and flushes. After a cut, or for any
+moment before it, `leave` decides what is left: all that a flush has covered, and of what was
+written since then all, nothing, any of it in any order, or parts of it, in whole sectors.
 
 With `lies` most of the flushes, chosen by that seed, are acknowledged and not done: what they
 should have covered stays volatile until a later flush that is done. The disk is honest as long as
@@ -48,11 +48,13 @@ class VolatileDisk:
         self, view: str, log: str, size: int, lies: Optional[int], honest_until: str
     ) -> None:
         with io.open(view, "ab") as file:
-            file.truncate(size)
+            # Behind the disk stands how many bytes no flush has covered.
+            file.truncate(size + 8)
         self._view = io.open(view, "r+b", buffering=0)
         self._log = io.open(log, "wb", buffering=0)
         self._lies = None if lies is None else random.Random(lies)
         self._honest_until = honest_until
+        self._pending = 0
         self._lock = threading.Lock()
         self.size = size
 
@@ -63,15 +65,22 @@ class VolatileDisk:
         with self._lock:
             self._note(Event(WRITE, time.monotonic_ns(), offset, bytes(data)))
             os.pwrite(self._view.fileno(), data, offset)
+            self._say_pending(self._pending + len(data))
 
     def flush(self) -> None:
         with self._lock:
             # Nine of ten are lies: what an honest one covers soon after costs nothing.
             is_lie = self._is_lying() and self._lies.random() < 0.9
             self._note(Event(LIE if is_lie else FLUSH, time.monotonic_ns()))
+            if not is_lie:
+                self._say_pending(0)
 
     def _is_lying(self) -> bool:
         return self._lies is not None and os.path.exists(self._honest_until)
+
+    def _say_pending(self, pending: int) -> None:
+        self._pending = pending
+        os.pwrite(self._view.fileno(), pending.to_bytes(8, "little"), self.size)
 
     def _note(self, event: Event) -> None:
         line = {"what": event.what, "at_ns": event.at_ns, "offset": event.offset}
@@ -82,8 +91,9 @@ class VolatileDisk:
 class Cut(NamedTuple):
     """What a cut has left."""
 
-    # Writes that no flush has covered, and what became of them.
+    # Writes that no flush has covered, their bytes, and what became of them.
     pending: int
+    pending_bytes: int
     dropped: int
     torn: int
     # Flushes that were not done.
@@ -109,6 +119,13 @@ def read_log(log: str) -> List[Event]:
                 events.append(Event(head["what"], head["at_ns"], head["offset"], data))
 
 
+def pending_bytes(view: str, size: int) -> int:
+    """How much a running disk would lose now."""
+    with io.open(view, "rb") as file:
+        file.seek(size)
+        return int.from_bytes(file.read(8), "little")
+
+
 def leave(disk: bytearray, events: Sequence[Event], chance: random.Random, share: float) -> Cut:
     """Does to an empty disk what these events have, up to a cut that leaves about that share of
     what no flush has covered."""
@@ -126,7 +143,8 @@ def leave(disk: bytearray, events: Sequence[Event], chance: random.Random, share
             event = _torn(disk, event, chance)
         _put(disk, event)
     lies = sum(event.what == LIE for event in events)
-    return Cut(len(pending), len(pending) - len(kept), torn, lies)
+    volatile = sum(len(event.data) for event in pending)
+    return Cut(len(pending), volatile, len(pending) - len(kept), torn, lies)
 
 
 def some_share(chance: random.Random) -> float:

@@ -1,13 +1,12 @@
 //! `seedfs verify DIR1 DIR2 ...`
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::{Before, Outputs, VerifyArguments, describe, exit_code, expected_work, print};
 use crate::cli::reporting::ReportedRun;
 use crate::cli::storage_args::{Interruption, name_failures};
-use crate::cli::target_lines::describe_targets;
+use crate::cli::target_lines::print_targets;
 use crate::cli::{Failure, plain};
 use crate::dataset::Dataset;
 use crate::report::{RunCommand, Surroundings};
@@ -70,11 +69,7 @@ pub(super) fn run(
     let last = reports.end(&failures, interrupted);
     outputs.save_state(|output| TargetStates::save(states.each(), output))?;
     arguments.progress.conclude("", "read", &progress);
-    if !arguments.progress.quiet && !arguments.progress.json_progress {
-        let mut text = String::new();
-        describe_targets(&mut text, "  ", &last);
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+    print_targets(arguments.progress, "  ", &last);
     reports.conclude();
     let known = files.surroundings(&states, &options, progress.snapshot());
     let surroundings = Surroundings { written: before.written, ..known };

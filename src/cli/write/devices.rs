@@ -39,7 +39,7 @@ pub(super) fn run(
 
 /// Writes the files one after another to a device, and verifies them where that is asked for.
 fn one(arguments: &WriteArguments, run: DeviceRun<'_>) -> Result<ExitCode, Failure> {
-    let verification = arguments.then_verify.then(|| arguments.verification());
+    let verification = arguments.verification();
     if let Some(verification) = &verification {
         // What it could not write in the end is refused now.
         Outputs::new(verification)?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{SpreadChoice, WriteArguments, WriteEnd, name_file, no_space};
 use crate::cli::reporting::ReportedRun;
 use crate::cli::storage_args::{Interruption, name_failures};
-use crate::cli::target_lines::describe_targets;
+use crate::cli::target_lines::print_targets;
 use crate::cli::{Failure, INTERRUPTED, SYSTEM_FAILED, plain};
 use crate::dataset::Dataset;
 use crate::report::RunCommand;
@@ -55,11 +55,7 @@ pub(super) fn run(
     let last = reports.end(&failures, interrupted);
     name_failures(&failures);
     arguments.progress.conclude(&name, "wrote", &progress);
-    if !quiet && !arguments.progress.json_progress {
-        let mut text = String::new();
-        describe_targets(&mut text, &format!("{name}  "), &last);
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+    print_targets(arguments.progress, &format!("{name}  "), &last);
     reports.conclude();
     let mut stderr = io::stderr();
     for (target, tally) in targets.all().iter().zip(&tallies) {

@@ -252,6 +252,14 @@ impl<F: Faults> Examiner<'_, F> {
         Survivor { known, is_there, first: self.first(), sizes, write_bytes }
     }
 
+    /// The passes, in the order in which a file is likely to be of them: from the one that the run
+    /// was at back to the first, and then those of which the journal has lost that they began.
+    fn likely_passes(&self) -> impl Iterator<Item = usize> {
+        let (count, known) = (self.contents.len(), &self.replayed.ledger);
+        let reached = usize::from(known.generation().saturating_sub(self.first())) + 1;
+        (0..reached.min(count)).rev().chain(reached.min(count)..count)
+    }
+
     /// Says of each cell of a block in which generations it is there.
     fn identify(
         &self,
@@ -267,7 +275,8 @@ impl<F: Faults> Examiner<'_, F> {
             number * CELL_BYTES..end
         };
         let mut generations: Vec<Option<(u16, u16)>> = vec![None; count];
-        for (pass, content) in self.contents.iter().enumerate().rev() {
+        for pass in self.likely_passes() {
+            let content = &self.contents[pass];
             let generation = self.first() + u16::try_from(pass).unwrap_or(u16::MAX);
             let there = file.sizes[pass].saturating_sub(offset);
             let there = usize::try_from(there).unwrap_or(usize::MAX).min(block.len());
@@ -276,11 +285,10 @@ impl<F: Faults> Examiner<'_, F> {
             let mut all_known = true;
             for (number, known) in generations.iter_mut().enumerate() {
                 let cell = cell(number);
-                if known.is_none_or(|(first, _)| first == generation + 1)
-                    && cell.end <= there
-                    && block[cell.clone()] == expected[cell]
-                {
-                    *known = Some((generation, known.map_or(generation, |(_, last)| last)));
+                let (oldest, newest) = known.unwrap_or((generation, generation));
+                let is_next = oldest.abs_diff(generation) <= 1 || newest.abs_diff(generation) <= 1;
+                if is_next && cell.end <= there && block[cell.clone()] == expected[cell] {
+                    *known = Some((oldest.min(generation), newest.max(generation)));
                 }
                 all_known &= known.is_some();
             }
