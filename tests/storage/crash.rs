@@ -261,5 +261,6 @@ fn killed_with_a_journal_and_resumed_it_is_whole() {
         fs::remove_dir_all(&files).unwrap();
         fs::remove_file(&journal).unwrap();
     }
+    println!("{rounds} rounds, {kills} kills");
     assert!(kills > 0, "every run was faster than its killer");
 }

@@ -75,6 +75,10 @@ class VolatileDisk:
             if not is_lie:
                 self._say_pending(0)
 
+    def close(self) -> None:
+        self._view.close()
+        self._log.close()
+
     def _is_lying(self) -> bool:
         return self._lies is not None and os.path.exists(self._honest_until)
 
