@@ -17,9 +17,9 @@ use crate::disk::{Disk, Durability};
 use crate::numa::Placement;
 use crate::raid::Geometry;
 use crate::storage::{
-    DeviceLayout, Image, MemberSlot, Output, PresentMember, Progress, RaidMembers, RaidOptions,
-    RaidPurpose, RaidReport, RaidSurroundings, RaidWriteOptions, Root, Share, Transfer, free_bytes,
-    raid_member_bytes, raid_verify, raid_write,
+    DeviceLayout, Image, MemberSlot, Output, PresentMember, Progress, RaidFindings, RaidMembers,
+    RaidMended, RaidOptions, RaidPurpose, RaidReport, RaidSurroundings, RaidWriteOptions, Root,
+    Share, Transfer, free_bytes, raid_member_bytes, raid_verify, raid_write,
 };
 
 pub(super) use devices::write_devices;
@@ -113,26 +113,50 @@ pub(super) struct RaidReading<'a> {
     pub(super) report: Option<(&'a PathBuf, Output)>,
 }
 
+impl RaidReading<'_> {
+    /// How the members are read.
+    fn options(&self) -> RaidOptions<'_> {
+        RaidOptions {
+            geometry: self.members.geometry,
+            threads: self.threads,
+            placement: self.placement,
+            transfer: self.transfer,
+            drop_cache: self.drop_cache,
+            seeds: &self.seeds.1,
+            purpose: RaidPurpose::Judge,
+        }
+    }
+
+    /// Says what was found, and what a repair has done about it.
+    fn say(
+        &self,
+        (found, places): (&RaidFindings, &RaidMembers<'_>),
+        mended: Option<RaidMended>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let now = progress.snapshot();
+        let names = self.members.names();
+        let surroundings = RaidSurroundings {
+            share: self.share,
+            geometry: self.members.geometry,
+            names: &names,
+            seeds: self.seeds.0,
+            seconds: now.seconds,
+            bytes_read: now.bytes,
+        };
+        print(self, &RaidReport::new(found, places, surroundings).with_repair(mended))?;
+        name_failures(found.failures());
+        Ok(())
+    }
+}
+
 pub(super) fn verify(reading: &RaidReading<'_>) -> Result<ExitCode, Failure> {
-    let RaidReading { share, members, threads, placement, transfer, .. } = reading;
+    let RaidReading { share, members, .. } = reading;
     let (share, geometry) = (*share, members.geometry);
     let roots = members.open()?;
     let layout = layout_on_devices(share, members)?;
-    let places = match (&layout, members.devices) {
-        (Some(layout), Some(data_offset)) => {
-            RaidMembers::Devices { layout, devices: on_devices(&roots), data_offset }
-        }
-        _ => RaidMembers::Directories(in_directories(&roots)),
-    };
-    let options = RaidOptions {
-        geometry,
-        threads: *threads,
-        placement: *placement,
-        transfer: *transfer,
-        drop_cache: reading.drop_cache,
-        seeds: &reading.seeds.1,
-        purpose: RaidPurpose::Judge,
-    };
+    let places = places(members, &roots, layout.as_ref());
+    let options = reading.options();
     let interruption = Interruption::new()?;
     let progress = expected_work(share, geometry, &roots, layout.as_ref());
     let shown = reading.progress;
@@ -140,18 +164,7 @@ pub(super) fn verify(reading: &RaidReading<'_>) -> Result<ExitCode, Failure> {
         raid_verify(&places, share, options, &progress, interruption.stop())
     });
     shown.conclude("", "read", &progress);
-    let now = progress.snapshot();
-    let names = members.names();
-    let surroundings = RaidSurroundings {
-        share,
-        geometry,
-        names: &names,
-        seeds: reading.seeds.0,
-        seconds: now.seconds,
-        bytes_read: now.bytes,
-    };
-    say(reading, &RaidReport::new(&found, &places, surroundings))?;
-    name_failures(found.failures());
+    reading.say((&found, &places), None, &progress)?;
     if interruption.happened() {
         let _ = writeln!(io::stderr(), "seedfs: interrupted before all was read");
         return Ok(INTERRUPTED.into());
@@ -160,6 +173,20 @@ pub(super) fn verify(reading: &RaidReading<'_>) -> Result<ExitCode, Failure> {
         return Ok(SYSTEM_FAILED.into());
     }
     Ok(if found.is_verified() { ExitCode::SUCCESS } else { BAD_VERDICT.into() })
+}
+
+/// Where the members are, of one array on devices or of one for each file.
+fn places<'a>(
+    members: &NamedMembers,
+    roots: &'a OpenRoots,
+    layout: Option<&'a DeviceLayout<'a>>,
+) -> RaidMembers<'a> {
+    match (layout, members.devices) {
+        (Some(layout), Some(data_offset)) => {
+            RaidMembers::Devices { layout, devices: on_devices(roots), data_offset }
+        }
+        _ => RaidMembers::Directories(in_directories(roots)),
+    }
 }
 
 fn layout_on_devices<'a>(
@@ -196,7 +223,7 @@ fn expected_work(
     Progress::new(files, there * each)
 }
 
-fn say(reading: &RaidReading<'_>, report: &RaidReport) -> Result<(), Failure> {
+fn print(reading: &RaidReading<'_>, report: &RaidReport) -> Result<(), Failure> {
     if let Some((path, output)) = &reading.report {
         output.replace(&report.json(), 0o666).map_err(|error| {
             Failure::system(format!("cannot write the report '{}': {error}", path.display()))

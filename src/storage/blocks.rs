@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use super::Transfer;
 use super::block_file::{NewFile, say};
-use crate::disk::{ALIGNMENT, Disk, Faults, OpenFile};
+use crate::disk::{ALIGNMENT, AlignedBuffer, Disk, Faults, OpenFile};
 
 /// What is read or written in one call through the page cache.
 pub(super) const CACHED_BYTES: usize = 256 << 10;
@@ -13,27 +13,11 @@ pub(super) const CACHED_BYTES: usize = 256 << 10;
 const DIRECT_BYTES: usize = 4 << 20;
 
 /// A buffer of one block, aligned for direct requests.
-#[derive(Debug)]
-pub(super) struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-    length: usize,
-}
-
-impl Buffer {
-    pub(super) fn new(transfer: Transfer) -> Self {
-        let length = match transfer {
-            Transfer::Cached => CACHED_BYTES,
-            Transfer::Direct => DIRECT_BYTES,
-        };
-        let bytes = vec![0; length + ALIGNMENT];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT);
-        Self { bytes, start, length }
-    }
-
-    pub(super) fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + self.length]
-    }
+pub(super) fn block_buffer(transfer: Transfer) -> AlignedBuffer {
+    AlignedBuffer::new(match transfer {
+        Transfer::Cached => CACHED_BYTES,
+        Transfer::Direct => DIRECT_BYTES,
+    })
 }
 
 /// Reads until the block is full or the file ends.

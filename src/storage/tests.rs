@@ -16,7 +16,7 @@ use crate::numa::Placement;
 use crate::report::{RunCommand, example_report};
 use crate::verdict::Verdict;
 
-const SIZE_BYTES: usize = 9000;
+pub(super) const SIZE_BYTES: usize = 9000;
 
 fn dataset() -> Dataset {
     let typed = DatasetConfig {
@@ -28,13 +28,13 @@ fn dataset() -> Dataset {
     typed.validate().unwrap()
 }
 
-fn content(dataset: &Dataset, index: u64) -> Vec<u8> {
+pub(super) fn content(dataset: &Dataset, index: u64) -> Vec<u8> {
     let mut bytes = vec![0; SIZE_BYTES];
     Content::of(dataset).fill(Share::new(dataset, None).file(index), 0, &mut bytes);
     bytes
 }
 
-fn path(dataset: &Dataset, directory: &Path, index: u64) -> PathBuf {
+pub(super) fn path(dataset: &Dataset, directory: &Path, index: u64) -> PathBuf {
     let share = Share::new(dataset, None);
     directory.join(share.path(share.file(index)))
 }

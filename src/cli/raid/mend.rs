@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{RaidReading, expected_work, in_directories, layout_on_devices, on_devices, say};
+use super::{RaidReading, expected_work, layout_on_devices, places};
 use crate::cli::device::DeviceRun;
-use crate::cli::storage_args::{Interruption, name_failures};
+use crate::cli::storage_args::Interruption;
 use crate::cli::{BAD_VERDICT, Failure, INTERRUPTED, SYSTEM_FAILED};
 use crate::disk::Durability;
 use crate::storage::{
-    DeviceAccess, MemberSlot, RaidFindings, RaidMembers, RaidMended, RaidOptions, RaidPurpose,
-    RaidReport, RaidSurroundings, Transfer, arrays_of_others, raid_repair, raid_verify,
+    DeviceAccess, MemberSlot, RaidFindings, RaidMended, Transfer, arrays_of_others, raid_repair,
+    raid_verify,
 };
 
 /// What the options of a repair say beside those of a verification.
@@ -38,27 +38,14 @@ pub(in crate::cli) fn repair(mending: &RaidMending<'_>) -> Result<ExitCode, Fail
     }
     guard(mending)?;
     let layout = layout_on_devices(share, members)?;
-    let places = match (&layout, members.devices) {
-        (Some(layout), Some(data_offset)) => {
-            RaidMembers::Devices { layout, devices: on_devices(&roots), data_offset }
-        }
-        _ => RaidMembers::Directories(in_directories(&roots)),
-    };
+    let places = places(members, &roots, layout.as_ref());
     if !mending.force && arrays_of_others(&places, share, geometry) {
         return Err(Failure::usage(
             "nothing that was read of the members is content of this dataset: expected the \
              options that they were written with; --force repairs them all the same",
         ));
     }
-    let options = RaidOptions {
-        geometry,
-        threads: reading.threads,
-        placement: reading.placement,
-        transfer: reading.transfer,
-        drop_cache: reading.drop_cache,
-        seeds: &reading.seeds.1,
-        purpose: RaidPurpose::Judge,
-    };
+    let options = reading.options();
     let interruption = Interruption::new()?;
     let progress = expected_work(share, geometry, &roots, layout.as_ref());
     let watch = (&progress, interruption.stop());
@@ -70,19 +57,8 @@ pub(in crate::cli) fn repair(mending: &RaidMending<'_>) -> Result<ExitCode, Fail
         (RaidFindings { failures: done.failures, ..done.found }, done.made)
     });
     reading.progress.conclude("", "read", &progress);
-    let now = progress.snapshot();
-    let names = members.names();
-    let surroundings = RaidSurroundings {
-        share,
-        geometry,
-        names: &names,
-        seeds: reading.seeds.0,
-        seconds: now.seconds,
-        bytes_read: now.bytes,
-    };
     let mended = RaidMended { is_dry: *is_dry, made };
-    say(reading, &RaidReport::new(&found, &places, surroundings).with_repair(mended))?;
-    name_failures(found.failures());
+    reading.say((&found, &places), Some(mended), &progress)?;
     if interruption.happened() {
         let message = "interrupted: the same command repairs what is left";
         let _ = writeln!(io::stderr(), "seedfs: {message}");

@@ -9,7 +9,7 @@ use crate::disk::{
 };
 use crate::report::TargetIdentity;
 use crate::storage::Transfer;
-use crate::storage::blocks::{Buffer, read_block};
+use crate::storage::blocks::{block_buffer, read_block};
 
 /// A block device, or a regular file in the place of one.
 #[derive(Debug)]
@@ -111,11 +111,11 @@ impl<F: Faults> Device<F> {
         if self.transfer == Transfer::Cached {
             return self.disk.read_exact_at(&self.file, bytes, offset);
         }
-        let mut buffer = Buffer::new(Transfer::Direct);
+        let mut buffer = block_buffer(Transfer::Direct);
         let start = offset - offset % ALIGNMENT as u64;
         let before = usize::try_from(offset - start).unwrap_or_default();
         let wanted = (before + bytes.len()).next_multiple_of(ALIGNMENT);
-        let block = &mut buffer.as_mut()[..wanted];
+        let block = &mut buffer.bytes_mut()[..wanted];
         let read = read_block(&self.disk, &self.file, start, block)?;
         if read < before + bytes.len() {
             return Err(ErrorKind::UnexpectedEof.into());

@@ -7,11 +7,11 @@ use super::Device;
 use super::pieces::{JudgedPiece, Piece, PieceJudge};
 use super::state::{DevicePass, DeviceState, ImageOf, ParityRange, PassOptions, path_at};
 use crate::content::Content;
-use crate::disk::{ALIGNMENT, Durability, Faults, OpenFile};
+use crate::disk::{ALIGNMENT, AlignedBuffer, Durability, Faults, OpenFile};
 use crate::overlay::Recogniser;
 use crate::report::{FileRepair, JudgedFile, Phase, RangeView, VERIFICATION_RANGES_MAX};
 use crate::storage::block_file::drop_cache;
-use crate::storage::blocks::{Buffer, read_block};
+use crate::storage::blocks::{block_buffer, read_block};
 use crate::storage::crew::{PART_BYTES, TargetQueue, Work, work_through};
 use crate::storage::file_judge::{FoundInPart, recognise_block};
 use crate::storage::image::{Stretch, StretchKind};
@@ -89,7 +89,7 @@ struct Consumer<'a> {
 
 /// What a thread works with.
 struct DeviceTools {
-    block: Buffer,
+    block: AlignedBuffer,
     right: Vec<u8>,
 }
 
@@ -98,7 +98,7 @@ impl<F: Faults> Work for DeviceReader<'_, F> {
     type Tools = DeviceTools;
 
     fn tools(&self) -> DeviceTools {
-        DeviceTools { block: Buffer::new(self.device.transfer), right: Vec::new() }
+        DeviceTools { block: block_buffer(self.device.transfer), right: Vec::new() }
     }
 
     fn open(&self, _: u64, _: &mut DeviceTools) -> Option<((), u64)> {
@@ -112,7 +112,7 @@ impl<F: Faults> Work for DeviceReader<'_, F> {
             if self.stop.is_set() {
                 return;
             }
-            let block = tools.block.as_mut();
+            let block = tools.block.bytes_mut();
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let length = match read_block(&self.device.disk, &self.device.file, offset, block) {
                 // The end of the device: what is behind it is missing.
@@ -209,7 +209,7 @@ impl<F: Faults> DeviceReader<'_, F> {
         for page in (0..length).step_by(ALIGNMENT) {
             let at = offset + page as u64;
             let wanted = ALIGNMENT.min(length - page);
-            let block = &mut tools.block.as_mut()[..ALIGNMENT];
+            let block = &mut tools.block.bytes_mut()[..ALIGNMENT];
             match read_block(&self.device.disk, &self.device.file, at, block) {
                 Ok(read) => self.look(pieces, at, &block[..read.min(wanted)], &mut tools.right),
                 Err(error) if self.what == DevicePass::Verify => self.fail(at, &error),

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::Device;
 use super::state::{ImageOf, PassOptions, path_at};
-use crate::disk::Faults;
+use crate::disk::{AlignedBuffer, Faults};
 use crate::report::Phase;
-use crate::storage::blocks::Buffer;
+use crate::storage::blocks::block_buffer;
 use crate::storage::crew::{TargetQueue, Work, work_through};
 use crate::storage::outcome::FailureLog;
 use crate::storage::{FileFailure, Findings, Progress, StopFlag};
@@ -53,20 +53,20 @@ struct ImageWriter<'a, F> {
 
 impl<F: Faults> Work for ImageWriter<'_, F> {
     type OpenFile = ();
-    type Tools = Buffer;
+    type Tools = AlignedBuffer;
 
-    fn tools(&self) -> Buffer {
-        Buffer::new(self.device.transfer)
+    fn tools(&self) -> AlignedBuffer {
+        block_buffer(self.device.transfer)
     }
 
-    fn open(&self, _: u64, _: &mut Buffer) -> Option<((), u64)> {
+    fn open(&self, _: u64, _: &mut AlignedBuffer) -> Option<((), u64)> {
         Some(((), self.image.image.length()))
     }
 
-    fn part(&self, (): &(), part: Range<u64>, buffer: &mut Buffer) {
+    fn part(&self, (): &(), part: Range<u64>, buffer: &mut AlignedBuffer) {
         let mut offset = part.start;
         while offset < part.end && !self.stop.is_set() {
-            let block = buffer.as_mut();
+            let block = buffer.bytes_mut();
             let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let block = &mut block[..length];
             self.image.image.fill(offset, block);

@@ -190,10 +190,10 @@ impl RaidReport {
         }
     }
 
-    /// The same, of a repair: the findings are what was wrong before it.
+    /// The same; of a repair, the findings are what was wrong before it.
     #[must_use]
-    pub fn with_repair(self, mended: RaidMended) -> Self {
-        Self { repair: Some(mended), ..self }
+    pub fn with_repair(self, mended: Option<RaidMended>) -> Self {
+        Self { repair: mended, ..self }
     }
 
     /// As JSON, with a newline at its end.

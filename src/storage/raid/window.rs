@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::judge::{PAGE_BYTES, PageRow};
 use super::member::RaidMember;
-use crate::disk::{ALIGNMENT, AlignedBuffer, Disk, Faults, OpenFile};
+use crate::disk::{AlignedBuffer, Disk, Faults, OpenFile};
 use crate::raid::{Geometry, RaidLevel, xor_into};
+use crate::storage::blocks::read_block;
 use crate::storage::image::Image;
 
 /// How many bytes of each member are looked at together.
@@ -18,28 +19,6 @@ pub(super) struct OpenMember {
     pub(super) file: OpenFile,
     /// Where its data begin.
     pub(super) data_offset: u64,
-}
-
-/// Reads until the bytes are full or the file ends.
-fn read_block<F: Faults>(
-    disk: &Disk<F>,
-    file: &OpenFile,
-    offset: u64,
-    bytes: &mut [u8],
-) -> io::Result<usize> {
-    let mut done = 0;
-    while done < bytes.len() {
-        match disk.read_at(file, &mut bytes[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(count) => done += count,
-            // After a short direct read, which is not aligned, the end of the file.
-            Err(error) if done % ALIGNMENT != 0 && error.kind() == io::ErrorKind::InvalidInput => {
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
 }
 
 /// An array, and how it is kept.

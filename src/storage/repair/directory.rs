@@ -13,11 +13,11 @@ use super::mend::Mended;
 use super::{RepairLog, RepairOptions, Repairs};
 use crate::content::Content;
 use crate::dataset::{FileContent, Inode};
-use crate::disk::{Faults, FileType, Links, OpenDirectory, OpenFile, Stat, Taken};
+use crate::disk::{AlignedBuffer, Faults, FileType, Links, OpenDirectory, OpenFile, Stat, Taken};
 use crate::overlay::ExtentMap;
 use crate::report::{FileRepair, JudgedFile, Phase};
 use crate::storage::block_file::{NewFile, open_to_read};
-use crate::storage::blocks::{Buffer, write_block};
+use crate::storage::blocks::{block_buffer, write_block};
 use crate::storage::crew::{CrewNotes, TargetQueue, Work, work_through};
 use crate::storage::file_judge::{FileJudge, absent};
 use crate::storage::in_order::InOrder;
@@ -99,7 +99,7 @@ struct InPlace<'a> {
 
 /// What a thread works with.
 pub(in crate::storage) struct RepairTools {
-    block: Buffer,
+    block: AlignedBuffer,
     right: Vec<u8>,
 }
 
@@ -108,7 +108,7 @@ impl<'a, F: Faults> Work for Repairer<'a, F> {
     type Tools = RepairTools;
 
     fn tools(&self) -> RepairTools {
-        RepairTools { block: Buffer::new(self.run.options.transfer), right: Vec::new() }
+        RepairTools { block: block_buffer(self.run.options.transfer), right: Vec::new() }
     }
 
     fn open(&self, position: u64, _: &mut RepairTools) -> Option<(Mending<'a>, u64)> {
@@ -288,7 +288,7 @@ impl<'a, F: Faults> Repairer<'a, F> {
     ) -> io::Result<()> {
         let mut offset = part.start;
         while offset < part.end && !self.run.stop.is_set() {
-            let block = tools.block.as_mut();
+            let block = tools.block.bytes_mut();
             let length = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let block = &mut block[..length];
             self.run.content.fill(mending.expectation.file, offset, block);

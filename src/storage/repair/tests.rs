@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::content::Content;
 use crate::dataset::{Dataset, DatasetConfig};
 use crate::disk::{Disk, Failing, Fault, Faults};
+use crate::storage::tests::{SIZE_BYTES, content as right, path};
 use crate::storage::{Progress, Root, Share, StopFlag};
 
-const SIZE_BYTES: usize = 9000;
 const FILES: u64 = 6;
 
 fn dataset() -> Dataset {
@@ -23,17 +22,6 @@ fn dataset() -> Dataset {
         ..DatasetConfig::default()
     };
     typed.validate().unwrap()
-}
-
-fn right(dataset: &Dataset, index: u64) -> Vec<u8> {
-    let mut bytes = vec![0; SIZE_BYTES];
-    Content::of(dataset).fill(Share::new(dataset, None).file(index), 0, &mut bytes);
-    bytes
-}
-
-fn path(dataset: &Dataset, directory: &Path, index: u64) -> PathBuf {
-    let share = Share::new(dataset, None);
-    directory.join(share.path(share.file(index)))
 }
 
 /// One right, one wrong in two places, one short, one long and wrong, one empty, one not there.

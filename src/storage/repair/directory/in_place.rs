@@ -35,7 +35,7 @@ impl<F: Faults> Repairer<'_, F> {
             if self.run.stop.is_set() {
                 return;
             }
-            let block = tools.block.as_mut();
+            let block = tools.block.bytes_mut();
             let wanted = usize::try_from(part.end - offset).unwrap_or(usize::MAX).min(block.len());
             let length = match read_block(&self.root.disk, &there.file, offset, block) {
                 Ok(length) => length.min(wanted),
