@@ -40,7 +40,12 @@ pub(super) struct RaidArguments {
 #[command(next_help_heading = "RAID")]
 pub(super) struct MemberArguments {
     /// How many members the array has, where not all of them are named
-    #[arg(long, value_name = "N", requires = "member", value_parser = number(MEMBER_COUNTS))]
+    #[arg(
+        long,
+        value_name = "N",
+        requires_all = ["member", "raid"],
+        value_parser = number(MEMBER_COUNTS)
+    )]
     members: Option<NonZeroU32>,
 
     /// Judge only this member, counted from 0: the one directory or device that is named
@@ -48,7 +53,7 @@ pub(super) struct MemberArguments {
     member: Option<u32>,
 
     /// Where the data of a member begin on its device, as 'mdadm --examine' says it [default: 0]
-    #[arg(long, value_name = "SIZE", requires = "device")]
+    #[arg(long, value_name = "SIZE", requires_all = ["device", "raid"])]
     data_offset: Option<String>,
 }
 

@@ -57,7 +57,9 @@ pub(super) struct WriteArguments {
     #[arg(
         long,
         value_name = "DEVICE",
-        conflicts_with_all = ["directories", "resume", "overwrite", "force", "verbose"]
+        conflicts_with_all = [
+            "directories", "spread", "copies", "resume", "overwrite", "force", "verbose",
+        ]
     )]
     device: Vec<PathBuf>,
 

@@ -105,6 +105,11 @@ fn what_was_written_is_verified_by_the_same_command() {
     let refused = run("write", "-n 3 -s 5000", &["--yes-destroy", "--passes", "2"], &image);
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("--passes"), "{}", refused.stderr);
+    for (option, value) in [("--copies", "2"), ("--spread", "free")] {
+        let refused = run("write", "-n 3", &["--yes-destroy", option, value], &image);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains(option), "{}", refused.stderr);
+    }
 }
 
 #[test]

@@ -117,6 +117,10 @@ fn arrays_that_cannot_be_are_refused() {
         ("verify --raid 5 --sample 5", &three[..], "--sample with --raid"),
         ("verify --raid 5 --device a", &three[..], "expected only one kind"),
         ("verify --raid 7", &three[..], "'7'"),
+        ("verify --data-offset 1M --device a", &[][..], "--raid"),
+        ("repair --data-offset 1M --device a", &[][..], "--raid"),
+        ("verify --members 3 --member 1", &three[..1], "--raid"),
+        ("repair --members 3 --member 1", &three[..1], "--raid"),
         (
             "verify --raid 0 --data-offset 100 --device a --device b",
             &[][..],
